@@ -1,0 +1,30 @@
+"""What every provider is."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from providers.message import Message, Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a provider can carry, from the vendor's documents."""
+
+    max_bytes: int  # the whole message after encoding
+    max_recipients: int  # to + cc + bcc
+    blocked_extensions: frozenset[str] = frozenset()  # lower case, without the dot
+    needs_subject: bool = False
+
+
+class Provider(Protocol):
+    """One account at one vendor. Safe to use from many threads; opens its connections lazily, after a fork."""
+
+    type: ClassVar[str]
+    limits: ClassVar[Limits]
+
+    @property
+    def name(self) -> str:
+        """Its name in GOMAIL_PROVIDERS."""
+
+    def send(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message, once, planting attempt_id in the vendor's metadata; raise a ProviderError otherwise."""

@@ -1,0 +1,73 @@
+"""The values that cross the border to a provider: what is handed over, and what is promised back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BytesIO
+from types import MappingProxyType
+from typing import BinaryIO
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox:
+    """One address with an optional display name, already validated."""
+
+    address: str  # local@domain, ASCII, the domain as A-labels
+    name: str = ""  # Unicode, no control characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """One file. Its content is opened anew by whoever reads it, so that 7 MB need not stay in memory."""
+
+    filename: str  # Unicode, no path, no control characters
+    content_type: str  # type/subtype, never multipart/* or message/*
+    size: int  # bytes, decoded
+    open: Callable[[], BinaryIO] = field(repr=False)
+    content_id: str = ""  # without <>; not empty: an inline part of the HTML body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One email as every provider gets it. The same Message gives the same MIME bytes, whoever carries it."""
+
+    id: str  # our email's id: X-GoMail-ID, Message-ID and MIME boundaries derive from it
+    created_at: datetime  # aware; the Date header
+    sender: Mailbox
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...] = ()
+    bcc: tuple[Mailbox, ...] = ()  # travels in the envelope, never in a header
+    reply_to: tuple[Mailbox, ...] = ()
+    subject: str = ""
+    text: str = ""
+    html: str = ""  # empty: a plain-text message
+    headers: Mapping[str, str] = NOTHING  # extra headers, names and values validated
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = NOTHING
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def recipients(self) -> tuple[Mailbox, ...]:
+        """Everybody in the envelope, in the order to, cc, bcc."""
+        return self.to + self.cc + self.bcc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """A provider's promise to deliver."""
+
+    provider: str  # the provider's name in GOMAIL_PROVIDERS
+    message_id: str  # the provider's own id of the message
+
+
+def file_of_bytes(content: bytes, *, filename: str, content_type: str, content_id: str = "") -> Attachment:
+    """Return an Attachment whose content is already in memory."""
+    return Attachment(
+        filename=filename,
+        content_type=content_type,
+        size=len(content),
+        open=lambda: BytesIO(content),
+        content_id=content_id,
+    )
