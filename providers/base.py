@@ -17,7 +17,7 @@ class Limits:
 
 
 class Provider(Protocol):
-    """One account at one vendor. Safe to use from many threads; opens its connections lazily, after a fork."""
+    """One account at one vendor. Safe to use from many threads; opens connections lazily, after a fork."""
 
     type: ClassVar[str]
     limits: ClassVar[Limits]
@@ -27,4 +27,4 @@ class Provider(Protocol):
         """Its name in GOMAIL_PROVIDERS."""
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message, once, planting attempt_id in the vendor's metadata; raise a ProviderError otherwise."""
+        """Hand over one message once, attempt_id in its metadata; raise a ProviderError otherwise."""

@@ -43,11 +43,11 @@ class AccountProblem(NotAccepted):
 
 
 class SenderRefused(NotAccepted):
-    """This account may not send from this From address; other senders are not affected."""
+    """The account may not send from the From address; other senders are not affected."""
 
 
 class CannotCarry(NotAccepted):
-    """This provider does not take such a message, but another one may."""
+    """The provider does not take such a message, but another one may."""
 
     outcome = "refused"
 

@@ -1,4 +1,4 @@
-"""Offer a message to one provider after the other. Which errors move on is decided by their class, here only."""
+"""Offer a message to one provider after the other. Which errors move on their class decides, here only."""
 
 from collections.abc import Callable, Iterable
 

@@ -4,10 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
-from types import MappingProxyType
 from typing import BinaryIO
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +40,9 @@ class Message:
     subject: str = ""
     text: str = ""
     html: str = ""  # empty: a plain-text message
-    headers: Mapping[str, str] = NOTHING  # extra headers, names and values validated
+    headers: Mapping[str, str] = field(default_factory=dict)  # extra headers, names and values validated
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
 
     @property

@@ -1,0 +1,199 @@
+"""The transport to vendors' HTTP interfaces: kept connections, no repeats or redirects, an end to every wait.
+
+It also knows the rule that orders all errors: a request not wholly taken from us is `Unavailable`, one that
+was taken and got no answer is `Unknown`, whatever the exception is called.
+"""
+
+import http.client
+import os
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from io import BufferedReader, RawIOBase
+from typing import Any, cast
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
+
+from providers.body import Body
+from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
+
+LONGEST_ANSWER = 64 * 1024
+_LONGEST_QUOTE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """How long a provider is waited for, in seconds."""
+
+    connect: float = 5.0  # for each connection, and for each piece of the request to be taken
+    read: float = 20.0  # for a sign of life
+    total: float = 28.0  # for the whole exchange
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What somebody answered, the provider or something between."""
+
+    status: int
+    headers: Mapping[str, str]  # names in any case
+    body: bytes
+
+
+class Transport:
+    """A pool of kept connections, opened lazily in each process. Safe to use from many threads."""
+
+    def __init__(self, name: str, *, timeouts: Timeouts, connections: int) -> None:
+        """Keep up to this many connections for the provider of this name."""
+        self._name = name
+        self._timeouts = timeouts
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._manager: urllib3.PoolManager | None = None
+
+    def post(self, url: str, headers: Mapping[str, str], body: Body) -> Answer:
+        """Return the answer to this one request; `Unavailable` or `Unknown` when there is none."""
+        body.seek(0)
+        body.deadline = time.monotonic() + self._timeouts.total
+        try:
+            return _exchange(self._pool(), url, headers, body)
+        except (HTTPError, ValueError) as error:
+            # The cause is not chained where it may quote a header, and with it a key.
+            raise _lost(self._name, error, body) from (error if isinstance(error, HTTPError) else None)
+
+    def close(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        if self._manager:
+            self._manager.clear()
+
+    def _pool(self) -> urllib3.PoolManager:
+        if self._manager is None or self._owner != os.getpid():
+            with self._lock:
+                if self._manager is None or self._owner != os.getpid():
+                    self._manager, self._owner = self._new_pool(), os.getpid()
+        return self._manager
+
+    def _new_pool(self) -> urllib3.PoolManager:
+        limits = urllib3.Timeout(connect=self._timeouts.connect, read=self._timeouts.read)
+        pool = urllib3.PoolManager(
+            maxsize=self._connections, timeout=limits, retries=False, ssl_context=_tls()
+        )
+        pool.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
+        return pool
+
+
+def foreign(name: str, answer: Answer, hide: Iterable[str] = ()) -> ProviderError:
+    """Return the error for an answer that is not in the provider's own shape."""
+    detail = f"{name}: not the provider's own answer, {answer.status} {said(answer.body, hide)}".rstrip()
+    lost = answer.status < 300 or answer.status >= 500 or answer.status == 408
+    return (Unknown if lost else AccountProblem)(detail, code=str(answer.status))
+
+
+def said(words: bytes | str, hide: Iterable[str] = ()) -> str:
+    """Return a vendor's words for a person: one line, printable, cut, without the secrets to hide."""
+    line = words if isinstance(words, str) else words[:LONGEST_ANSWER].decode(errors="replace")
+    for secret in filter(None, hide):
+        line = line.replace(secret, "[hidden]")
+    line = "".join(letter if letter.isprintable() else " " for letter in line)
+    return re.sub(" +", " ", line).strip()[:_LONGEST_QUOTE]
+
+
+def _exchange(pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], body: Body) -> Answer:
+    response = pool.urlopen("POST", url, redirect=False, body=body, headers=headers, preload_content=False)
+    try:
+        content = response.read(LONGEST_ANSWER, decode_content=False)
+        return Answer(status=response.status, headers=response.headers, body=content)
+    finally:  # an answer read to its end has given its connection back already
+        response.close()
+        response.release_conn()
+
+
+def _lost(name: str, error: Exception, body: Body) -> ProviderError:
+    if isinstance(error, LocationValueError) or (not isinstance(error, HTTPError) and not body.taken):
+        return AccountProblem(
+            f"{name}: its address or key cannot be used in a request.", code="configuration"
+        )
+    kind = type(error).__name__
+    never_sent = (
+        isinstance(error, NewConnectionError | ConnectTimeoutError) or not body.taken or _stalled(error)
+    )
+    if never_sent:
+        return Unavailable(f"{name}: the request was not sent, {kind}: {said(str(error))}", code=kind)
+    return Unknown(f"{name}: the request was sent, but not answered, {kind}: {said(str(error))}", code=kind)
+
+
+def _stalled(error: Exception) -> bool:
+    """A timeout inside a ProtocolError is one of sending; one of reading is a ReadTimeoutError."""
+    return isinstance(error, urllib3.exceptions.ProtocolError) and isinstance(error.args[-1], TimeoutError)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Loading the certificates takes 30 ms: once per process."""
+    return ssl.create_default_context()
+
+
+class _Reader(RawIOBase):
+    """Reads from a socket until a deadline: silence is bounded by urllib3, dripping is not."""
+
+    def __init__(self, raw: RawIOBase, sock: socket.socket, deadline: float) -> None:
+        self._raw, self._sock, self._deadline = raw, sock, deadline
+        self._silence = sock.gettimeout() or deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(min(self._silence, _left(self._deadline)))
+        return cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = BufferedReader(_Reader(self.fp.detach(), sock, deadline))
+
+
+class _Connection(HTTPConnection):
+    """A connection that ends every exchange at the deadline of its body."""
+
+    _deadline = float("inf")
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
+        self._deadline = body.deadline
+        self.response_class = partial(_Response, deadline=body.deadline)  # type: ignore[assignment]
+        super().request(method, url, body, *args, **options)
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(min(cast("float", self.timeout), _left(self._deadline)))
+        super().send(data)
+
+
+class _ConnectionTLS(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _PoolTLS(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _ConnectionTLS
+
+
+def _left(deadline: float) -> float:
+    if (left := deadline - time.monotonic()) <= 0:
+        raise TimeoutError("the exchange took too long")
+    return left

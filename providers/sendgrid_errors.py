@@ -1,0 +1,89 @@
+"""What the answers of SendGrid mean, by their status and their list of errors."""
+
+import json
+import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from providers import http
+from providers.errors import (
+    AccountProblem,
+    ProviderError,
+    RecipientsRefused,
+    Refused,
+    SenderRefused,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
+
+_LONGEST_PAUSE = 3600.0
+
+# What a status means when SendGrid itself answered, that is with a list of errors.
+# https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors
+_BY_STATUS: dict[int, type[ProviderError]] = {
+    400: Refused,
+    413: Refused,
+    429: Throttled,
+    500: Unavailable,
+    503: Unavailable,
+}
+
+# The few that need no body: none of them has taken the mail.
+_BY_STATUS_ALONE: dict[int, type[ProviderError]] = {
+    200: AccountProblem,
+    413: Refused,
+    429: Throttled,
+    503: Unavailable,
+}
+
+# The first that fits decides, before _BY_STATUS: statuses, what the field says, what the text says.
+_BY_TEXT: tuple[tuple[frozenset[int], str, str, type[ProviderError]], ...] = (
+    (frozenset({401, 403}), "", r"credits exceeded", AccountProblem),
+    (frozenset({400, 401, 403}), "", r"verified sender identity", SenderRefused),
+    (frozenset({403}), r"from(\.email)?", "", SenderRefused),
+    (frozenset({400}), r"personalizations\..*\b(to|cc|bcc)\b.*\bemail", "", RecipientsRefused),
+)
+
+
+def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
+    """Return our error for any answer but 202."""
+    errors = _errors(answer.body)
+    if errors:
+        kind = _kind(answer.status, errors)
+    elif answer.status in _BY_STATUS_ALONE and (not answer.body or answer.status in {200, 429}):
+        kind = _BY_STATUS_ALONE[answer.status]
+    else:
+        return http.foreign(name, answer, hide)
+    words = "; ".join(f"{error.get('message')} ({error.get('field') or '-'})" for error in errors)
+    detail = f"{name} answered {answer.status}: {http.said(words or answer.body, hide)}"
+    pause = _pause(answer) if kind is Throttled else None
+    return kind(detail, code=str(answer.status), retry_after=pause)
+
+
+def _errors(answer: bytes) -> list[dict[str, Any]]:
+    """Return SendGrid's own list of errors, empty if somebody else has answered."""
+    try:
+        errors = json.loads(answer)["errors"]
+        return [error for error in errors if isinstance(error, dict)]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+
+
+def _kind(status: int, errors: Iterable[dict[str, Any]]) -> type[ProviderError]:
+    for error in errors:
+        where, words = str(error.get("field") or ""), str(error.get("message") or "")
+        for statuses, field_says, text_says, kind in _BY_TEXT:
+            if status in statuses and re.search(field_says, where) and re.search(text_says, words, re.I):
+                return kind
+    unlisted = Unknown if status >= 500 or status == 408 or status < 300 else AccountProblem
+    return _BY_STATUS.get(status, unlisted)
+
+
+def _pause(answer: http.Answer) -> float | None:
+    """Return the seconds until the limit is lifted: X-RateLimit-Reset is a point in time."""
+    reset, after = answer.headers.get("X-RateLimit-Reset", ""), answer.headers.get("Retry-After", "")
+    if after.isdecimal():
+        return min(float(after), _LONGEST_PAUSE)
+    return min(max(float(reset) - time.time(), 1.0), _LONGEST_PAUSE) if reset.isdecimal() else None

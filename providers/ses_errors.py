@@ -1,0 +1,123 @@
+"""What the answers of Amazon SES mean, by their code and their words."""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from botocore.exceptions import ClientError
+
+from providers import http
+from providers.errors import (
+    AccountProblem,
+    CannotCarry,
+    ProviderError,
+    RecipientsRefused,
+    Refused,
+    SenderRefused,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
+from providers.message import Message
+
+_QUOTA_PAUSE = 600.0  # seconds; AWS: "wait up to 10 minutes"
+
+# What AWS' own code means. Codes that need a look at the text stand in _BY_TEXT.
+_BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
+    {
+        "InvalidClientTokenId": AccountProblem,
+        "UnrecognizedClientException": AccountProblem,
+        "InvalidAccessKeyId": AccountProblem,
+        "InvalidSignatureException": AccountProblem,
+        "SignatureDoesNotMatch": AccountProblem,
+        "ExpiredToken": AccountProblem,
+        "ExpiredTokenException": AccountProblem,
+        "IncompleteSignature": AccountProblem,
+        "MissingAuthenticationToken": AccountProblem,
+        "MissingAuthenticationTokenException": AccountProblem,
+        "OptInRequired": AccountProblem,
+        "AccessDenied": AccountProblem,
+        "AccessDeniedException": AccountProblem,
+        "RequestExpired": AccountProblem,
+        "AccountSuspendedException": AccountProblem,
+        "SendingPausedException": AccountProblem,
+        "NotFoundException": AccountProblem,
+        "LimitExceededException": AccountProblem,
+        "MailFromDomainNotVerifiedException": SenderRefused,
+        "TooManyRequestsException": Throttled,
+        "Throttling": Throttled,
+        "ThrottlingException": Throttled,
+        "RequestThrottled": Throttled,
+        "RequestThrottledException": Throttled,
+        "MessageRejected": Refused,
+        "BadRequestException": Refused,
+        "InternalServerErrorException": Unavailable,
+        "InternalFailure": Unavailable,
+        "ServiceUnavailable": Unavailable,
+        "ServiceUnavailableException": Unavailable,
+    }
+)
+
+# The first that fits decides, before _BY_CODE: a code, and what its text says.
+_BY_TEXT: tuple[tuple[str, str, type[ProviderError]], ...] = (
+    ("", r"daily message quota exceeded", AccountProblem),
+    ("", r"maximum sending rate exceeded", Throttled),
+    ("AccessDenied(Exception)?", r":identity/", SenderRefused),
+    ("MessageRejected", r"address is not verified|identities failed the check", SenderRefused),
+    ("BadRequestException", r"attachment|file ?name|header section too long|duplicate header", CannotCarry),
+    (
+        "BadRequestException",
+        r"configuration set|\barn\b|arn:|identity|tenant|endpoint|region",
+        AccountProblem,
+    ),
+)
+
+
+def classified(name: str, error: ClientError, message: Message, hide: Iterable[str]) -> ProviderError:
+    """Return our error for an answer that botocore has parsed."""
+    code = error.response["Error"].get("Code", "")
+    # The explanation of a wrong signature quotes the headers of the request.
+    words = error.response["Error"].get("Message", "").split("The Canonical String")[0]
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    kind = _kind(code, words, status, message)
+    detail = f"{name} answered {status} {code}: {http.said(words, hide)}"
+    pause = _QUOTA_PAUSE if kind is AccountProblem and "quota" in words.lower() else None
+    return kind(detail, code=code, retry_after=pause)
+
+
+def _kind(code: str, words: str, status: int, message: Message) -> type[ProviderError]:
+    if code.isdecimal() or not code:
+        return _by_status(status)
+    kind = next(
+        (
+            kind
+            for codes, text, kind in _BY_TEXT
+            if re.fullmatch(codes or ".*", code) and re.search(text, words, re.I)
+        ),
+        _BY_CODE.get(code) or _by_status(status, own=True),
+    )
+    if kind is SenderRefused and code == "MessageRejected":
+        return _unverified(words.lower(), message)
+    if kind is Refused and code == "BadRequestException" and _names_recipient(words.lower(), message):
+        return RecipientsRefused
+    return kind
+
+
+def _unverified(words: str, message: Message) -> type[ProviderError]:
+    """In the sandbox of SES recipients must be verified as well: then no sender at all is of use."""
+    if message.sender.address.lower() in words or not _names_recipient(words, message):
+        return SenderRefused
+    return AccountProblem
+
+
+def _names_recipient(words: str, message: Message) -> bool:
+    return any(box.address.lower() in words for box in message.recipients)
+
+
+def _by_status(status: int, *, own: bool = False) -> type[ProviderError]:
+    """The status is all there is without a code that we know; `own` says that AWS itself sent some code."""
+    if status == 503 or (own and status == 500):
+        return Unavailable
+    if status >= 500 or status == 408:
+        return Unknown
+    return {413: Refused, 429: Throttled}.get(status, Refused if own and status == 400 else AccountProblem)
