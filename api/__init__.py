@@ -1,0 +1,1 @@
+"""HTTP in: authenticate, parse, call one verb of `delivery`, answer. Django REST Framework lives here only."""

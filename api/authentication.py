@@ -1,0 +1,48 @@
+"""Who asks, and whether they may."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from delivery import access
+from delivery.models import ApiKey, Owner
+
+
+class BearerKey(BaseAuthentication):
+    """`Authorization: Bearer <api key>`."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
+        """Return the key as request.auth, or None when the request brings none."""
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if not scheme:
+            return None
+        key = access.find(token.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            raise AuthenticationFailed
+        access.note_use(key)
+        return None, key
+
+    def authenticate_header(self, request: Request) -> str:
+        """Make REST framework answer 401."""
+        return "Bearer"
+
+
+class KeyHasScope(BasePermission):
+    """The key has the view's `scope`; without a key only where settings ask for none."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Let in what is allowed; a missing key is another answer than a missing scope."""
+        if request.auth is None:
+            if settings.API_KEY_REQUIRED:
+                raise NotAuthenticated
+            return True
+        return view.scope in request.auth.scopes
+
+
+def owner(request: Request) -> Owner | None:
+    """Return whose emails this request sends and sees; None owns those sent without a key."""
+    return request.auth.owner if request.auth else None

@@ -1,0 +1,143 @@
+"""The one registry of error codes: what a client can meet, and what to do about it. The documentation is made of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """One stable code of the contract."""
+
+    status: int  # the HTTP status it comes with; 0: it stands in `errors`, beside a field
+    meaning: str
+    remedy: str
+
+
+REQUEST = {
+    "malformed_json": Code(
+        status=400,
+        meaning="The body is not one JSON object in UTF-8.",
+        remedy="Send valid JSON: one object, no NaN or Infinity, no field twice, at most 32 levels deep.",
+    ),
+    "malformed_multipart": Code(
+        status=400,
+        meaning="The body is not valid multipart/form-data.",
+        remedy="Let your HTTP library build the body; every part needs a name, and the last boundary must be there.",
+    ),
+    "unsupported_content_type": Code(
+        status=400,
+        meaning="The body comes in a format or an encoding that this path does not read.",
+        remedy="Send application/json or, with files, multipart/form-data; UTF-8, not compressed.",
+    ),
+    "malformed_request": Code(
+        status=400,
+        meaning="The request line, a header or a query parameter cannot be read.",
+        remedy="Check the address, the Host header and the parameters.",
+    ),
+    "invalid": Code(
+        status=400,
+        meaning="A field has the wrong form.",
+        remedy="`errors` names each field and what is wrong with it.",
+    ),
+    "refused_by_provider": Code(
+        status=400,
+        meaning="A provider refused the message itself; no other provider was asked. The stored email is `failed`.",
+        remedy="`message` repeats the provider's reason. Correct the message and send it anew.",
+    ),
+    "no_provider_can_carry": Code(
+        status=400,
+        meaning="None of the configured providers takes such a message.",
+        remedy="`message` names the reason for each: too many recipients, too large, a blocked kind of file.",
+    ),
+    "not_authenticated": Code(
+        status=401,
+        meaning="The request carries no API key.",
+        remedy="Send `Authorization: Bearer <api key>`; `manage.py create_api_key NAME` makes one.",
+    ),
+    "invalid_api_key": Code(
+        status=401,
+        meaning="The API key is unknown or revoked.",
+        remedy="Check that the whole key was copied, or make a new one.",
+    ),
+    "invalid_to_addresses": Code(
+        status=403,
+        meaning="`to_addresses` is empty, or one of its addresses is not a valid mailbox.",
+        remedy="Name at least one recipient; `errors` says which address is refused and why.",
+    ),
+    "sender_not_allowed": Code(
+        status=403,
+        meaning="This API key may not send from this address.",
+        remedy="Use a sender on the key's list, or let an administrator extend the list.",
+    ),
+    "scope_missing": Code(
+        status=403,
+        meaning="This API key does not have the scope that the path asks for.",
+        remedy="Use a key with that scope.",
+    ),
+    "not_found": Code(
+        status=404,
+        meaning="There is no such resource, or it is not yours.",
+        remedy="Check the id.",
+    ),
+    "method_not_allowed": Code(
+        status=405,
+        meaning="The path does not know this method.",
+        remedy="Use one of those in the Allow header.",
+    ),
+    "request_too_large": Code(
+        status=413,
+        meaning="The request body is over the limit; it was refused before it was read.",
+        remedy="Send smaller or fewer attachments.",
+    ),
+    "attachments_too_large": Code(
+        status=413,
+        meaning="All attachments together are over the limit of 7 MB (ATTACHMENTS_MAX_BYTES).",
+        remedy="Send smaller or fewer attachments, or a link.",
+    ),
+    "body_too_large": Code(
+        status=413,
+        meaning="The text of the email is over 2 MB.",
+        remedy="Shorten it, or attach it as a file.",
+    ),
+    "internal": Code(
+        status=500,
+        meaning="GoMail made a mistake; it is written to the log of the service.",
+        remedy="Look in the log of emails before you send again: the email may have been stored.",
+    ),
+    "unknown_path": Code(
+        status=501,
+        meaning="There is no such path below /api/.",
+        remedy="Check the address; docs/ lists all paths.",
+    ),
+    "unavailable": Code(
+        status=503,
+        meaning="GoMail cannot write the email down now, so it does not take it on.",
+        remedy="Try again after the seconds in Retry-After.",
+    ),
+}
+
+FIELD = {
+    "required": Code(status=0, meaning="The field is missing.", remedy="Give it."),
+    "empty": Code(status=0, meaning="The field is empty.", remedy="Give a value."),
+    "wrong_type": Code(status=0, meaning="The value has another JSON type than the field.", remedy="See docs/."),
+    "invalid_json": Code(status=0, meaning="A multipart field that holds JSON text does not.", remedy="Send JSON."),
+    "invalid_address": Code(
+        status=0,
+        meaning="This is not one unambiguous mailbox.",
+        remedy="Write `name@example.org` or `Name <name@example.org>`; put a name with special characters in quotes.",
+    ),
+    "invalid_header": Code(status=0, meaning="This header may not be set, or not so.", remedy="Leave it out."),
+    "invalid_filename": Code(status=0, meaning="A file cannot be called that.", remedy="Rename it."),
+    "invalid_base64": Code(status=0, meaning="The content is not Base64.", remedy="Use the standard alphabet (RFC 4648, 4)."),
+    "control_character": Code(
+        status=0,
+        meaning="The text holds a control character or half a surrogate pair, which could break out of a header.",
+        remedy="Remove it.",
+    ),
+    "too_long": Code(status=0, meaning="The text is too long.", remedy="Shorten it."),
+    "too_many": Code(status=0, meaning="There are too many entries.", remedy="Split the request."),
+    "invalid_choice": Code(status=0, meaning="The value is none of those allowed.", remedy="Use one of them."),
+    "invalid_value": Code(status=0, meaning="The value has the wrong form.", remedy="See docs/."),
+    "unknown_field": Code(status=0, meaning="The contract has no such field.", remedy="Check the spelling."),
+    "duplicate_field": Code(status=0, meaning="The field was given twice.", remedy="Give it once."),
+    "not_available": Code(status=0, meaning="This version of GoMail does not do that yet.", remedy="Leave the field out."),
+}

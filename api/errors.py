@@ -1,0 +1,122 @@
+"""Every exception becomes an answer in the contract's shape here, and nowhere else."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from api import codes
+from delivery.carriers import NobodyCanCarry
+
+RETRY_AFTER = "5"  # seconds
+EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"
+_MOST_ERRORS = 20
+log = logging.getLogger(__name__)
+
+
+class ContractError(exceptions.APIException):
+    """A code of the registry, with a sentence of its own where the registry's is too general."""
+
+    def __init__(self, code: str, message: str = "", errors: list[dict[str, str]] | None = None) -> None:
+        """Take the status from the registry."""
+        self.code = code
+        self.message = message or codes.REQUEST[code].meaning
+        self.errors = errors or []
+        self.status_code = codes.REQUEST[code].status
+        super().__init__(self.message, code)
+
+
+def shape(error: ContractError) -> dict[str, Any]:
+    """Return the body of an answer that is not a success."""
+    return {"success": False, "message": error.message, "code": error.code, "errors": error.errors}
+
+
+def answer(exc: Exception, context: dict[str, Any]) -> Response:
+    """Translate whatever a view raised; REST framework calls this."""
+    error = translated(exc)
+    if error.status_code >= 500:
+        log.error("%s while answering %s", error.code, context["request"].path, exc_info=exc)
+    set_rollback()
+    return Response(shape(error), status=error.status_code, headers=_headers(error, exc, context))
+
+
+def translated(exc: Exception) -> ContractError:
+    """Return the one code that says what happened."""
+    if isinstance(exc, ContractError):
+        return exc
+    if isinstance(exc, exceptions.ValidationError):
+        return _invalid(exc)
+    if isinstance(exc, NobodyCanCarry):
+        return ContractError("no_provider_can_carry", f"No provider can carry this email: {exc}")
+    for kinds, code in _CODES:
+        if isinstance(exc, kinds):
+            return ContractError(code)
+    return ContractError("internal")
+
+
+_CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((exceptions.ParseError,), "malformed_json"),
+    ((exceptions.UnsupportedMediaType,), "unsupported_content_type"),
+    ((exceptions.NotAuthenticated,), "not_authenticated"),
+    ((exceptions.AuthenticationFailed,), "invalid_api_key"),
+    ((exceptions.PermissionDenied,), "scope_missing"),
+    ((exceptions.NotFound, Http404), "not_found"),
+    ((exceptions.MethodNotAllowed,), "method_not_allowed"),
+    ((SuspiciousOperation, BadRequest), "malformed_request"),
+    ((OperationalError, InterfaceError), "unavailable"),
+)
+
+
+def _headers(error: ContractError, exc: Exception, context: dict[str, Any]) -> dict[str, str]:
+    if error.status_code == 401:
+        return {"WWW-Authenticate": "Bearer"}
+    if error.status_code == 405:
+        return {"Allow": ", ".join(context["view"].allowed_methods)}
+    return {"Retry-After": RETRY_AFTER} if error.status_code == 503 else {}
+
+
+def _invalid(exc: exceptions.ValidationError) -> ContractError:
+    errors = list(_flat(exc.detail, ""))[:_MOST_ERRORS]
+    if all(_is_empty_or_invalid_to(error) for error in errors):
+        return ContractError("invalid_to_addresses", EMPTY_OR_INVALID_TO, errors)
+    first = errors[0]
+    return ContractError("invalid", f"{first['field']}: {first['message']}", errors)
+
+
+def _is_empty_or_invalid_to(error: dict[str, str]) -> bool:
+    of_to = error["field"].partition("[")[0] == "to_addresses"
+    return of_to and error["code"] in {"required", "empty", "invalid_address"}
+
+
+def _flat(detail: Any, path: str) -> Iterator[dict[str, str]]:
+    """Walk a tree of error details; yield one row for each leaf, with the path to it."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            yield from _flat(value, path + key if str(key).startswith("[") or not path else f"{path}.{key}")
+    elif isinstance(detail, list):
+        for value in detail:
+            yield from _flat(value, path)
+    else:
+        yield {"field": path, "code": detail.code, "message": str(detail)}
+
+
+def _handler(code: str) -> Any:
+    def handle(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+        """Answer what never reached a view: below /api/ in the contract's shape, elsewhere in a plain line."""
+        error = ContractError(code)
+        if request.path.startswith("/api") or request.path == "/email":
+            return JsonResponse(shape(error), status=error.status_code)
+        return HttpResponse(error.message, status=error.status_code, content_type="text/plain")
+
+    return handle
+
+
+handler400 = _handler("malformed_request")
+handler404 = _handler("not_found")
+handler500 = _handler("internal")

@@ -1,0 +1,310 @@
+"""The contract's fields: from what a client wrote to the values of a Draft."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api import uploads
+from api.errors import ContractError
+from api.parsers import loads
+from delivery import addresses, filenames, headers
+from providers.message import Attachment, Mailbox, file_of_bytes
+
+MAX_RECIPIENTS = 1000
+MAX_BODY_CHARACTERS = 2 * 1024 * 1024
+MAX_SUBJECT_CHARACTERS = 900
+MAX_ATTACHMENTS = 100
+MAX_TAGS, MAX_TAG_CHARACTERS = 10, 100
+MAX_HEADERS = 50
+MAX_METADATA, MAX_METADATA_CHARACTERS = 20, 255
+_METADATA_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
+_CONTENT_ID = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~@-]{1,200}")
+
+
+def fail(code: str, message: str, path: str = "") -> serializers.ValidationError:
+    """Return the error of one field, or of a place inside it (`[2].content`)."""
+    detail: Any = {path: serializers.ErrorDetail(message, code)} if path else [serializers.ErrorDetail(message, code)]
+    return serializers.ValidationError(detail)
+
+
+@extend_schema_field({"type": "string"})
+class Text(serializers.Field):  # type: ignore[type-arg]
+    """A JSON string, never made out of another type."""
+
+    def __init__(self, *, longest: int, header: bool = False, **kwargs: Any) -> None:
+        self.longest, self.header = longest, header
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text as it is."""
+        if not isinstance(data, str):
+            raise fail("wrong_type", "must be a string.")
+        if len(data) > self.longest:
+            raise fail("too_long", f"may have {self.longest} characters.")
+        if self.header:
+            _refuse_controls(data)
+        return data
+
+    def to_representation(self, value: str) -> str:
+        """Return it unchanged."""
+        return value
+
+
+@extend_schema_field({"type": "string"})
+class Body(serializers.Field):  # type: ignore[type-arg]
+    """The text of an email; one that is too long is a matter of size (413)."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text with its line endings as they came."""
+        if not isinstance(data, str):
+            raise fail("wrong_type", "must be a string.")
+        if len(data) > MAX_BODY_CHARACTERS:
+            raise ContractError("body_too_large", f"{self.field_name} may have {MAX_BODY_CHARACTERS:,} characters.")
+        return data
+
+
+@extend_schema_field({"type": "string", "example": "Ann Lee <ann@example.org>"})
+class MailboxField(serializers.Field):  # type: ignore[type-arg]
+    """One mailbox; empty means the default sender."""
+
+    def to_internal_value(self, data: Any) -> Mailbox | None:
+        """Return the mailbox, or None where the client left it to us."""
+        if not isinstance(data, str):
+            raise fail("wrong_type", "must be a string.")
+        return _mailbox(data, "") if data.strip() else None
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}], "example": ["ann@example.org"]}
+)
+class MailboxesField(serializers.Field):  # type: ignore[type-arg]
+    """Bare addresses in a string, or mailboxes in a list (in a form: as JSON text)."""
+
+    def to_internal_value(self, data: Any) -> tuple[Mailbox, ...]:
+        """Return the mailboxes in their order."""
+        if isinstance(data, str) and data.lstrip().startswith("["):
+            data = parsed(data)
+        if isinstance(data, str):
+            return _each(re.split("[ \t\r\n,]+", data.strip(" \t\r\n,")) if data.strip(" \t\r\n,") else [], _bare)
+        if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
+            raise fail("wrong_type", "must be a string of addresses or a list of strings.")
+        return _each(data, _mailbox)
+
+
+class Recipients(MailboxesField):
+    """Those the email is for: at least one."""
+
+    def to_internal_value(self, data: Any) -> tuple[Mailbox, ...]:
+        """Return at least one mailbox."""
+        boxes = super().to_internal_value(data)
+        if not boxes:
+            raise fail("empty", "names nobody.")
+        return boxes
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class HeadersField(serializers.Field):  # type: ignore[type-arg]
+    """Extra headers by name."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Return the headers; each name once, whatever its case."""
+        data = _texts_by_name(data, most=MAX_HEADERS)
+        for name, value in data.items():
+            _check_header(name, value)
+        lower = [name.lower() for name in data]
+        if len(set(lower)) < len(lower):
+            raise fail("duplicate_field", "names a header twice.")
+        return {name: value.strip(" ") for name, value in data.items()}
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class TagsField(serializers.Field):  # type: ignore[type-arg]
+    """Words to find emails by."""
+
+    def to_internal_value(self, data: Any) -> tuple[str, ...]:
+        """Return the tags, each once."""
+        data = parsed(data) if isinstance(data, str) else data
+        if not isinstance(data, list) or not all(isinstance(tag, str) and tag for tag in data):
+            raise fail("wrong_type", "must be a list of strings that are not empty.")
+        if len(data) > MAX_TAGS:
+            raise fail("too_many", f"may have {MAX_TAGS} entries.")
+        for index, tag in enumerate(data):
+            if len(tag) > MAX_TAG_CHARACTERS:
+                raise fail("too_long", f"may have {MAX_TAG_CHARACTERS} characters.", f"[{index}]")
+            _refuse_controls(tag)
+        return tuple(dict.fromkeys(data))
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class MetadataField(serializers.Field):  # type: ignore[type-arg]
+    """Values of the client's own, given to the provider and found again in its events."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Return the metadata."""
+        data = _texts_by_name(data, most=MAX_METADATA)
+        for name, value in data.items():
+            if not _METADATA_NAME.fullmatch(name) or name.startswith("gomail"):
+                raise fail("invalid_value", "a name has 1 to 64 letters, digits, _ and -, and not gomail in front.")
+            if len(value) > MAX_METADATA_CHARACTERS:
+                raise fail("too_long", f"a value may have {MAX_METADATA_CHARACTERS} characters.")
+            _refuse_controls(value)
+        return data
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["filename", "content"],
+            "properties": {
+                "filename": {"type": "string"},
+                "content": {"type": "string", "format": "byte"},
+                "content_type": {"type": "string"},
+                "content_id": {"type": "string"},
+            },
+        },
+    }
+)
+class AttachmentsField(serializers.Field):  # type: ignore[type-arg]
+    """Files: Base64 in JSON, or the file parts of a form."""
+
+    def to_internal_value(self, data: Any) -> tuple[Attachment, ...]:
+        """Return the files; raise ContractError (413) when all together are over the limit."""
+        if data == "":  # a form's file input that was left empty
+            return ()
+        if not isinstance(data, list):
+            raise fail("wrong_type", "must be a list; in a form, send each file as a part of its own.")
+        if len(data) > MAX_ATTACHMENTS:
+            raise fail("too_many", f"may have {MAX_ATTACHMENTS} entries.")
+        _check_size(data)
+        return tuple(_attachment(item, f"[{index}]") for index, item in enumerate(data))
+
+
+def parsed(text: str) -> Any:
+    """Read the JSON text of a form's field."""
+    try:
+        return loads(text)
+    except ContractError as error:
+        if error.code != "malformed_json":
+            raise
+        raise fail("invalid_json", error.message) from error
+
+
+def _each(texts: Sequence[str], read: Any) -> tuple[Mailbox, ...]:
+    if len(texts) > MAX_RECIPIENTS:
+        raise fail("too_many", f"may name {MAX_RECIPIENTS} mailboxes.")
+    return tuple(read(text, f"[{index}]") for index, text in enumerate(texts))
+
+
+def _bare(text: str, path: str) -> Mailbox:
+    try:
+        return Mailbox(address=addresses.bare(text))
+    except addresses.InvalidAddress as error:
+        raise fail("invalid_address", str(error), path) from error
+
+
+def _mailbox(text: str, path: str) -> Mailbox:
+    try:
+        return addresses.mailbox(text)
+    except addresses.InvalidAddress as error:
+        raise fail("invalid_address", str(error), path) from error
+
+
+def _refuse_controls(text: str) -> None:
+    try:
+        headers.refuse_controls(text)
+    except headers.InvalidHeader as error:
+        raise fail("control_character", f"{error}.") from error
+
+
+def _check_header(name: str, value: str) -> None:
+    try:
+        headers.check(name, value)
+    except headers.InvalidHeader as error:
+        raise fail("invalid_header", f"{ascii(name[:80])}: {error}.") from error
+
+
+def _texts_by_name(data: Any, *, most: int) -> dict[str, str]:
+    data = parsed(data) if isinstance(data, str) else data
+    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
+        raise fail("wrong_type", "must be an object whose values are strings.")
+    if len(data) > most:
+        raise fail("too_many", f"may have {most} entries.")
+    return data
+
+
+def _check_size(items: list[Any]) -> None:
+    """Count before decoding: Base64 makes four characters of three bytes."""
+    size = sum(item.size if isinstance(item, uploads.Upload) else _decoded_size(item) for item in items)
+    if size > settings.ATTACHMENTS_MAX_BYTES:
+        raise uploads.too_large()
+
+
+def _decoded_size(item: Any) -> int:
+    content = item.get("content") if isinstance(item, dict) else None
+    if not isinstance(content, str):
+        return 0
+    return (len(content) - content.count("\n") - content.count("\r") - content.count("=", -4)) * 3 // 4
+
+
+def _attachment(item: Any, path: str) -> Attachment:
+    if isinstance(item, uploads.Upload):
+        return _uploaded(item)
+    if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
+        raise fail("wrong_type", "must be an object whose values are strings.", path)
+    unknown = item.keys() - {"filename", "content", "content_type", "content_id"}
+    if unknown:
+        raise fail("unknown_field", "has no such field.", f"{path}.{ascii(min(unknown)[:80])}")
+    for name in ("filename", "content"):
+        if name not in item:
+            raise fail("required", "is missing.", f"{path}.{name}")
+    return _encoded(item, path)
+
+
+def _uploaded(upload: uploads.Upload) -> Attachment:
+    named_by_field = filenames.looks_like_one(upload.field)
+    filename = _filename(upload.field if named_by_field else upload.filename, ascii(upload.field[:80]))
+    return Attachment(
+        filename=filename,
+        content_type=filenames.content_type(upload.content_type, filename),
+        size=upload.size,
+        open=upload.open,
+    )
+
+
+def _encoded(item: Mapping[str, str], path: str) -> Attachment:
+    filename = _filename(item["filename"], f"{path}.filename")
+    return file_of_bytes(
+        _base64(item["content"], f"{path}.content"),
+        filename=filename,
+        content_type=filenames.content_type(item.get("content_type", ""), filename),
+        content_id=_content_id(item.get("content_id", ""), f"{path}.content_id"),
+    )
+
+
+def _filename(name: str, path: str) -> str:
+    try:
+        return filenames.clean(name)
+    except filenames.InvalidFilename as error:
+        raise fail("invalid_filename", f"{error}.", path) from error
+
+
+def _base64(content: str, path: str) -> bytes:
+    try:
+        return base64.b64decode(content.replace("\r", "").replace("\n", ""), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise fail("invalid_base64", f"is not Base64: {error}.", path) from error
+
+
+def _content_id(value: str, path: str) -> str:
+    value = value.removeprefix("<").removesuffix(">")
+    if value and not _CONTENT_ID.fullmatch(value):
+        raise fail("invalid_value", "must be like logo@example.org, in ASCII.", path)
+    return value

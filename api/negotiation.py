@@ -1,0 +1,17 @@
+"""Which format is read and written."""
+
+from collections.abc import Sequence
+
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+class AlwaysJSON(DefaultContentNegotiation):
+    """Read what the view can read; write its one format, whatever Accept says: an answer is never withheld."""
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the first renderer."""
+        return renderers[0], str(renderers[0].media_type)

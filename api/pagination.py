@@ -1,0 +1,36 @@
+"""Pages of the log."""
+
+from typing import Any
+
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+
+from api.errors import ContractError
+
+
+class NewestFirst(CursorPagination):
+    """Newest first; a cursor stays right while new emails come in, and costs the same on every page."""
+
+    ordering = "-id"  # version 7 UUIDs: in the order of their making
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Return the page in the contract's shape."""
+        links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
+        return Response({"success": True, "message": "Emails, newest first", **links, "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Describe that page."""
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        described["properties"] |= {"success": {"type": "boolean"}, "message": {"type": "string"}}
+        return described
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:
+        """Return one page; a cursor that is not one of ours is a bad parameter, not a missing page."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (NotFound, ValueError) as error:
+            raise ContractError("malformed_request", "cursor: is not one that this service gave out.") from error

@@ -1,0 +1,232 @@
+"""From bytes to plain values: strict about what the standard readers let pass."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+import multipart
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+
+from api.errors import ContractError
+from api.uploads import Uploads
+
+MAX_DEPTH = 32
+MAX_KEYS = 2000
+MAX_DIGITS = 20
+MAX_PARTS = 200
+MAX_FIELD_BYTES = 4 * 1024 * 1024  # one text field
+_SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
+
+
+class StrictJSONParser(BaseParser):
+    """One JSON object in UTF-8."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the object; raise ContractError for everything that could be read in two ways."""
+        refuse_encodings(request_of(parser_context))
+        values = loads(stream.read())
+        if not isinstance(values, dict):
+            raise ContractError("malformed_json", "The body must be one JSON object.")
+        return values
+
+
+class StrictMultiPartParser(BaseParser):
+    """multipart/form-data: text fields as they are, every file as an Upload in the list `attachments`."""
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the fields; raise ContractError for parts that have no name, no end, or a name twice."""
+        request = request_of(parser_context)
+        refuse_encodings(request)
+        _, options = multipart.parse_options_header(media_type or "")
+        reader = _Form()
+        try:
+            parser = multipart.PushMultipartParser(
+                options.get("boundary", ""),
+                content_length=int(request.META.get("CONTENT_LENGTH") or 0),
+                max_segment_count=MAX_PARTS,
+                strict=True,
+            )
+            for event in parser.parse_blocking(stream.read):
+                reader.take(event)
+        except multipart.MultipartError as error:
+            raise ContractError("malformed_multipart", f"The multipart body cannot be read: {error}.") from error
+        return reader.values()
+
+
+class _Form:
+    """Collects the parts of one form."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, str] = {}
+        self._uploads = Uploads()
+        self._name = ""
+        self._text: bytearray | None = None
+
+    def take(self, event: Any) -> None:
+        """Take a part's head, a piece of its content, or its end."""
+        if isinstance(event, multipart.MultipartSegment):
+            self._begin(event)
+        elif event is None:
+            self._end()
+        elif self._text is None:
+            self._uploads.write(event)
+        else:
+            self._write_text(event)
+
+    def values(self) -> dict[str, Any]:
+        """Return fields and files as the serializer takes them."""
+        files = self._uploads.files
+        if files and "attachments" in self._fields:
+            raise duplicate("attachments")
+        return {**self._fields, "attachments": files} if files else self._fields
+
+    def _begin(self, part: "multipart.MultipartSegment") -> None:
+        self._name = part.name or ""
+        filename = _filename(part)
+        if filename is None:
+            self._text = bytearray()
+        else:
+            self._text = None
+            self._uploads.begin(field=self._name, filename=filename, content_type=part.content_type or "")
+
+    def _write_text(self, piece: bytes) -> None:
+        assert self._text is not None  # noqa: S101 - take() has looked
+        self._text += piece
+        if len(self._text) > MAX_FIELD_BYTES:
+            raise ContractError("body_too_large", f"The field {self._name} is over {MAX_FIELD_BYTES} bytes.")
+
+    def _end(self) -> None:
+        if self._text is None:
+            self._uploads.end()
+            return
+        if self._name in self._fields:
+            raise duplicate(self._name)
+        self._fields[self._name] = _decoded(bytes(self._text), self._name)
+
+
+def loads(body: bytes | str) -> Any:
+    """Read JSON: no NaN, no number beyond a double, no field twice, no NUL, no half surrogate pair, bounded depth."""
+    try:
+        text = body.decode() if isinstance(body, bytes) else body
+        values = _JSON.decode(text)
+    except UnicodeDecodeError as error:
+        raise ContractError("malformed_json", f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
+    except json.JSONDecodeError as error:
+        raise ContractError("malformed_json", f"The body is not valid JSON: {error}.") from error
+    except RecursionError as error:
+        raise ContractError("malformed_json", f"The JSON is nested deeper than {MAX_DEPTH} levels.") from error
+    _check(values)
+    return values
+
+
+def request_of(parser_context: Mapping[str, Any] | None) -> Request:
+    """Return the request that a parser works for."""
+    request: Request = (parser_context or {})["request"]
+    return request
+
+
+def refuse_encodings(request: Request) -> None:
+    """Raise unless the body is plain UTF-8: a compressed one could be a bomb."""
+    charset = multipart.parse_options_header(request.content_type or "")[1].get("charset", "utf-8")
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
+    if charset.lower() not in {"utf-8", "utf8", "us-ascii"} or encoding.lower() != "identity":
+        raise ContractError("unsupported_content_type", "Send the body in UTF-8 and not compressed.")
+
+
+def duplicate(name: str) -> ContractError:
+    """Return the error for a field that was given twice."""
+    error = {"field": name, "code": "duplicate_field", "message": "was given twice."}
+    return ContractError("invalid", f"{name}: was given twice.", [error])
+
+
+def _filename(part: "multipart.MultipartSegment") -> str | None:
+    """Return the part's file name, also from the `filename*` that some clients write; None: a text field."""
+    _, options = multipart.parse_options_header(part.header("Content-Disposition", ""))
+    extended = options.get("filename*")
+    if extended:
+        return _percent_decoded(extended)
+    return part.filename
+
+
+def _percent_decoded(extended: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(extended.rpartition("'")[2], errors="strict")
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise ContractError("malformed_multipart", f"The field {name} is not UTF-8.") from error
+    _check_text(text)
+    return text
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise ContractError("malformed_json", f"An object has more than {MAX_KEYS} fields.")
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise duplicate(next(name for name in names if names.count(name) > 1))
+    return values
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ContractError("malformed_json", f"A number has more than {MAX_DIGITS} digits.")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ContractError("malformed_json", "A number is too large.")
+    return number
+
+
+def _constant(name: str) -> Any:
+    raise ContractError("malformed_json", f"{name} is not JSON.")
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
+
+
+def _check(values: Any) -> None:
+    """Walk the values without recursion; raise for what is nested too deep and for text that nothing can store."""
+    level, depth = [values], 0
+    while level:
+        if depth > MAX_DEPTH:
+            raise ContractError("malformed_json", f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+        level, depth = [child for value in level for child in _children(value)], depth + 1
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, dict):
+        yield from value.keys()
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def _check_text(text: str) -> None:
+    # isascii() is a flag of the string: megabytes of Base64 cost one search for NUL.
+    found = "\x00" in text if text.isascii() else _SURROGATE_OR_NUL.search(text)
+    if found:
+        raise ContractError("malformed_json", "A text holds U+0000 or half of a surrogate pair.")

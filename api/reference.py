@@ -1,0 +1,84 @@
+"""The contract to read: OpenAPI 3, its page, and the error codes, all made from the code."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.shortcuts import render
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.request import Request
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import codes
+from api.errors import ContractError, shape
+
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the API key stands in the OpenAPI document; REST framework's generator finds it by itself."""
+
+    target_class = "api.authentication.BearerKey"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Return the scheme."""
+        return {"type": "http", "scheme": "bearer", "description": "manage.py create_api_key NAME makes one."}
+
+
+class Open(APIView):
+    """A view that tells nothing about anybody: no key needed."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class Schema(SpectacularAPIView):
+    """OpenAPI 3, as YAML or as JSON."""
+
+    content_negotiation_class = DefaultContentNegotiation
+
+
+@extend_schema(exclude=True)
+class Docs(SpectacularSwaggerView):
+    """Swagger UI from our own static files: it works without the internet."""
+
+    url_name = "schema"
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Show the page, with a policy that lets its own scripts run."""
+        response: Response = super().get(request, *args, **kwargs)
+        response["Content-Security-Policy"] = _PAGE_POLICY
+        return response
+
+
+class ErrorCodes(Open):
+    """Every error code: what it means and what to do about it."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Any:
+        """Answer a browser with a page, everybody else with JSON."""
+        if "text/html" in request.META.get("HTTP_ACCEPT", ""):
+            page = render(request._request, "api/error_codes.html", {"request_codes": codes.REQUEST, "field_codes": codes.FIELD})
+            page["Content-Security-Policy"] = _PAGE_POLICY
+            return page
+        listed = {name: asdict(code) for name, code in (codes.REQUEST | codes.FIELD).items()}
+        return Response({"success": True, "message": "The error codes", "codes": listed})
+
+
+@extend_schema(exclude=True)
+class UnknownPath(Open):
+    """Everything below /api/ that is nothing else."""
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer 501 to every method."""
+        self.headers = self.default_response_headers
+        error = ContractError("unknown_path")
+        response = Response(shape(error), status=error.status_code)
+        return self.finalize_response(self.initialize_request(request), response)

@@ -1,0 +1,166 @@
+"""Emails in (a Draft) and emails out (the record)."""
+
+import difflib
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from api import fields
+from api.fields import fail
+from delivery import addresses, content
+from delivery.drafts import Draft
+from delivery.models import Attachment, Attempt, Email, Recipient
+from providers.message import Mailbox
+
+_NOT_YET = {"send_at", "expires_in"}
+
+
+class DraftSerializer(serializers.Serializer[Draft]):
+    """The request of send-email/."""
+
+    from_address = fields.MailboxField(required=False)
+    to_addresses = fields.Recipients()
+    cc_addresses = fields.MailboxesField(required=False)
+    bcc_addresses = fields.MailboxesField(required=False)
+    reply_to = fields.MailboxesField(required=False)
+    subject = fields.Text(longest=fields.MAX_SUBJECT_CHARACTERS, header=True, required=False)
+    body = fields.Body(required=False)
+    text_body = fields.Body(required=False)
+    headers = fields.HeadersField(required=False)
+    tags = fields.TagsField(required=False)
+    metadata = fields.MetadataField(required=False)
+    on_ambiguous = serializers.ChoiceField(Email.OnAmbiguous.choices, required=False)
+    attachments = fields.AttachmentsField(required=False)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuse what the contract does not know: a misspelt cc_addresses must not be lost in silence."""
+        present = {name: value for name, value in data.items() if value is not None}
+        unknown = present.keys() - self.fields.keys()
+        if unknown:
+            raise serializers.ValidationError({name[:80]: [_unknown(name, list(self.fields))] for name in sorted(unknown)})
+        values: dict[str, Any] = super().to_internal_value(present)
+        return values
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Check what only all fields together tell."""
+        count = sum(len(values.get(name, ())) for name in ("to_addresses", "cc_addresses", "bcc_addresses"))
+        if count > fields.MAX_RECIPIENTS:
+            raise serializers.ValidationError({"to_addresses": fail("too_many", f"to, cc and bcc may name {fields.MAX_RECIPIENTS} mailboxes together.").detail})
+        return values
+
+    def to_draft(self) -> Draft:
+        """Return the validated request as the domain takes it."""
+        values = self.validated_data
+        text, html = bodies(values.get("body", ""), values.get("text_body", ""))
+        return Draft(
+            sender=values.get("from_address") or default_sender(),
+            to=values["to_addresses"],
+            cc=values.get("cc_addresses", ()),
+            bcc=values.get("bcc_addresses", ()),
+            reply_to=values.get("reply_to", ()),
+            subject=values.get("subject", ""),
+            text=text,
+            html=html,
+            headers=values.get("headers", {}),
+            tags=values.get("tags", ()),
+            metadata=values.get("metadata", {}),
+            on_ambiguous=values.get("on_ambiguous", "resend"),
+            attachments=values.get("attachments", ()),
+        )
+
+
+def bodies(body: str, text_body: str) -> tuple[str, str]:
+    """Return (text, html) of a body that is either, and of the caller's own alternative if there is one."""
+    if content.is_html(body):
+        return text_body or content.text_of(body), body
+    if text_body and body:
+        raise serializers.ValidationError({"text_body": fail("invalid_value", "goes with an HTML body; this body is plain text.").detail})
+    return body or text_body, ""
+
+
+def default_sender() -> Mailbox:
+    """Return the sender of requests that name none."""
+    if not settings.DEFAULT_FROM_EMAIL:
+        raise serializers.ValidationError({"from_address": fail("required", "is missing, and DEFAULT_FROM_EMAIL is not set.").detail})
+    return addresses.mailbox(settings.DEFAULT_FROM_EMAIL)
+
+
+def _unknown(name: str, known: list[str]) -> serializers.ErrorDetail:
+    if name in _NOT_YET:
+        return serializers.ErrorDetail("is not available in this version.", "not_available")
+    close = difflib.get_close_matches(name[:80], known, 1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return serializers.ErrorDetail(f"is not a field of this request.{hint}", "unknown_field")
+
+
+class RecipientSerializer(serializers.ModelSerializer[Recipient]):
+    class Meta:
+        model = Recipient
+        fields = ("kind", "name", "address", "status")
+
+
+class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    class Meta:
+        model = Attachment
+        fields = ("filename", "content_type", "content_id", "size", "sha256")
+
+
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    class Meta:
+        model = Attempt
+        fields = ("id", "provider", "outcome", "provider_message_id", "code", "detail", "started_at", "latency_ms")
+
+
+class EmailSummarySerializer(serializers.ModelSerializer[Email]):
+    """A line of the log."""
+
+    recipients = RecipientSerializer(many=True)
+
+    class Meta:
+        model = Email
+        fields = (
+            "id", "status", "provider", "reason", "subject", "from_address", "from_name", "tags", "metadata",
+            "created_at", "due_at", "finished_at", "recipients",
+        )  # fmt: skip
+
+
+class EmailSerializer(EmailSummarySerializer):
+    """One email, whole."""
+
+    attachments = AttachmentSerializer(many=True)
+    attempts = AttemptSerializer(many=True)
+
+    class Meta(EmailSummarySerializer.Meta):
+        fields = (
+            *EmailSummarySerializer.Meta.fields,
+            "reply_to", "headers", "text_body", "html_body", "on_ambiguous", "left_out", "expires_at",
+            "attachments", "attempts",
+        )  # fmt: skip
+
+
+class FieldErrorSerializer(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Every answer under /api/ that is not a success."""
+
+    success = serializers.BooleanField(default=False)
+    message = serializers.CharField()
+    code = serializers.CharField()
+    errors = FieldErrorSerializer(many=True)
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    """GoMail has taken the email on."""
+
+    success = serializers.BooleanField(default=True)
+    message = serializers.CharField()
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(Email.Status.choices)
+    provider = serializers.CharField()

@@ -1,0 +1,99 @@
+"""The second origin's contract, POST /email: six required fields, answers of one field, the same pipeline behind."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import errors, fields
+from api.authentication import owner
+from api.parsers import StrictJSONParser
+from api.serializers import bodies
+from api.views import allowed, taken
+from delivery import addresses, emails
+from delivery.drafts import Draft
+from delivery.models import ApiKey
+from providers.message import Mailbox
+
+REQUIRED = ("to", "to_name", "from", "from_name", "subject", "body")
+NOT_JSON = "JSON data is not valid."
+
+
+class ShortFormSerializer(serializers.Serializer[Draft]):
+    """The six fields. More are ignored, as they always were."""
+
+    to = fields.Text(longest=320, header=True)
+    to_name = fields.Text(longest=addresses.MAX_NAME, header=True)
+    from_name = fields.Text(longest=addresses.MAX_NAME, header=True)
+    subject = fields.Text(longest=fields.MAX_SUBJECT_CHARACTERS, header=True)
+    body = fields.Body()
+
+    def get_fields(self) -> dict[str, Any]:
+        """Add the field whose name Python keeps for itself."""
+        declared = super().get_fields() | {"from": fields.Text(longest=320, header=True)}
+        return {name: declared[name] for name in REQUIRED}
+
+    def to_draft(self) -> Draft:
+        """Return the validated request as the domain takes it."""
+        values = self.validated_data
+        text, html = bodies(values["body"], "")
+        return Draft(
+            sender=_mailbox(values, "from"),
+            to=(_mailbox(values, "to"),),
+            subject=values["subject"],
+            text=text,
+            html=html,
+        )
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """Every answer, good or bad."""
+
+    message = serializers.CharField()
+
+
+class PostEmail(APIView):
+    """Send one email to one person."""
+
+    scope = ApiKey.Scope.SEND
+    parser_classes = (StrictJSONParser,)
+
+    @extend_schema(
+        operation_id="post_email",
+        request=ShortFormSerializer,
+        responses=dict.fromkeys((200, 202, 400, 401, 403, 405, 413, 500, 503), AnswerSerializer),
+    )
+    def post(self, request: Request) -> Response:
+        """Accept the email, offer it to the providers in order, and answer with what became of it."""
+        serializer = ShortFormSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        email = emails.send(allowed(request, serializer.to_draft()), owner=owner(request))
+        answer = taken(request, email)
+        return Response({"message": answer.data["message"]}, status=answer.status_code, headers=dict(answer.headers))
+
+    def get_exception_handler(self) -> Any:
+        """Answer in this contract's shape."""
+        return _answer
+
+
+def _answer(exc: Exception, context: dict[str, Any]) -> Response:
+    response = errors.answer(exc, context)
+    message = NOT_JSON if response.data["code"] == "malformed_json" else _message(response.data)
+    response.data = {"message": message}
+    return response
+
+
+def _message(data: dict[str, Any]) -> str:
+    missing = {error["field"] for error in data["errors"] if error["code"] == "required"}
+    first = next((name for name in REQUIRED if name in missing), None)
+    return f"Incoming payload is missing the required field, {first}." if first else str(data["message"])
+
+
+def _mailbox(values: dict[str, str], name: str) -> Mailbox:
+    try:
+        return Mailbox(address=addresses.bare(values[name].strip()), name=values[f"{name}_name"].strip())
+    except addresses.InvalidAddress as error:
+        raise serializers.ValidationError({name: fields.fail("invalid_address", str(error)).detail}) from error

@@ -1,0 +1,70 @@
+"""The files of one multipart request: on disk while they come in, gone when nobody holds them any more."""
+
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from django.conf import settings
+
+from api.errors import ContractError
+
+
+class Upload:
+    """One file of a request. Its temporary file lives as long as this object."""
+
+    def __init__(self, *, field: str, filename: str, content_type: str) -> None:
+        self.field = field
+        self.filename = filename
+        self.content_type = content_type
+        self.size = 0
+        handle, path = tempfile.mkstemp(prefix="gomail-upload-")
+        self._path, self._file = Path(path), os.fdopen(handle, "wb")
+        weakref.finalize(self, _discard, self._file, self._path)
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece of the content."""
+        self.size += self._file.write(piece)
+
+    def finish(self) -> None:
+        """Make the content readable."""
+        self._file.close()
+
+    def open(self) -> BinaryIO:
+        """Open the content for reading; the caller closes it."""
+        return cast(BinaryIO, self._path.open("rb"))
+
+
+class Uploads:
+    """The files of one request, written one after the other and counted together."""
+
+    def __init__(self) -> None:
+        self.files: list[Upload] = []
+        self._room = settings.ATTACHMENTS_MAX_BYTES
+
+    def begin(self, *, field: str, filename: str, content_type: str) -> None:
+        """Start the next file."""
+        self.files.append(Upload(field=field, filename=filename, content_type=content_type))
+
+    def write(self, piece: bytes) -> None:
+        """Append to the file begun last; raise ContractError as soon as all together are over the limit."""
+        self._room -= len(piece)
+        if self._room < 0:
+            raise too_large()
+        self.files[-1].write(piece)
+
+    def end(self) -> None:
+        """Finish the file begun last."""
+        self.files[-1].finish()
+
+
+def too_large() -> ContractError:
+    """Return the error for attachments over the limit."""
+    limit = f"{settings.ATTACHMENTS_MAX_BYTES:,}"
+    return ContractError("attachments_too_large", f"All attachments together may have {limit} bytes.")
+
+
+def _discard(file: IO[bytes], path: Path) -> None:
+    file.close()
+    path.unlink(missing_ok=True)

@@ -1,0 +1,19 @@
+"""The paths of the contract."""
+
+from django.urls import path, re_path
+
+from api import reference, short_form, views
+
+V1 = "api/v1/email-service/"
+
+urlpatterns = [
+    path(V1 + "send-email/", views.SendEmail.as_view(), name="send-email"),
+    path(V1 + "send-mail/", views.SendMail.as_view(), name="send-mail"),
+    path(V1 + "emails/", views.Emails.as_view(), name="emails"),
+    path(V1 + "emails/<uuid:id>/", views.EmailDetail.as_view(), name="email"),
+    path(V1 + "schema/", reference.Schema.as_view(), name="schema"),
+    path(V1 + "docs/", reference.Docs.as_view(), name="docs"),
+    path(V1 + "error-codes/", reference.ErrorCodes.as_view(), name="error-codes"),
+    path("email", short_form.PostEmail.as_view(), name="post-email"),
+    re_path(r"^api(?:/.*)?$", reference.UnknownPath.as_view()),
+]

@@ -1,0 +1,118 @@
+"""Validate, call one verb, serialize, answer."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.authentication import owner
+from api.errors import ContractError, shape
+from api.filters import EmailFilter
+from api.parsers import StrictJSONParser, StrictMultiPartParser
+from api.serializers import (
+    DraftSerializer,
+    EmailSerializer,
+    EmailSummarySerializer,
+    FailureSerializer,
+    TakenSerializer,
+)
+from delivery import access, emails
+from delivery.drafts import Draft
+from delivery.models import ApiKey, Email
+
+ACCEPTED = "Email sent to recipients"
+MESSAGES = {
+    Email.Status.SENT: ACCEPTED,
+    Email.Status.QUEUED: "No provider could take the email now; it is kept and will be offered again",
+    Email.Status.UNKNOWN: "A provider may or may not have taken the email; it is kept as unknown and not sent again",
+    Email.Status.SENDING: "The email is being handed over",
+}
+_FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
+
+
+class SendEmail(APIView):
+    """Send one email."""
+
+    scope = ApiKey.Scope.SEND
+    parser_classes = (StrictJSONParser, StrictMultiPartParser)
+
+    @extend_schema(
+        operation_id="send_email",
+        request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
+        responses={200: TakenSerializer, 202: TakenSerializer, **_FAILURES},
+    )
+    def post(self, request: Request) -> Response:
+        """Accept the email, offer it to the providers in order, and answer with what became of it."""
+        serializer = DraftSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        email = emails.send(allowed(request, serializer.to_draft()), owner=owner(request))
+        return taken(request, email)
+
+
+class Emails(generics.ListAPIView[Email]):
+    """The log of your emails, newest first."""
+
+    scope = ApiKey.Scope.READ
+    serializer_class = EmailSummarySerializer
+    filterset_class = EmailFilter
+
+    def get_queryset(self) -> QuerySet[Email]:
+        """Return what this key may see, without the bodies."""
+        mine = Email.objects.owned_by(owner(self.request))
+        return mine.defer("text_body", "html_body").prefetch_related("recipients")
+
+
+class EmailDetail(generics.RetrieveAPIView[Email]):
+    """One email with its recipients, attachments and attempts."""
+
+    scope = ApiKey.Scope.READ
+    serializer_class = EmailSerializer
+    lookup_url_kwarg = "id"
+
+    def get_queryset(self) -> QuerySet[Email]:
+        """Return what this key may see."""
+        mine = Email.objects.owned_by(owner(self.request))
+        return mine.prefetch_related("recipients", "attachments", "attempts")
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answer in the contract's shape."""
+        found = self.get_serializer(self.get_object()).data
+        return Response({"success": True, "message": "The email", **found})
+
+
+class SendMail(SendEmail):
+    """The same under its other name."""
+
+    @extend_schema(
+        operation_id="send_mail",
+        request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
+        responses={200: TakenSerializer, 202: TakenSerializer, **_FAILURES},
+    )
+    def post(self, request: Request) -> Response:
+        """Do what send-email/ does."""
+        return super().post(request)
+
+
+def allowed(request: Request, draft: Draft) -> Draft:
+    """Return the draft if the request's key may send from its sender."""
+    if request.auth and not access.may_send_from(request.auth, draft.sender):
+        raise ContractError("sender_not_allowed", f"This API key may not send from {draft.sender.address}.")
+    return draft
+
+
+def taken(request: Request, email: Email) -> Response:
+    """Answer what became of an email: 200 when a provider has it, 202 while we still have it, 400 when it is bad."""
+    where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
+    if email.status == Email.Status.FAILED:
+        error = ContractError("refused_by_provider", email.reason)
+        return Response({**shape(error), **where}, status=error.status_code)
+    answer = {"success": True, "message": MESSAGES[Email.Status(email.status)], **where}
+    if email.status == Email.Status.SENT:
+        return Response(answer)
+    location = reverse("email", kwargs={"id": email.pk})
+    return Response(answer, status=202, headers={"Location": request.build_absolute_uri(location)})

@@ -1,0 +1,79 @@
+"""API keys: made, recognised, and what one of them may do."""
+
+import binascii
+import hashlib
+import hmac
+import secrets
+import string
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from delivery import addresses
+from delivery.models import ApiKey, Owner
+from providers.message import Mailbox
+
+_PREFIX = "gm_live"
+_BASE62 = string.digits + string.ascii_letters
+_SECRET_LENGTH = 32  # × log2(62): 190 bits
+_LAST_USED_STEP = timedelta(minutes=1)  # a busy key costs one write a minute
+
+
+def issue(owner_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()) -> tuple[ApiKey, str]:
+    """Make a key for an owner, who is made too if new; return it with the token, which nobody can show again."""
+    owner, _ = Owner.objects.get_or_create(name=owner_name)
+    public_id, token = new_token()
+    key = ApiKey.objects.create(
+        owner=owner,
+        public_id=public_id,
+        digest=digest(token),
+        scopes=list(scopes),
+        from_addresses=[sender_rule(text) for text in from_addresses],
+    )
+    return key, token
+
+
+def new_token() -> tuple[str, str]:
+    """Return a public id and the token around it; its checksum lets scanners tell a leaked key from a random word."""
+    public_id = "".join(secrets.choice(_BASE62) for _ in range(8))
+    secret = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
+    body = f"{_PREFIX}_{public_id}_{secret}"
+    return public_id, f"{body}_{binascii.crc32(body.encode()):08x}"
+
+
+def digest(token: str) -> str:
+    """Return what is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find(token: str) -> ApiKey | None:
+    """Return the live key behind a token, or None; an unknown id costs the same work as a wrong secret."""
+    parts = token.split("_")
+    public_id = parts[2] if len(parts) == 5 else ""
+    key = ApiKey.objects.select_related("owner").filter(public_id=public_id, revoked_at=None).first()
+    matches = hmac.compare_digest(key.digest if key else "0" * 64, digest(token))
+    return key if matches else None
+
+
+def note_use(key: ApiKey) -> None:
+    """Write down that the key was used, at most once a minute."""
+    now = timezone.now()
+    if key.last_used_at is None or key.last_used_at < now - _LAST_USED_STEP:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_STEP)
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def may_send_from(key: ApiKey, sender: Mailbox) -> bool:
+    """Tell whether the key's list of senders, if it has one, names this address or its domain."""
+    address = addresses.canonical(sender.address)
+    domain = "@" + address.rpartition("@")[2]
+    return not key.from_addresses or address in key.from_addresses or domain in key.from_addresses
+
+
+def sender_rule(text: str) -> str:
+    """Read `a@b.c` or `@b.c` as an entry of a key's list of senders; raise InvalidAddress otherwise."""
+    if text.startswith("@"):
+        return "@" + addresses.bare(f"a{text}").rpartition("@")[2]
+    return addresses.canonical(addresses.bare(text))

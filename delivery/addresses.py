@@ -1,0 +1,82 @@
+"""Which addresses GoMail writes to. Stricter than RFC 5322: what could be read in two ways is refused.
+
+Quoted local parts, comments, groups, source routes and domain literals have all been used to smuggle a second
+recipient past one parser and into another; no one's real mailbox needs them.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import email_validator
+
+from providers.message import Mailbox
+
+MAX_NAME = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Zero-width and bidirectional characters make two different addresses look the same.
+_INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]")
+_NAMED = re.compile(r'(?P<name>"(?:[^"\\<>]|\\["\\])*"|[^"<>@,;:()\\\[\]]*?) ?<(?P<address>[^<>\s"]+)>')
+_LOOKALIKE_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+
+
+class InvalidAddress(ValueError):
+    """This is not one unambiguous mailbox."""
+
+
+def mailbox(text: str) -> Mailbox:
+    """Read `a@b.c` or `Name <a@b.c>`; raise InvalidAddress with a sentence for the caller."""
+    text = text.strip(" ")
+    _refuse_controls(text)
+    named = _NAMED.fullmatch(text)
+    if not named:
+        return Mailbox(address=bare(text))
+    return Mailbox(address=bare(named["address"]), name=_display_name(named["name"]))
+
+
+def bare(text: str) -> str:
+    """Read `a@b.c` and return it with the domain as lower-case A-labels."""
+    _refuse_controls(text)
+    if _INVISIBLE.search(text) or unicodedata.normalize("NFKC", text) != text:
+        raise InvalidAddress(f"{_shown(text)} contains characters that look like others or like nothing")
+    _refuse_mixed_scripts(text)
+    return _deliverable(text)
+
+
+def canonical(address: str) -> str:
+    """Return the form in which addresses are compared: lower case throughout."""
+    return address.lower()
+
+
+@lru_cache(maxsize=4096)
+def _deliverable(text: str) -> str:
+    try:
+        valid = email_validator.validate_email(text, strict=True, check_deliverability=False, allow_smtputf8=False)
+    except email_validator.EmailNotValidError as error:
+        raise InvalidAddress(f"{_shown(text)}: {error}") from error
+    return f"{valid.local_part}@{valid.ascii_domain}"
+
+
+def _display_name(name: str) -> str:
+    name = re.sub(r'\\(["\\])', r"\1", name[1:-1]) if name.startswith('"') else name
+    if len(name) > MAX_NAME:
+        raise InvalidAddress(f"the name is longer than {MAX_NAME} characters")
+    return name.strip(" ")
+
+
+def _refuse_controls(text: str) -> None:
+    if _CONTROL.search(text):
+        raise InvalidAddress(f"{_shown(text)} contains a control character")
+
+
+def _refuse_mixed_scripts(text: str) -> None:
+    for label in text.rpartition("@")[2].split("."):
+        scripts = {unicodedata.name(letter, "?").split()[0] for letter in label if not letter.isascii()}
+        scripts |= {"LATIN"} if re.search("[a-zA-Z]", label) else set()
+        if len(scripts & _LOOKALIKE_SCRIPTS) > 1:
+            raise InvalidAddress(f"{_shown(text)} mixes alphabets that look alike in one name")
+
+
+def _shown(text: str) -> str:
+    """Return the text as it can be repeated in an answer: short, printable, in quotes."""
+    return ascii(text if len(text) <= 80 else text[:80] + "…")

@@ -1,0 +1,1 @@
+"""The admin: the log of emails to read, API keys to make and revoke."""

@@ -1,0 +1,51 @@
+"""The providers that this installation has, and which of them can carry a message."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from django.conf import settings
+
+from providers import registry
+from providers.base import Provider
+from providers.message import Message
+
+SANDBOX = ("sandbox",)
+
+
+class NobodyCanCarry(Exception):
+    """No provider of this installation takes such a message."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        """Keep the reason of each provider by its name."""
+        super().__init__("; ".join(reasons.values()))
+        self.reasons = reasons
+
+
+def configured() -> tuple[Provider, ...]:
+    """Return the providers with credentials, in order of preference; in development the sandbox if there are none."""
+    found = _build(settings.GOMAIL_PROVIDERS, _variables())
+    return found or (_build(SANDBOX, _variables()) if settings.DEBUG else ())
+
+
+def problems() -> list[str]:
+    """Return a sentence for each provider that was asked for and cannot be used."""
+    return registry.problems(settings.GOMAIL_PROVIDERS, settings.PROVIDER_VARIABLES)
+
+
+def choose(message: Message) -> tuple[list[Provider], dict[str, str]]:
+    """Return the providers to offer a message to, in order, and why the others are left out."""
+    reasons = {provider.name: registry.unfit(provider, message) for provider in configured()}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    able = [provider for provider in configured() if provider.name not in left_out]
+    if not able:
+        raise NobodyCanCarry(left_out)
+    return able, left_out
+
+
+def _variables() -> tuple[tuple[str, str], ...]:
+    return tuple(settings.PROVIDER_VARIABLES.items())
+
+
+@lru_cache(maxsize=16)  # one set of clients and connections per process and configuration
+def _build(names: Sequence[str], values: tuple[tuple[str, str], ...]) -> tuple[Provider, ...]:
+    return registry.build(tuple(names), dict(values))

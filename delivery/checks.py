@@ -1,0 +1,42 @@
+"""What cannot work is said before the first request, with the way to mend it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from delivery import addresses, carriers
+
+_SECRET_KEY_LENGTH = 50
+
+
+@register
+def providers(**_: Any) -> Sequence[CheckMessage]:
+    """Name every provider that is left out; without any, production cannot work."""
+    left_out = [Warning(problem, id="gomail.W001") for problem in carriers.problems()]
+    if carriers.configured():
+        return left_out
+    hint = "Give one of GOMAIL_PROVIDERS its credentials; .env.example names them. Development (DJANGO_DEBUG=true) uses the sandbox."
+    return [*left_out, Error("No provider can send.", hint=hint, id="gomail.E001")]
+
+
+@register
+def secret_key(**_: Any) -> Sequence[CheckMessage]:
+    """Refuse a key that could be guessed."""
+    if settings.DEBUG or len(settings.SECRET_KEY) >= _SECRET_KEY_LENGTH:
+        return []
+    hint = 'python -c "import secrets; print(secrets.token_urlsafe(50))" makes one.'
+    return [Error(f"DJANGO_SECRET_KEY has fewer than {_SECRET_KEY_LENGTH} characters.", hint=hint, id="gomail.E002")]
+
+
+@register
+def default_sender(**_: Any) -> Sequence[CheckMessage]:
+    """Check the sender of requests that name none."""
+    if not settings.DEFAULT_FROM_EMAIL:
+        return []
+    try:
+        addresses.mailbox(settings.DEFAULT_FROM_EMAIL)
+    except addresses.InvalidAddress as error:
+        return [Error(f"DEFAULT_FROM_EMAIL is not a mailbox: {error}", hint="Write it as name@example.org.", id="gomail.E003")]
+    return []

@@ -1,0 +1,39 @@
+"""What a client asked for, validated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from delivery import addresses
+from providers.message import Attachment, Mailbox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """An email as a client wants it: every value has passed our rules, nothing is stored yet."""
+
+    sender: Mailbox
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...] = ()
+    bcc: tuple[Mailbox, ...] = ()
+    reply_to: tuple[Mailbox, ...] = ()
+    subject: str = ""
+    text: str = ""
+    html: str = ""  # empty: plain text
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    on_ambiguous: Literal["resend", "stop"] = "resend"
+    attachments: tuple[Attachment, ...] = ()
+
+
+def without_repeats(*groups: tuple[Mailbox, ...]) -> list[tuple[Mailbox, ...]]:
+    """Return the groups with every address in the first place only: SendGrid refuses a mail that names one twice."""
+    seen: set[str] = set()
+    return [tuple(box for box in group if not _seen(box, seen)) for group in groups]
+
+
+def _seen(box: Mailbox, seen: set[str]) -> bool:
+    known = addresses.canonical(box.address) in seen
+    seen.add(addresses.canonical(box.address))
+    return known

@@ -1,0 +1,26 @@
+"""manage.py create_api_key: make a key for an application."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from delivery import access, addresses
+from delivery.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "Makes an API key and prints it once, alone on the last line."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="the application that will use the key; several keys may share a name")
+        parser.add_argument("--scope", action="append", choices=ApiKey.Scope.values, help="default: all; may be repeated")
+        parser.add_argument("--from-address", action="append", default=[], help="a sender or @domain it may use; may be repeated; default: any")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        scopes = options["scope"] or ApiKey.Scope.values
+        try:
+            _, token = access.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
+        except addresses.InvalidAddress as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write("Keep it now; it is not shown again:")
+        self.stdout.write(token)

@@ -1,0 +1,20 @@
+"""manage.py worker: the embedded delivery worker."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from delivery import worker
+
+
+class Command(BaseCommand):
+    help = "Hands over emails that are due, until it gets SIGTERM or SIGINT."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        self.stdout.write("The delivery worker is running.")
+        worker.run(stop)

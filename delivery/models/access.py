@@ -1,0 +1,48 @@
+"""Who may use the service."""
+
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+
+class Owner(models.Model):
+    """An application that sends through GoMail. Its keys come and go; its emails stay its own."""
+
+    name = models.CharField(max_length=100, unique=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A Bearer token of an owner. Only its public id and a hash are kept; the token was shown once."""
+
+    class Scope(models.TextChoices):
+        SEND = "send", "send emails"
+        READ = "read", "read the log"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="keys")
+    public_id = models.CharField(max_length=8, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)  # SHA-256 of the token, hex: 190 random bits need no slow hash
+    scopes = models.JSONField(default=list)
+    from_addresses = models.JSONField(default=list, blank=True)  # addresses or @domains; empty: any sender
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.owner} gm_live_{self.public_id}_…"
+
+    def revoke(self, **changes: Any) -> None:
+        """Make the key useless from now on; emails it sent stay."""
+        ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now(), **changes)
+        self.refresh_from_db(fields=["revoked_at"])

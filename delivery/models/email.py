@@ -1,0 +1,207 @@
+"""What we promised to deliver, to whom, and every attempt at it."""
+
+from datetime import timedelta
+from typing import BinaryIO, Self, cast
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from delivery import ids, storage
+from delivery.models.access import Owner
+
+LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
+DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
+
+
+def _deadline() -> "timezone.datetime":
+    return timezone.now() + DEADLINE
+
+
+class EmailQuerySet(models.QuerySet["Email"]):
+    """Questions about the log."""
+
+    def owned_by(self, owner: Owner | None) -> Self:
+        """Return the emails of one owner; None owns those sent without an API key."""
+        return self.filter(owner=owner)
+
+    def due(self) -> Self:
+        """Return what a worker should hand over now, the longest waiting first."""
+        return self.filter(status=Email.Status.QUEUED, due_at__lte=Now(), expires_at__gt=Now()).order_by("due_at")
+
+    def overdue(self) -> Self:
+        """Return queued emails whose deadline has passed."""
+        return self.filter(status=Email.Status.QUEUED, expires_at__lte=Now())
+
+    def orphaned(self) -> Self:
+        """Return emails whose process stopped renewing its claim."""
+        return self.filter(status=Email.Status.SENDING, lease_until__lt=Now())
+
+
+class Email(models.Model):
+    """One email, from the moment we promised to deliver it. The row is also its place in the queue."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        SENDING = "sending"
+        SENT = "sent"
+        FAILED = "failed"
+        EXPIRED = "expired"
+        UNKNOWN = "unknown"
+
+    class OnAmbiguous(models.TextChoices):
+        RESEND = "resend"
+        STOP = "stop"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    owner = models.ForeignKey(Owner, null=True, on_delete=models.PROTECT, related_name="emails", db_index=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    from_name = models.CharField(max_length=255, blank=True)
+    from_address = models.CharField(max_length=254)
+    reply_to = models.JSONField(default=list)  # [[address, name], …]
+    subject = models.TextField(blank=True)
+    text_body = models.TextField(blank=True)
+    html_body = models.TextField(blank=True)
+    headers = models.JSONField(default=dict)
+    tags = models.JSONField(default=list)
+    metadata = models.JSONField(default=dict)
+    on_ambiguous = models.CharField(max_length=6, choices=OnAmbiguous.choices, default=OnAmbiguous.RESEND)
+
+    status = models.CharField(max_length=11, choices=Status.choices, default=Status.QUEUED)
+    provider = models.CharField(max_length=50, blank=True)  # who accepted it
+    reason = models.TextField(blank=True)  # why it has its status, for a person
+    left_out = models.JSONField(default=dict)  # providers that cannot carry it: {name: reason}
+    finished_at = models.DateTimeField(null=True)
+
+    due_at = models.DateTimeField(null=True)  # when a queued email is to be handed over
+    expires_at = models.DateTimeField(default=_deadline)
+    rounds = models.PositiveIntegerField(default=0)  # how often it was offered to the providers
+    epoch = models.PositiveIntegerField(default=0)  # the number of its claim: a late worker has an older one
+    lease_until = models.DateTimeField(null=True)
+
+    objects = EmailQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = [
+            models.Index(fields=["owner", "id"], name="email_by_owner"),
+            models.Index(fields=["status", "id"], name="email_by_status"),
+            models.Index(fields=["provider", "id"], name="email_by_provider"),
+            # read by EmailQuerySet.due and .overdue
+            models.Index(fields=["due_at"], name="email_due", condition=Q(status="queued")),
+            # read by EmailQuerySet.orphaned
+            models.Index(fields=["lease_until"], name="email_leased", condition=Q(status="sending")),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject or str(self.id)
+
+    @classmethod
+    def claim(cls, pk: UUID) -> "Email | None":
+        """Take a due email for this process, or return None when it is not to be had (any more)."""
+        claimed = cls.objects.due().filter(pk=pk).order_by().update(
+            status=cls.Status.SENDING,
+            epoch=F("epoch") + 1,
+            rounds=F("rounds") + 1,
+            lease_until=Now() + LEASE,
+        )
+        return cls.objects.select_related("owner").get(pk=pk) if claimed else None
+
+    def still_mine(self) -> EmailQuerySet:
+        """Return this row as an updatable set that is empty once another process has claimed it."""
+        return Email.objects.filter(pk=self.pk, epoch=self.epoch, status=self.Status.SENDING)
+
+
+class Recipient(models.Model):
+    """One address of one email, and what became of the email there."""
+
+    class Kind(models.TextChoices):
+        TO = "to"
+        CC = "cc"
+        BCC = "bcc"
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        ACCEPTED = "accepted"
+        FAILED = "failed"
+        EXPIRED = "expired"
+        UNKNOWN = "unknown"
+
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="recipients")
+    kind = models.CharField(max_length=3, choices=Kind.choices)
+    name = models.CharField(max_length=255, blank=True)
+    address = models.CharField(max_length=254)  # as asked for, the domain as A-labels
+    canonical = models.CharField(max_length=254, db_index=True)  # lower case: what is compared and searched
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+class Attachment(models.Model):
+    """One file of one email; its content lies in the attachment storage, once for all emails that carry it."""
+
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attachments")
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=127)
+    content_id = models.CharField(max_length=255, blank=True)
+    size = models.PositiveIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.filename
+
+    def open(self) -> BinaryIO:
+        """Open the content for reading; the caller closes it."""
+        return cast(BinaryIO, storage.attachments().open(storage.path(self.sha256)))
+
+
+class Attempt(models.Model):
+    """One hand-over of one email to one provider, written before the call and closed after it."""
+
+    class Outcome(models.TextChoices):
+        STARTED = "started"
+        ACCEPTED = "accepted"
+        REFUSED_TEMPORARILY = "refused_temporarily"
+        REFUSED = "refused"
+        NOT_SENT = "not_sent"
+        UNKNOWN = "unknown"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)  # travels in the provider's metadata
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attempts")
+    provider = models.CharField(max_length=50)
+    epoch = models.PositiveIntegerField()  # of the claim that made it
+    outcome = models.CharField(max_length=19, choices=Outcome.choices, default=Outcome.STARTED)
+    provider_message_id = models.CharField(max_length=255, blank=True)
+    code = models.CharField(max_length=100, blank=True)  # the provider's
+    detail = models.TextField(blank=True)  # what the provider answered, or what happened instead
+    started_at = models.DateTimeField(default=timezone.now)
+    latency_ms = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.outcome}"
+
+
+class Tag(models.Model):
+    """An index entry: this email carries this tag. The email's own list keeps their order."""
+
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="tag_rows")
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        indexes = [models.Index(fields=["name", "email"], name="email_by_tag")]
+
+    def __str__(self) -> str:
+        return self.name

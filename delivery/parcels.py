@@ -1,0 +1,128 @@
+"""An email with all that belongs to it: made from a draft or read from the record, and turned into a Message."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from delivery import addresses, storage
+from delivery.drafts import Draft, without_repeats
+from delivery.models import Attachment, Email, Owner, Recipient, Tag
+from delivery.models.email import LEASE
+from providers import message as border
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """The rows of one email, in memory."""
+
+    email: Email
+    recipients: list[Recipient]
+    attachments: list[Attachment]
+
+    def message(self) -> border.Message:
+        """Return what is handed to a provider."""
+        email = self.email
+        return border.Message(
+            id=str(email.pk),
+            created_at=email.created_at,
+            sender=border.Mailbox(address=email.from_address, name=email.from_name),
+            to=self._boxes(Recipient.Kind.TO),
+            cc=self._boxes(Recipient.Kind.CC),
+            bcc=self._boxes(Recipient.Kind.BCC),
+            reply_to=tuple(border.Mailbox(address=address, name=name) for address, name in email.reply_to),
+            subject=email.subject,
+            text=email.text_body,
+            html=email.html_body,
+            headers=email.headers,
+            tags=tuple(email.tags),
+            metadata=email.metadata,
+            attachments=tuple(_handed_over(file) for file in self.attachments),
+        )
+
+    def save(self) -> None:
+        """Insert every row; the caller holds the transaction."""
+        self.email.save(force_insert=True)
+        Recipient.objects.bulk_create(self.recipients)
+        if self.attachments:
+            Attachment.objects.bulk_create(self.attachments)
+        if self.email.tags:
+            Tag.objects.bulk_create(Tag(email=self.email, name=name) for name in dict.fromkeys(self.email.tags))
+
+    def _boxes(self, kind: Recipient.Kind) -> tuple[border.Mailbox, ...]:
+        return tuple(border.Mailbox(address=r.address, name=r.name) for r in self.recipients if r.kind == kind)
+
+
+def claimed(draft: Draft, owner: Owner | None) -> Parcel:
+    """Return a new email that its caller is about to hand over itself: born with a claim. Nothing is saved yet,
+    but the content of its attachments is.
+    """
+    email = _email(draft, owner)
+    email.status, email.epoch, email.rounds = Email.Status.SENDING, 1, 1
+    email.lease_until = Now() + LEASE
+    return Parcel(email=email, recipients=_recipients(email, draft), attachments=_attachments(email, draft))
+
+
+def load(email: Email) -> Parcel:
+    """Return a recorded email whole."""
+    return Parcel(email=email, recipients=list(email.recipients.all()), attachments=list(email.attachments.all()))
+
+
+def read(pk: UUID) -> Parcel:
+    """Return the email with this id whole."""
+    return load(Email.objects.get(pk=pk))
+
+
+def _email(draft: Draft, owner: Owner | None) -> Email:
+    return Email(
+        owner=owner,
+        from_address=draft.sender.address,
+        from_name=draft.sender.name,
+        reply_to=[[box.address, box.name] for box in draft.reply_to],
+        subject=draft.subject,
+        text_body=draft.text,
+        html_body=draft.html,
+        headers=dict(draft.headers),
+        tags=list(draft.tags),
+        metadata=dict(draft.metadata),
+        on_ambiguous=draft.on_ambiguous,
+    )
+
+
+def _recipients(email: Email, draft: Draft) -> list[Recipient]:
+    groups = zip(Recipient.Kind, without_repeats(draft.to, draft.cc, draft.bcc), strict=True)
+    return [_recipient(email, kind, box) for kind, boxes in groups for box in boxes]
+
+
+def _recipient(email: Email, kind: Recipient.Kind, box: border.Mailbox) -> Recipient:
+    return Recipient(
+        email=email,
+        kind=kind,
+        name=box.name,
+        address=box.address,
+        canonical=addresses.canonical(box.address),
+    )
+
+
+def _attachments(email: Email, draft: Draft) -> list[Attachment]:
+    return [
+        Attachment(
+            email=email,
+            filename=file.filename,
+            content_type=file.content_type,
+            content_id=file.content_id,
+            size=file.size,
+            sha256=storage.keep(file),
+        )
+        for file in draft.attachments
+    ]
+
+
+def _handed_over(file: Attachment) -> border.Attachment:
+    return border.Attachment(
+        filename=file.filename,
+        content_type=file.content_type,
+        size=file.size,
+        open=file.open,
+        content_id=file.content_id,
+    )

@@ -1,0 +1,71 @@
+"""Attachments, each stored once under the hash of its content, through Django's storage API."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from providers.message import Attachment
+
+_CHUNK = 256 * 1024
+
+
+class ContentStorage(FileSystemStorage):
+    """Files named by their content: whole and synced to disk before the name exists, the same name never twice."""
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Keep the name: the same name means the same content."""
+        return name
+
+    def _save(self, name: str, content: "File[Any]") -> str:
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                _copy_to_disk(content, file)
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_directory(target.parent)
+        return name
+
+
+def attachments() -> Storage:
+    """Return the storage that settings name for attachments."""
+    return storages["attachments"]
+
+
+def path(sha256: str) -> str:
+    """Return where content with this hash lies."""
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def keep(attachment: Attachment) -> str:
+    """Store the attachment's content unless it is there already, and return its SHA-256 in hex."""
+    with attachment.open() as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    if not attachments().exists(path(sha256)):
+        with attachment.open() as content:
+            attachments().save(path(sha256), File(content))
+    return sha256
+
+
+def _copy_to_disk(content: "File[Any]", file: IO[bytes]) -> None:
+    for chunk in content.chunks(_CHUNK):
+        file.write(chunk)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

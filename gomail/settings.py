@@ -1,0 +1,206 @@
+"""Everything configurable comes from the environment; a .env file beside manage.py fills in what it lacks.
+
+The names are explained in .env.example. A secret may be given as NAME_FILE, the path of a file that holds it.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import dj_database_url
+from dotenv import load_dotenv
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+load_dotenv(BASE_DIR / ".env")
+
+
+def _text(name: str, default: str = "") -> str:
+    """Return the variable's value, or the content of the file that NAME_FILE points at; empty counts as unset."""
+    path = os.environ.get(f"{name}_FILE", "")
+    return (Path(path).read_text().strip() if path else os.environ.get(name, "").strip()) or default
+
+
+def _truth(name: str, *, default: bool) -> bool:
+    return _text(name, str(default)).lower() in {"1", "true", "yes", "on"}
+
+
+def _words(name: str, default: str = "") -> list[str]:
+    return [word.strip() for word in _text(name, default).split(",") if word.strip()]
+
+
+DEBUG = _truth("DJANGO_DEBUG", default=False)
+SECRET_KEY = _text("DJANGO_SECRET_KEY", "insecure-development-key-" * 3 if DEBUG else "unset")  # too short: refused by a check
+ALLOWED_HOSTS = _words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "delivery",
+    "api",
+]
+
+MIDDLEWARE = [
+    "gomail.middleware.ContentSecurityPolicy",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "gomail.urls"
+WSGI_APPLICATION = "gomail.wsgi.application"
+APPEND_SLASH = False  # a redirected POST would lose its body; the admin adds its own slashes
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Durable before acknowledged: WAL with FULL syncs every commit; IMMEDIATE takes the write lock at BEGIN, where
+# waiting for it is possible (DEFERRED answers "database is locked" in the middle of a transaction).
+_SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+}
+_database = dj_database_url.parse(_text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'gomail.sqlite3'}"))
+_database["CONN_MAX_AGE"] = 600
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["OPTIONS"] = _SQLITE_OPTIONS
+    _database["TEST"] = {"NAME": str(BASE_DIR / "data" / "test.sqlite3")}
+else:
+    _database["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # served straight from the packages: nothing to collect, nothing to forget
+WHITENOISE_AUTOREFRESH = False
+
+GOMAIL_STORAGE_DIR = _text("GOMAIL_STORAGE_DIR", str(BASE_DIR / "data" / "attachments"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "attachments": {
+        "BACKEND": "delivery.storage.ContentStorage",
+        "OPTIONS": {"location": GOMAIL_STORAGE_DIR},
+    },
+}
+# One upload costs one file on disk, whatever its size, and no memory.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
+# The whole service: no cookie, no page and no answer travels in clear outside development.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_AGE = 12 * 60 * 60
+CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = False  # TLS ends at the proxy in front, which redirects
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # SECURE_SSL_REDIRECT: see above
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerKey"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.authentication.KeyHasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.AlwaysJSON",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "api.errors.answer",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "GoMail",
+    "VERSION": "1",
+    "DESCRIPTION": "Hand over an email once; GoMail writes it down and finds a provider that delivers it.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "ENUM_NAME_OVERRIDES": {
+        "EmailStatus": "delivery.models.Email.Status",
+        "RecipientStatus": "delivery.models.Recipient.Status",
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "GoMail",
+    "SITE_HEADER": "GoMail",
+    "SITE_SUBHEADER": "every email, every attempt",
+    "SITE_SYMBOL": "mail",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    # Answers of 4xx are the clients' affair; gunicorn's access log has them.
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
+
+TEST_RUNNER = "pytest_django.runner.TestRunner"
+
+# The service itself.
+DEFAULT_FROM_EMAIL = _text("DEFAULT_FROM_EMAIL")
+API_KEY_REQUIRED = _truth("API_KEY_REQUIRED", default=True)
+ATTACHMENTS_MAX_BYTES = int(_text("ATTACHMENTS_MAX_BYTES", str(7 * 1024 * 1024)))
+
+# A name may carry its type, `ses-eu=ses`; its variables are then prefixed by its name, SES_EU_AWS_SES_REGION.
+GOMAIL_PROVIDERS = tuple(_words("GOMAIL_PROVIDERS", "ses,sendgrid"))
+_ACCOUNTS = [word.partition("=")[0].strip() for word in GOMAIL_PROVIDERS if "=" in word]
+_PREFIXES = ["", *(re.sub(r"\W", "_", name).upper() + "_" for name in _ACCOUNTS)]
+_PROVIDER_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SES_REGION",
+    "AWS_SES_CONFIGURATION_SET",
+    "AWS_SES_ENDPOINT_URL",
+    "SENDGRID_API_KEY",
+    "SENDGRID_BASE_URL",
+)
+PROVIDER_VARIABLES = {prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES}

@@ -1,0 +1,13 @@
+"""What the HTTP server loads. A service that cannot work refuses to start, and says why."""
+
+import os
+
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+
+from api.limits import BodyLimit
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
+
+application = BodyLimit(get_wsgi_application())
+call_command("check")

@@ -1,0 +1,59 @@
+"""What every test stands on: a real database, attachments in a folder of the test's own, scripted providers."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from delivery import access, carriers
+from delivery.models import ApiKey
+from tests import fakes
+
+
+@pytest.fixture(autouse=True)
+def attachment_folder(settings: Any, tmp_path: Path) -> Path:
+    """Keep attachments in the test's own folder."""
+    folder = tmp_path / "attachments"
+    storages = dict(settings.STORAGES)
+    storages["attachments"] = {**storages["attachments"], "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = storages
+    return folder
+
+
+@pytest.fixture
+def token(db: None) -> str:
+    """An API key that may do everything."""
+    return access.issue("tests", scopes=ApiKey.Scope.values)[1]
+
+
+@pytest.fixture
+def api(token: str) -> "fakes.Api":
+    """A client of the API with that key."""
+    return fakes.Api(Client(), token)
+
+
+@pytest.fixture
+def ses(settings: Any) -> Iterator["fakes.FakeVendor"]:
+    """Amazon SES as a loopback server; it accepts unless told otherwise."""
+    with fakes.ses() as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def sendgrid() -> Iterator["fakes.FakeVendor"]:
+    """SendGrid as a loopback server; it accepts unless told otherwise."""
+    with fakes.sendgrid() as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def providers(settings: Any, ses: "fakes.FakeVendor", sendgrid: "fakes.FakeVendor") -> Iterator[None]:
+    """Both, configured in the order of production: SES first."""
+    settings.GOMAIL_PROVIDERS = ("ses", "sendgrid")
+    settings.PROVIDER_VARIABLES = fakes.variables(ses, sendgrid)
+    yield
+    carriers._build.cache_clear()

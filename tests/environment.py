@@ -1,0 +1,22 @@
+"""The environment of the suite, in force before settings are read: no key of the developer's .env may reach a test."""
+
+import os
+from pathlib import Path
+
+_EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
+
+
+def _names() -> list[str]:
+    lines = _EXAMPLE.read_text().splitlines()
+    return [line.lstrip("# ").partition("=")[0] for line in lines if "=" in line and line.lstrip("# ")[0].isupper()]
+
+
+os.environ.update({name: "" for name in _names()})
+os.environ.update(
+    DATABASE_URL=os.environ.get("TEST_DATABASE_URL", ""),
+    DJANGO_DEBUG="false",
+    DJANGO_SECRET_KEY="a-key-for-tests-" * 4,
+    DJANGO_ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
+    DEFAULT_FROM_EMAIL="GoMail <default@example.org>",
+    GOMAIL_PROVIDERS="sandbox",
+)
