@@ -74,7 +74,7 @@ def encoded_words(value: str) -> list[str]:
 
 def block(headers: Sequence[Header]) -> bytes:
     """Return the lines of all headers, without the empty line; `Refused` if they are not what was meant."""
-    lines = "".join([_folded(name, tokens) for name, tokens in headers]).encode("ascii")
+    lines = "".join([_folded(name, tokens) for name, tokens in headers]).encode("ascii", "replace")
     _verify(lines, [name for name, _ in headers])
     return lines
 

@@ -107,8 +107,10 @@ def said(words: bytes | str, hide: Iterable[str] = ()) -> str:
 
 def _exchange(pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], body: Body) -> Answer:
     response = pool.urlopen("POST", url, redirect=False, body=body, headers=headers, preload_content=False)
+    content = b""
     try:
-        content = response.read(LONGEST_ANSWER, decode_content=False)
+        while piece := response.read(LONGEST_ANSWER - len(content), decode_content=False):
+            content += piece
         return Answer(status=response.status, headers=response.headers, body=content)
     finally:  # an answer read to its end has given its connection back already
         response.close()

@@ -77,6 +77,7 @@ def _plan(message: Message) -> tuple[bytes | Attachment, ...]:
 def _message_headers(message: Message) -> list[Header]:
     if not _ID.fullmatch(message.id):
         raise Refused(f"The id {message.id!r} cannot stand in a header.")
+    mailboxes("Bcc", message.bcc)  # checked like the others, but never written
     domain = message.sender.address.rpartition("@")[2]
     return [
         mailboxes("From", [message.sender]),
@@ -170,7 +171,8 @@ def _file(file: Attachment) -> _Part:
 
 
 def _disposition(file: Attachment) -> list[str]:
-    tokens = ["inline" if file.content_id else "attachment", *parameter("filename", file.filename)]
+    name = parameter("filename", file.filename) if file.filename else []
+    tokens = ["inline" if file.content_id else "attachment", *name]
     return [f"{token};" for token in tokens[:-1]] + tokens[-1:]
 
 

@@ -126,9 +126,9 @@ class SES:
 
     def _fill(self, params: dict[str, Any], **_: object) -> None:
         """Put the real message in place of its token: botocore would copy 7 MB four times."""
+        message, self._calls.message = self._calls.message, None  # a thread must not keep 7 MB alive
         token = b64encode(self._calls.token.encode()).decode()
-        content = body.in_base64(mime.chunks(self._calls.message))
-        params["body"] = body.assemble(params["body"], {token: content})
+        params["body"] = body.assemble(params["body"], {token: body.in_base64(mime.chunks(message))})
 
     def _carry(self, request: Any, **_: object) -> Any:
         """Carry the signed request in place of botocore's transport."""

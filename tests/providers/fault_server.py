@@ -103,8 +103,8 @@ def closed_port() -> int:
 class FaultServer:
     """Listens on a free port of 127.0.0.1 from `with` on; each connection has its thread."""
 
-    def __init__(self, default: Fault = answer(200, {})) -> None:
-        self.default = default
+    def __init__(self, default: Fault | None = None) -> None:
+        self.default = default or answer(200, {})
         self.received: list[Request] = []
         self.connections = 0
         self._faults: deque[Fault] = deque()

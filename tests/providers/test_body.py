@@ -1,0 +1,36 @@
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers import body
+
+
+def test_tokens_are_replaced_in_whatever_order_they_stand():
+    built = body.assemble(b'{"a": "T2", "b": "T1"}', {"T1": [b"one", b"!"], "T2": [b"two"]})
+    assert built.read() == b'{"a": "two", "b": "one!"}'
+
+
+def test_a_lost_token_is_loud():
+    with pytest.raises(ValueError, match="token"):
+        body.assemble(b"{}", {"T1": [b"one"]})
+
+
+def test_it_knows_when_the_last_byte_was_taken():
+    built = body.assemble(b"12345", {})
+    built.read(4)
+    assert not built.taken
+    built.read(4)
+    assert built.taken
+    built.seek(0)
+    assert not built.taken
+
+
+def test_tokens_cannot_be_guessed():
+    assert body.token() != body.token()
+
+
+@given(st.lists(st.binary(max_size=9)))
+def test_base64_of_pieces_is_base64_of_the_whole(pieces):
+    assert b"".join(body.in_base64(pieces)) == b64encode(b"".join(pieces))

@@ -1,0 +1,128 @@
+import time
+
+import pytest
+
+from providers import errors, http, sendgrid
+from tests.providers import fault_server as faults
+from tests.providers.letters import ATTEMPT, file, letter, noise
+
+KEY = "SG.key.secret"
+QUICK = http.Timeouts(connect=0.5, read=0.3, total=1.0)
+
+
+@pytest.fixture
+def provider(server):
+    provider = sendgrid.SendGrid(sendgrid.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
+    yield provider
+    provider.close()
+
+
+def failure(server, provider, fault, message=None):
+    server.script(fault)
+    with pytest.raises(errors.ProviderError) as caught:
+        provider.send(message or letter(), ATTEMPT)
+    return caught.value
+
+
+def said(text, field=None):
+    return {"errors": [{"message": text, "field": field, "help": None}]}
+
+
+IDENTITY = "The from address does not match a verified Sender Identity."
+TABLE = [
+    (400, "Bad Request", None, errors.Refused),
+    (400, "The subject is required.", "subject", errors.Refused),
+    (400, "Does not contain a valid address.", "personalizations.0.to.0.email", errors.RecipientsRefused),
+    (400, "Does not contain a valid address.", "personalizations.0.bcc.1.email", errors.RecipientsRefused),
+    (400, "Does not contain a valid address.", "from.email", errors.Refused),
+    (401, "The provided authorization grant is invalid, expired, or revoked", None, errors.AccountProblem),
+    (401, "Maximum credits exceeded", None, errors.AccountProblem),
+    (401, "authorization required", None, errors.AccountProblem),
+    (403, "access forbidden", None, errors.AccountProblem),
+    (403, IDENTITY, "from", errors.SenderRefused),
+    (403, IDENTITY, None, errors.SenderRefused),
+    (404, "not found", None, errors.AccountProblem),
+    (405, "method not allowed", None, errors.AccountProblem),
+    (413, "payload too large", None, errors.Refused),
+    (415, "unsupported media type", None, errors.AccountProblem),
+    (429, "too many requests", None, errors.Throttled),
+    (500, "internal", None, errors.Unavailable),
+    (503, "unavailable", None, errors.Unavailable),
+    (502, "bad gateway", None, errors.Unknown),
+    (504, "gateway timeout", None, errors.Unknown),
+    (408, "timeout", None, errors.Unknown),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_its_own_answer_is_told_by_status_field_and_text(server, provider, row):
+    status, text, field, kind = row
+    error = failure(server, provider, faults.answer(status, said(text, field)))
+    assert type(error) is kind
+    assert error.code == str(status)
+    assert text in error.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, errors.AccountProblem), (201, errors.Unknown), (204, errors.Unknown), (302, errors.AccountProblem),
+     (400, errors.AccountProblem), (404, errors.AccountProblem), (408, errors.Unknown), (413, errors.Refused),
+     (429, errors.Throttled), (500, errors.Unknown), (502, errors.Unknown), (503, errors.Unavailable),
+     (504, errors.Unknown)],
+)  # fmt: skip
+def test_an_empty_answer_is_told_by_its_status(server, provider, status, kind):
+    assert type(failure(server, provider, faults.answer(status))) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, errors.AccountProblem), (403, errors.AccountProblem), (413, errors.AccountProblem),
+     (500, errors.Unknown), (502, errors.Unknown), (503, errors.Unknown)],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "body", ["<html>proxy</html>", "[1]", '{"errors": 3}', '{"errors": null}', "[" * 9999]
+)
+def test_somebody_else_s_answer_is_told_by_its_status(server, provider, status, kind, body):
+    assert type(failure(server, provider, faults.answer(status, body))) is kind
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.hang(), faults.reset(), faults.close(), faults.garbage(), faults.truncated(202), faults.drip()],
+)
+@pytest.mark.parametrize("size", [0, 6_000_000])
+def test_a_request_received_whole_without_an_answer_is_unknown_and_sent_once(server, provider, fault, size):
+    error = failure(server, provider, fault, letter(attachments=(file(noise(size)),)))
+    assert (type(error), len(server.received)) == (errors.Unknown, 1)
+
+
+@pytest.mark.parametrize("read", ["nothing", "head", "half"])
+@pytest.mark.parametrize("fault", [faults.hang, faults.reset, faults.close])
+def test_a_request_cut_off_is_not_sent(server, provider, fault, read):
+    error = failure(server, provider, fault(read), letter(attachments=(file(noise(6_000_000)),)))
+    assert (type(error), server.received) == (errors.Unavailable, [])
+
+
+def test_it_waits_until_the_limit_is_lifted(server, provider):
+    reset = {"X-RateLimit-Reset": str(int(time.time()) + 30)}
+    error = failure(server, provider, faults.answer(429, said("too many requests"), reset))
+    assert 27 <= error.retry_after <= 30
+
+
+@pytest.mark.parametrize(
+    ("value", "pause"), [("0", 1.0), ("99999999999", 3600.0), ("soon", None), ("", None)]
+)
+def test_an_odd_limit_is_no_endless_wait(server, provider, value, pause):
+    error = failure(server, provider, faults.answer(429, said("x"), {"X-RateLimit-Reset": value}))
+    assert error.retry_after == pause
+
+
+def test_no_key_is_quoted(server, provider):
+    error = failure(server, provider, faults.answer(401, said(f"{KEY} is wrong")))
+    assert error.detail == "sendgrid answered 401: [hidden] is wrong (-)"
+
+
+def test_a_refused_connection_is_unavailable():
+    url = f"http://127.0.0.1:{faults.closed_port()}"
+    with pytest.raises(errors.Unavailable):
+        sendgrid.SendGrid(sendgrid.Config(api_key=KEY, base_url=url)).send(letter(), ATTEMPT)
