@@ -79,7 +79,7 @@ def _body(message: Message, attempt_id: str) -> body.Body:
     mime.verify(message)
     files = {body.token(): file for file in message.attachments}
     mail = _mail(message, attempt_id)
-    for token, file in files.items():
+    for token, file in reversed(files.items()):  # the package adds in front
         mail.add_attachment(_attachment(token, file, message))
     # The package's Content raises at a text that begins like an API key, whosever it is.
     fields = mail.get() | {"content": _contents(message)}
@@ -104,7 +104,7 @@ def _mail(message: Message, attempt_id: str) -> Any:
     ours = {"gomail_attempt": attempt_id, "gomail_email": message.id}
     for name, value in {**message.metadata, **ours}.items():
         mail.add_custom_arg(helpers.CustomArg(name, value))
-    for tag in list(dict.fromkeys(message.tags))[:_MOST_CATEGORIES]:
+    for tag in reversed(list(dict.fromkeys(message.tags))[:_MOST_CATEGORIES]):  # the package adds in front
         mail.add_category(helpers.Category(tag[:_LONGEST_CATEGORY]))
     return mail
 

@@ -1,0 +1,18 @@
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = """
+import sys
+sys.modules["django"] = None  # any import of it fails
+from providers import failover, http, mime, registry
+print([provider.name for provider in registry.build(["sandbox"], {})])
+"""
+
+
+def test_providers_import_without_django():
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.stdout, result.stderr) == ("['sandbox']\n", "")

@@ -1,0 +1,110 @@
+import pytest
+
+from providers import registry, ses
+from providers.message import Mailbox
+from tests.providers.letters import file, letter
+
+SES = {"AWS_SES_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "wJalr"}
+SENDGRID = {"SENDGRID_API_KEY": "SG.key"}
+BOTH = SES | SENDGRID
+
+
+def built(names, settings):
+    return [(provider.name, provider.type) for provider in registry.build(names, settings)]
+
+
+@pytest.mark.parametrize("names", [("ses", "sendgrid"), ("sendgrid", "ses")])
+def test_the_order_of_the_names_is_the_order_of_preference(names):
+    assert [name for name, _ in built(names, BOTH)] == list(names)
+    assert registry.problems(names, BOTH) == []
+
+
+def test_a_provider_without_credentials_is_left_out_and_told():
+    assert built(("ses", "sendgrid"), SENDGRID) == [("sendgrid", "sendgrid")]
+    assert registry.problems(("ses", "sendgrid"), SENDGRID) == [
+        "ses is left out: Set AWS_SES_REGION, for instance to eu-west-1."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "keys are there, but no region"),
+        ({"AWS_SES_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a"}, "Set AWS_SECRET_ACCESS_KEY as well"),
+        ({"AWS_SES_REGION": "eu-west-1", "AWS_SECRET_ACCESS_KEY": "b"}, "Set AWS_ACCESS_KEY_ID as well"),
+        (SES | {"AWS_SES_ENDPOINT_URL": "localhost:99"}, "AWS_SES_ENDPOINT_URL is no http address"),
+    ],
+)
+def test_what_is_wrong_with_ses_is_told(variables, words):
+    assert words in registry.problems(["ses"], variables)[0]
+    assert built(["ses"], variables) == []
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"SENDGRID_API_KEY": "a b"}, SENDGRID | {"SENDGRID_BASE_URL": "x"}]
+)
+def test_what_is_wrong_with_sendgrid_is_told(variables):
+    assert "SENDGRID" in registry.problems(["sendgrid"], variables)[0]
+    assert built(["sendgrid"], variables) == []
+
+
+def test_ses_may_take_its_keys_from_the_machine():
+    assert built(["ses"], {"AWS_SES_REGION": "eu-west-1"}) == [("ses", "ses")]
+
+
+def test_an_unknown_name_is_told():
+    assert "no provider of type 'sess'" in registry.problems(["sess"], BOTH)[0]
+
+
+def test_a_name_given_twice_counts_once():
+    assert built(["ses", "ses"], SES) == [("ses", "ses")]
+    assert registry.problems(["ses", "ses"], SES) == ["ses is left out: it is named twice."]
+
+
+def test_a_second_account_reads_variables_with_its_name():
+    settings = SES | {"SES_EU_AWS_SES_REGION": "eu-central-1"}
+    _, second = registry.build(["ses", "ses-eu=ses"], settings)
+    assert (second.name, second.type) == ("ses-eu", "ses")
+    assert isinstance(second, ses.SES)
+    assert "eu-central-1" in repr(second)
+    assert "SES_B_AWS_SES_REGION" in registry.problems(["ses-b=ses"], settings)[0]
+
+
+def test_the_sandbox_needs_nothing():
+    (provider,) = registry.build([" sandbox ", ""], {})
+    assert provider.send(letter(), "1").message_id == "sandbox-1"
+
+
+def test_a_key_with_a_newline_around_it_is_a_key():
+    assert built(["sendgrid"], {"SENDGRID_API_KEY": " SG.key\n"}) == [("sendgrid", "sendgrid")]
+
+
+def test_nothing_shows_a_secret():
+    shown = repr(registry.build(["ses", "sendgrid"], BOTH)) + str(
+        registry.problems(["ses", "sendgrid"], BOTH)
+    )
+    assert not [secret for secret in ("wJalr", "SG.key") if secret in shown]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, {}),
+        ({"attachments": (file(b"x", "SETUP.Exe"),)}, {"ses": "ses does not take .exe files"}),
+        ({"attachments": (file(b"x", "setup.exe. "),)}, {"ses": "ses does not take .exe files"}),
+        ({"attachments": (file(b"x", "exe"), file(b"x", "a.exe.pdf"))}, {}),
+        ({"subject": " "}, {"sendgrid": "sendgrid does not take a message without a subject"}),
+        ({"bcc": (Mailbox(address="a@b.cd"),) * 60}, {"ses": "ses takes 50 recipients, not 61"}),
+        ({"attachments": (file(b"x" * 25_000_000),)}, {"sendgrid": "sendgrid takes 30 MB, not 34.2 MB"}),
+    ],
+)
+def test_a_provider_that_cannot_carry_a_message_says_why(changes, why):
+    providers = registry.build(["ses", "sendgrid", "sandbox"], BOTH)
+    reasons = {provider.name: registry.unfit(provider, letter(**changes)) for provider in providers}
+    assert {name: reason for name, reason in reasons.items() if reason} == why
+
+
+def test_the_sizes_are_those_of_the_encoded_message():
+    large = letter(attachments=(file(b"x" * 29_000_000),))
+    first, second = registry.build(["ses", "sendgrid"], BOTH)
+    assert (registry.unfit(first, large), registry.unfit(second, large) != "") == ("", True)

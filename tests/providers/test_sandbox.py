@@ -1,0 +1,15 @@
+import pytest
+
+from providers.errors import Refused
+from providers.sandbox import Sandbox
+from tests.providers.letters import letter
+
+
+def test_it_promises_what_it_does_not_keep():
+    receipt = Sandbox().send(letter(), "7")
+    assert (receipt.provider, receipt.message_id) == ("sandbox", "sandbox-7")
+
+
+def test_a_message_that_cannot_be_built_fails_here_as_well():
+    with pytest.raises(Refused):
+        Sandbox().send(letter(subject="a\nb"), "7")
