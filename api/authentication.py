@@ -1,6 +1,6 @@
 """Who asks, and whether they may."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
@@ -20,11 +20,11 @@ class BearerKey(BaseAuthentication):
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if not scheme:
             return None
-        key = access.find(token.strip()) if scheme.lower() == "bearer" else None
-        if key is None:
+        found = access.find(token.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
             raise AuthenticationFailed
-        access.note_use(key)
-        return None, key
+        access.note_use(found)
+        return None, found
 
     def authenticate_header(self, request: Request) -> str:
         """Make REST framework answer 401."""
@@ -36,13 +36,20 @@ class KeyHasScope(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Let in what is allowed; a missing key is another answer than a missing scope."""
-        if request.auth is None:
+        used = key(request)
+        if used is None:
             if settings.API_KEY_REQUIRED:
                 raise NotAuthenticated
             return True
-        return view.scope in request.auth.scopes
+        return view.scope in used.scopes
+
+
+def key(request: Request) -> ApiKey | None:
+    """Return the API key that the request came with."""
+    return cast("ApiKey | None", request.auth)
 
 
 def owner(request: Request) -> Owner | None:
     """Return whose emails this request sends and sees; None owns those sent without a key."""
-    return request.auth.owner if request.auth else None
+    used = key(request)
+    return used.owner if used else None

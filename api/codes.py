@@ -118,16 +118,24 @@ REQUEST = {
 FIELD = {
     "required": Code(status=0, meaning="The field is missing.", remedy="Give it."),
     "empty": Code(status=0, meaning="The field is empty.", remedy="Give a value."),
-    "wrong_type": Code(status=0, meaning="The value has another JSON type than the field.", remedy="See docs/."),
-    "invalid_json": Code(status=0, meaning="A multipart field that holds JSON text does not.", remedy="Send JSON."),
+    "wrong_type": Code(
+        status=0, meaning="The value has another JSON type than the field.", remedy="See docs/."
+    ),
+    "invalid_json": Code(
+        status=0, meaning="A multipart field that holds JSON text does not.", remedy="Send JSON."
+    ),
     "invalid_address": Code(
         status=0,
         meaning="This is not one unambiguous mailbox.",
         remedy="Write `name@example.org` or `Name <name@example.org>`; put a name with special characters in quotes.",
     ),
-    "invalid_header": Code(status=0, meaning="This header may not be set, or not so.", remedy="Leave it out."),
+    "invalid_header": Code(
+        status=0, meaning="This header may not be set, or not so.", remedy="Leave it out."
+    ),
     "invalid_filename": Code(status=0, meaning="A file cannot be called that.", remedy="Rename it."),
-    "invalid_base64": Code(status=0, meaning="The content is not Base64.", remedy="Use the standard alphabet (RFC 4648, 4)."),
+    "invalid_base64": Code(
+        status=0, meaning="The content is not Base64.", remedy="Use the standard alphabet (RFC 4648, 4)."
+    ),
     "control_character": Code(
         status=0,
         meaning="The text holds a control character or half a surrogate pair, which could break out of a header.",
@@ -135,9 +143,13 @@ FIELD = {
     ),
     "too_long": Code(status=0, meaning="The text is too long.", remedy="Shorten it."),
     "too_many": Code(status=0, meaning="There are too many entries.", remedy="Split the request."),
-    "invalid_choice": Code(status=0, meaning="The value is none of those allowed.", remedy="Use one of them."),
+    "invalid_choice": Code(
+        status=0, meaning="The value is none of those allowed.", remedy="Use one of them."
+    ),
     "invalid_value": Code(status=0, meaning="The value has the wrong form.", remedy="See docs/."),
     "unknown_field": Code(status=0, meaning="The contract has no such field.", remedy="Check the spelling."),
     "duplicate_field": Code(status=0, meaning="The field was given twice.", remedy="Give it once."),
-    "not_available": Code(status=0, meaning="This version of GoMail does not do that yet.", remedy="Leave the field out."),
+    "not_available": Code(
+        status=0, meaning="This version of GoMail does not do that yet.", remedy="Leave the field out."
+    ),
 }

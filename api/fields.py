@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
@@ -29,7 +29,9 @@ _CONTENT_ID = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~@-]{1,200}")
 
 def fail(code: str, message: str, path: str = "") -> serializers.ValidationError:
     """Return the error of one field, or of a place inside it (`[2].content`)."""
-    detail: Any = {path: serializers.ErrorDetail(message, code)} if path else [serializers.ErrorDetail(message, code)]
+    detail: Any = (
+        {path: serializers.ErrorDetail(message, code)} if path else [serializers.ErrorDetail(message, code)]
+    )
     return serializers.ValidationError(detail)
 
 
@@ -65,7 +67,9 @@ class Body(serializers.Field):  # type: ignore[type-arg]
         if not isinstance(data, str):
             raise fail("wrong_type", "must be a string.")
         if len(data) > MAX_BODY_CHARACTERS:
-            raise ContractError("body_too_large", f"{self.field_name} may have {MAX_BODY_CHARACTERS:,} characters.")
+            raise ContractError(
+                "body_too_large", f"{self.field_name} may have {MAX_BODY_CHARACTERS:,} characters."
+            )
         return data
 
 
@@ -81,7 +85,10 @@ class MailboxField(serializers.Field):  # type: ignore[type-arg]
 
 
 @extend_schema_field(
-    {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}], "example": ["ann@example.org"]}
+    {
+        "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        "example": ["ann@example.org"],
+    }
 )
 class MailboxesField(serializers.Field):  # type: ignore[type-arg]
     """Bare addresses in a string, or mailboxes in a list (in a form: as JSON text)."""
@@ -91,7 +98,9 @@ class MailboxesField(serializers.Field):  # type: ignore[type-arg]
         if isinstance(data, str) and data.lstrip().startswith("["):
             data = parsed(data)
         if isinstance(data, str):
-            return _each(re.split("[ \t\r\n,]+", data.strip(" \t\r\n,")) if data.strip(" \t\r\n,") else [], _bare)
+            return _each(
+                re.split("[ \t\r\n,]+", data.strip(" \t\r\n,")) if data.strip(" \t\r\n,") else [], _bare
+            )
         if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
             raise fail("wrong_type", "must be a string of addresses or a list of strings.")
         return _each(data, _mailbox)
@@ -150,11 +159,13 @@ class MetadataField(serializers.Field):  # type: ignore[type-arg]
         data = _texts_by_name(data, most=MAX_METADATA)
         for name, value in data.items():
             if not _METADATA_NAME.fullmatch(name) or name.startswith("gomail"):
-                raise fail("invalid_value", "a name has 1 to 64 letters, digits, _ and -, and not gomail in front.")
+                raise fail(
+                    "invalid_value", "a name has 1 to 64 letters, digits, _ and -, and not gomail in front."
+                )
             if len(value) > MAX_METADATA_CHARACTERS:
                 raise fail("too_long", f"a value may have {MAX_METADATA_CHARACTERS} characters.")
             _refuse_controls(value)
-        return data
+        return cast("dict[str, str]", data)
 
 
 @extend_schema_field(
@@ -228,7 +239,7 @@ def _check_header(name: str, value: str) -> None:
     try:
         headers.check(name, value)
     except headers.InvalidHeader as error:
-        raise fail("invalid_header", f"{ascii(name[:80])}: {error}.") from error
+        raise fail("invalid_header", f"{name[:80]!a}: {error}.") from error
 
 
 def _texts_by_name(data: Any, *, most: int) -> dict[str, str]:
@@ -237,7 +248,7 @@ def _texts_by_name(data: Any, *, most: int) -> dict[str, str]:
         raise fail("wrong_type", "must be an object whose values are strings.")
     if len(data) > most:
         raise fail("too_many", f"may have {most} entries.")
-    return data
+    return cast("dict[str, str]", data)
 
 
 def _check_size(items: list[Any]) -> None:
@@ -261,7 +272,7 @@ def _attachment(item: Any, path: str) -> Attachment:
         raise fail("wrong_type", "must be an object whose values are strings.", path)
     unknown = item.keys() - {"filename", "content", "content_type", "content_id"}
     if unknown:
-        raise fail("unknown_field", "has no such field.", f"{path}.{ascii(min(unknown)[:80])}")
+        raise fail("unknown_field", "has no such field.", f"{path}.{min(unknown)[:80]!a}")
     for name in ("filename", "content"):
         if name not in item:
             raise fail("required", "is missing.", f"{path}.{name}")

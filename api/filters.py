@@ -1,7 +1,6 @@
 """The filters of emails/. Each one is served by an index."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import django_filters
@@ -11,7 +10,7 @@ from delivery import ids, search
 from delivery.models import Email
 
 
-class EmailFilter(django_filters.FilterSet):
+class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     """status, recipient, provider, tag, created_after, created_before, q."""
 
     status = django_filters.ChoiceFilter(choices=Email.Status.choices)
@@ -20,7 +19,9 @@ class EmailFilter(django_filters.FilterSet):
     tag = django_filters.CharFilter(method="by_tag")
     created_after = django_filters.IsoDateTimeFilter(method="after", help_text="ISO 8601, inclusive")
     created_before = django_filters.IsoDateTimeFilter(method="before", help_text="ISO 8601, exclusive")
-    q = django_filters.CharFilter(method="search", help_text="an id, a recipient's address, or words of the subject")
+    q = django_filters.CharFilter(
+        method="search", help_text="an id, a recipient's address, or words of the subject"
+    )
 
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails to this address."""

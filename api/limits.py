@@ -53,7 +53,9 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> int:
 def _refuse(start_response: Callable[..., Any]) -> Iterable[bytes]:
     code = codes.REQUEST["request_too_large"]
     message = f"The request body is over the limit of {MAX_BODY_BYTES} bytes."
-    body = json.dumps({"success": False, "message": message, "code": "request_too_large", "errors": []}).encode()
+    body = json.dumps(
+        {"success": False, "message": message, "code": "request_too_large", "errors": []}
+    ).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     start_response(f"{code.status} Content Too Large", headers)
     return [body]

@@ -33,4 +33,6 @@ class NewestFirst(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (NotFound, ValueError) as error:
-            raise ContractError("malformed_request", "cursor: is not one that this service gave out.") from error
+            raise ContractError(
+                "malformed_request", "cursor: is not one that this service gave out."
+            ) from error

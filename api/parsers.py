@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import multipart
 from rest_framework.parsers import BaseParser
@@ -27,7 +27,10 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Return the object; raise ContractError for everything that could be read in two ways."""
         refuse_encodings(request_of(parser_context))
@@ -43,7 +46,10 @@ class StrictMultiPartParser(BaseParser):
     media_type = "multipart/form-data"
 
     def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Return the fields; raise ContractError for parts that have no name, no end, or a name twice."""
         request = request_of(parser_context)
@@ -60,7 +66,9 @@ class StrictMultiPartParser(BaseParser):
             for event in parser.parse_blocking(stream.read):
                 reader.take(event)
         except multipart.MultipartError as error:
-            raise ContractError("malformed_multipart", f"The multipart body cannot be read: {error}.") from error
+            raise ContractError(
+                "malformed_multipart", f"The multipart body cannot be read: {error}."
+            ) from error
         return reader.values()
 
 
@@ -121,11 +129,15 @@ def loads(body: bytes | str) -> Any:
         text = body.decode() if isinstance(body, bytes) else body
         values = _JSON.decode(text)
     except UnicodeDecodeError as error:
-        raise ContractError("malformed_json", f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
+        raise ContractError(
+            "malformed_json", f"The body is not UTF-8: {error.reason} at byte {error.start}."
+        ) from error
     except json.JSONDecodeError as error:
         raise ContractError("malformed_json", f"The body is not valid JSON: {error}.") from error
     except RecursionError as error:
-        raise ContractError("malformed_json", f"The JSON is nested deeper than {MAX_DEPTH} levels.") from error
+        raise ContractError(
+            "malformed_json", f"The JSON is nested deeper than {MAX_DEPTH} levels."
+        ) from error
     _check(values)
     return values
 
@@ -156,7 +168,7 @@ def _filename(part: "multipart.MultipartSegment") -> str | None:
     extended = options.get("filename*")
     if extended:
         return _percent_decoded(extended)
-    return part.filename
+    return cast("str | None", part.filename)
 
 
 def _percent_decoded(extended: str) -> str:

@@ -7,8 +7,8 @@ from django.shortcuts import render
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.request import Request
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -53,7 +53,7 @@ class Docs(SpectacularSwaggerView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Show the page, with a policy that lets its own scripts run."""
-        response: Response = super().get(request, *args, **kwargs)
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         response["Content-Security-Policy"] = _PAGE_POLICY
         return response
 
@@ -65,7 +65,11 @@ class ErrorCodes(Open):
     def get(self, request: Request) -> Any:
         """Answer a browser with a page, everybody else with JSON."""
         if "text/html" in request.META.get("HTTP_ACCEPT", ""):
-            page = render(request._request, "api/error_codes.html", {"request_codes": codes.REQUEST, "field_codes": codes.FIELD})
+            page = render(
+                request._request,
+                "api/error_codes.html",
+                {"request_codes": codes.REQUEST, "field_codes": codes.FIELD},
+            )
             page["Content-Security-Policy"] = _PAGE_POLICY
             return page
         listed = {name: asdict(code) for name, code in (codes.REQUEST | codes.FIELD).items()}

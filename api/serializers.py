@@ -38,7 +38,9 @@ class DraftSerializer(serializers.Serializer[Draft]):
         present = {name: value for name, value in data.items() if value is not None}
         unknown = present.keys() - self.fields.keys()
         if unknown:
-            raise serializers.ValidationError({name[:80]: [_unknown(name, list(self.fields))] for name in sorted(unknown)})
+            raise serializers.ValidationError(
+                {name[:80]: [_unknown(name, list(self.fields))] for name in sorted(unknown)}
+            )
         values: dict[str, Any] = super().to_internal_value(present)
         return values
 
@@ -46,7 +48,13 @@ class DraftSerializer(serializers.Serializer[Draft]):
         """Check what only all fields together tell."""
         count = sum(len(values.get(name, ())) for name in ("to_addresses", "cc_addresses", "bcc_addresses"))
         if count > fields.MAX_RECIPIENTS:
-            raise serializers.ValidationError({"to_addresses": fail("too_many", f"to, cc and bcc may name {fields.MAX_RECIPIENTS} mailboxes together.").detail})
+            raise serializers.ValidationError(
+                {
+                    "to_addresses": fail(
+                        "too_many", f"to, cc and bcc may name {fields.MAX_RECIPIENTS} mailboxes together."
+                    ).detail
+                }
+            )
         return values
 
     def to_draft(self) -> Draft:
@@ -75,14 +83,18 @@ def bodies(body: str, text_body: str) -> tuple[str, str]:
     if content.is_html(body):
         return text_body or content.text_of(body), body
     if text_body and body:
-        raise serializers.ValidationError({"text_body": fail("invalid_value", "goes with an HTML body; this body is plain text.").detail})
+        raise serializers.ValidationError(
+            {"text_body": fail("invalid_value", "goes with an HTML body; this body is plain text.").detail}
+        )
     return body or text_body, ""
 
 
 def default_sender() -> Mailbox:
     """Return the sender of requests that name none."""
     if not settings.DEFAULT_FROM_EMAIL:
-        raise serializers.ValidationError({"from_address": fail("required", "is missing, and DEFAULT_FROM_EMAIL is not set.").detail})
+        raise serializers.ValidationError(
+            {"from_address": fail("required", "is missing, and DEFAULT_FROM_EMAIL is not set.").detail}
+        )
     return addresses.mailbox(settings.DEFAULT_FROM_EMAIL)
 
 
@@ -95,21 +107,36 @@ def _unknown(name: str, known: list[str]) -> serializers.ErrorDetail:
 
 
 class RecipientSerializer(serializers.ModelSerializer[Recipient]):
+    """One address, and what became of the email there."""
+
     class Meta:
         model = Recipient
         fields = ("kind", "name", "address", "status")
 
 
 class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    """One file, without its content."""
+
     class Meta:
         model = Attachment
         fields = ("filename", "content_type", "content_id", "size", "sha256")
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    """One hand-over to one provider."""
+
     class Meta:
         model = Attempt
-        fields = ("id", "provider", "outcome", "provider_message_id", "code", "detail", "started_at", "latency_ms")
+        fields = (
+            "id",
+            "provider",
+            "outcome",
+            "provider_message_id",
+            "code",
+            "detail",
+            "started_at",
+            "latency_ms",
+        )
 
 
 class EmailSummarySerializer(serializers.ModelSerializer[Email]):
@@ -131,7 +158,8 @@ class EmailSerializer(EmailSummarySerializer):
     attachments = AttachmentSerializer(many=True)
     attempts = AttemptSerializer(many=True)
 
-    class Meta(EmailSummarySerializer.Meta):
+    class Meta:
+        model = Email
         fields = (
             *EmailSummarySerializer.Meta.fields,
             "reply_to", "headers", "text_body", "html_body", "on_ambiguous", "left_out", "expires_at",
@@ -153,7 +181,7 @@ class FailureSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField(default=False)
     message = serializers.CharField()
     code = serializers.CharField()
-    errors = FieldErrorSerializer(many=True)
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]
 
 
 class TakenSerializer(serializers.Serializer[Any]):

@@ -72,7 +72,9 @@ class PostEmail(APIView):
         serializer.is_valid(raise_exception=True)
         email = emails.send(allowed(request, serializer.to_draft()), owner=owner(request))
         answer = taken(request, email)
-        return Response({"message": answer.data["message"]}, status=answer.status_code, headers=dict(answer.headers))
+        return Response(
+            {"message": answer.data["message"]}, status=answer.status_code, headers=dict(answer.headers)
+        )
 
     def get_exception_handler(self) -> Any:
         """Answer in this contract's shape."""
@@ -96,4 +98,6 @@ def _mailbox(values: dict[str, str], name: str) -> Mailbox:
     try:
         return Mailbox(address=addresses.bare(values[name].strip()), name=values[f"{name}_name"].strip())
     except addresses.InvalidAddress as error:
-        raise serializers.ValidationError({name: fields.fail("invalid_address", str(error)).detail}) from error
+        raise serializers.ValidationError(
+            {name: fields.fail("invalid_address", str(error)).detail}
+        ) from error

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.authentication import owner
+from api.authentication import key, owner
 from api.errors import ContractError, shape
 from api.filters import EmailFilter
 from api.parsers import StrictJSONParser, StrictMultiPartParser
@@ -100,7 +100,8 @@ class SendMail(SendEmail):
 
 def allowed(request: Request, draft: Draft) -> Draft:
     """Return the draft if the request's key may send from its sender."""
-    if request.auth and not access.may_send_from(request.auth, draft.sender):
+    used = key(request)
+    if used and not access.may_send_from(used, draft.sender):
         raise ContractError("sender_not_allowed", f"This API key may not send from {draft.sender.address}.")
     return draft
 

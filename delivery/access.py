@@ -21,7 +21,9 @@ _SECRET_LENGTH = 32  # × log2(62): 190 bits
 _LAST_USED_STEP = timedelta(minutes=1)  # a busy key costs one write a minute
 
 
-def issue(owner_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()) -> tuple[ApiKey, str]:
+def issue(
+    owner_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()
+) -> tuple[ApiKey, str]:
     """Make a key for an owner, who is made too if new; return it with the token, which nobody can show again."""
     owner, _ = Owner.objects.get_or_create(name=owner_name)
     public_id, token = new_token()

@@ -15,7 +15,9 @@ from providers.message import Mailbox
 MAX_NAME = 255
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Zero-width and bidirectional characters make two different addresses look the same.
-_INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]")
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]"
+)
 _NAMED = re.compile(r'(?P<name>"(?:[^"\\<>]|\\["\\])*"|[^"<>@,;:()\\\[\]]*?) ?<(?P<address>[^<>\s"]+)>')
 _LOOKALIKE_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 
@@ -51,7 +53,9 @@ def canonical(address: str) -> str:
 @lru_cache(maxsize=4096)
 def _deliverable(text: str) -> str:
     try:
-        valid = email_validator.validate_email(text, strict=True, check_deliverability=False, allow_smtputf8=False)
+        valid = email_validator.validate_email(
+            text, strict=True, check_deliverability=False, allow_smtputf8=False
+        )
     except email_validator.EmailNotValidError as error:
         raise InvalidAddress(f"{_shown(text)}: {error}") from error
     return f"{valid.local_part}@{valid.ascii_domain}"

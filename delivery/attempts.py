@@ -20,8 +20,10 @@ def begin(email: Email, provider: Provider) -> Attempt:
 
 
 class Log:
-    """Writes the attempts of one round. What the last one came to is kept in memory until it is stored: together
-    with the start of the next attempt, or with the outcome of the email, in one transaction each.
+    """Writes the attempts of one round.
+
+    What the last one came to is kept in memory until it is stored: together with the start of the next attempt,
+    or with the outcome of the email, in one transaction each.
     """
 
     def __init__(self, email: Email, first: Attempt) -> None:

@@ -9,6 +9,10 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from delivery import addresses, carriers
 
 _SECRET_KEY_LENGTH = 50
+_NO_PROVIDER = (
+    "Give one of GOMAIL_PROVIDERS its credentials; .env.example names them. "
+    "In development (DJANGO_DEBUG=true) the sandbox would keep the mail."
+)
 
 
 @register
@@ -17,8 +21,7 @@ def providers(**_: Any) -> Sequence[CheckMessage]:
     left_out = [Warning(problem, id="gomail.W001") for problem in carriers.problems()]
     if carriers.configured():
         return left_out
-    hint = "Give one of GOMAIL_PROVIDERS its credentials; .env.example names them. Development (DJANGO_DEBUG=true) uses the sandbox."
-    return [*left_out, Error("No provider can send.", hint=hint, id="gomail.E001")]
+    return [*left_out, Error("No provider can send.", hint=_NO_PROVIDER, id="gomail.E001")]
 
 
 @register
@@ -27,7 +30,11 @@ def secret_key(**_: Any) -> Sequence[CheckMessage]:
     if settings.DEBUG or len(settings.SECRET_KEY) >= _SECRET_KEY_LENGTH:
         return []
     hint = 'python -c "import secrets; print(secrets.token_urlsafe(50))" makes one.'
-    return [Error(f"DJANGO_SECRET_KEY has fewer than {_SECRET_KEY_LENGTH} characters.", hint=hint, id="gomail.E002")]
+    return [
+        Error(
+            f"DJANGO_SECRET_KEY has fewer than {_SECRET_KEY_LENGTH} characters.", hint=hint, id="gomail.E002"
+        )
+    ]
 
 
 @register
@@ -38,5 +45,11 @@ def default_sender(**_: Any) -> Sequence[CheckMessage]:
     try:
         addresses.mailbox(settings.DEFAULT_FROM_EMAIL)
     except addresses.InvalidAddress as error:
-        return [Error(f"DEFAULT_FROM_EMAIL is not a mailbox: {error}", hint="Write it as name@example.org.", id="gomail.E003")]
+        return [
+            Error(
+                f"DEFAULT_FROM_EMAIL is not a mailbox: {error}",
+                hint="Write it as name@example.org.",
+                id="gomail.E003",
+            )
+        ]
     return []

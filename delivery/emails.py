@@ -32,8 +32,10 @@ class Outcome:
 
 
 def send(draft: Draft, *, owner: Owner | None) -> Email:
-    """Accept a draft and hand it over while the caller waits: email and first attempt are durable in one transaction
-    before the call, all that came of it in another one after it. Raises NobodyCanCarry before anything is stored.
+    """Accept a draft and hand it over while the caller waits.
+
+    Email and first attempt are durable in one transaction before the call, all that came of it in another one after
+    it. Raises NobodyCanCarry before anything is stored.
     """
     parcel = parcels.claimed(draft, owner)
     message = parcel.message()
@@ -66,14 +68,19 @@ def recover(email: Email) -> None:
             outcome=Attempt.Outcome.UNKNOWN,
             detail="The process ended between the call and the record of its outcome.",
         )
-        _record(email, _interrupted() if count else _wait(email, "The process ended before the email was offered."))
+        _record(
+            email,
+            _interrupted() if count else _wait(email, "The process ended before the email was offered."),
+        )
 
 
 def expire(email: Email) -> None:
     """Give up an email whose deadline has passed."""
     with transaction.atomic():
-        changed = Email.objects.overdue().filter(pk=email.pk).update(
-            status=Email.Status.EXPIRED, due_at=None, finished_at=timezone.now()
+        changed = (
+            Email.objects.overdue()
+            .filter(pk=email.pk)
+            .update(status=Email.Status.EXPIRED, due_at=None, finished_at=timezone.now())
         )
         if changed:
             _pending(email).update(status=Recipient.Status.EXPIRED)

@@ -19,7 +19,7 @@ class InvalidFilename(ValueError):
 
 
 def clean(name: str) -> str:
-    """Return the name without its path and without what cannot be stored; raise InvalidFilename on control characters."""
+    """Return the name without its path and what cannot be stored; raise InvalidFilename on control characters."""
     if _CONTROL.search(name):
         raise InvalidFilename("contains a control or text-direction character")
     name = unicodedata.normalize("NFC", re.split(r"[\\/]", name)[-1])

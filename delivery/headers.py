@@ -22,7 +22,9 @@ def refuse_controls(value: str) -> None:
     """Raise InvalidHeader if the text holds anything that could end a header line or hide in it."""
     found = _CONTROL.search(value)
     if found:
-        raise InvalidHeader(f"contains the control character U+{ord(found[0]):04X} at position {found.start()}")
+        raise InvalidHeader(
+            f"contains the control character U+{ord(found[0]):04X} at position {found.start()}"
+        )
 
 
 def check(name: str, value: str) -> None:

@@ -47,15 +47,20 @@ class Parcel:
         if self.attachments:
             Attachment.objects.bulk_create(self.attachments)
         if self.email.tags:
-            Tag.objects.bulk_create(Tag(email=self.email, name=name) for name in dict.fromkeys(self.email.tags))
+            Tag.objects.bulk_create(
+                Tag(email=self.email, name=name) for name in dict.fromkeys(self.email.tags)
+            )
 
     def _boxes(self, kind: Recipient.Kind) -> tuple[border.Mailbox, ...]:
-        return tuple(border.Mailbox(address=r.address, name=r.name) for r in self.recipients if r.kind == kind)
+        return tuple(
+            border.Mailbox(address=r.address, name=r.name) for r in self.recipients if r.kind == kind
+        )
 
 
 def claimed(draft: Draft, owner: Owner | None) -> Parcel:
-    """Return a new email that its caller is about to hand over itself: born with a claim. Nothing is saved yet,
-    but the content of its attachments is.
+    """Return a new email that its caller is about to hand over itself: born with a claim.
+
+    Nothing is saved yet, except for the content of its attachments.
     """
     email = _email(draft, owner)
     email.status, email.epoch, email.rounds = Email.Status.SENDING, 1, 1
@@ -65,7 +70,9 @@ def claimed(draft: Draft, owner: Owner | None) -> Parcel:
 
 def load(email: Email) -> Parcel:
     """Return a recorded email whole."""
-    return Parcel(email=email, recipients=list(email.recipients.all()), attachments=list(email.attachments.all()))
+    return Parcel(
+        email=email, recipients=list(email.recipients.all()), attachments=list(email.attachments.all())
+    )
 
 
 def read(pk: UUID) -> Parcel:

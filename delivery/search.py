@@ -14,7 +14,9 @@ def by_recipient(emails: QuerySet[Email], address: str) -> QuerySet[Email]:
         wanted = addresses.bare(address.strip())
     except addresses.InvalidAddress:
         return emails.none()
-    return emails.filter(id__in=Recipient.objects.filter(canonical=addresses.canonical(wanted)).values("email"))
+    return emails.filter(
+        id__in=Recipient.objects.filter(canonical=addresses.canonical(wanted)).values("email")
+    )
 
 
 def by_text(emails: QuerySet[Email], text: str) -> QuerySet[Email]:

@@ -3,8 +3,9 @@
 import hashlib
 import os
 import tempfile
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -49,7 +50,7 @@ def path(sha256: str) -> str:
 def keep(attachment: Attachment) -> str:
     """Store the attachment's content unless it is there already, and return its SHA-256 in hex."""
     with attachment.open() as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(cast(FileIO, content), "sha256").hexdigest()
     if not attachments().exists(path(sha256)):
         with attachment.open() as content:
             attachments().save(path(sha256), File(content))

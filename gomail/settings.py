@@ -29,7 +29,9 @@ def _words(name: str, default: str = "") -> list[str]:
 
 
 DEBUG = _truth("DJANGO_DEBUG", default=False)
-SECRET_KEY = _text("DJANGO_SECRET_KEY", "insecure-development-key-" * 3 if DEBUG else "unset")  # too short: refused by a check
+SECRET_KEY = _text(
+    "DJANGO_SECRET_KEY", "insecure-development-key-" * 3 if DEBUG else "unset"
+)  # too short: refused by a check
 ALLOWED_HOSTS = _words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
 
 INSTALLED_APPS = [
@@ -203,4 +205,6 @@ _PROVIDER_VARIABLES = (
     "SENDGRID_API_KEY",
     "SENDGRID_BASE_URL",
 )
-PROVIDER_VARIABLES = {prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES}
+PROVIDER_VARIABLES = {
+    prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES
+}

@@ -1,7 +1,6 @@
 """What every test stands on: a real database, attachments in a folder of the test's own, scripted providers."""
 
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,11 @@ from django.test import Client
 from delivery import access, carriers
 from delivery.models import ApiKey
 from tests import fakes
+
+
+def pytest_report_header() -> str:
+    """Say which database the suite runs on."""
+    return f"database: {connection.vendor}"
 
 
 @pytest.fixture(autouse=True)

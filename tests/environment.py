@@ -8,10 +8,14 @@ _EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
 
 def _names() -> list[str]:
     lines = _EXAMPLE.read_text().splitlines()
-    return [line.lstrip("# ").partition("=")[0] for line in lines if "=" in line and line.lstrip("# ")[0].isupper()]
+    return [
+        line.lstrip("# ").partition("=")[0]
+        for line in lines
+        if "=" in line and line.lstrip("# ")[0].isupper()
+    ]
 
 
-os.environ.update({name: "" for name in _names()})
+os.environ.update(dict.fromkeys(_names(), ""))
 os.environ.update(
     DATABASE_URL=os.environ.get("TEST_DATABASE_URL", ""),
     DJANGO_DEBUG="false",

@@ -15,12 +15,31 @@ from tests.providers.fault_server import FaultServer, answer, closed_port
 V1 = "/api/v1/email-service/"
 
 # What the vendors answer when they will not have it: status and body as documented.
-SES_UNVERIFIED = answer(400, {"message": "Email address is not verified. The following identities failed the check in region EU-WEST-1: me@example.org"}, {"x-amzn-ErrorType": "MessageRejected"})
-SES_SUSPENDED = answer(400, {"message": "Account is permanently restricted"}, {"x-amzn-ErrorType": "AccountSuspendedException"})
-SES_THROTTLING = answer(429, {"message": "Maximum sending rate exceeded."}, {"x-amzn-ErrorType": "TooManyRequestsException"})
-SES_FAILING = answer(500, {"message": "An error occurred"}, {"x-amzn-ErrorType": "InternalServerErrorException"})
-SES_BAD_KEY = answer(403, {"message": "The security token included in the request is invalid."}, {"x-amzn-ErrorType": "UnrecognizedClientException"})
-SES_BAD_MESSAGE = answer(400, {"message": "Transaction failed: Invalid content"}, {"x-amzn-ErrorType": "MessageRejected"})
+SES_UNVERIFIED = answer(
+    400,
+    {
+        "message": "Email address is not verified. "
+        "The following identities failed the check in region EU-WEST-1: me@example.org"
+    },
+    {"x-amzn-ErrorType": "MessageRejected"},
+)
+SES_SUSPENDED = answer(
+    400, {"message": "Account is permanently restricted"}, {"x-amzn-ErrorType": "AccountSuspendedException"}
+)
+SES_THROTTLING = answer(
+    429, {"message": "Maximum sending rate exceeded."}, {"x-amzn-ErrorType": "TooManyRequestsException"}
+)
+SES_FAILING = answer(
+    500, {"message": "An error occurred"}, {"x-amzn-ErrorType": "InternalServerErrorException"}
+)
+SES_BAD_KEY = answer(
+    403,
+    {"message": "The security token included in the request is invalid."},
+    {"x-amzn-ErrorType": "UnrecognizedClientException"},
+)
+SES_BAD_MESSAGE = answer(
+    400, {"message": "Transaction failed: Invalid content"}, {"x-amzn-ErrorType": "MessageRejected"}
+)
 SENDGRID_DOWN = answer(503, {"errors": [{"message": "unavailable"}]})
 
 

@@ -9,7 +9,9 @@ from tests import fakes
 
 
 @pytest.mark.django_db
-def test_one_email_goes_to_ses_and_every_step_is_in_the_log(api: fakes.Api, providers: None, ses: fakes.FakeVendor) -> None:
+def test_one_email_goes_to_ses_and_every_step_is_in_the_log(
+    api: fakes.Api, providers: None, ses: fakes.FakeVendor
+) -> None:
     answer = api.send(subject="Hello", body="Hi Ann", bcc_addresses=["eve@example.org"])
 
     assert answer.status_code == 200

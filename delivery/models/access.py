@@ -28,7 +28,9 @@ class ApiKey(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="keys")
     public_id = models.CharField(max_length=8, unique=True, editable=False)
-    digest = models.CharField(max_length=64, editable=False)  # SHA-256 of the token, hex: 190 random bits need no slow hash
+    digest = models.CharField(
+        max_length=64, editable=False
+    )  # SHA-256 of the token, hex: 190 random bits need no slow hash
     scopes = models.JSONField(default=list)
     from_addresses = models.JSONField(default=list, blank=True)  # addresses or @domains; empty: any sender
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -1,6 +1,6 @@
 """What we promised to deliver, to whom, and every attempt at it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, Self, cast
 from uuid import UUID
 
@@ -16,7 +16,7 @@ LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
 
 
-def _deadline() -> "timezone.datetime":
+def _deadline() -> datetime:
     return timezone.now() + DEADLINE
 
 
@@ -29,7 +29,9 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def due(self) -> Self:
         """Return what a worker should hand over now, the longest waiting first."""
-        return self.filter(status=Email.Status.QUEUED, due_at__lte=Now(), expires_at__gt=Now()).order_by("due_at")
+        return self.filter(status=Email.Status.QUEUED, due_at__lte=Now(), expires_at__gt=Now()).order_by(
+            "due_at"
+        )
 
     def overdue(self) -> Self:
         """Return queued emails whose deadline has passed."""
@@ -56,7 +58,9 @@ class Email(models.Model):
         STOP = "stop"
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    owner = models.ForeignKey(Owner, null=True, on_delete=models.PROTECT, related_name="emails", db_index=False)
+    owner = models.ForeignKey(
+        Owner, null=True, on_delete=models.PROTECT, related_name="emails", db_index=False
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     from_name = models.CharField(max_length=255, blank=True)
@@ -102,11 +106,16 @@ class Email(models.Model):
     @classmethod
     def claim(cls, pk: UUID) -> "Email | None":
         """Take a due email for this process, or return None when it is not to be had (any more)."""
-        claimed = cls.objects.due().filter(pk=pk).order_by().update(
-            status=cls.Status.SENDING,
-            epoch=F("epoch") + 1,
-            rounds=F("rounds") + 1,
-            lease_until=Now() + LEASE,
+        claimed = (
+            cls.objects.due()
+            .filter(pk=pk)
+            .order_by()
+            .update(
+                status=cls.Status.SENDING,
+                epoch=F("epoch") + 1,
+                rounds=F("rounds") + 1,
+                lease_until=Now() + LEASE,
+            )
         )
         return cls.objects.select_related("owner").get(pk=pk) if claimed else None
 
@@ -176,7 +185,9 @@ class Attempt(models.Model):
         NOT_SENT = "not_sent"
         UNKNOWN = "unknown"
 
-    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)  # travels in the provider's metadata
+    id = models.UUIDField(
+        primary_key=True, default=ids.uuid7, editable=False
+    )  # travels in the provider's metadata
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attempts")
     provider = models.CharField(max_length=50)
     epoch = models.PositiveIntegerField()  # of the claim that made it

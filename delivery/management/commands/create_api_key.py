@@ -12,9 +12,18 @@ class Command(BaseCommand):
     help = "Makes an API key and prints it once, alone on the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="the application that will use the key; several keys may share a name")
-        parser.add_argument("--scope", action="append", choices=ApiKey.Scope.values, help="default: all; may be repeated")
-        parser.add_argument("--from-address", action="append", default=[], help="a sender or @domain it may use; may be repeated; default: any")
+        parser.add_argument(
+            "name", help="the application that will use the key; several keys may share a name"
+        )
+        parser.add_argument(
+            "--scope", action="append", choices=ApiKey.Scope.values, help="default: all; may be repeated"
+        )
+        parser.add_argument(
+            "--from-address",
+            action="append",
+            default=[],
+            help="a sender or @domain it may use; may be repeated; default: any",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         scopes = options["scope"] or ApiKey.Scope.values

@@ -1,0 +1,61 @@
+# `make help` lists the verbs. Each sets up what it needs, and only once.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
+LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench bench-quick lock
+
+help: ## list the verbs
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= overrides)
+	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
+
+test: $(VENV)/.dev ## set up, then run the whole suite on SQLite and on a PostgreSQL of its own
+	@mkdir -p data
+	$(PY) manage.py test
+	$(PY) -m tests.on_postgres $(PY) manage.py test
+
+lint: $(VENV)/.dev ## format, lint, types, directions of imports, migrations, configuration
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/deptry .
+	DJANGO_DEBUG=true $(PY) manage.py makemigrations --check --dry-run
+	DJANGO_DEBUG=true $(PY) manage.py check
+
+format: $(VENV)/.dev ## put the code into its form
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/.dev ## measure against peer b, some minutes
+	$(PY) -m benchmarks
+
+bench-quick: $(VENV)/.dev ## see that the benchmarks run
+	$(PY) -m benchmarks --quick
+
+lock: $(VENV)/.dev ## lock the requirements anew, with hashes
+	$(LOCK) requirements/base.in -o requirements/base.txt
+	$(LOCK) requirements/dev.in -o requirements/dev.txt
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "GoMail needs Python 3.11 or newer; PYTHON=/path/to/python3.11 make … names one."; exit 1; }
+	@echo "Making the virtual environment .venv"
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/.base: requirements/base.txt | $(VENV)/bin/python
+	@echo "Installing the locked requirements (once, about a minute)"
+	@$(PIP) -r requirements/base.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.base
+	@echo "Installing what the tests need (once, a minute or two)"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@

