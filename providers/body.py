@@ -1,6 +1,5 @@
 """A request body with files streamed into it, which knows whether the transport has taken all of it."""
 
-import re
 from base64 import b64encode
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,13 +31,15 @@ def token() -> str:
 
 
 def assemble(template: bytes, parts: Mapping[str, Iterable[bytes]]) -> Body:
-    """Return the template with each token replaced by its pieces; only the result is held in memory."""
+    """Return the template with each token, in this order, replaced by its pieces. Only the result is in memory."""
     body = Body()
-    found = re.split("({})".format("|".join(parts)).encode(), template) if parts else [template]
-    if len(found) != 2 * len(parts) + 1:
-        raise ValueError("The template does not hold each token once.")
-    for position, piece in enumerate(found):
-        body.writelines(parts[piece.decode()] if position % 2 else [piece])
+    for name, pieces in parts.items():
+        before, found, template = template.partition(name.encode())
+        if not found:
+            raise ValueError("The template does not hold the tokens in their order.")
+        body.write(before)
+        body.writelines(pieces)
+    body.write(template)
     body.size = body.tell()
     body.seek(0)
     return body

@@ -39,6 +39,7 @@ _BLOCKED = """
 
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _MOST_TAGS = 50
+_WORDS = ("code", "__type", "message", "Message", "MessageId")  # strings in all answers of AWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,7 @@ class SES:
     def _carry(self, request: Any, **_: object) -> Any:
         """Carry the signed request in place of botocore's transport."""
         answer = self._transport.post(request.url, request.headers, request.body)
-        if answer.body and not _is_object(answer.body):
+        if answer.body and not _is_aws(answer.body):
             raise http.foreign(self.name, answer, self._config.secrets)
         headers: Any = answer.headers
         return AWSResponse(request.url, answer.status, headers, _Content(answer.body))
@@ -177,11 +178,13 @@ def _tags(message: Message, attempt_id: str) -> "list[MessageTagTypeDef]":
     return [{"Name": name, "Value": value} for name, value in tags[:_MOST_TAGS]]
 
 
-def _is_object(words: bytes) -> bool:
+def _is_aws(words: bytes) -> bool:
+    """Whether an answer has the shape of AWS' own; botocore stumbles over others."""
     try:
-        return isinstance(json.loads(words), dict)
+        answer = json.loads(words)
     except (ValueError, RecursionError):
         return False
+    return isinstance(answer, dict) and all(isinstance(answer.get(name, ""), str) for name in _WORDS)
 
 
 class _Content(BytesIO):

@@ -126,12 +126,16 @@ def test_an_answer_without_a_code_is_told_by_its_status(shared, status, kind, bo
     [(200, errors.Unknown), (302, errors.AccountProblem), (404, errors.AccountProblem),
      (413, errors.AccountProblem), (502, errors.Unknown), (503, errors.Unknown)],
 )  # fmt: skip
-@pytest.mark.parametrize("body", ["<html>proxy</html>", "[1]", '"x"', "[" * 9999])
+@pytest.mark.parametrize(
+    "body", ["<html>proxy</html>", "[1]", '"x"', "[" * 9999, '{"message": 5}', '{"code": []}']
+)
 def test_somebody_else_s_answer_is_told_by_its_status(shared, status, kind, body):
     assert type(failure(shared, faults.answer(status, body))) is kind
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"MessageId": ""}', b'{"MessageId": null}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"MessageId": ""}', b'{"MessageId": null}', b'{"MessageId": 5}']
+)
 def test_success_without_a_message_id_is_unknown(shared, body):
     assert type(failure(shared, faults.answer(200, body))) is errors.Unknown
 
