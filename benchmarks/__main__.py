@@ -1,7 +1,7 @@
 """Measures GoMail against peer b, what a good engineer writes in an afternoon (benchmarks/peer).
 
     python -m benchmarks                                  on SQLite
-    python -m benchmarks --database-url postgres://…      on PostgreSQL too: databases are made there and dropped
+    python -m benchmarks --database-url postgres://…      on PostgreSQL too, in databases made for it
     python -m benchmarks --quick                          see that it runs; its numbers mean nothing
 
 Writes benchmarks/results.md. Everything is on the loopback interface and in temporary folders.
@@ -190,7 +190,8 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _machine() -> str:
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {system}"
 
 
 def _options() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Clients: requests made beforehand, sent over kept connections, so that most of the CPU is left to the server."""
+"""Clients: requests made beforehand, sent over kept connections, so that the CPU is left to the server."""
 
 import itertools
 import json

@@ -38,11 +38,11 @@ def table(rows: Iterable[Row], *, command: str, machine: str, seconds: float) ->
     lines = [
         "# Results",
         "",
-        f"`{command}`, {seconds / 60:.1f} minutes, {machine}; one gunicorn worker with 32 threads for each side.",
+        f"`{command}`, {seconds / 60:.1f} minutes, {machine}; one gunicorn worker with 32 threads each.",
         "",
         "Peer b (`benchmarks/peer`) is what a good engineer writes in an afternoon, served in the same way",
         "against the same stub. CPU is what the server's process uses per request. Machines are noisy and",
-        "differ: **only ratios count**, taken in alternated rounds of one run, the median of the rounds' ratios.",
+        "differ: **only ratios count**, taken in alternated rounds of one run; median of the rounds' ratios.",
         "",
         "| # | measured | GoMail | peer | ratio | goal | met |",
         "|---|---|---:|---:|---:|---|---|",
@@ -55,7 +55,8 @@ def _line(row: Row) -> str:
     unit = f" {row.unit}" if row.unit else ""
     peer = "" if row.peer is None else f"{_short(row.peer)}{unit}"
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return f"| {row.goal} | {row.name} | {_short(row.value)}{unit} | {peer} | {ratio} | {row.wanted} | {row.met} |"
+    value = f"{_short(row.value)}{unit}"
+    return f"| {row.goal} | {row.name} | {value} | {peer} | {ratio} | {row.wanted} | {row.met} |"
 
 
 def _short(number: float) -> str:
