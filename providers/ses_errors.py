@@ -63,7 +63,11 @@ _BY_TEXT: tuple[tuple[str, str, type[ProviderError]], ...] = (
     ("", r"daily message quota exceeded", AccountProblem),
     ("", r"maximum sending rate exceeded", Throttled),
     ("AccessDenied(Exception)?", r":identity/", SenderRefused),
-    ("MessageRejected", r"address is not verified|identities failed the check", SenderRefused),
+    (
+        "MessageRejected",
+        r"address is not verified|identities failed the check|authority to send from",
+        SenderRefused,
+    ),
     ("BadRequestException", r"attachment|file ?name|header section too long|duplicate header", CannotCarry),
     (
         "BadRequestException",

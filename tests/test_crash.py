@@ -1,0 +1,167 @@
+"""What the log says after `kill -9`: a real server process, killed between the provider's call and our last write."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import fakes
+from tests.providers.fault_server import answer, hang
+
+pytestmark = pytest.mark.processes
+ROOT = Path(__file__).resolve().parent.parent
+SOON = 15.0  # seconds until a real process has done its work
+
+
+class Installation:
+    """GoMail with a database file and a port of its own."""
+
+    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+        self.port = free_port()
+        self.environment = os.environ | {
+            "DATABASE_URL": f"sqlite:///{folder / 'crash.sqlite3'}",
+            "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
+            "GOMAIL_PROVIDERS": "ses,sendgrid",
+            "API_KEY_REQUIRED": "false",
+            "PORT": str(self.port),
+            **variables,
+        }
+        self.manage("migrate", "-v0")
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    @contextmanager
+    def serving(self) -> Iterator["subprocess.Popen[bytes]"]:
+        with self.running("-m", "gunicorn", "--config", "python:gomail.gunicorn") as process:
+            eventually(lambda: listening(self.port))
+            yield process
+        eventually(lambda: not listening(self.port))  # the killed server's children are gone, too
+
+    def post(self) -> None:
+        body = json.dumps({"to_addresses": "ann@example.org", "subject": "Hello"}).encode()
+        request = urllib.request.Request(self.url("send-email/"), body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=60).close()
+
+    def emails(self) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(self.url("emails/"), timeout=10) as page:
+            found = json.load(page)["results"]
+        return [self.email(row["id"]) for row in found]
+
+    def email(self, pk: str) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url(f"emails/{pk}/"), timeout=10) as page:
+            return json.load(page)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{fakes.V1}{path}"
+
+
+@pytest.fixture
+def gomail(tmp_path: Path, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor) -> Installation:
+    return Installation(tmp_path, fakes.variables(ses, sendgrid))
+
+
+def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_says_unknown_and_is_not_sent_again(
+    gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    ses.default = hang()
+    with gomail.serving():
+        client = subprocess.Popen([sys.executable, "-c", CLIENT.format(url=gomail.url("send-email/"))])
+        eventually(lambda: len(ses.received) == 1)
+    client.wait()  # the server and all its threads are gone
+
+    ses.default = answer(200, {"MessageId": "a second copy"})
+    with gomail.serving():
+        (email,) = gomail.emails()
+        assert (email["status"], email["attempts"][0]["outcome"]) == ("sending", "started")
+
+        age_the_lease(gomail)
+        with gomail.running("manage.py", "worker"):
+            eventually(lambda: gomail.email(email["id"])["status"] == "unknown")
+
+        settled = gomail.email(email["id"])
+    assert settled["attempts"][0]["outcome"] == "unknown"
+    assert settled["recipients"][0]["status"] == "unknown"
+    assert (len(ses.received), len(sendgrid.received)) == (1, 0)
+
+
+def test_a_worker_sends_what_was_kept_while_every_provider_was_down(
+    gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    ses.default = fakes.SES_FAILING
+    sendgrid.default = fakes.SENDGRID_DOWN
+    with gomail.serving():
+        gomail.post()
+        assert gomail.emails()[0]["status"] == "queued"
+
+        ses.default = answer(200, {"MessageId": "after the outage"})
+        with gomail.running("manage.py", "worker"):
+            eventually(lambda: gomail.emails()[0]["status"] == "sent")
+        attempts = gomail.emails()[0]["attempts"]
+
+    assert [a["outcome"] for a in attempts][-1] == "accepted"
+    assert attempts[-1]["provider_message_id"] == "after the outage"
+
+
+CLIENT = """
+import contextlib, json, urllib.request
+body = json.dumps({{"to_addresses": "ann@example.org"}}).encode()
+with contextlib.suppress(OSError):  # the server dies under it
+    urllib.request.urlopen(urllib.request.Request("{url}", body, {{"Content-Type": "application/json"}}), timeout=60)
+"""
+
+
+def age_the_lease(gomail: Installation) -> None:
+    """Let the dead process's claim end now instead of in a minute."""
+    gomail.manage(
+        "shell", "-v0", "-c",
+        "from delivery.models import Email; from django.utils import timezone as t; "
+        "Email.objects.filter(status='sending').update(lease_until=t.now() - t.timedelta(seconds=1))",
+    )  # fmt: skip
+
+
+def eventually(condition: Any) -> None:
+    deadline = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
