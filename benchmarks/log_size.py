@@ -23,7 +23,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 STATUSES = ["sent"] * 94 + ["failed"] * 3 + ["queued", "expired", "unknown"]
 PROVIDERS = ["ses"] * 9 + ["sendgrid"]
-KINDS = ["Your invoice {n}", "Welcome to Example, {n}", "Reset your password", "Order {n} is on its way", "Receipt for order {n}"]
+KINDS = [
+    "Your invoice {n}",
+    "Welcome to Example, {n}",
+    "Reset your password",
+    "Order {n} is on its way",
+    "Receipt, order {n}",
+]
 SPAN = timedelta(days=90)
 GOAL = 3.0
 
@@ -45,7 +51,7 @@ def questions() -> dict[str, str]:
         "q: busy address": "?q=alerts@example.org",
         "q: word in every fifth subject": "?q=invoice",
         "q: two common words": "?q=receipt+order",
-        "q: rare word": "?q=7777",
+        "q: rare word": "?q=7778",
         "q: no such word": "?q=nowhere",
         "q: no such address": "?q=nobody@nowhere",
         "q + status": "?q=invoice&status__exact=failed",
@@ -62,7 +68,7 @@ def fill(count: int) -> None:
             ("delivery_attempt", ATTEMPT, attempts(count)),
         ):
             marks = ", ".join(["%s"] * len(columns.split(",")))
-            insert(cursor, f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608
+            insert(cursor, f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE" if connection.vendor == "postgresql" else "PRAGMA optimize")
 
@@ -101,7 +107,19 @@ def emails(count: int) -> Iterator[tuple[Any, ...]]:
     chance = random.Random(8)
     for n, moment, key in moments(count):
         subject = KINDS[n % 5].format(n=n)
-        head = (key, moment, "Example", "shop@example.org", "[]", subject, body, f"<p>{body}</p>", "{}", "[]", "{}")
+        head = (
+            key,
+            moment,
+            "Example",
+            "shop@example.org",
+            "[]",
+            subject,
+            body,
+            f"<p>{body}</p>",
+            "{}",
+            "[]",
+            "{}",
+        )
         yield (*head, "resend", chance.choice(STATUSES), chance.choice(PROVIDERS), "", "{}", moment, 1, 1)
 
 
@@ -132,7 +150,9 @@ def measure(count: int, rounds: int) -> dict[str, float]:
     print(f"  {count:,} emails in {time.perf_counter() - started:.0f} s", file=sys.stderr)
     client = Client()
     client.force_login(User.objects.create_superuser("bench"))
-    return {name: median(client, "/admin/delivery/email/" + query, rounds) for name, query in questions().items()}
+    return {
+        name: median(client, "/admin/delivery/email/" + query, rounds) for name, query in questions().items()
+    }
 
 
 def median(client: Any, path: str, rounds: int) -> float:
@@ -165,15 +185,17 @@ def child(count: int, rounds: int, folder: Path) -> dict[str, float]:
 
 def report(small: dict[str, float], large: dict[str, float]) -> bool:
     print(f"{'question':34}{'small':>10}{'large':>10}{'ratio':>8}")
-    for name in small:
-        print(f"{name:34}{small[name]:8.1f}ms{large[name]:8.1f}ms{large[name] / small[name]:8.2f}")
+    for name, before in small.items():
+        print(f"{name:34}{before:8.1f}ms{large[name]:8.1f}ms{large[name] / before:8.2f}")
     worst = max(large[name] / small[name] for name in small)
     print(f"\nworst ratio {worst:.2f}, goal ≤ {GOAL}")
     return worst <= GOAL
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs=2, default=[10_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--folder", type=Path)

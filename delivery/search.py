@@ -1,30 +1,80 @@
 """How emails are found: every question is answered from an index, however long the log is."""
 
+import re
+from itertools import chain
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
 
-from delivery import addresses
+from delivery import addresses, subjects
 from delivery.models import Email, Recipient
+
+NEWEST = 500  # so many emails a search by text finds, the newest: to sort all matches would take as long as the log is
+_MANY = 20_000  # matches that SQLite sorts in good time; when there are more it is quicker to read the log from its end
+_LONGEST_ADDRESS = 254
+_MOST_WORDS = 16
+_AFTER_EVERYTHING = "\U0010ffff"
 
 
 def by_recipient(emails: QuerySet[Email], address: str) -> QuerySet[Email]:
-    """Keep the emails to one address."""
+    """Keep the emails to one address, all of them."""
     try:
-        wanted = addresses.bare(address.strip())
+        wanted = addresses.canonical(addresses.bare(address.strip()))
     except addresses.InvalidAddress:
         return emails.none()
-    return emails.filter(
-        id__in=Recipient.objects.filter(canonical=addresses.canonical(wanted)).values("email")
-    )
+    return _to(emails, Recipient.objects.filter(canonical=wanted))
 
 
 def by_text(emails: QuerySet[Email], text: str) -> QuerySet[Email]:
-    """Keep the emails whose id, recipient or subject is what a person typed."""
+    """Keep the newest emails with what a person typed: an id, the beginning of an address, or words of the subject.
+
+    Filter before, not after: these are the newest of the emails given.
+    """
     text = text.strip()
-    if "@" in text:
-        return by_recipient(emails, text)
+    if not text:
+        return emails
+    if not _storable(text):
+        return emails.none()
     try:
         return emails.filter(id=UUID(text))
     except ValueError:
-        return emails.filter(subject__icontains=text)
+        return emails.filter(id__in=_found(emails.order_by(), text))
+
+
+def _found(emails: QuerySet[Email], text: str) -> list[UUID]:
+    found = chain(_newest(_to(emails, _beginning(text))), _newest(subjects.containing(emails, _words(text))))
+    return sorted(set(found))[-NEWEST:]
+
+
+def _newest(emails: QuerySet[Email]) -> list[UUID]:
+    ordered = emails if emails.ordered else emails.order_by("-id")
+    return list(ordered.values_list("pk", flat=True)[:NEWEST])
+
+
+def _words(text: str) -> list[str]:
+    return [] if "@" in text else re.findall(r"[^\W_]+", text)[:_MOST_WORDS]
+
+
+def _storable(text: str) -> bool:
+    return "\x00" not in text and not re.search("[\ud800-\udfff]", text)
+
+
+def _beginning(text: str) -> QuerySet[Recipient]:
+    """Return the recipients whose address begins so."""
+    if re.search(r"\s", text) or len(text) > _LONGEST_ADDRESS:
+        return Recipient.objects.none()
+    try:
+        start = addresses.canonical(addresses.bare(text))
+    except addresses.InvalidAddress:
+        start = addresses.canonical(text)
+    if connection.vendor == "sqlite":  # has no index for LIKE, but compares as the index sorts
+        return Recipient.objects.filter(canonical__gte=start, canonical__lt=start + _AFTER_EVERYTHING)
+    return Recipient.objects.filter(canonical__startswith=start)
+
+
+def _to(emails: QuerySet[Email], recipients: QuerySet[Recipient]) -> QuerySet[Email]:
+    """Keep the emails to these recipients; PostgreSQL sees by itself which way is the shorter."""
+    if connection.vendor == "sqlite" and recipients.order_by()[:_MANY].count() == _MANY:
+        return emails.filter(Exists(recipients.filter(email=OuterRef("pk"))))
+    return emails.filter(id__in=recipients.order_by().values("email"))

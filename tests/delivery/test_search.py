@@ -1,0 +1,216 @@
+"""What a person types finds the email, and nothing that can be typed is an error."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from delivery import search, subjects
+from delivery.models import Email, Owner, Recipient
+
+pytestmark = pytest.mark.django_db
+
+
+def written(subject: str = "", to: str = "ann@example.org", **fields: Any) -> Email:
+    email = Email.objects.create(from_address="me@example.org", subject=subject, **fields)
+    Recipient.objects.create(email=email, kind="to", address=to, canonical=to.lower())
+    return email
+
+
+def found(text: str, **filters: Any) -> list[str]:
+    return [email.subject for email in search.by_text(Email.objects.filter(**filters), text)]
+
+
+@pytest.mark.parametrize(
+    "typed", ["invoice", "INVOICE", "november invoice", "2026", "4711", "Rechnung für", "für"]
+)
+def test_words_of_the_subject_find_it(typed: str) -> None:
+    written("Your invoice/Rechnung für November: 2026-11, no. INV_4711")
+    written("Something else")
+
+    assert len(found(typed)) == 1
+
+
+@pytest.mark.parametrize(
+    "typed", ["invo", "invoice december", "voice", "…", "🎉", '"', "NOT", "nothing OR invoice"]
+)
+def test_all_words_must_be_there_and_whole(typed: str) -> None:
+    written("Your invoice for November")
+
+    assert found(typed) == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["ann.lee@example.org", "ANN.LEE@example.org", "ann.lee@", "ann", " ann.l ", "ann.lee@exam"]
+)
+def test_the_beginning_of_an_address_finds_its_emails(typed: str) -> None:
+    written("hers", to="Ann.Lee@example.org")
+    written("his", to="bob@example.org")
+
+    assert found(typed) == ["hers"]
+
+
+def test_an_international_domain_is_found_as_it_is_written() -> None:
+    written("hers", to="ann@xn--mnchen-3ya.example")
+
+    assert found("ann@münchen.example") == ["hers"]
+
+
+def test_an_id_finds_its_email_with_and_without_hyphens() -> None:
+    email = written("this")
+    written("that")
+
+    assert found(str(email.pk)) == found(email.pk.hex) == found(str(email.pk).upper()) == ["this"]
+
+
+def test_percent_and_underscore_stand_for_themselves() -> None:
+    written("hers", to="ann@example.org")
+
+    assert found("a%") == found("a_n") == found("%") == []
+
+
+def test_the_newest_of_the_filtered_emails_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "NEWEST", 3)
+    written("invoice", status="failed")
+    for _ in range(5):
+        written("invoice", status="sent")
+
+    assert len(found("invoice")) == 3
+    assert len(found("invoice", status="failed")) == 1
+
+
+def test_another_owners_emails_are_not_found() -> None:
+    ours, theirs = (Owner.objects.create(name=name) for name in ("ours", "theirs"))
+    email = written("secret invoice", owner=theirs)
+
+    for typed in ("secret", "ann@example.org", str(email.pk)):
+        assert found(typed, owner=ours) == []
+        assert len(found(typed, owner=theirs)) == 1
+
+
+def test_many_matches_are_found_another_way_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        written(f"number {number}", to=f"ann{number}@example.org" if number % 2 else "bob@example.org")
+    few = found("ann")
+    monkeypatch.setattr(search, "_MANY", 2)
+
+    assert found("ann") == few == ["number 5", "number 3", "number 1"]
+    assert search.by_recipient(Email.objects.all(), "bob@example.org").count() == 3
+
+
+def test_a_changed_subject_is_found_by_its_new_words_only() -> None:
+    email = written("before")
+    Email.objects.filter(pk=email.pk).update(subject="after", status="sent")
+
+    assert (found("before"), found("after")) == ([], ["after"])
+
+
+def test_a_deleted_email_leaves_nothing_in_the_index() -> None:
+    written("one gone")
+    Email.objects.filter(subject="one gone").delete()
+    written("two")
+
+    assert found("gone") == []
+    _check_index()
+
+
+def test_what_is_rolled_back_is_not_found() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        written("undone")
+        raise ZeroDivisionError
+
+    assert found("undone") == []
+
+
+def test_a_subject_of_any_length_is_stored() -> None:
+    written("long " * 500_000)
+
+    assert len(found("long")) == 1
+
+
+HOSTILE = [
+    "",
+    "   ",
+    "\x00",
+    "invoice\x00",
+    "\ud800",
+    '"',
+    "'",
+    "''; DROP TABLE delivery_email; --",
+    '" OR subject MATCH "x',
+    "subject : invoice",
+    "^invoice",
+    "NEAR(a b)",
+    "a AND",
+    "AND OR NOT",
+    "a* b*",
+    "-a +b",
+    "{a}:b",
+    "!a & (b | c):*",
+    "<->",
+    "%s %(x)s %%",
+    "\\",
+    "a\\",
+    "x" * 10_240,
+    "x " * 5_120,
+    "@" * 10_240,
+    '"' * 10_240,
+    "a@" + "b." * 5_000,
+    "ann@[127.0.0.1]",
+    "\u202eevil",
+    "é" * 10_000,
+    "e\u0301",
+    "²½Ⅷ",
+    "हिन्दी",
+    "中文 主題",
+    "\U0001f389" * 3,
+    "\uffff\U0010ffff",
+    "{00000000-0000-0000-0000-000000000000}",
+    "urn:uuid:00000000-0000-0000-0000-000000000000",
+]
+
+
+@pytest.mark.parametrize("typed", HOSTILE)
+def test_nothing_that_can_be_typed_is_an_error(typed: str) -> None:
+    written("Your invoice for November")
+
+    found(typed)
+    list(search.by_recipient(Email.objects.all(), typed))
+    assert Email.objects.count() == 1
+
+
+def _check_index() -> None:
+    """SQLite compares the index with the table, and raises if a trigger has missed something."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO delivery_subject(delivery_subject, rank) VALUES ('integrity-check', 1)"
+            )
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_vacuum_keeps_the_index_true(tmp_path: Path) -> None:
+    """The index counts on rowids. SQLite only promises to keep those of an INTEGER PRIMARY KEY, but keeps them."""
+    copy, second = str(tmp_path / "copy.sqlite3"), str(tmp_path / "second.sqlite3")
+    with closing(sqlite3.connect(copy, isolation_level=None)) as database:
+        database.execute("CREATE TABLE delivery_email (id char(32) PRIMARY KEY, subject text)")
+        for statement in subjects._SQLITE:
+            database.execute(statement)
+        database.executemany(
+            "INSERT INTO delivery_email VALUES (?, ?)", [(f"{n}", f"word{n}") for n in range(100)]
+        )
+        database.execute("DELETE FROM delivery_email WHERE id < '5'")
+        database.execute("VACUUM")
+        database.execute("VACUUM INTO ?", (second,))
+    for path in (copy, second):
+        with closing(sqlite3.connect(path)) as database:
+            database.execute(
+                "INSERT INTO delivery_subject(delivery_subject, rank) VALUES ('integrity-check', 1)"
+            )
+            query = (
+                "SELECT id FROM delivery_email WHERE rowid IN (SELECT rowid FROM delivery_subject('word77'))"
+            )
+            assert database.execute(query).fetchall() == [("77",)]
