@@ -94,10 +94,10 @@ def test_another_owners_emails_are_not_found() -> None:
 def test_many_matches_are_found_another_way_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(6):
         written(f"number {number}", to=f"ann{number}@example.org" if number % 2 else "bob@example.org")
-    few = found("ann")
+    few = sorted(found("ann"))
     monkeypatch.setattr(search, "_MANY", 2)
 
-    assert found("ann") == few == ["number 5", "number 3", "number 1"]
+    assert sorted(found("ann")) == few == ["number 1", "number 3", "number 5"]
     assert search.by_recipient(Email.objects.all(), "bob@example.org").count() == 3
 
 
@@ -118,9 +118,9 @@ def test_a_deleted_email_leaves_nothing_in_the_index() -> None:
 
 
 def test_what_is_rolled_back_is_not_found() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         written("undone")
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
 
     assert found("undone") == []
 
