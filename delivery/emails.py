@@ -1,34 +1,25 @@
 """Accept an email, hand it over, and know afterwards what became of it."""
 
-import random
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import logging
+from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from delivery import attempts, carriers, parcels
+from delivery import attempts, carriers, outcomes, parcels
 from delivery.drafts import Draft
 from delivery.models import Attempt, Email, Owner, Recipient
+from delivery.outcomes import Outcome
 from delivery.parcels import Parcel
 from providers import errors, failover
 from providers.base import Provider
 from providers.message import Message
 
-_FIRST_WAIT, _WAIT_FACTOR, _LONGEST_WAIT = 5.0, 3, 1800.0  # seconds
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What one round came to."""
-
-    status: Email.Status
-    recipients: Recipient.Status
-    provider: str = ""
-    reason: str = ""
-    due_at: datetime | None = None
+logger = logging.getLogger(__name__)
+NOT_OFFERED = "The process ended before the email was offered to a provider."
+INTERRUPTED = "The process ended between the call and the record of its outcome."
 
 
 def send(draft: Draft, *, owner: Owner | None) -> Email:
@@ -40,6 +31,7 @@ def send(draft: Draft, *, owner: Owner | None) -> Email:
     parcel = parcels.claimed(draft, owner)
     message = parcel.message()
     candidates, parcel.email.left_out = carriers.choose(message)
+    parcel.keep_files()
     with transaction.atomic():
         parcel.save()
         first = attempts.begin(parcel.email, candidates[0])
@@ -66,12 +58,9 @@ def recover(email: Email) -> None:
     with transaction.atomic():
         count = interrupted.update(
             outcome=Attempt.Outcome.UNKNOWN,
-            detail="The process ended between the call and the record of its outcome.",
+            detail=INTERRUPTED,
         )
-        _record(
-            email,
-            _interrupted() if count else _wait(email, "The process ended before the email was offered."),
-        )
+        _move(email, outcomes.interrupted() if count else outcomes.wait(NOT_OFFERED, rounds=email.rounds))
 
 
 def expire(email: Email) -> None:
@@ -88,79 +77,67 @@ def expire(email: Email) -> None:
 
 def _hand_over(parcel: Parcel, message: Message, candidates: list[Provider], first: Attempt) -> Email:
     log = attempts.Log(parcel.email, first)
-    outcome = _offer(parcel.email, message, candidates, log)
-    with transaction.atomic():
-        log.store()
-        _record(parcel.email, outcome)
+    try:
+        outcome = _offer(parcel.email, message, candidates, log)
+        _record(parcel.email, outcome, log)
+    except (OperationalError, InterfaceError):
+        # The email is durable, so nobody may be told to send it again: it stays `sending`, and is settled later.
+        logger.exception("The outcome of email %s could not be written down", parcel.email.pk)
     return parcel.email
 
 
 def _offer(email: Email, message: Message, candidates: list[Provider], log: attempts.Log) -> Outcome:
     try:
         receipt = failover.send(message, candidates, log.attempt)
-    except errors.Refused as refusal:
-        return Outcome(status=Email.Status.FAILED, recipients=Recipient.Status.FAILED, reason=refusal.detail)
-    except errors.Unknown as doubt:
-        return Outcome(status=Email.Status.UNKNOWN, recipients=Recipient.Status.UNKNOWN, reason=doubt.detail)
     except errors.NobodyAccepted as nobody:
-        return _nobody(email, nobody)
-    return Outcome(status=Email.Status.SENT, recipients=Recipient.Status.ACCEPTED, provider=receipt.provider)
-
-
-def _nobody(email: Email, nobody: errors.NobodyAccepted) -> Outcome:
-    if all(isinstance(failure, errors.CannotCarry) for failure in nobody.failures):
-        return Outcome(status=Email.Status.FAILED, recipients=Recipient.Status.FAILED, reason=str(nobody))
-    retry_after = min((failure.retry_after or 0.0 for failure in nobody.failures), default=0.0)
-    return _wait(email, str(nobody), at_least=retry_after)
-
-
-def _wait(email: Email, reason: str, *, at_least: float = 0.0) -> Outcome:
-    seconds = max(_backoff(email.rounds), at_least)
-    return Outcome(
-        status=Email.Status.QUEUED,
-        recipients=Recipient.Status.PENDING,
-        reason=reason,
-        due_at=timezone.now() + timedelta(seconds=seconds),
-    )
-
-
-def _backoff(rounds: int) -> float:
-    """Return the seconds before the next round: full jitter, so that a recovered provider is not stormed."""
-    return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * _WAIT_FACTOR ** min(rounds - 1, 10)))  # noqa: S311
-
-
-def _interrupted() -> Outcome:
-    return Outcome(
-        status=Email.Status.UNKNOWN,
-        recipients=Recipient.Status.UNKNOWN,
-        reason="The process ended during an attempt: a provider may or may not have taken the email.",
-    )
+        return outcomes.of_nobody(nobody, rounds=email.rounds)
+    except errors.Refused as refusal:
+        return outcomes.failed(refusal.detail)
+    except errors.Unknown as doubt:
+        return outcomes.unknown(doubt.detail)
+    return outcomes.sent(receipt)
 
 
 def _requeue_untried(email: Email, nobody: carriers.NobodyCanCarry) -> Email:
     with transaction.atomic():
-        _record(email, _wait(email, str(nobody) or "No provider is configured."))
+        _move(email, outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds))
+    email.refresh_from_db()
     return email
 
 
-def _record(email: Email, outcome: Outcome) -> None:
+def _record(email: Email, outcome: Outcome, log: attempts.Log) -> None:
+    """Write down what the round came to, all of it in one transaction."""
+    with transaction.atomic():
+        log.store()
+        moved = _move(email, outcome)
+    if moved:
+        _set(email, outcome)
+    else:  # the lease was over, and somebody else has settled the email since
+        email.refresh_from_db()
+
+
+def _move(email: Email, outcome: Outcome) -> bool:
     """Move the email and its recipients on, unless another process has claimed it since."""
-    done = outcome.status != Email.Status.QUEUED
-    changes = {
+    moved = email.still_mine().update(**_changes(outcome))
+    if moved and outcome.is_final:
+        _pending(email).update(status=outcome.recipients)
+    return bool(moved)
+
+
+def _set(email: Email, outcome: Outcome) -> None:
+    for name, value in _changes(outcome).items():
+        setattr(email, name, value)
+
+
+def _changes(outcome: Outcome) -> dict[str, Any]:
+    return {
         "status": outcome.status,
         "provider": outcome.provider,
         "reason": outcome.reason,
         "due_at": outcome.due_at,
         "lease_until": None,
-        "finished_at": timezone.now() if done else None,
+        "finished_at": outcome.at if outcome.is_final else None,
     }
-    if email.still_mine().update(**changes):
-        for field, value in changes.items():
-            setattr(email, field, value)
-        if done:
-            _pending(email).update(status=outcome.recipients)
-    else:
-        email.refresh_from_db()
 
 
 def _pending(email: Email) -> QuerySet[Recipient]:

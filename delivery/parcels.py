@@ -19,6 +19,7 @@ class Parcel:
     email: Email
     recipients: list[Recipient]
     attachments: list[Attachment]
+    files: tuple[border.Attachment, ...]  # the attachments' content, in the same order
 
     def message(self) -> border.Message:
         """Return what is handed to a provider."""
@@ -37,8 +38,13 @@ class Parcel:
             headers=email.headers,
             tags=tuple(email.tags),
             metadata=email.metadata,
-            attachments=tuple(_handed_over(file) for file in self.attachments),
+            attachments=self.files,
         )
+
+    def keep_files(self) -> None:
+        """Store the content of the attachments, before any row speaks of it."""
+        for row, file in zip(self.attachments, self.files, strict=True):
+            row.sha256 = storage.keep(file)
 
     def save(self) -> None:
         """Insert every row; the caller holds the transaction."""
@@ -60,18 +66,27 @@ class Parcel:
 def claimed(draft: Draft, owner: Owner | None) -> Parcel:
     """Return a new email that its caller is about to hand over itself: born with a claim.
 
-    Nothing is saved yet, except for the content of its attachments.
+    Nothing is saved yet.
     """
     email = _email(draft, owner)
     email.status, email.epoch, email.rounds = Email.Status.SENDING, 1, 1
     email.lease_until = Now() + LEASE
-    return Parcel(email=email, recipients=_recipients(email, draft), attachments=_attachments(email, draft))
+    return Parcel(
+        email=email,
+        recipients=_recipients(email, draft),
+        attachments=[_attachment(email, file) for file in draft.attachments],
+        files=draft.attachments,
+    )
 
 
 def load(email: Email) -> Parcel:
     """Return a recorded email whole."""
+    attachments = list(email.attachments.all())
     return Parcel(
-        email=email, recipients=list(email.recipients.all()), attachments=list(email.attachments.all())
+        email=email,
+        recipients=list(email.recipients.all()),
+        attachments=attachments,
+        files=tuple(_file(row) for row in attachments),
     )
 
 
@@ -111,25 +126,21 @@ def _recipient(email: Email, kind: Recipient.Kind, box: border.Mailbox) -> Recip
     )
 
 
-def _attachments(email: Email, draft: Draft) -> list[Attachment]:
-    return [
-        Attachment(
-            email=email,
-            filename=file.filename,
-            content_type=file.content_type,
-            content_id=file.content_id,
-            size=file.size,
-            sha256=storage.keep(file),
-        )
-        for file in draft.attachments
-    ]
-
-
-def _handed_over(file: Attachment) -> border.Attachment:
-    return border.Attachment(
+def _attachment(email: Email, file: border.Attachment) -> Attachment:
+    return Attachment(
+        email=email,
         filename=file.filename,
         content_type=file.content_type,
-        size=file.size,
-        open=file.open,
         content_id=file.content_id,
+        size=file.size,
+    )
+
+
+def _file(row: Attachment) -> border.Attachment:
+    return border.Attachment(
+        filename=row.filename,
+        content_type=row.content_type,
+        size=row.size,
+        open=row.open,
+        content_id=row.content_id,
     )

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from uuid import UUID
 
 from django.db import OperationalError, close_old_connections
 
@@ -33,4 +34,14 @@ def round_once(stop: threading.Event) -> int:
     for email in Email.objects.overdue()[:_BATCH]:
         emails.expire(email)
     due = list(Email.objects.due().values_list("pk", flat=True)[:_BATCH])
-    return sum(emails.dispatch(pk) is not None for pk in due if not stop.is_set())
+    return sum(_dispatch(pk) for pk in due if not stop.is_set())
+
+
+def _dispatch(pk: UUID) -> bool:
+    try:
+        return emails.dispatch(pk) is not None
+    except OperationalError:
+        raise
+    except Exception:  # a defect that shows with one email must not stop all the others
+        log.exception("Email %s could not be handed over; its claim ends by itself", pk)
+        return True

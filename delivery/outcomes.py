@@ -1,0 +1,76 @@
+"""What a round of attempts means for the email: pure functions from what happened to what is written down."""
+
+import math
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from delivery.models import Email, Recipient
+from providers.errors import CannotCarry, NobodyAccepted
+from providers.message import Receipt
+
+_FIRST_WAIT, _WAIT_FACTOR, _LONGEST_WAIT = 5.0, 3.0, 1800.0  # seconds
+_MOST_DOUBLINGS = 10  # the longest wait is reached long before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one round came to."""
+
+    status: Email.Status
+    recipients: Recipient.Status
+    provider: str = ""
+    reason: str = ""
+    due_at: datetime | None = None
+    at: datetime = field(default_factory=timezone.now)
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether nothing more is done about the email by itself."""
+        return self.status != Email.Status.QUEUED
+
+
+def sent(receipt: Receipt) -> Outcome:
+    """A provider has accepted the email."""
+    return Outcome(status=Email.Status.SENT, recipients=Recipient.Status.ACCEPTED, provider=receipt.provider)
+
+
+def failed(reason: str) -> Outcome:
+    """The email itself is bad."""
+    return Outcome(status=Email.Status.FAILED, recipients=Recipient.Status.FAILED, reason=reason)
+
+
+def unknown(reason: str) -> Outcome:
+    """A provider may or may not have accepted the email."""
+    return Outcome(status=Email.Status.UNKNOWN, recipients=Recipient.Status.UNKNOWN, reason=reason)
+
+
+def interrupted() -> Outcome:
+    """The process stopped while a provider was being asked."""
+    return unknown("The process ended during an attempt: a provider may or may not have taken the email.")
+
+
+def of_nobody(nobody: NobodyAccepted, *, rounds: int) -> Outcome:
+    """Every provider was asked and none accepted: wait, unless none of them takes such a message at all."""
+    if all(isinstance(failure, CannotCarry) for failure in nobody.failures):
+        return failed(str(nobody))
+    soonest = min(failure.retry_after or 0.0 for failure in nobody.failures)
+    return wait(str(nobody), rounds=rounds, at_least=soonest)
+
+
+def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:
+    """The email is offered again after the back-off of that many rounds, and after so many seconds at least."""
+    seconds = max(random.uniform(0, longest_wait(rounds)), at_least)  # noqa: S311 - full jitter, no secret
+    return Outcome(
+        status=Email.Status.QUEUED,
+        recipients=Recipient.Status.PENDING,
+        reason=reason,
+        due_at=timezone.now() + timedelta(seconds=seconds),
+    )
+
+
+def longest_wait(rounds: int) -> float:
+    """Return the most seconds to wait after so many rounds; jitter keeps a recovered provider from being stormed."""
+    return min(_LONGEST_WAIT, _FIRST_WAIT * math.pow(_WAIT_FACTOR, min(rounds - 1, _MOST_DOUBLINGS)))

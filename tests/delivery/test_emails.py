@@ -1,0 +1,185 @@
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from delivery import emails, parcels, storage
+from delivery.drafts import Draft
+from delivery.models import Attempt, Email
+from providers.message import Mailbox, file_of_bytes
+from tests import fakes
+
+pytestmark = pytest.mark.django_db
+ANN, BOB, EVE = (Mailbox(address=f"{name}@example.org") for name in ("ann", "bob", "eve"))
+
+
+def draft(**changes: Any) -> Draft:
+    return Draft(**{"sender": ANN, "to": (BOB,), "subject": "Hello", "text": "Hi\n", **changes})
+
+
+def queued(**changes: Any) -> Email:
+    """Return an email that is due now."""
+    parcel = parcels.claimed(draft(), None)
+    parcel.save()
+    fields = {"status": "queued", "due_at": timezone.now(), "lease_until": None, **changes}
+    Email.objects.filter(pk=parcel.email.pk).update(**fields)
+    parcel.email.refresh_from_db()
+    return parcel.email
+
+
+def test_an_address_named_twice_gets_the_email_once() -> None:
+    shouted = Mailbox(address="BOB@example.org")
+    email = emails.send(draft(to=(BOB, ANN), cc=(shouted, EVE), bcc=(EVE, ANN)), owner=None)
+
+    assert [(r.kind, r.address) for r in email.recipients.all()] == [
+        ("to", "bob@example.org"),
+        ("to", "ann@example.org"),
+        ("cc", "eve@example.org"),
+    ]
+
+
+def test_the_same_file_is_stored_once_for_all_emails(attachment_folder: Any) -> None:
+    file = file_of_bytes(b"the same", filename="a.txt", content_type="text/plain")
+    for _ in range(3):
+        emails.send(draft(attachments=(file,)), owner=None)
+
+    assert len([path for path in attachment_folder.rglob("*") if path.is_file()]) == 1
+    assert {content(email) for email in Email.objects.all()} == {b"the same"}
+
+
+def test_a_file_is_never_seen_half_written(attachment_folder: Any, monkeypatch: Any) -> None:
+    def break_down(*_: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(storage.os, "fsync", break_down)
+    file = file_of_bytes(b"never whole", filename="a.txt", content_type="text/plain")
+    with pytest.raises(OSError, match="disk full"):
+        emails.send(draft(attachments=(file,)), owner=None)
+
+    assert [path for path in attachment_folder.rglob("*") if path.is_file()] == []
+    assert Email.objects.count() == 0
+
+
+def test_two_workers_cannot_have_the_same_email(providers: None, ses: fakes.FakeVendor) -> None:
+    email = queued()
+
+    assert emails.dispatch(email.pk) is not None
+    assert emails.dispatch(email.pk) is None
+    assert len(ses.received) == 1
+
+
+def test_an_email_is_not_handed_over_before_its_time(providers: None, ses: fakes.FakeVendor) -> None:
+    email = queued(due_at=timezone.now() + timedelta(minutes=1))
+
+    assert emails.dispatch(email.pk) is None
+    assert ses.received == []
+
+
+def test_an_email_whose_deadline_has_passed_expires_with_its_recipients(
+    ses: fakes.FakeVendor, providers: None
+) -> None:
+    email = queued(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert emails.dispatch(email.pk) is None
+    emails.expire(email)
+
+    email.refresh_from_db()
+    assert (email.status, email.recipients.get().status) == ("expired", "expired")
+
+
+def test_an_orphan_that_was_never_offered_is_due_again() -> None:
+    email = orphan()
+
+    emails.recover(email)
+
+    email.refresh_from_db()
+    assert (email.status, email.recipients.get().status) == ("queued", "pending")
+
+
+def test_an_orphan_whose_attempt_had_begun_is_unknown() -> None:
+    email = orphan()
+    Attempt.objects.create(email=email, provider="ses", epoch=email.epoch)
+
+    emails.recover(email)
+
+    email.refresh_from_db()
+    assert (email.status, email.attempts.get().outcome) == ("unknown", "unknown")
+
+
+def test_a_late_worker_records_its_attempt_and_leaves_the_email_alone(
+    providers: None, ses: fakes.FakeVendor, while_ses_works: Callable[[Callable[[], None]], None]
+) -> None:
+    email = queued()
+    while_ses_works(lambda: settle_elsewhere(email))
+
+    emails.dispatch(email.pk)
+
+    email.refresh_from_db()
+    assert email.status == "unknown"
+    assert email.attempts.get().outcome == "accepted"
+
+
+def test_a_database_that_fails_after_the_hand_over_is_no_reason_to_say_that_nothing_was_taken(
+    providers: None,
+    ses: fakes.FakeVendor,
+    while_ses_works: Callable[[Callable[[], None]], None],
+    api: fakes.Api,
+) -> None:
+    broken: list[Any] = []
+
+    def break_the_database() -> None:
+        wrapper = connection.execute_wrapper(refuse_updates)
+        wrapper.__enter__()
+        broken.append(wrapper)
+
+    while_ses_works(break_the_database)
+    answer = api.send(subject="Hello")
+    broken[0].__exit__(None, None, None)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "sending")
+    email = Email.objects.get(pk=answer.json()["id"])
+    assert (email.status, email.attempts.get().outcome) == ("sending", "started")
+
+
+@pytest.fixture
+def while_ses_works(monkeypatch: Any) -> Callable[[Callable[[], None]], None]:
+    """Let something happen between the provider's answer and our next write."""
+    from providers.ses import SES
+
+    def arrange(event: Callable[[], None]) -> None:
+        real = SES.send
+
+        def send(self: SES, message: Any, attempt_id: str) -> Any:
+            receipt = real(self, message, attempt_id)
+            event()
+            return receipt
+
+        monkeypatch.setattr(SES, "send", send)
+
+    return arrange
+
+
+def refuse_updates(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if sql.startswith("UPDATE"):
+        raise OperationalError("the database has gone away")
+    return execute(sql, params, many, context)
+
+
+def settle_elsewhere(email: Email) -> None:
+    """Do what another worker does when the lease is over."""
+    Email.objects.filter(pk=email.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    for orphaned in Email.objects.orphaned():
+        emails.recover(orphaned)
+
+
+def orphan() -> Email:
+    """Return an email whose process has gone."""
+    return queued(status="sending", due_at=None, lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def content(email: Email) -> bytes:
+    with email.attachments.get().open() as file:
+        return file.read()
