@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 import dj_database_url
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 from dotenv import load_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -166,13 +168,42 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+
+def _page(title: str, icon: str, model: str) -> dict[str, object]:
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
+    }
+
+
 UNFOLD = {
     "SITE_TITLE": "GoMail",
     "SITE_HEADER": "GoMail",
     "SITE_SUBHEADER": "every email, every attempt",
     "SITE_SYMBOL": "mail",
+    "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "STYLES": [lambda request: static("delivery/admin.css")],
+    "DASHBOARD_CALLBACK": "delivery.admin.dashboard.context",
+    "SIDEBAR": {
+        "navigation": [
+            {"title": "Log", "items": [_page("Emails", "mail", "delivery.email")]},
+            {
+                "title": "Access",
+                "items": [
+                    _page("API keys", "key", "delivery.apikey"),
+                    _page("Owners", "apps", "delivery.owner"),
+                    _page("Users", "person", "auth.user"),
+                    _page("Groups", "group", "auth.group"),
+                ],
+            },
+        ],
+    },
 }
 
 LOGGING = {

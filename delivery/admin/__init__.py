@@ -1,1 +1,9 @@
-"""The admin: the log of emails to read, API keys to make and revoke."""
+"""The admin: the log to read, API keys to make and revoke."""
+
+from django.contrib import admin
+
+from delivery.admin import access, auth, emails
+
+__all__ = ["access", "auth", "emails"]
+
+admin.site.index_template = "delivery/dashboard.html"

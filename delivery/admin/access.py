@@ -1,0 +1,199 @@
+"""API keys and their owners: keys are made, shown once, and revoked; nothing here is deleted."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.safestring import SafeString
+
+from delivery import access, addresses
+from delivery.admin import base, pages
+from delivery.models import ApiKey, Owner
+
+
+class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a person says of a new key."""
+
+    owner_name = forms.CharField(
+        label="Owner",
+        max_length=100,
+        widget=base.Line(attrs={"autocomplete": "off", "placeholder": "web shop"}),
+    )
+    granted = forms.MultipleChoiceField(
+        label="Scopes",
+        choices=ApiKey.Scope.choices,
+        initial=ApiKey.Scope.values,
+        widget=base.Checkboxes,
+    )
+    senders = forms.CharField(
+        label="Allowed senders",
+        required=False,
+        max_length=10_000,
+        widget=base.Lines(attrs={"rows": 4, "placeholder": "shop@example.org\n@example.com"}),
+        help_text="One address or @domain a line. Empty: any sender.",
+    )
+
+    class Meta:
+        model = ApiKey
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Name the owners there are."""
+        super().__init__(*args, **kwargs)
+        names = ", ".join(Owner.objects.values_list("name", flat=True)[:20])
+        there_are = f" There are: {names}." if names else ""
+        self.fields[
+            "owner_name"
+        ].help_text = f"The application that will use the key; a new name is a new owner.{there_are}"
+
+    def clean_owner_name(self) -> str:
+        """Take away spaces around it."""
+        return str(self.cleaned_data["owner_name"]).strip()
+
+    def clean_senders(self) -> list[str]:
+        """Read each line as a rule."""
+        lines = [line.strip() for line in self.cleaned_data["senders"].splitlines()]
+        try:
+            return [access.sender_rule(line) for line in lines if line]
+        except addresses.InvalidAddress as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(base.ReadOnlyAdmin):
+    """Keys: made here or by manage.py create_api_key, shown once, then only revoked."""
+
+    form = KeyForm
+    list_display = ("shown", "owner", "may", "from_whom", "state", "last_used", "created")
+    list_select_related = ("owner",)
+    sortable_by = ()
+    search_fields = ("public_id", "owner__name")
+    search_help_text = "An owner or the public part of a key"
+    actions_row = ("revoke",)
+    actions_detail = ("revoke",)
+    readonly_fields = ("shown", "owner", "may", "from_whom", "state", "created", "last_used", "revoked")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Allow those who may."""
+        return request.user.has_perm("delivery.add_apikey")
+
+    def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow those who could change a key, if keys could be changed."""
+        return request.user.has_perm("delivery.change_apikey")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        """Leave the digest in the database."""
+        return ApiKey.objects.defer("digest")
+
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        """Ask for a new key, show one that is there."""
+        fields = self.readonly_fields if obj else ("owner_name", "granted", "senders")
+        return [(None, {"fields": fields})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        """Show everything of a key that is there."""
+        return self.readonly_fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Make the key; its token stays on the object until it was shown."""
+        if change:
+            raise PermissionDenied
+        asked = form.cleaned_data
+        key, obj.token = access.issue(
+            asked["owner_name"], scopes=asked["granted"], from_addresses=asked["senders"]
+        )
+        obj.__dict__.update({name: value for name, value in key.__dict__.items() if name != "_state"})
+        obj._state.adding = False
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the token. This answer is the only place where it ever stands."""
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "API key made"}
+        response = TemplateResponse(
+            request, "delivery/key_made.html", {**context, "key": obj, "token": obj.token}
+        )
+        add_never_cache_headers(response)
+        return response
+
+    @base.action(description="Revoke…", icon="block", url_path="revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask on GET, revoke on POST."""
+        key = get_object_or_404(ApiKey.objects.select_related("owner"), pk=_number(object_id))
+        back = reverse("admin:delivery_apikey_change", args=[key.pk])
+        if request.method != "POST":
+            context = {**self.admin_site.each_context(request), "opts": self.opts, "object": key, "key": key}
+            return TemplateResponse(
+                request, "delivery/revoke.html", {**context, "title": "Revoke API key", "back": back}
+            )
+        key.revoke()
+        self.log_change(request, key, "Revoked.")
+        messages.success(request, f"The key gm_live_{key.public_id} is revoked. Nobody can use it any more.")
+        return HttpResponseRedirect(back)
+
+    @admin.display(description="Key")
+    def shown(self, key: ApiKey) -> str:
+        """Show the public part."""
+        return f"gm_live_{key.public_id}_…"
+
+    @admin.display(description="Scopes")
+    def may(self, key: ApiKey) -> str:
+        """Show what it may do."""
+        return ", ".join(map(str, key.scopes)) or "nothing"
+
+    @admin.display(description="Allowed senders")
+    def from_whom(self, key: ApiKey) -> str:
+        """Show from which addresses it may send."""
+        return ", ".join(map(str, key.from_addresses)) or "any"
+
+    @base.display(description="State", label={"live": "success", "revoked": "danger"})
+    def state(self, key: ApiKey) -> str:
+        """Show whether it can be used."""
+        return "revoked" if key.revoked_at else "live"
+
+    @admin.display(description="Created")
+    def created(self, key: ApiKey) -> SafeString:
+        """Show when it was made."""
+        return pages.moment(key.created_at)
+
+    @admin.display(description="Last used")
+    def last_used(self, key: ApiKey) -> SafeString | str:
+        """Show when it was used, to the minute."""
+        return pages.moment(key.last_used_at) if key.last_used_at else "never"
+
+    @admin.display(description="Revoked")
+    def revoked(self, key: ApiKey) -> SafeString | str:
+        """Show when it was revoked."""
+        return pages.moment(key.revoked_at) if key.revoked_at else "–"
+
+
+@admin.register(Owner)
+class OwnerAdmin(base.ModelAdmin):
+    """Applications; they can be renamed, and never deleted: their emails stay theirs."""
+
+    list_display = ("name", "created")
+    sortable_by = ()
+    search_fields = ("name",)
+    fields = ("name",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    @admin.display(description="Created")
+    def created(self, owner: Owner) -> SafeString:
+        """Show since when it is there."""
+        return pages.moment(owner.created_at)
+
+
+def _number(object_id: str) -> int:
+    text = unquote(object_id)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -1,0 +1,61 @@
+"""The first page: how the last day went. Nothing here reads more than a bounded piece of an index."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from delivery import ids
+from delivery.admin import pages
+from delivery.models import Email
+
+_MOST = 10_000  # counted exactly; beyond it "10,000+" says enough
+_DAY = timedelta(days=1)
+_TROUBLE = (Email.Status.UNKNOWN, Email.Status.FAILED, Email.Status.EXPIRED)
+_SHOWN = 5
+
+
+def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the counts, for those who may see the log."""
+    if not request.user.has_perm("delivery.view_email"):
+        return context
+    return {**context, "cards": [_card(status) for status in Email.Status], "trouble": _trouble()}
+
+
+def _card(status: Email.Status) -> dict[str, Any]:
+    emails = Email.objects.filter(status=status)
+    waiting = status in {Email.Status.QUEUED, Email.Status.SENDING}
+    return {
+        "label": pages.label(status, status.label),
+        "count": _count(emails if waiting else emails.filter(id__gte=ids.floor(timezone.now() - _DAY))),
+        "span": "now" if waiting else "last 24 hours",
+        "link": reverse("admin:delivery_email_changelist") + "?" + urlencode({"status__exact": status}),
+    }
+
+
+def _count(emails: QuerySet[Email]) -> str:
+    found = emails.order_by()[: _MOST + 1].count()
+    return f"{_MOST:,}+" if found > _MOST else f"{found:,}"
+
+
+def _trouble() -> list[dict[str, Any]]:
+    newest = [email for status in _TROUBLE for email in _newest(status)]
+    newest.sort(key=lambda email: email.pk, reverse=True)
+    return [
+        {
+            "email": email,
+            "title": email.subject.strip() or pages.NO_SUBJECT,
+            "label": pages.label(email.status, email.get_status_display()),
+            "time": pages.moment(email.created_at),
+        }
+        for email in newest[:_SHOWN]
+    ]
+
+
+def _newest(status: Email.Status) -> list[Email]:
+    columns = ("id", "created_at", "subject", "status", "reason")
+    return list(Email.objects.filter(status=status).only(*columns).order_by("-id")[:_SHOWN])

@@ -1,0 +1,154 @@
+"""The log: a list that stays quick, and a page for each email."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Func, IntegerField, OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from delivery import search
+from delivery.admin import base, files, pages
+from delivery.admin.filters import AcceptedFilter, ProviderFilter
+from delivery.models import Attempt, Email, Recipient
+
+_LONGEST_SUBJECT = 90
+
+
+@admin.register(Email)
+class EmailAdmin(base.ReadOnlyAdmin):
+    """Every email, newest first. Nobody can add, change or delete one."""
+
+    list_display = ("title", "recipients", "state", "accepted_by", "tries", "accepted")
+    list_filter = (("status", base.ChoicesFilter), ProviderFilter, ("created_at", AcceptedFilter))
+    list_per_page = 50
+    list_max_show_all = 0
+    paginator = base.EndlessPaginator
+    ordering = ("-id",)
+    show_facets = admin.ShowFacets.NEVER  # facets count
+    search_fields = ("id",)  # shows the box; get_search_results answers
+    search_help_text = "A recipient, words of the subject, or an id"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
+        """Return what the list shows in one statement, without the bodies."""
+        return Email.objects.only("id", "created_at", "subject", "status", "provider").annotate(
+            first_recipient=Subquery(_recipients().order_by("id").values("address")[:1]),
+            recipient_count=_count(Recipient),
+            attempt_count=_count(Attempt),
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Email], search_term: str
+    ) -> tuple[QuerySet[Email], bool]:
+        """Search as the API does."""
+        return search.by_text(queryset, search_term).order_by("-id"), False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Refuse parameters that would read the whole log."""
+        return lookup == "status__exact"
+
+    @admin.display(description="Subject")
+    def title(self, email: Email) -> str:
+        """Show the subject, which may be empty."""
+        return Truncator(email.subject.strip()).chars(_LONGEST_SUBJECT) or pages.NO_SUBJECT
+
+    @admin.display(description="Recipients")
+    def recipients(self, email: Any) -> SafeString:
+        """Show the first and how many more there are."""
+        more = f"+{email.recipient_count - 1}" if email.recipient_count > 1 else ""
+        return format_html('{} <span class="gm-quiet">{}</span>', email.first_recipient or "–", more)
+
+    @base.display(description="Status", label=base.COLOURS)
+    def state(self, email: Email) -> tuple[str, str]:
+        """Show the status in its colour."""
+        return email.status, email.get_status_display()
+
+    @admin.display(description="Provider", empty_value="–")
+    def accepted_by(self, email: Email) -> str | None:
+        """Show who accepted it."""
+        return email.provider or None
+
+    @admin.display(description="Attempts")
+    def tries(self, email: Any) -> int:
+        """Show how often it was handed over."""
+        return int(email.attempt_count)
+
+    @admin.display(description="Time")
+    def accepted(self, email: Email) -> SafeString:
+        """Show when we accepted it."""
+        return pages.moment(email.created_at)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the parts of an email that are pages of their own."""
+        own = [
+            path("<uuid:pk>/preview/", self._guarded(files.preview), name="delivery_email_preview"),
+            path("<uuid:pk>/raw/", self._guarded(files.raw), name="delivery_email_raw"),
+            path("<uuid:pk>/files/<int:file>/", self._guarded(files.attachment), name="delivery_email_file"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show one email."""
+        if not self.has_view_permission(request) or request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        email = _find(object_id)
+        if email is None:
+            raise Http404(f"There is no email {unquote(object_id)!r}.")
+        context = {
+            **self.admin_site.each_context(request),
+            **pages.email(email, timezone.now()),
+            "opts": self.opts,
+            "object": email,
+            "media": self.media,
+        }
+        return TemplateResponse(request, "delivery/email.html", context)
+
+    def _guarded(self, view: Any) -> Any:
+        def inner(request: HttpRequest, pk: UUID, **parts: Any) -> HttpResponseBase:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            if request.method not in {"GET", "HEAD"}:
+                raise PermissionDenied
+            return self._answer(request, view, pk, parts)
+
+        return self.admin_site.admin_view(inner)
+
+    def _answer(self, request: HttpRequest, view: Any, pk: UUID, parts: dict[str, Any]) -> HttpResponseBase:
+        try:
+            answer: HttpResponseBase = view(pk, **parts)
+        except Http404 as missing:
+            context = {**self.admin_site.each_context(request), "title": "Not here", "reason": str(missing)}
+            return TemplateResponse(request, "delivery/missing.html", context, status=404)
+        return answer
+
+
+def _find(object_id: str) -> Email | None:
+    try:
+        pk = UUID(unquote(object_id))
+    except ValueError:
+        return None
+    related = ("recipients", "attachments", "attempts")
+    return Email.objects.select_related("owner").prefetch_related(*related).filter(pk=pk).first()
+
+
+def _recipients() -> QuerySet[Recipient]:
+    return Recipient.objects.filter(email=OuterRef("pk"))
+
+
+def _count(model: type[Recipient] | type[Attempt]) -> Subquery:
+    rows: Any = model._default_manager.filter(email=OuterRef("pk")).order_by()
+    counted = rows.annotate(number=Func(F("pk"), function="COUNT", output_field=IntegerField())).values(
+        "number"
+    )
+    return Subquery(counted)

@@ -1,0 +1,89 @@
+"""Parts of an email served as they are. All of it was written by strangers: nothing here may run in our name."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import TypeVar
+from uuid import UUID
+
+from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
+
+from delivery import parcels
+from delivery.models import Attachment, Email
+from providers import errors, mime
+
+R = TypeVar("R", bound=HttpResponseBase)
+
+_HARMLESS = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif", "text/plain"})
+_BODY_POLICY = (
+    "sandbox; default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'; frame-ancestors 'self'"
+)
+_FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
+# What speaks to other hosts before any policy is asked: preconnect and dns-prefetch, a refresh, another base.
+_TALKATIVE = re.compile(r"<(?=(?:link|meta|base)\b)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def preview(pk: UUID) -> HttpResponse:
+    """Answer the HTML body, for a sandboxed frame."""
+    body = get_object_or_404(Email.objects.only("html_body"), pk=pk).html_body
+    response = HttpResponse(_TALKATIVE.sub("<x-", body), content_type="text/html; charset=utf-8")
+    return _confined(response, _BODY_POLICY, frame="SAMEORIGIN")
+
+
+def attachment(pk: UUID, file: int) -> FileResponse:
+    """Answer an attachment to keep, never to show."""
+    row = get_object_or_404(Attachment, pk=file, email=pk)
+    kind = row.content_type.lower()
+    try:
+        content = row.open()
+    except FileNotFoundError as error:
+        raise Http404(f"The content of {row.filename} is not stored any more.") from error
+    response = FileResponse(content, content_type=kind if kind in _HARMLESS else "application/octet-stream")
+    return _kept(response, row.filename)
+
+
+def raw(pk: UUID) -> StreamingHttpResponse:
+    """Answer the email as SES and SMTP carry it."""
+    try:
+        message = parcels.read(pk).message()
+        pieces = mime.chunks(message)
+        first = next(pieces)
+        for file in message.attachments:
+            file.open().close()
+    except Email.DoesNotExist as error:
+        raise Http404("There is no such email.") from error
+    except FileNotFoundError as error:
+        raise Http404("An attachment of this email is not stored any more.") from error
+    except errors.Refused as error:
+        raise Http404(f"This email cannot be built: {error.detail}") from error
+    return _kept(
+        StreamingHttpResponse(_joined(first, pieces), content_type="application/octet-stream"), f"{pk}.eml"
+    )
+
+
+def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    return chain([first], rest)
+
+
+def _kept(response: R, name: str) -> R:
+    safe = _CONTROL.sub("_", name) or "file"
+    response.headers["Content-Disposition"] = content_disposition_header(True, safe) or "attachment"
+    return _confined(response, _FILE_POLICY, frame="DENY")
+
+
+def _confined(response: R, policy: str, *, frame: str) -> R:
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Frame-Options": frame,
+        "X-Content-Type-Options": "nosniff",
+        "X-DNS-Prefetch-Control": "off",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+    for name, value in headers.items():
+        response.headers[name] = value
+    return response

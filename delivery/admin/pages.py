@@ -1,0 +1,103 @@
+"""What the page of one email shows, in words."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from delivery.admin.base import COLOURS
+from delivery.models import Attempt, Email
+
+NO_SUBJECT = "(no subject)"
+INTERRUPTED = "interrupted: outcome not known yet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """A word in a colour."""
+
+    text: str
+    colour: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Try:
+    """One attempt and how it is called."""
+
+    attempt: Attempt
+    outcome: Label
+
+
+def email(email: Email, now: datetime) -> dict[str, Any]:
+    """Return the context of the page."""
+    return {
+        "title": email.subject.strip() or NO_SUBJECT,
+        "status": label(email.status, email.get_status_display()),
+        "times": _times(email),
+        "reply_to": [f"{name} <{address}>" if name else address for address, name in email.reply_to],
+        "recipients": [(row, label(row.status, row.get_status_display())) for row in email.recipients.all()],
+        "attachments": list(email.attachments.all()),
+        "tries": [Try(attempt=row, outcome=outcome(row, email, now)) for row in email.attempts.all()],
+        "lists": [pair for pair in _lists(email) if pair[1]],
+    }
+
+
+def label(value: str, text: str) -> Label:
+    """Return a status as it is shown everywhere."""
+    return Label(text=text, colour=COLOURS.get(value, ""))
+
+
+def outcome(attempt: Attempt, email: Email, now: datetime) -> Label:
+    """Return what became of an attempt; one that its process never closed is not going on for ever."""
+    if attempt.outcome != Attempt.Outcome.STARTED:
+        return label(attempt.outcome, attempt.get_outcome_display())
+    claimed = email.status == Email.Status.SENDING and attempt.epoch == email.epoch
+    if claimed and email.lease_until and email.lease_until > now:
+        return label(attempt.outcome, "in progress")
+    return Label(text=INTERRUPTED, colour="warning")
+
+
+def moment(when: datetime) -> SafeString:
+    """Return a time as a person reads it: exact, and how long ago."""
+    local = timezone.localtime(when)
+    return format_html(
+        '<time datetime="{}" class="gm-time">{} <span class="gm-quiet">{}</span></time>',
+        local.isoformat(timespec="seconds"),
+        f"{local:%d %b %Y %H:%M:%S}",
+        _ago(when),
+    )
+
+
+def _ago(when: datetime) -> str:
+    return f"{timesince(when, depth=1)} ago" if when <= timezone.now() else ""
+
+
+def _times(email: Email) -> list[tuple[str, SafeString]]:
+    queued = email.status == Email.Status.QUEUED
+    times = [
+        ("Accepted", email.created_at),
+        ("Finished", email.finished_at),
+        ("Next offer", email.due_at if queued else None),
+        ("Given up after", email.expires_at if queued else None),
+        ("Claimed until", email.lease_until if email.status == Email.Status.SENDING else None),
+    ]
+    return [(name, moment(when)) for name, when in times if when]
+
+
+def _lists(email: Email) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what clients may add to an email, as named pairs of text."""
+    return [
+        ("Headers", _pairs(email.headers)),
+        ("Metadata", _pairs(email.metadata)),
+        ("Providers that cannot carry it", _pairs(email.left_out)),
+    ]
+
+
+def _pairs(mapping: Any) -> list[tuple[str, str]]:
+    items = mapping.items() if isinstance(mapping, dict) else []
+    return [(str(name), value if isinstance(value, str) else json.dumps(value)) for name, value in items]
