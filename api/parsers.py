@@ -1,13 +1,15 @@
 """From bytes to plain values: strict about what the standard readers let pass."""
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import IO, Any, cast
+from itertools import chain, islice
+from typing import IO, Any, NoReturn, cast
+from urllib.parse import unquote
 
 import multipart
-from rest_framework.parsers import BaseParser
+from django.utils.datastructures import MultiValueDict
+from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 
 from api.errors import ContractError
@@ -15,10 +17,17 @@ from api.uploads import Uploads
 
 MAX_DEPTH = 32
 MAX_KEYS = 2000
+MAX_VALUES = 20_000  # strings, numbers, lists and objects in all
+MAX_OPENINGS = 250_000  # of lists and objects, those in texts included: what a style sheet of 2 MB may have
 MAX_DIGITS = 20
 MAX_PARTS = 200
 MAX_FIELD_BYTES = 4 * 1024 * 1024  # one text field
 _SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_EXTENDED = re.compile(r";\s*filename\*\s*=\s*([^;\s]*)", re.IGNORECASE)
+_EXTENDED_VALUE = re.compile(
+    "(utf-8|iso-8859-1)'[^']*'((?:[!#$&+.^_`|~0-9a-z-]|%[0-9a-f]{2})+)", re.IGNORECASE
+)
 
 
 class StrictJSONParser(BaseParser):
@@ -50,36 +59,42 @@ class StrictMultiPartParser(BaseParser):
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    ) -> "DataAndFiles[Any, Any]":
         """Return the fields; raise ContractError for parts that have no name, no end, or a name twice."""
         request = request_of(parser_context)
         refuse_encodings(request)
         _, options = multipart.parse_options_header(media_type or "")
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
         reader = _Form()
         try:
-            parser = multipart.PushMultipartParser(
-                options.get("boundary", ""),
-                content_length=int(request.META.get("CONTENT_LENGTH") or 0),
-                max_segment_count=MAX_PARTS,
-                strict=True,
-            )
-            for event in parser.parse_blocking(stream.read):
-                reader.take(event)
+            reader.read(stream, options.get("boundary", ""), length)
+            return reader.values()
         except multipart.MultipartError as error:
+            reader.uploads.close()
             raise ContractError(
                 "malformed_multipart", f"The multipart body cannot be read: {error}."
             ) from error
-        return reader.values()
+        except ContractError:
+            reader.uploads.close()
+            raise
 
 
 class _Form:
     """Collects the parts of one form."""
 
     def __init__(self) -> None:
+        self.uploads = Uploads()
         self._fields: dict[str, str] = {}
-        self._uploads = Uploads()
         self._name = ""
         self._text: bytearray | None = None
+
+    def read(self, stream: IO[bytes], boundary: str, length: int) -> None:
+        """Take the whole form."""
+        parser = multipart.PushMultipartParser(
+            boundary, content_length=length, max_segment_count=MAX_PARTS, strict=True
+        )
+        for event in parser.parse_blocking(stream.read):
+            self.take(event)
 
     def take(self, event: Any) -> None:
         """Take a part's head, a piece of its content, or its end."""
@@ -88,25 +103,26 @@ class _Form:
         elif event is None:
             self._end()
         elif self._text is None:
-            self._uploads.write(event)
+            self.uploads.write(event)
         else:
             self._write_text(event)
 
-    def values(self) -> dict[str, Any]:
-        """Return fields and files as the serializer takes them."""
-        files = self._uploads.files
-        if files and "attachments" in self._fields:
+    def values(self) -> "DataAndFiles[Any, Any]":
+        """Return fields and files as the serializer takes them; Django closes the files with the request."""
+        if self.uploads and "attachments" in self._fields:
             raise duplicate("attachments")
-        return {**self._fields, "attachments": files} if files else self._fields
+        files = {"attachments": list(self.uploads)} if self.uploads else {}
+        return DataAndFiles(self._fields, MultiValueDict(files))
 
     def _begin(self, part: "multipart.MultipartSegment") -> None:
+        _check_part(part)
         self._name = part.name or ""
         filename = _filename(part)
         if filename is None:
             self._text = bytearray()
         else:
             self._text = None
-            self._uploads.begin(field=self._name, filename=filename, content_type=part.content_type or "")
+            self.uploads.begin(field=self._name, filename=filename, content_type=part.content_type or "")
 
     def _write_text(self, piece: bytes) -> None:
         assert self._text is not None  # noqa: S101 - take() has looked
@@ -116,7 +132,7 @@ class _Form:
 
     def _end(self) -> None:
         if self._text is None:
-            self._uploads.end()
+            self.uploads.end()
             return
         if self._name in self._fields:
             raise duplicate(self._name)
@@ -127,13 +143,17 @@ def loads(body: bytes | str) -> Any:
     """Read JSON: no NaN, no number beyond a double, no field twice, no NUL, no half surrogate pair, bounded depth."""
     try:
         text = body.decode() if isinstance(body, bytes) else body
+        if text.count("[") + text.count("{") > MAX_OPENINGS:
+            raise ContractError("malformed_json", f"The JSON has more than {MAX_VALUES} values.")
         values = _JSON.decode(text)
     except UnicodeDecodeError as error:
         raise ContractError(
             "malformed_json", f"The body is not UTF-8: {error.reason} at byte {error.start}."
         ) from error
     except json.JSONDecodeError as error:
-        raise ContractError("malformed_json", f"The body is not valid JSON: {error}.") from error
+        raise ContractError("malformed_json", f"This is not valid JSON: {error}.") from error
+    except ValueError as error:  # an integer longer than Python reads
+        raise ContractError("malformed_json", f"A number has more than {MAX_DIGITS} digits.") from error
     except RecursionError as error:
         raise ContractError(
             "malformed_json", f"The JSON is nested deeper than {MAX_DEPTH} levels."
@@ -158,23 +178,36 @@ def refuse_encodings(request: Request) -> None:
 
 def duplicate(name: str) -> ContractError:
     """Return the error for a field that was given twice."""
+    name = name[:80]
     error = {"field": name, "code": "duplicate_field", "message": "was given twice."}
     return ContractError("invalid", f"{name}: was given twice.", [error])
 
 
 def _filename(part: "multipart.MultipartSegment") -> str | None:
     """Return the part's file name, also from the `filename*` that some clients write; None: a text field."""
-    _, options = multipart.parse_options_header(part.header("Content-Disposition", ""))
-    extended = options.get("filename*")
-    if extended:
-        return _percent_decoded(extended)
-    return cast("str | None", part.filename)
+    extended = _EXTENDED.search(_QUOTED.sub('""', part.header("Content-Disposition", "")))
+    return _percent_decoded(extended[1]) if extended else cast("str | None", part.filename)
 
 
 def _percent_decoded(extended: str) -> str:
-    from urllib.parse import unquote
+    """Decode charset'language'value (RFC 8187)."""
+    value = _EXTENDED_VALUE.fullmatch(extended)
+    try:
+        return unquote(value[2], encoding=value[1], errors="strict") if value else _unreadable_name()
+    except UnicodeDecodeError:
+        return _unreadable_name()
 
-    return unquote(extended.rpartition("'")[2], errors="strict")
+
+def _unreadable_name() -> NoReturn:
+    raise ContractError("malformed_multipart", "A filename* cannot be read.")
+
+
+def _check_part(part: "multipart.MultipartSegment") -> None:
+    """Raise for a part that two readers would read in two ways."""
+    if sum(name == "Content-Disposition" for name, _ in part.headerlist) > 1:
+        raise ContractError("malformed_multipart", "A part has two Content-Disposition headers.")
+    if part.header("Content-Transfer-Encoding", "binary").lower() not in {"7bit", "8bit", "binary"}:
+        raise ContractError("malformed_multipart", "Parts must be sent as they are (RFC 7578, 4.7).")
 
 
 def _decoded(content: bytes, name: str) -> str:
@@ -182,7 +215,8 @@ def _decoded(content: bytes, name: str) -> str:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise ContractError("malformed_multipart", f"The field {name} is not UTF-8.") from error
-    _check_text(text)
+    if "\x00" in text:
+        raise ContractError("malformed_multipart", f"The field {name} holds U+0000.")
     return text
 
 
@@ -196,45 +230,46 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ContractError("malformed_json", f"A number has more than {MAX_DIGITS} digits.")
-    return int(digits)
-
-
-def _float(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ContractError("malformed_json", "A number is too large.")
-    return number
-
-
 def _constant(name: str) -> Any:
     raise ContractError("malformed_json", f"{name} is not JSON.")
 
 
-_JSON = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
-)
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _check(values: Any) -> None:
-    """Walk the values without recursion; raise for what is nested too deep and for text that nothing can store."""
-    level, depth = [values], 0
+    """Walk the values without recursion; raise for what is nested too deep and for text that nothing can store.
+
+    No more is looked at than may be there: megabytes of `[],[],` would cost seconds.
+    """
+    level, depth, count = [values], 0, 1
     while level:
         if depth > MAX_DEPTH:
             raise ContractError("malformed_json", f"The JSON is nested deeper than {MAX_DEPTH} levels.")
-        level, depth = [child for value in level for child in _children(value)], depth + 1
+        if count > MAX_VALUES:
+            raise ContractError("malformed_json", f"The JSON has more than {MAX_VALUES} values.")
+        children = chain.from_iterable(map(_children, level))
+        level, depth = list(islice(children, MAX_VALUES + 1)), depth + 1
+        count += len(level)
 
 
 def _children(value: Any) -> Iterator[Any]:
     if isinstance(value, str):
         _check_text(value)
+    elif isinstance(value, int | float):
+        _check_number(value)
     elif isinstance(value, dict):
         yield from value.keys()
         yield from value.values()
     elif isinstance(value, list):
         yield from value
+
+
+def _check_number(number: float) -> None:
+    if not abs(number) < float("inf"):
+        raise ContractError("malformed_json", "A number is too large.")
+    if isinstance(number, int) and abs(number) >= 10**MAX_DIGITS:
+        raise ContractError("malformed_json", f"A number has more than {MAX_DIGITS} digits.")
 
 
 def _check_text(text: str) -> None:

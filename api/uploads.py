@@ -21,7 +21,7 @@ class Upload:
         self.size = 0
         handle, path = tempfile.mkstemp(prefix="gomail-upload-")
         self._path, self._file = Path(path), os.fdopen(handle, "wb")
-        weakref.finalize(self, _discard, self._file, self._path)
+        self._discard = weakref.finalize(self, _discard, self._file, self._path)
 
     def write(self, piece: bytes) -> None:
         """Append a piece of the content."""
@@ -35,28 +35,39 @@ class Upload:
         """Open the content for reading; the caller closes it."""
         return cast(BinaryIO, self._path.open("rb"))
 
+    def close(self) -> None:
+        """Throw the content away."""
+        self._discard()
 
-class Uploads:
+
+class Uploads(list[Upload]):
     """The files of one request, written one after the other and counted together."""
 
     def __init__(self) -> None:
-        self.files: list[Upload] = []
+        super().__init__()
         self._room = settings.ATTACHMENTS_MAX_BYTES
 
     def begin(self, *, field: str, filename: str, content_type: str) -> None:
         """Start the next file."""
-        self.files.append(Upload(field=field, filename=filename, content_type=content_type))
+        self.append(Upload(field=field, filename=filename, content_type=content_type))
 
     def write(self, piece: bytes) -> None:
         """Append to the file begun last; raise ContractError as soon as all together are over the limit."""
         self._room -= len(piece)
         if self._room < 0:
             raise too_large()
-        self.files[-1].write(piece)
+        self[-1].write(piece)
 
     def end(self) -> None:
-        """Finish the file begun last."""
-        self.files[-1].finish()
+        """Finish the file begun last; without name and content it is a form's file input that was left empty."""
+        self[-1].finish()
+        if not self[-1].filename and not self[-1].size:
+            self.pop().close()
+
+    def close(self) -> None:
+        """Throw every file away, now: the request may be part of a reference cycle."""
+        for upload in self:
+            upload.close()
 
 
 def too_large() -> ContractError:
