@@ -8,6 +8,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -17,6 +18,10 @@ from delivery.carriers import NobodyCanCarry
 RETRY_AFTER = "5"  # seconds
 EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"
 _MOST_ERRORS = 20
+_LONGEST_MESSAGE = 300
+# The words of the frameworks for what the registry calls otherwise.
+_OURS = {"null": "required", "invalid": "invalid_value", "null_characters_not_allowed": "control_character"}
+_EMPTY_OR_INVALID = frozenset({"required", "empty", "invalid_address", "wrong_type", "invalid_json"})
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +48,8 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response:
     if error.status_code >= 500:
         log.error("%s while answering %s", error.code, context["request"].path, exc_info=exc)
     set_rollback()
+    context["request"].accepted_renderer = JSONRenderer()  # also where the view writes pages
+    context["request"].accepted_media_type = JSONRenderer.media_type
     return Response(shape(error), status=error.status_code, headers=_headers(error, exc, context))
 
 
@@ -91,7 +98,7 @@ def _invalid(exc: exceptions.ValidationError) -> ContractError:
 
 def _is_empty_or_invalid_to(error: dict[str, str]) -> bool:
     of_to = error["field"].partition("[")[0] == "to_addresses"
-    return of_to and error["code"] in {"required", "empty", "invalid_address"}
+    return of_to and error["code"] in _EMPTY_OR_INVALID
 
 
 def _flat(detail: Any, path: str) -> Iterator[dict[str, str]]:
@@ -103,7 +110,8 @@ def _flat(detail: Any, path: str) -> Iterator[dict[str, str]]:
         for value in detail:
             yield from _flat(value, path)
     else:
-        yield {"field": path, "code": detail.code, "message": str(detail)}
+        code = _OURS.get(detail.code, detail.code)
+        yield {"field": path, "code": code, "message": str(detail)[:_LONGEST_MESSAGE]}
 
 
 def _handler(code: str) -> Any:

@@ -7,13 +7,13 @@ from django.shortcuts import render
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import codes
 from api.errors import ContractError, shape
+from api.negotiation import PreferAccepted
 
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -42,7 +42,11 @@ class Open(APIView):
 class Schema(SpectacularAPIView):
     """OpenAPI 3, as YAML or as JSON."""
 
-    content_negotiation_class = DefaultContentNegotiation
+    content_negotiation_class = PreferAccepted
+    http_method_names = ("get", "head")
+
+    def _get_version_parameter(self, request: Request) -> None:
+        """There is one version: what a client calls it must not get into a header."""
 
 
 @extend_schema(exclude=True)
@@ -50,6 +54,7 @@ class Docs(SpectacularSwaggerView):
     """Swagger UI from our own static files: it works without the internet."""
 
     url_name = "schema"
+    http_method_names = ("get", "head")
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Show the page, with a policy that lets its own scripts run."""

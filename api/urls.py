@@ -15,5 +15,5 @@ urlpatterns = [
     path(V1 + "docs/", reference.Docs.as_view(), name="docs"),
     path(V1 + "error-codes/", reference.ErrorCodes.as_view(), name="error-codes"),
     path("email", short_form.PostEmail.as_view(), name="post-email"),
-    re_path(r"^api(?:/.*)?$", reference.UnknownPath.as_view()),
+    re_path(r"^api(?:/[\s\S]*)?$", reference.UnknownPath.as_view()),
 ]
