@@ -1,6 +1,6 @@
 """The filters of emails/. Each one is served by an index."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import django_filters
@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 
 from delivery import ids, search
 from delivery.models import Email
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # of the time in an id
 
 
 class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -45,4 +47,4 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 def _bound(moment: datetime) -> UUID:
-    return ids.floor(moment)
+    return ids.floor(max(moment, _BEGINNING))

@@ -1,9 +1,12 @@
 """Pages of the log."""
 
+import re
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.errors import ContractError
@@ -16,6 +19,13 @@ class NewestFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+
+    def get_page_size(self, request: Request) -> int:
+        """Return how many emails are on a page; what is not a number is not taken for the usual one."""
+        asked = request.query_params.get(self.page_size_query_param, str(self.page_size))
+        if not re.fullmatch("[0-9]{1,9}", asked) or int(asked) == 0:
+            raise ContractError("malformed_request", "page_size: must be a number from 1 on.")
+        return min(int(asked), self.max_page_size)
 
     def get_paginated_response(self, data: Any) -> Response:
         """Return the page in the contract's shape."""
@@ -32,7 +42,7 @@ class NewestFirst(CursorPagination):
         """Return one page; a cursor that is not one of ours is a bad parameter, not a missing page."""
         try:
             return super().paginate_queryset(queryset, request, view)
-        except (NotFound, ValueError) as error:
+        except (NotFound, ValueError, ValidationError) as error:
             raise ContractError(
                 "malformed_request", "cursor: is not one that this service gave out."
             ) from error
