@@ -35,7 +35,15 @@ class BodyLimit:
                 return _refuse(start_response)
             body.seek(0)
             environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(size)}
-            return list(self.application(environ, start_response))
+            answer = self.application(environ, start_response)
+            try:
+                return list(answer)
+            finally:
+                getattr(answer, "close", _nothing)()  # gives back the database connection
+
+
+def _nothing() -> None:
+    """Stand for the close() that an answer need not have."""
 
 
 def _length(environ: dict[str, Any]) -> int:
