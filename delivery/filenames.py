@@ -5,7 +5,9 @@ import re
 import unicodedata
 
 MAX_BYTES = 150
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 # Amazon SES refuses these in a file name, and Windows cannot store them.
 _UNSTORABLE = re.compile(r'[\\/:*?"<>|]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?", re.IGNORECASE)
@@ -22,7 +24,7 @@ def clean(name: str) -> str:
     """Return the name without its path and what cannot be stored; raise InvalidFilename on control characters."""
     if _CONTROL.search(name):
         raise InvalidFilename("contains a control or text-direction character")
-    name = unicodedata.normalize("NFC", re.split(r"[\\/]", name)[-1])
+    name = unicodedata.normalize("NFC", name[max(name.rfind("/"), name.rfind("\\")) + 1 :])
     name = _UNSTORABLE.sub("_", name).strip(" ").rstrip(".") or "attachment"
     name = f"_{name}" if _RESERVED.fullmatch(name) or name.startswith("..") else name
     return _shortened(name)
