@@ -6,4 +6,5 @@ from delivery.admin import access, auth, emails
 
 __all__ = ["access", "auth", "emails"]
 
+admin.site.index_title = "Today"
 admin.site.index_template = "delivery/dashboard.html"

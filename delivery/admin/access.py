@@ -102,6 +102,11 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
         """Show everything of a key that is there."""
         return self.readonly_fields if obj else ()
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Offer one way on: to the page with the token."""
+        one = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
+        return super().add_view(request, form_url, one)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Make the key; its token stays on the object until it was shown."""
         if change:

@@ -68,7 +68,6 @@ class ModelAdmin(ThemedAdmin):
 
     list_filter_submit = True
     list_fullwidth = True
-    show_full_result_count = False
 
 
 class ReadOnlyAdmin(ModelAdmin):

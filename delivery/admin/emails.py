@@ -22,6 +22,7 @@ from delivery.admin.filters import AcceptedFilter, ProviderFilter
 from delivery.models import Attempt, Email, Recipient
 
 _LONGEST_SUBJECT = 90
+_PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "created_at_to"})
 
 
 @admin.register(Email)
@@ -33,6 +34,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
     list_per_page = 50
     list_max_show_all = 0
     paginator = base.EndlessPaginator
+    show_full_result_count = False
     ordering = ("-id",)
     show_facets = admin.ShowFacets.NEVER  # facets count
     search_fields = ("id",)  # shows the box; get_search_results answers
@@ -54,7 +56,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse parameters that would read the whole log."""
-        return lookup == "status__exact"
+        return lookup in _PARAMETERS
 
     @admin.display(description="Subject")
     def title(self, email: Email) -> str:
@@ -104,7 +106,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
             raise PermissionDenied
         email = _find(object_id)
         if email is None:
-            raise Http404(f"There is no email {unquote(object_id)!r}.")
+            return self._missing(request, "There is no such email in the log.")
         context = {
             **self.admin_site.each_context(request),
             **pages.email(email, timezone.now()),
@@ -116,9 +118,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
 
     def _guarded(self, view: Any) -> Any:
         def inner(request: HttpRequest, pk: UUID, **parts: Any) -> HttpResponseBase:
-            if not self.has_view_permission(request):
-                raise PermissionDenied
-            if request.method not in {"GET", "HEAD"}:
+            if not self.has_view_permission(request) or request.method not in {"GET", "HEAD"}:
                 raise PermissionDenied
             return self._answer(request, view, pk, parts)
 
@@ -128,9 +128,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
         try:
             answer: HttpResponseBase = view(pk, **parts)
         except Http404 as missing:
-            context = {**self.admin_site.each_context(request), "title": "Not here", "reason": str(missing)}
-            return TemplateResponse(request, "delivery/missing.html", context, status=404)
+            return self._missing(request, str(missing))
         return answer
+
+    def _missing(self, request: HttpRequest, reason: str) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "title": "Not here", "reason": reason}
+        return TemplateResponse(request, "delivery/missing.html", context, status=404)
 
 
 def _find(object_id: str) -> Email | None:

@@ -42,9 +42,13 @@ def email(email: Email, now: datetime) -> dict[str, Any]:
         "reply_to": [f"{name} <{address}>" if name else address for address, name in email.reply_to],
         "recipients": [(row, label(row.status, row.get_status_display())) for row in email.recipients.all()],
         "attachments": list(email.attachments.all()),
-        "tries": [Try(attempt=row, outcome=outcome(row, email, now)) for row in email.attempts.all()],
+        "tries": [Try(attempt=row, outcome=outcome(row, email, now)) for row in _in_order(email)],
         "lists": [pair for pair in _lists(email) if pair[1]],
     }
+
+
+def _in_order(email: Email) -> list[Attempt]:
+    return sorted(email.attempts.all(), key=lambda row: (row.started_at, row.pk))
 
 
 def label(value: str, text: str) -> Label:
@@ -74,7 +78,10 @@ def moment(when: datetime) -> SafeString:
 
 
 def _ago(when: datetime) -> str:
-    return f"{timesince(when, depth=1)} ago" if when <= timezone.now() else ""
+    seconds = (timezone.now() - when).total_seconds()
+    if seconds < 60:
+        return "just now" if seconds >= 0 else ""
+    return f"{timesince(when, depth=1)} ago"
 
 
 def _times(email: Email) -> list[tuple[str, SafeString]]:
