@@ -1,6 +1,12 @@
-"""What a body is: plain text or HTML, and the text that stands for the HTML."""
+"""What a body is: plain text or HTML, and the text that stands for the HTML.
 
+The HTML comes from strangers, so one pass over its tags must do. Libraries that build a tree and lay it out take
+minutes for one element with many attributes, and make a hundred megabytes of text out of a table with one wide cell.
+"""
+
+import html as entities
 import re
+from collections.abc import Callable, Mapping
 
 # The tags that people write mail with. `<` alone, `<3` or `<someone@example.org>` do not make a text HTML.
 _HTML = re.compile(
@@ -9,7 +15,30 @@ _HTML = re.compile(
     r"|<(?:a|img)\s[^<>]*>",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<[^<>]*>")
+# A comment, a tag, or what else stands between < and >. Possessive: what did not fit is not tried once more.
+_MARKUP = re.compile(
+    r"<!--(?:.*?-->|.*)"
+    r"|<(?P<end>/?)(?P<name>[a-z][a-z0-9]*+)(?P<attributes>(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+)>"
+    r"|<[!?/][^<>]*+>",
+    re.IGNORECASE | re.DOTALL,
+)
+_ATTRIBUTE = r"""(?:^|[\s/"']){}\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]++)"""
+_HREF, _ALT, _STYLE = (
+    re.compile(_ATTRIBUTE.format(name), re.IGNORECASE) for name in ("href", "alt", "style")
+)
+_NOT_SHOWN = re.compile(r"display\s*+:\s*+none", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#(?:[0-9]{1,7}|x[0-9a-f]{1,6})|[a-z][a-z0-9]{1,31});?", re.IGNORECASE)
+_SPACES = re.compile("[ \t\r\n\f]+")
+_TARGET = re.compile("(?:https?://|mailto:|tel:)", re.IGNORECASE)
+_NO_TEXT = frozenset({"script", "style", "title", "template"})
+_EMPTY = frozenset({"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr"})
+_FIXED = "\xa0"  # a space that stays
+
+_LINES: Mapping[str, int] = {  # how many line ends part an element from what is around it
+    **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "blockquote", "pre", "dl"), 2),
+    **dict.fromkeys(("div", "tr", "dt", "dd", "li", "hr", "center", "form", "section", "article"), 1),
+    **dict.fromkeys(("header", "footer"), 1),
+}
 
 
 def is_html(body: str) -> bool:
@@ -18,12 +47,142 @@ def is_html(body: str) -> bool:
 
 
 def text_of(html: str) -> str:
-    """Return a readable plain-text alternative of an HTML body, with the targets of its links."""
-    import inscriptis  # 30 MB that plain text need not pay for
-    from inscriptis.model.config import ParserConfig
+    """Return a readable plain-text alternative of an HTML body, with the targets of its links; empty without words."""
+    page = _Page()
+    position = 0
+    for markup in _MARKUP.finditer(html):
+        page.write(html[position : markup.start()])
+        position = markup.end()
+        if markup["name"]:
+            page.tag(markup["name"].lower(), markup["attributes"], ends=bool(markup["end"]))
+    page.write(html[position:])
+    return page.text()
 
-    try:
-        return str(inscriptis.get_text(html, ParserConfig(display_links=True))).strip() + "\n"
-    except (RecursionError, ValueError, AssertionError):
-        # Not a document that can be laid out (nested without end, or nothing but comments): its words, at least.
-        return _TAG.sub(" ", html).strip() + "\n"
+
+class _Page:
+    """The text so far, and what the open tags mean for what follows."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._skipped, self._depth = "", 0  # an element without text, and how often it stands in itself
+        self._ends = 0  # line ends due before the next word
+        self._pre = False
+        self._items: list[int] = []  # for each open list the number of its last item; -1: not numbered
+        self._link, self._link_start = "", 0
+
+    def write(self, text: str) -> None:
+        """Append text between tags."""
+        if not text or self._skipped:
+            return
+        text = text.replace(" ", _FIXED) if self._pre else _SPACES.sub(" ", text)
+        if self._ends and text != " ":
+            self._pieces.append("\n" * min(self._ends, 2))
+            self._ends = 0
+        self._pieces.append(_ENTITY.sub(_letters, text) if "&" in text else text)
+
+    def tag(self, name: str, attributes: str, *, ends: bool) -> None:
+        """Take a tag."""
+        if self._skipped:
+            self._skip(name, -1 if ends else 1)
+        elif not ends and _is_hidden(name, attributes):
+            self._skipped, self._depth = name, 1
+        else:
+            self._ends = max(self._ends, _LINES.get(name, 0))
+            handle = _HANDLERS.get(name)
+            if handle:
+                handle(self, attributes, ends)
+
+    def text(self) -> str:
+        """Return the lines, with at most one empty line in a row."""
+        lines: list[str] = []
+        for line in "".join(self._pieces).split("\n"):
+            bare = _SPACES.sub(" ", line).strip(" ").replace(_FIXED, " ").rstrip()
+            if bare or (lines and lines[-1]):
+                lines.append(bare)
+        return "\n".join(lines).strip("\n") + "\n" if any(lines) else ""
+
+    def list(self, attributes: str, ends: bool, *, first: int = -1) -> None:
+        """Begin or end a list; only the outermost stands apart."""
+        if ends:
+            del self._items[-1:]
+        self._ends = max(self._ends, 1 if self._items else 2)
+        if not ends:
+            self._items.append(first)
+
+    def numbered(self, attributes: str, ends: bool) -> None:
+        """Begin or end a list with numbers."""
+        self.list(attributes, ends, first=0)
+
+    def item(self, attributes: str, ends: bool) -> None:
+        """Begin an item with its number or a dash, further in for each list around its own."""
+        if ends:
+            return
+        self.write(2 * _FIXED * min(len(self._items) - 1, 8))
+        if self._items and self._items[-1] >= 0:
+            self._items[-1] += 1
+            self.write(f"{self._items[-1]}. ")
+        else:
+            self.write("- ")
+
+    def link(self, attributes: str, ends: bool) -> None:
+        """Write a link's target behind its text, unless that is the text."""
+        shown = "".join(self._pieces[self._link_start :]) if self._link else ""
+        if self._link and self._link not in shown:
+            self._pieces.append(f" ({self._link})")
+        target = "" if ends else _value(_HREF, attributes)
+        self._link = re.sub("^(?:mailto|tel):", "", target) if _TARGET.match(target) else ""
+        self._link_start = len(self._pieces)
+
+    def image(self, attributes: str, ends: bool) -> None:
+        """Write what stands for an image."""
+        self.write(_value(_ALT, attributes))
+
+    def line(self, attributes: str, ends: bool) -> None:
+        """End the line."""
+        self._ends += 1
+
+    def cell(self, attributes: str, ends: bool) -> None:
+        """Part two cells of a row."""
+        self._pieces.append(" ")
+
+    def preformatted(self, attributes: str, ends: bool) -> None:
+        """Keep spaces and line ends from here on, or no longer."""
+        self._pre = not ends
+
+    def _skip(self, name: str, step: int) -> None:
+        if name == self._skipped and (step < 0 or name not in _NO_TEXT):
+            self._depth += step
+            self._skipped = self._skipped if self._depth else ""
+
+
+_HANDLERS: Mapping[str, Callable[[_Page, str, bool], None]] = {
+    "a": _Page.link,
+    "br": _Page.line,
+    "img": _Page.image,
+    "li": _Page.item,
+    "ol": _Page.numbered,
+    "pre": _Page.preformatted,
+    "td": _Page.cell,
+    "th": _Page.cell,
+    "ul": _Page.list,
+}
+
+
+def _is_hidden(name: str, attributes: str) -> bool:
+    if name in _NO_TEXT:
+        return True
+    return (
+        name not in _EMPTY
+        and "none" in attributes.lower()
+        and bool(_NOT_SHOWN.search(_value(_STYLE, attributes)))
+    )
+
+
+def _value(attribute: re.Pattern[str], attributes: str) -> str:
+    found = attribute.search(attributes)
+    value = _SPACES.sub(" ", found[1].strip("\"' ")) if found else ""
+    return _ENTITY.sub(_letters, value)
+
+
+def _letters(entity: re.Match[str]) -> str:
+    return entities.unescape(entity[0])
