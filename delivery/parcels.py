@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models.functions import Now
+from django.utils import timezone
 
 from delivery import addresses, storage
 from delivery.drafts import Draft, without_repeats
@@ -70,7 +70,8 @@ def claimed(draft: Draft, owner: Owner | None) -> Parcel:
     """
     email = _email(draft, owner)
     email.status, email.epoch, email.rounds = Email.Status.SENDING, 1, 1
-    email.lease_until = Now() + LEASE
+    # Nobody waits for this row, so our clock will do; working out Now() + LEASE costs as much as a small UPDATE.
+    email.lease_until = timezone.now() + LEASE
     return Parcel(
         email=email,
         recipients=_recipients(email, draft),

@@ -1,5 +1,6 @@
 """How the HTTP server runs: gunicorn --config python:gomail.gunicorn."""
 
+import ctypes
 import os
 
 wsgi_app = "gomail.wsgi"
@@ -14,3 +15,20 @@ graceful_timeout = 35  # an attempt in flight is bounded to less
 keepalive = 20
 control_socket_disable = True
 limit_request_line = 8190
+
+
+def _give_memory_back() -> None:
+    """Keep an upload's buffers from sticking to the process: few arenas, large blocks returned to the system.
+
+    The C library's own default leaves 130 MB behind after four uploads of 7 MB at once. Its numbers are those of
+    glibc's malloc.h; other systems manage without.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt and os.name == "posix" and os.uname().sysname == "Linux":
+        mallopt(_ARENA_MAX, 2)
+        mallopt(_MMAP_THRESHOLD, 4 * 1024 * 1024)
+        mallopt(_TRIM_THRESHOLD, 8 * 1024 * 1024)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_give_memory_back()  # before the workers are forked; they inherit it

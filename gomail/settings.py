@@ -253,6 +253,9 @@ _PROVIDER_VARIABLES = (
     "AWS_SES_ENDPOINT_URL",
     "SENDGRID_API_KEY",
     "SENDGRID_BASE_URL",
+    "MAILGUN_API_KEY",
+    "MAILGUN_DOMAIN",
+    "MAILGUN_BASE_URL",
 )
 PROVIDER_VARIABLES = {
     prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES

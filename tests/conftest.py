@@ -28,6 +28,12 @@ def attachment_folder(settings: Any, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _fresh_keys() -> None:
+    """Forget the API keys of the test before."""
+    access._live.cache_clear()
+
+
 @pytest.fixture
 def token(db: None) -> str:
     """An API key that may do everything."""
