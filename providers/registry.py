@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from providers import mime, sandbox, sendgrid, ses
+from providers import mailgun, mime, sandbox, sendgrid, ses
 from providers.base import Provider
 from providers.message import Message
 
@@ -108,19 +108,31 @@ def _ses(entry: _Entry, settings: Settings) -> Provider:
 
 
 def _sendgrid(entry: _Entry, settings: Settings) -> Provider:
-    key = entry.read(settings, "SENDGRID_API_KEY")
-    if not key:
-        raise _NotConfigured(f"Set {entry.variable('SENDGRID_API_KEY')}.")
-    if not re.fullmatch("[!-~]+", key):
-        raise _NotConfigured(
-            f"{entry.variable('SENDGRID_API_KEY')} holds a space or another strange character."
-        )
+    key = _key(entry, settings, "SENDGRID_API_KEY")
     url = _url(entry, settings, "SENDGRID_BASE_URL", default="https://api.sendgrid.com")
     return sendgrid.SendGrid(sendgrid.Config(name=entry.name, api_key=key, base_url=url))
 
 
+def _mailgun(entry: _Entry, settings: Settings) -> Provider:
+    key = _key(entry, settings, "MAILGUN_API_KEY")
+    domain = entry.read(settings, "MAILGUN_DOMAIN")
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", domain):
+        raise _NotConfigured(f"Set {entry.variable('MAILGUN_DOMAIN')} to a domain, such as mail.example.org.")
+    url = _url(entry, settings, "MAILGUN_BASE_URL", default="https://api.mailgun.net")
+    return mailgun.Mailgun(mailgun.Config(name=entry.name, api_key=key, domain=domain, base_url=url))
+
+
 def _sandbox(entry: _Entry, settings: Settings) -> Provider:
     return sandbox.Sandbox(entry.name)
+
+
+def _key(entry: _Entry, settings: Settings, variable: str) -> str:
+    key = entry.read(settings, variable)
+    if not key:
+        raise _NotConfigured(f"Set {entry.variable(variable)}.")
+    if not re.fullmatch("[!-~]+", key):
+        raise _NotConfigured(f"{entry.variable(variable)} holds a space or another strange character.")
+    return key
 
 
 def _url(entry: _Entry, settings: Settings, variable: str, *, default: str) -> str:
@@ -141,5 +153,5 @@ def _size(message: Message) -> int:
 
 
 _BUILDERS: Mapping[str, Callable[[_Entry, Settings], Provider]] = MappingProxyType(
-    {"ses": _ses, "sendgrid": _sendgrid, "sandbox": _sandbox}
+    {"ses": _ses, "sendgrid": _sendgrid, "mailgun": _mailgun, "sandbox": _sandbox}
 )

@@ -52,7 +52,7 @@ def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderE
     errors = _errors(answer.body)
     if errors:
         kind = _kind(answer.status, errors)
-    elif answer.status in _BY_STATUS_ALONE and (not answer.body or answer.status in {200, 429}):
+    elif answer.status in _BY_STATUS_ALONE and (not answer.body or answer.status == 429):
         kind = _BY_STATUS_ALONE[answer.status]
     else:
         return http.foreign(name, answer, hide)

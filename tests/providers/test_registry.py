@@ -48,6 +48,15 @@ def test_what_is_wrong_with_sendgrid_is_told(variables):
     assert built(["sendgrid"], variables) == []
 
 
+MAILGUN = {"MAILGUN_API_KEY": "key-1", "MAILGUN_DOMAIN": "mail.example.org"}
+
+
+@pytest.mark.parametrize("missing", MAILGUN)
+def test_what_is_wrong_with_mailgun_is_told(missing):
+    assert f"Set {missing}" in registry.problems(["mailgun"], MAILGUN | {missing: ""})[0]
+    assert built(["mailgun"], MAILGUN) == [("mailgun", "mailgun")]
+
+
 def test_ses_may_take_its_keys_from_the_machine():
     assert built(["ses"], {"AWS_SES_REGION": "eu-west-1"}) == [("ses", "ses")]
 

@@ -1,0 +1,137 @@
+"""Mailgun, version 3 of its interface: our MIME in a form, with the envelope and the options beside it."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+from urllib.parse import quote
+
+from providers import body, http, mailgun_errors, mime
+from providers.base import Limits
+from providers.message import Message, Receipt
+
+_MOST_TAGS = 3
+_LONGEST_TAG = 128
+_OPTIONS = 15_000  # bytes of o: and v: fields together, names included; Mailgun refuses more than 16 kB
+# Without it recipients can read the variables. X-Mailgun-Sid stays: Mailgun finds complaints by it.
+_SUPPRESSED = "X-Mailgun-Variables,X-Mailgun-Tag"
+
+Field = tuple[str, str]  # the name of a field of the form, and its value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One sending domain of a Mailgun account."""
+
+    name: str = "mailgun"
+    api_key: str = field(repr=False)
+    domain: str
+    base_url: str = "https://api.mailgun.net"  # https://api.eu.mailgun.net for domains in Europe
+    timeouts: http.Timeouts = field(default_factory=http.Timeouts)
+    connections: int = 32  # as many as threads
+
+    @property
+    def credentials(self) -> str:
+        """What the Authorization header holds."""
+        return b64encode(f"api:{self.api_key}".encode()).decode()
+
+
+class Mailgun:
+    """One sending domain of a Mailgun account."""
+
+    type: ClassVar[str] = "mailgun"
+    limits: ClassVar[Limits] = Limits(max_bytes=25_000_000, max_recipients=1000)
+
+    def __init__(self, config: Config) -> None:
+        """Open nothing yet."""
+        self._config = config
+        self._url = f"{config.base_url.rstrip('/')}/v3/{quote(config.domain, safe='')}/messages.mime"
+        self._transport = http.Transport(
+            config.name, timeouts=config.timeouts, connections=config.connections
+        )
+
+    def __repr__(self) -> str:
+        """Name the account, without its key."""
+        return f"Mailgun({self.name!r}, domain={self._config.domain!r})"
+
+    @property
+    def name(self) -> str:
+        """Its name in GOMAIL_PROVIDERS."""
+        return self._config.name
+
+    def send(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message, once; raise a ProviderError otherwise."""
+        boundary = body.token()
+        request = _body(message, attempt_id, boundary)
+        answer = self._transport.post(self._url, self._headers(request, boundary), request)
+        message_id = _message_id(answer)
+        if not message_id:
+            raise mailgun_errors.classified(
+                self.name, answer, [self._config.api_key, self._config.credentials]
+            )
+        return Receipt(provider=self.name, message_id=message_id)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._transport.close()
+
+    def _headers(self, request: body.Body, boundary: str) -> dict[str, str]:
+        return {
+            "Authorization": f"Basic {self._config.credentials}",
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(request.size),
+            "User-Agent": "gomail",
+        }
+
+
+def _body(message: Message, attempt_id: str, boundary: str) -> body.Body:
+    """Return the form. Mailgun takes its envelope from the `to` fields, whatever the MIME says."""
+    token = body.token()
+    addresses = dict.fromkeys(box.address for box in message.recipients)
+    fields = [*(("to", address) for address in addresses), *_options(message, attempt_id)]
+    file = f'{_disposition("message")}; filename="message.eml"\r\nContent-Type: message/rfc822\r\n\r\n{token}'
+    parts = [*(f"{_disposition(name)}\r\n\r\n{value}" for name, value in fields), file]
+    form = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--\r\n"
+    return body.assemble(form.encode("utf-8", "replace"), {token: mime.chunks(message)})
+
+
+def _options(message: Message, attempt_id: str) -> list[Field]:
+    """Return our id and what else there is room for: a mail is worth more than its last variable."""
+    ours = {"gomail_attempt": attempt_id, "gomail_email": message.id}
+    tags = [tag for tag in dict.fromkeys(message.tags) if tag.isascii()]
+    wanted = [
+        *_variables(ours),
+        ("o:suppress-headers", _SUPPRESSED),
+        *(("o:tag", tag[:_LONGEST_TAG]) for tag in tags[:_MOST_TAGS]),
+        *_variables({name: value for name, value in message.metadata.items() if name not in ours}),
+    ]
+    return list(_fitting(wanted))
+
+
+def _variables(values: Mapping[str, str]) -> list[Field]:
+    return [(f"v:{name}", value) for name, value in values.items()]
+
+
+def _fitting(fields: Iterable[Field]) -> Iterator[Field]:
+    left = _OPTIONS
+    for name, value in fields:
+        size = len((name + value).encode("utf-8", "replace"))
+        if size <= left:
+            left -= size
+            yield name, value
+
+
+def _disposition(name: str) -> str:
+    """Return the head of a part; what would end the name is written as browsers write it."""
+    name = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+    return f'Content-Disposition: form-data; name="{name}"'
+
+
+def _message_id(answer: http.Answer) -> str:
+    """Return the id as Mailgun's events have it, without <>; empty unless the message was accepted."""
+    try:
+        found = json.loads(answer.body)["id"] if answer.status == 200 else ""
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+    return found.strip("<>") if isinstance(found, str) else ""

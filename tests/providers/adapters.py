@@ -1,0 +1,46 @@
+"""Every adapter that speaks HTTP, with what its vendor answers when it accepts a mail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from providers import http, mailgun, sendgrid, ses
+from providers.base import Provider
+from tests.providers import fault_server as faults
+
+QUICK = http.Timeouts(connect=0.5, read=0.3, total=1.0)
+DOMAIN = "mail.example.org"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """How to build one for a loopback address, and what it takes for a promise."""
+
+    build: Callable[[str, http.Timeouts], Provider]
+    accepted: faults.Fault
+    message_id: str
+
+
+def _ses(url: str, timeouts: http.Timeouts) -> Provider:
+    keys = {"access_key_id": "AKID", "secret_access_key": "wJalr"}
+    return ses.SES(ses.Config(region="eu-west-1", endpoint_url=url, timeouts=timeouts, **keys))
+
+
+def _sendgrid(url: str, timeouts: http.Timeouts) -> Provider:
+    return sendgrid.SendGrid(sendgrid.Config(api_key="SG.key", base_url=url, timeouts=timeouts))
+
+
+def _mailgun(url: str, timeouts: http.Timeouts) -> Provider:
+    return mailgun.Mailgun(mailgun.Config(api_key="key", domain=DOMAIN, base_url=url, timeouts=timeouts))
+
+
+OVER_HTTP = {
+    "ses": Adapter(build=_ses, accepted=faults.answer(200, {"MessageId": "m-1"}), message_id="m-1"),
+    "sendgrid": Adapter(
+        build=_sendgrid, accepted=faults.answer(202, b"", {"X-Message-Id": "m-1"}), message_id="m-1"
+    ),
+    "mailgun": Adapter(
+        build=_mailgun,
+        accepted=faults.answer(200, {"id": "<m-1@x>", "message": "Queued. Thank you."}),
+        message_id="m-1@x",
+    ),
+}
