@@ -256,6 +256,8 @@ _PROVIDER_VARIABLES = (
     "MAILGUN_API_KEY",
     "MAILGUN_DOMAIN",
     "MAILGUN_BASE_URL",
+    "MANDRILL_API_KEY",
+    "MANDRILL_BASE_URL",
 )
 PROVIDER_VARIABLES = {
     prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES

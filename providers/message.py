@@ -57,6 +57,7 @@ class Receipt:
 
     provider: str  # the provider's name in GOMAIL_PROVIDERS
     message_id: str  # the provider's own id of the message
+    refused: Mapping[str, str] = field(default_factory=dict)  # recipients it does not cover: address, reason
 
 
 def file_of_bytes(content: bytes, *, filename: str, content_type: str, content_id: str = "") -> Attachment:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from providers import mailgun, mime, sandbox, sendgrid, ses
+from providers import mailgun, mandrill, mime, sandbox, sendgrid, ses
 from providers.base import Provider
 from providers.message import Message
 
@@ -122,6 +122,12 @@ def _mailgun(entry: _Entry, settings: Settings) -> Provider:
     return mailgun.Mailgun(mailgun.Config(name=entry.name, api_key=key, domain=domain, base_url=url))
 
 
+def _mandrill(entry: _Entry, settings: Settings) -> Provider:
+    key = _key(entry, settings, "MANDRILL_API_KEY")
+    url = _url(entry, settings, "MANDRILL_BASE_URL", default="https://mandrillapp.com/api/1.0")
+    return mandrill.Mandrill(mandrill.Config(name=entry.name, api_key=key, base_url=url))
+
+
 def _sandbox(entry: _Entry, settings: Settings) -> Provider:
     return sandbox.Sandbox(entry.name)
 
@@ -153,5 +159,11 @@ def _size(message: Message) -> int:
 
 
 _BUILDERS: Mapping[str, Callable[[_Entry, Settings], Provider]] = MappingProxyType(
-    {"ses": _ses, "sendgrid": _sendgrid, "mailgun": _mailgun, "sandbox": _sandbox}
+    {
+        "ses": _ses,
+        "sendgrid": _sendgrid,
+        "mailgun": _mailgun,
+        "mandrill": _mandrill,
+        "sandbox": _sandbox,
+    }
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from providers import http, mailgun, sendgrid, ses
+from providers import http, mailgun, mandrill, sendgrid, ses
 from providers.base import Provider
 from tests.providers import fault_server as faults
 
@@ -33,6 +33,10 @@ def _mailgun(url: str, timeouts: http.Timeouts) -> Provider:
     return mailgun.Mailgun(mailgun.Config(api_key="key", domain=DOMAIN, base_url=url, timeouts=timeouts))
 
 
+def _mandrill(url: str, timeouts: http.Timeouts) -> Provider:
+    return mandrill.Mandrill(mandrill.Config(api_key="key", base_url=url, timeouts=timeouts))
+
+
 OVER_HTTP = {
     "ses": Adapter(build=_ses, accepted=faults.answer(200, {"MessageId": "m-1"}), message_id="m-1"),
     "sendgrid": Adapter(
@@ -42,5 +46,10 @@ OVER_HTTP = {
         build=_mailgun,
         accepted=faults.answer(200, {"id": "<m-1@x>", "message": "Queued. Thank you."}),
         message_id="m-1@x",
+    ),
+    "mandrill": Adapter(
+        build=_mandrill,
+        accepted=faults.answer(200, [{"email": "ann@example.com", "status": "sent", "_id": "m-1"}]),
+        message_id="m-1",
     ),
 }

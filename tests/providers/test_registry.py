@@ -57,6 +57,12 @@ def test_what_is_wrong_with_mailgun_is_told(missing):
     assert built(["mailgun"], MAILGUN) == [("mailgun", "mailgun")]
 
 
+@pytest.mark.parametrize("variables", [{}, {"MANDRILL_API_KEY": "k", "MANDRILL_BASE_URL": "x"}])
+def test_what_is_wrong_with_mandrill_is_told(variables):
+    assert "MANDRILL" in registry.problems(["mandrill"], variables)[0]
+    assert built(["mandrill"], {"MANDRILL_API_KEY": "k"}) == [("mandrill", "mandrill")]
+
+
 def test_ses_may_take_its_keys_from_the_machine():
     assert built(["ses"], {"AWS_SES_REGION": "eu-west-1"}) == [("ses", "ses")]
 

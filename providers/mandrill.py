@@ -1,0 +1,129 @@
+"""Mandrill (Mailchimp Transactional), version 1.0 of its interface: our MIME in a JSON document.
+
+messages/send-raw takes a mail "exactly as if it were sent through Mandrill's SMTP servers" and has no fields
+for metadata and tags: those travel in X-MC-… headers in front of our MIME, whose bytes stay as they are.
+https://mailchimp.com/developer/transactional/docs/smtp-integration/
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from providers import body, headers, http, mandrill_errors, mime
+from providers.base import Limits
+from providers.message import Message, Receipt
+
+_METADATA = 250  # bytes of JSON; https://mailchimp.com/developer/transactional/docs/tags-metadata/
+_NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
+_TAG = re.compile(r"[!-+\--^`-~][ -+\--~]{0,49}")  # printable, no comma, no _ in front
+_MOST_TAGS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One Mandrill account."""
+
+    name: str = "mandrill"
+    api_key: str = field(repr=False)
+    base_url: str = "https://mandrillapp.com/api/1.0"
+    timeouts: http.Timeouts = field(default_factory=http.Timeouts)
+    connections: int = 32  # as many as threads
+
+
+class Mandrill:
+    """One Mandrill account."""
+
+    type: ClassVar[str] = "mandrill"
+    limits: ClassVar[Limits] = Limits(max_bytes=25_000_000, max_recipients=1000)
+
+    def __init__(self, config: Config) -> None:
+        """Open nothing yet."""
+        self._config = config
+        self._url = f"{config.base_url.rstrip('/')}/messages/send-raw.json"
+        self._transport = http.Transport(
+            config.name, timeouts=config.timeouts, connections=config.connections
+        )
+
+    def __repr__(self) -> str:
+        """Name the account, without its key."""
+        return f"Mandrill({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """Its name in GOMAIL_PROVIDERS."""
+        return self._config.name
+
+    def send(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message, once; raise a ProviderError otherwise."""
+        request = _body(self._config.api_key, message, attempt_id)
+        answer = self._transport.post(self._url, _headers(request), request)
+        results = mandrill_errors.results(answer)
+        accepted = [result for result in results if result["status"] in mandrill_errors.ACCEPTED]
+        if not accepted:
+            raise mandrill_errors.classified(self.name, answer, [self._config.api_key])
+        return Receipt(
+            provider=self.name,
+            message_id=str(accepted[0].get("_id") or ""),
+            refused=mandrill_errors.refused(results),
+        )
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._transport.close()
+
+
+def _headers(request: body.Body) -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "Content-Length": str(request.size),
+        "User-Agent": "gomail",
+    }
+
+
+def _body(api_key: str, message: Message, attempt_id: str) -> body.Body:
+    """Return the request. Without from_email the From header counts, with its display name."""
+    token = body.token()
+    fields: dict[str, Any] = {
+        "key": api_key,
+        "raw_message": token,
+        "to": list(dict.fromkeys(box.address for box in message.recipients)),
+        "async": False,  # so that up to ten recipients are accepted or refused in the answer
+    }
+    return body.assemble(json.dumps(fields).encode(), {token: _escaped(message, attempt_id)})
+
+
+def _escaped(message: Message, attempt_id: str) -> Iterator[bytes]:
+    yield _quoted(headers.block(_instructions(message, attempt_id)))
+    for chunk in mime.chunks(message):
+        yield _quoted(chunk)
+
+
+def _quoted(text: bytes) -> bytes:
+    """Return the inside of a JSON string. MIME is ASCII, so that its pieces can be quoted one by one."""
+    return json.dumps(text.decode("ascii"))[1:-1].encode()
+
+
+def _instructions(message: Message, attempt_id: str) -> list[headers.Header]:
+    """Return what Mandrill shall know beside the mail.
+
+    Recipients are shown as our headers show them, unless somebody gets a blind copy: then Mandrill writes each
+    recipient a mail of their own. That a blind copy stays blind otherwise is nowhere promised for raw mail.
+    """
+    tags = [tag for tag in dict.fromkeys(message.tags) if _TAG.fullmatch(tag)][:_MOST_TAGS]
+    return [
+        headers.text("X-MC-Metadata", json.dumps(_metadata(message, attempt_id))),
+        *([headers.text("X-MC-Tags", ",".join(tags))] if tags else []),
+        headers.text("X-MC-PreserveRecipients", "false" if message.bcc else "true"),
+    ]
+
+
+def _metadata(message: Message, attempt_id: str) -> Mapping[str, str]:
+    """Return our ids and what else there is room for: a mail is worth more than its last detail."""
+    chosen = {"gomail_attempt": attempt_id, "gomail_email": message.id}
+    for name, value in message.metadata.items():
+        more = {name: value, **chosen}
+        if _NAME.fullmatch(name) and len(json.dumps(more)) <= _METADATA:
+            chosen = more
+    return chosen

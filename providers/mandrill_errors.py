@@ -1,0 +1,104 @@
+"""What the answers of Mandrill mean: by the name of the error, or by the result of each recipient.
+
+Never by the status: version 1.0 answers 500 to everything that is not a success.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from providers import http
+from providers.errors import (
+    AccountProblem,
+    ProviderError,
+    RecipientsRefused,
+    Refused,
+    SenderRefused,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
+
+ACCEPTED = frozenset({"sent", "queued", "scheduled"})
+_REFUSED = frozenset({"rejected", "invalid"})
+
+# What an error's name means. https://mailchimp.com/developer/transactional/docs/error-glossary/
+_BY_NAME: Mapping[str, type[ProviderError]] = MappingProxyType(
+    {
+        "Invalid_Key": AccountProblem,
+        "PaymentRequired": AccountProblem,
+        "PoorReputation": AccountProblem,
+        "Unknown_Subaccount": AccountProblem,
+        "Unknown_Template": AccountProblem,
+        "Unknown_Pool": AccountProblem,
+        "ValidationError": Refused,
+        "ServiceUnavailable": Unavailable,
+        "TooManyRequests": Throttled,
+        "GeneralError": Unknown,
+    }
+)
+
+# Why a recipient was rejected, where that is not about the recipient. The first that anybody got decides.
+_BY_REASON: tuple[tuple[frozenset[str], type[ProviderError]], ...] = (
+    (frozenset({"unsigned", "invalid-sender"}), SenderRefused),
+    (frozenset({"rule", "test-mode-limit"}), AccountProblem),
+)
+
+
+def results(answer: http.Answer) -> list[dict[str, Any]]:
+    """Return the result of each recipient, empty if the answer is anything else."""
+    found = _parsed(answer.body) if answer.status == 200 else None
+    if not isinstance(found, list) or not all(_is_result(one) for one in found):
+        return []
+    return found
+
+
+def refused(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the reason for each recipient that was refused."""
+    return {str(result.get("email")): _reason(result) for result in found if result["status"] in _REFUSED}
+
+
+def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
+    """Return our error for an answer in which no recipient was accepted."""
+    if found := results(answer):
+        return _nobody(name, found, hide)
+    error = _parsed(answer.body)
+    if not isinstance(error, dict) or not isinstance(error.get("name"), str):
+        return http.foreign(name, answer, hide)
+    words = str(error.get("message") or "")
+    detail = f"{name} answered {answer.status} {error['name']}: {words}"
+    kind = _kind(error["name"], words, answer.status)
+    return kind(http.said(detail, hide), code=error["name"])
+
+
+def _kind(name: str, words: str, status: int) -> type[ProviderError]:
+    if name == "ValidationError" and re.search(r"\bkey\b", words, re.IGNORECASE):
+        return AccountProblem  # "You must specify a key value"
+    unlisted = Unknown if status >= 500 or status == 408 or status < 300 else AccountProblem
+    return _BY_NAME.get(name, unlisted)
+
+
+def _nobody(name: str, found: Sequence[Mapping[str, Any]], hide: Iterable[str]) -> ProviderError:
+    reasons = {_reason(result) for result in found}
+    about_us = (kind for listed, kind in _BY_REASON if reasons & listed)
+    clear = all(result["status"] in _REFUSED for result in found)
+    kind = next(about_us, RecipientsRefused) if clear else Unknown
+    words = "; ".join(f"{result.get('email')}: {_reason(result)}" for result in found)
+    return kind(f"{name} accepted no recipient: {http.said(words, hide)}", code=sorted(reasons)[0])
+
+
+def _reason(result: Mapping[str, Any]) -> str:
+    return str(result.get("reject_reason") or result["status"])
+
+
+def _is_result(found: object) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("status"), str)
+
+
+def _parsed(answer: bytes) -> Any:
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
