@@ -22,8 +22,8 @@ _BODY_POLICY = (
     "sandbox; default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
 _FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
-# What speaks to other hosts before any policy is asked: preconnect and dns-prefetch, a refresh, another base.
-_TALKATIVE = re.compile(r"<(?=(?:link|meta|base)\b)", re.IGNORECASE)
+# What reaches other hosts in spite of the policy: Chromium connects to where a link or a frame points before it asks.
+_TALKATIVE = re.compile(r"<(?=link|meta|base|i?frame|object|embed|portal|fencedframe)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
