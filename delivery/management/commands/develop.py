@@ -21,7 +21,7 @@ GoMail is running on {url}
   Send an email with an attachment:
 
     curl -F to_addresses=ann@example.com -F from_address=me@example.com \\
-         -F subject="Hello from GoMail" -F body="<h1>Hello Ann</h1>" \\
+         -F subject="Hello from GoMail" --form-string body="<h1>Hello Ann</h1>" \\
          -F "README.md=@{readme}" \\
          {url}/api/v1/email-service/send-email/
 
