@@ -44,6 +44,8 @@ def bare(text: str) -> str:
     """Read `a@b.c` and return it with the domain as lower-case A-labels."""
     _refuse_longer(text, _LONGEST_ADDRESS)
     _refuse_controls(text)
+    if "=?" in text:  # an encoded word: some readers of headers decode it, and find another address
+        raise InvalidAddress(f"{_shown(text)} is written like an encoded word")
     if _INVISIBLE.search(text) or unicodedata.normalize("NFKC", text) != text:
         raise InvalidAddress(f"{_shown(text)} contains characters that look like others or like nothing")
     _refuse_mixed_scripts(text)
