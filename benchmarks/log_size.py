@@ -3,7 +3,9 @@
     python benchmarks/log_size.py [--sizes 10000 1000000] [--rounds 25] [--folder DIRECTORY]
 
 Makes one SQLite database per size in a temporary folder and asks the admin each question over Django's test client.
-With DATABASE_URL=postgres://… it makes and drops databases there instead.
+On PostgreSQL give each size an empty database of its own:
+
+    DATABASE_URL=postgres://…/empty DJANGO_SETTINGS_MODULE=gomail.settings PYTHONPATH=. python benchmarks/log_size.py --child 1000000
 """
 
 import argparse
@@ -166,7 +168,7 @@ def median(client: Any, path: str, rounds: int) -> float:
 
 
 def child(count: int, rounds: int, folder: Path) -> dict[str, float]:
-    url = os.environ.get("DATABASE_URL") or f"sqlite:///{folder / f'log-{count}.sqlite3'}"
+    url = f"sqlite:///{folder / f'log-{count}.sqlite3'}"
     environment = {
         **os.environ,
         "DATABASE_URL": url,

@@ -69,6 +69,7 @@ class Watched:
     def open(self, path: str) -> None:
         """Go to a page of ours and let its scripts settle."""
         answer = self.page.goto(self.base + path)
+        assert answer is not None, f"{path} was left for another page"
         assert answer.status < 400, (path, answer.status)
 
     def settle(self) -> None:
