@@ -5,7 +5,8 @@
 Makes one SQLite database per size in a temporary folder and asks the admin each question over Django's test client.
 On PostgreSQL give each size an empty database of its own:
 
-    DATABASE_URL=postgres://…/empty DJANGO_SETTINGS_MODULE=gomail.settings PYTHONPATH=. python benchmarks/log_size.py --child 1000000
+    export DATABASE_URL=postgres://…/empty DJANGO_SETTINGS_MODULE=gomail.settings PYTHONPATH=.
+    python benchmarks/log_size.py --child 1000000
 """
 
 import argparse
