@@ -258,6 +258,7 @@ _PROVIDER_VARIABLES = (
     "MAILGUN_BASE_URL",
     "MANDRILL_API_KEY",
     "MANDRILL_BASE_URL",
+    "SMTP_URL",
 )
 PROVIDER_VARIABLES = {
     prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES

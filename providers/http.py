@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from io import BufferedReader, RawIOBase
+from io import BufferedReader
 from typing import Any, cast
 
 import urllib3
@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 from providers.body import Body
+from providers.deadlines import Reader, left
 from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
 
 LONGEST_ANSWER = 64 * 1024
@@ -142,29 +143,11 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class _Reader(RawIOBase):
-    """Reads from a socket until a deadline: silence is bounded by urllib3, dripping is not."""
-
-    def __init__(self, raw: RawIOBase, sock: socket.socket, deadline: float) -> None:
-        self._raw, self._sock, self._deadline = raw, sock, deadline
-        self._silence = sock.gettimeout() or deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(min(self._silence, _left(self._deadline)))
-        return cast("int | None", self._raw.readinto(buffer))
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, deadline: float, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = BufferedReader(_Reader(self.fp.detach(), sock, deadline))
+        silence = sock.gettimeout() or deadline
+        self.fp = BufferedReader(Reader(self.fp.detach(), sock, silence=silence, deadline=deadline))
 
 
 class _Connection(HTTPConnection):
@@ -179,7 +162,7 @@ class _Connection(HTTPConnection):
 
     def send(self, data: Any) -> None:
         if self.sock is not None:
-            self.sock.settimeout(min(cast("float", self.timeout), _left(self._deadline)))
+            self.sock.settimeout(min(cast("float", self.timeout), left(self._deadline)))
         super().send(data)
 
 
@@ -193,9 +176,3 @@ class _Pool(urllib3.HTTPConnectionPool):
 
 class _PoolTLS(urllib3.HTTPSConnectionPool):
     ConnectionCls = _ConnectionTLS
-
-
-def _left(deadline: float) -> float:
-    if (left := deadline - time.monotonic()) <= 0:
-        raise TimeoutError("the exchange took too long")
-    return left

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from providers import mailgun, mandrill, mime, sandbox, sendgrid, ses
+from providers import mailgun, mandrill, mime, sandbox, sendgrid, ses, smtp
 from providers.base import Provider
 from providers.message import Message
 
@@ -128,6 +128,18 @@ def _mandrill(entry: _Entry, settings: Settings) -> Provider:
     return mandrill.Mandrill(mandrill.Config(name=entry.name, api_key=key, base_url=url))
 
 
+def _smtp(entry: _Entry, settings: Settings) -> Provider:
+    url = entry.read(settings, "SMTP_URL")
+    if not url:
+        raise _NotConfigured(
+            f"Set {entry.variable('SMTP_URL')}, for instance to smtp://user:password@host:587."
+        )
+    try:
+        return smtp.SMTP(smtp.read_url(url, name=entry.name))
+    except ValueError as problem:
+        raise _NotConfigured(f"{entry.variable('SMTP_URL')} {problem}.") from None
+
+
 def _sandbox(entry: _Entry, settings: Settings) -> Provider:
     return sandbox.Sandbox(entry.name)
 
@@ -164,6 +176,7 @@ _BUILDERS: Mapping[str, Callable[[_Entry, Settings], Provider]] = MappingProxyTy
         "sendgrid": _sendgrid,
         "mailgun": _mailgun,
         "mandrill": _mandrill,
+        "smtp": _smtp,
         "sandbox": _sandbox,
     }
 )

@@ -63,6 +63,18 @@ def test_what_is_wrong_with_mandrill_is_told(variables):
     assert built(["mandrill"], {"MANDRILL_API_KEY": "k"}) == [("mandrill", "mandrill")]
 
 
+@pytest.mark.parametrize("url", ["", "mail.example.org", "smtp://u:s3cret@h?x=y"])
+def test_what_is_wrong_with_smtp_is_told(url):
+    (problem,) = registry.problems(["smtp"], {"SMTP_URL": url})
+    assert "SMTP_URL" in problem
+    assert "s3cret" not in problem
+
+
+def test_an_smtp_server_is_named_by_a_url():
+    (provider,) = registry.build(["backup=smtp"], {"BACKUP_SMTP_URL": "smtp://u:s3cret@mail.example.org"})
+    assert repr(provider) == "SMTP('backup', host='mail.example.org')"
+
+
 def test_ses_may_take_its_keys_from_the_machine():
     assert built(["ses"], {"AWS_SES_REGION": "eu-west-1"}) == [("ses", "ses")]
 

@@ -1,0 +1,202 @@
+"""Any SMTP server, such as the mail server of the house.
+
+Connections are kept for up to 100 messages. GoMail's id of the message stands in X-GoMail-ID; that of the
+attempt travels only where the server is a vendor's that gives it back in its events.
+"""
+
+import json
+import os
+import re
+import smtplib
+from base64 import b64encode
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from providers import headers, http, mime
+from providers.base import Limits
+from providers.message import Message, Receipt
+from providers.smtp_dialog import NONE, STARTTLS, TLS, Envelope, PhaseSMTP
+from providers.smtp_errors import Reporter
+
+_MOST_MESSAGES = 100  # over one connection
+_LONGEST_REPLY = 200
+
+# Where servers put their name for a message into "250 ...": Postfix, Exim, Exchange, SES.
+_QUEUE_IDS = (r"queued as ([^\s)]+)", r"\bid=(\S+)", r"<([^\s>]+)>", r"^(?:\d\.\d\.\d )?ok:? (\S+)$")
+
+# Vendors whose servers take what their events shall give back out of a header of the mail.
+_IN_JSON = {
+    r"smtp\.sendgrid\.net": ("X-SMTPAPI", '{"unique_args": %s}'),
+    r"smtp(\.eu)?\.mailgun\.org": ("X-Mailgun-Variables", "%s"),
+    r"smtp\.mandrillapp\.com": ("X-MC-Metadata", "%s"),
+}
+_AMAZON = r"email-smtp[\w.-]*\.amazonaws\.com(\.cn)?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One SMTP server and an account on it."""
+
+    name: str = "smtp"
+    host: str
+    port: int = 587
+    user: str = ""
+    password: str = field(default="", repr=False)
+    security: str = STARTTLS  # or TLS from the first byte, or NONE
+    timeouts: http.Timeouts = field(default_factory=http.Timeouts)
+    connections: int = 32  # kept at most
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be quoted, also as it looks on the wire."""
+        plain = f"\0{self.user}\0{self.password}"
+        coded = (b64encode(text.encode()).decode() for text in (plain, self.password) if self.password)
+        return (self.password, *coded)
+
+
+class SMTP:
+    """One SMTP server."""
+
+    type: ClassVar[str] = "smtp"
+    # A server's own limit of size is asked for; 100 recipients is what every server takes (RFC 5321, 4.5.3.1.8).
+    limits: ClassVar[Limits] = Limits(max_bytes=40_000_000, max_recipients=100)
+
+    def __init__(self, config: Config) -> None:
+        """Open nothing yet."""
+        self._config = config
+        self._report = Reporter(config.name, config.secrets)
+        self._idle: deque[PhaseSMTP] = deque()
+        self._owner = os.getpid()
+
+    def __repr__(self) -> str:
+        """Name the server, without the password."""
+        return f"SMTP({self.name!r}, host={self._config.host!r})"
+
+    @property
+    def name(self) -> str:
+        """Its name in GOMAIL_PROVIDERS."""
+        return self._config.name
+
+    def send(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message, once; raise a ProviderError otherwise."""
+        lines = headers.block(_instructions(self._config.host, message, attempt_id))
+        envelope = Envelope(
+            sender=message.sender.address,
+            recipients=list(dict.fromkeys(box.address for box in message.recipients)),
+            size=len(lines) + mime.size(message),
+        )
+        dialog = self._connected()
+        try:
+            reply, refused = dialog.deliver(envelope, _whole(lines, message), self._report)
+        except (smtplib.SMTPException, OSError) as error:
+            dialog.close()
+            raise self._report.lost(error, dotted=dialog.dotted) from error
+        except BaseException:  # half a message is on this connection
+            dialog.close()
+            raise
+        self._keep(dialog)
+        return Receipt(provider=self.name, message_id=queue_id(reply.text), refused=refused)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        while self._idle:
+            _quit(self._idle.pop())
+
+    def _connected(self) -> PhaseSMTP:
+        if self._owner != os.getpid():  # after a fork the connections belong to the parent
+            self._idle, self._owner = deque(), os.getpid()
+        while self._idle:
+            try:
+                dialog = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            dialog.begin()
+            if dialog.is_alive():
+                return dialog
+            dialog.close()
+        return self._open()
+
+    def _open(self) -> PhaseSMTP:
+        config = self._config
+        try:
+            dialog = PhaseSMTP(config.host, config.port, security=config.security, timeouts=config.timeouts)
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise self._report.unopened(error) from None  # its replies may quote the login
+        try:
+            if config.user:
+                dialog.login(config.user, config.password)
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            dialog.close()
+            raise self._report.unopened(error) from None
+        return dialog
+
+    def _keep(self, dialog: PhaseSMTP) -> None:
+        if dialog.sent < _MOST_MESSAGES and len(self._idle) < self._config.connections:
+            self._idle.append(dialog)
+        else:
+            _quit(dialog)
+
+
+def read_url(url: str, *, name: str = "smtp") -> Config:
+    """Return the server that a URL names; `ValueError` with a sentence that does not quote it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("is no address; percent-encode what is strange in the password") from None
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    starttls = options.pop("starttls", "never" if _is_loopback(host) else "required") or "required"
+    if parts.scheme not in {"smtp", "smtps"} or not host or parts.path.strip("/") or parts.fragment:
+        raise ValueError("is not like smtp://user:password@host:587 or smtps://host")
+    if options or starttls not in {"required", "never"}:
+        raise ValueError("knows one option: starttls=required or starttls=never")
+    security = TLS if parts.scheme == "smtps" else STARTTLS if starttls == "required" else NONE
+    return Config(
+        name=name,
+        host=host,
+        port=port or (465 if security == TLS else 587),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        security=security,
+    )
+
+
+def queue_id(text: str) -> str:
+    """Return the server's own name for a message from its last reply; all of the reply if there is none."""
+    found = (re.search(pattern, text, re.IGNORECASE) for pattern in _QUEUE_IDS)
+    return next((match[1] for match in found if match), http.said(text))[:_LONGEST_REPLY]
+
+
+def _whole(lines: bytes, message: Message) -> Iterator[bytes]:
+    if lines:
+        yield lines
+    yield from mime.chunks(message)
+
+
+def _instructions(host: str, message: Message, attempt_id: str) -> list[headers.Header]:
+    if re.fullmatch(_AMAZON, host):
+        return [headers.text("X-SES-MESSAGE-TAGS", f"gomail_attempt={attempt_id}")]
+    ours = json.dumps({"gomail_attempt": attempt_id, "gomail_email": message.id})
+    lines = [
+        headers.text(name, form % ours)
+        for server, (name, form) in _IN_JSON.items()
+        if re.fullmatch(server, host)
+    ]
+    if host == "smtp.mandrillapp.com" and message.bcc:  # see providers.mandrill
+        lines.append(headers.text("X-MC-PreserveRecipients", "false"))
+    return lines
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _quit(dialog: PhaseSMTP) -> None:
+    try:
+        dialog.begin()
+        dialog.quit()
+    except (smtplib.SMTPException, OSError):
+        dialog.close()

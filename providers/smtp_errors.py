@@ -1,0 +1,136 @@
+"""What the replies of an SMTP server mean, by the stage of the dialog, the code and the words."""
+
+import re
+import smtplib
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from providers import http
+from providers.errors import (
+    AccountProblem,
+    CannotCarry,
+    NotAccepted,
+    ProviderError,
+    RecipientsRefused,
+    Refused,
+    SenderRefused,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
+
+_QUOTA_PAUSE = 600.0  # seconds
+
+_NO_LOGIN = frozenset({530, 534, 535, 538})
+_THROTTLING = r"throttl|\brate\b|too (many|fast|much)|quota|limit"
+_ACCOUNT = r"access denied|authenticat|relay|account|suspend|paused|disabled|credential|permission|quota"
+_SENDER = r"not verified|sender|not authori[sz]ed to send|\bfrom\b"
+_SIZE = r"message (size|length)|too (large|big|long)|size limit|exceeds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a server said to one command."""
+
+    code: int  # -1: not SMTP at all
+    text: str
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the server did what it was asked."""
+        return 200 <= self.code < 300
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server said that it did not."""
+        return 400 <= self.code < 600
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it may say otherwise later; so may one whose reply makes no sense."""
+        return self.code < 500
+
+    def says(self, pattern: str) -> bool:
+        """Whether its words fit."""
+        return bool(re.search(pattern, self.text, re.IGNORECASE))
+
+
+class Reporter:
+    """Makes our errors for one account; never quotes what it must hide."""
+
+    def __init__(self, name: str, hide: Iterable[str]) -> None:
+        """Take the account's name in GOMAIL_PROVIDERS, and its secrets."""
+        self._name = name
+        self._hide = tuple(hide)
+
+    def unopened(self, error: Exception) -> ProviderError:
+        """Return the error for a connection that never came to MAIL: nothing has been sent."""
+        if isinstance(error, smtplib.SMTPResponseException):
+            code, words = error.smtp_code, error.smtp_error
+            reply = Reply(code=code, text=words if isinstance(words, str) else words.decode(errors="replace"))
+            return self._error(Unavailable if reply.is_temporary else AccountProblem, reply)
+        kind = type(error).__name__
+        detail = f"{self._name}: no connection, {kind}: {http.said(str(error), self._hide)}"
+        broken = isinstance(error, smtplib.SMTPServerDisconnected | ssl.SSLError)
+        # The server lacks STARTTLS or a way to log in, or its name is none.
+        lacking = isinstance(error, smtplib.SMTPException | ValueError) and not broken
+        return (AccountProblem if lacking else Unavailable)(detail, code=kind)
+
+    def too_large(self, size: int, limit: int) -> ProviderError:
+        """Return the error for a message beyond the limit that the server has announced."""
+        return CannotCarry(f"{self._name} takes {limit / 1e6:.1f} MB, not {size / 1e6:.1f} MB", code="552")
+
+    def lost(self, error: Exception, *, dotted: bool) -> ProviderError:
+        """Return the error for a connection that broke: all depends on whether the final dot was written."""
+        kind = type(error).__name__
+        told = f"{kind}: {http.said(str(error), self._hide)}"
+        if dotted:
+            return Unknown(f"{self._name}: the message was sent, but not answered, {told}", code=kind)
+        return Unavailable(f"{self._name}: the message was not sent, {told}", code=kind)
+
+    def of_sender(self, reply: Reply) -> ProviderError:
+        """Return the error for a refused MAIL."""
+        if reply.is_temporary:
+            return self._temporary(reply)
+        if reply.code == 552 or reply.says(_SIZE):
+            return self._error(CannotCarry, reply)
+        return self._error(AccountProblem if reply.code in _NO_LOGIN else SenderRefused, reply)
+
+    def of_recipients(self, refused: Mapping[str, Reply]) -> ProviderError:
+        """Return the error for refused recipients; the first of them that may be heard otherwise decides."""
+        told = {address: reply for address, reply in refused.items() if reply.is_temporary} or refused
+        reply = next(iter(told.values()))
+        detail = "; ".join(f"{address}: {each.code} {each.text}" for address, each in told.items())
+        told_reply = Reply(code=reply.code, text=detail)
+        if reply.is_temporary and reply.says(r"too many recipients"):
+            return self._error(CannotCarry, told_reply)
+        if reply.is_temporary:
+            # One recipient's greylisting is not the server's failure.
+            return self._error(NotAccepted if reply.code in {450, 451, 452} else Unavailable, told_reply)
+        ours = reply.code in _NO_LOGIN or reply.says(r"relay|authenticat")
+        return self._error(AccountProblem if ours else RecipientsRefused, told_reply)
+
+    def of_content(self, reply: Reply) -> ProviderError:
+        """Return the error for a refused DATA or message."""
+        if reply.is_temporary:
+            return self._temporary(reply)
+        if reply.code == 552 or reply.says(_SIZE):
+            return self._error(CannotCarry, reply)
+        if reply.says(_SENDER):
+            return self._error(SenderRefused, reply)
+        ours = reply.code in _NO_LOGIN or reply.says(_ACCOUNT)
+        return self._error(AccountProblem if ours else Refused, reply)
+
+    def unclear(self, reply: Reply) -> ProviderError:
+        """Return the error for a message that was answered, but neither with yes nor with no."""
+        return self._error(Unknown, reply)
+
+    def _temporary(self, reply: Reply) -> ProviderError:
+        if not reply.says(_THROTTLING):
+            return self._error(Unavailable, reply)
+        return self._error(Throttled, reply, pause=_QUOTA_PAUSE if reply.says("quota") else None)
+
+    def _error(self, kind: type[ProviderError], reply: Reply, *, pause: float | None = None) -> ProviderError:
+        words = http.said(reply.text, self._hide)
+        return kind(f"{self._name} answered {reply.code}: {words}", code=str(reply.code), retry_after=pause)
