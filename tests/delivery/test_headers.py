@@ -1,0 +1,73 @@
+"""What a client may write into a header."""
+
+import pytest
+
+from delivery import headers
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Campaign", "List-Unsubscribe", "In-Reply-To", "References", "Precedence", "X" * 76]
+)
+def test_a_header_of_the_clients_own_is_allowed(name: str) -> None:
+    headers.check(name, "value, with: anything; else = ä 😀")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "From",
+            "to",
+            "CC",
+            "Bcc",
+            "Sender",
+            "Reply-To",
+            "Subject",
+            "Date",
+            "Message-ID",
+            "Return-Path",
+            "Received",
+        ),
+        *(
+            "MIME-Version",
+            "Content-Type",
+            "content-foo",
+            "DKIM-Signature",
+            "ARC-Seal",
+            "Resent-Bcc",
+            "X-SES-TENANT",
+        ),
+        *("X-SMTPAPI", "X-SG-EID", "X-Mailgun-Tag", "X-MC-Tags", "X-GoMail-ID", "Delivered-To", "Errors-To"),
+        *(
+            "",
+            " ",
+            "X Y",
+            "X:",
+            "X\r\nBcc",
+            "X\n",
+            "X\x00",
+            "Bcc\u200b",
+            "Вcc",
+            "X_Y",
+            "X" * 77,
+            "=?utf-8?q?Bcc?=",
+        ),
+    ],
+)
+def test_a_header_that_others_decide_by_is_refused(name: str) -> None:
+    with pytest.raises(headers.InvalidHeader):
+        headers.check(name, "value")
+
+
+@pytest.mark.parametrize(
+    "code", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xD800, 0xDBFF, 0xDC00, 0xDFFF]
+)
+def test_every_control_character_is_refused(code: int) -> None:
+    with pytest.raises(headers.InvalidHeader, match=f"U\\+{code:04X}"):
+        headers.refuse_controls(f"a{chr(code)}b")
+
+
+def test_a_value_has_an_end() -> None:
+    headers.check("X-A", "x" * headers.MAX_VALUE)
+    with pytest.raises(headers.InvalidHeader):
+        headers.check("X-A", "x" * (headers.MAX_VALUE + 1))
