@@ -17,7 +17,6 @@ run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= 
 	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
 
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite and on a PostgreSQL of its own
-	@mkdir -p data
 	$(PY) manage.py test
 	$(PY) -m tests.on_postgres $(PY) manage.py test
 

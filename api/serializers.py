@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from api import attachments as files
 from api import fields
 from api.fields import fail
 from delivery import addresses, content
@@ -31,7 +32,7 @@ class DraftSerializer(serializers.Serializer[Draft]):
     tags = fields.TagsField(required=False)
     metadata = fields.MetadataField(required=False)
     on_ambiguous = serializers.ChoiceField(Email.OnAmbiguous.choices, required=False)
-    attachments = fields.AttachmentsField(required=False)
+    attachments = files.AttachmentsField(required=False)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Refuse what the contract does not know: a misspelt cc_addresses must not be lost in silence."""

@@ -94,7 +94,6 @@ _database = dj_database_url.parse(_text("DATABASE_URL", f"sqlite:///{BASE_DIR / 
 _database["CONN_MAX_AGE"] = 600
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = _SQLITE_OPTIONS
-    _database["TEST"] = {"NAME": str(BASE_DIR / "data" / "test.sqlite3")}
 else:
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
@@ -259,6 +258,8 @@ _PROVIDER_VARIABLES = (
     "MANDRILL_API_KEY",
     "MANDRILL_BASE_URL",
     "SMTP_URL",
+    "DJANGO_BACKEND",
+    "DJANGO_OPTIONS",
 )
 PROVIDER_VARIABLES = {
     prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES
