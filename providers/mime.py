@@ -68,6 +68,11 @@ def verify(message: Message) -> None:
         block(_file(file).headers)
 
 
+def content_type(file: Attachment) -> str:
+    """Return the type that a file is sent with: its own, unless it could not stand in a header."""
+    return file.content_type if _TYPE.fullmatch(file.content_type) else "application/octet-stream"
+
+
 def _plan(message: Message) -> tuple[bytes | Attachment, ...]:
     root = _tree(message)
     head = block([*_message_headers(message), ("MIME-Version", ["1.0"]), *root.headers])
@@ -157,9 +162,8 @@ def _quoted_printable(data: bytes) -> bytes:
 
 
 def _file(file: Attachment) -> _Part:
-    kind = file.content_type if _TYPE.fullmatch(file.content_type) else "application/octet-stream"
     headers: list[Header] = [
-        ("Content-Type", [kind]),
+        ("Content-Type", [content_type(file)]),
         ("Content-Transfer-Encoding", ["base64"]),
         ("Content-Disposition", _disposition(file)),
     ]

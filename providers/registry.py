@@ -1,12 +1,15 @@
 """From the names in GOMAIL_PROVIDERS to providers, and from a message to those that can carry it."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from providers import mailgun, mandrill, mime, sandbox, sendgrid, ses, smtp
+from providers import django_backend, mailgun, mandrill, mime, sandbox, sendgrid, ses, smtp
 from providers.base import Provider
+from providers.errors import AccountProblem
 from providers.message import Message
 
 Settings = Mapping[str, str]  # variables as in .env.example
@@ -140,6 +143,24 @@ def _smtp(entry: _Entry, settings: Settings) -> Provider:
         raise _NotConfigured(f"{entry.variable('SMTP_URL')} {problem}.") from None
 
 
+def _django(entry: _Entry, settings: Settings) -> Provider:
+    backend = entry.read(settings, "DJANGO_BACKEND")
+    if not django_backend.ALLOWED.fullmatch(backend):
+        path = "anymail.backends.postmark.EmailBackend"
+        raise _NotConfigured(
+            f"Set {entry.variable('DJANGO_BACKEND')} to a backend that is allowed, such as {path}."
+        )
+    options = _options(entry, settings, "DJANGO_OPTIONS")
+    provider = django_backend.DjangoBackend(
+        django_backend.Config(name=entry.name, backend=backend, options=options)
+    )
+    try:
+        provider.verify()
+    except AccountProblem as problem:
+        raise _NotConfigured(f"{entry.variable('DJANGO_OPTIONS')} does not do: {problem.detail}") from None
+    return provider
+
+
 def _sandbox(entry: _Entry, settings: Settings) -> Provider:
     return sandbox.Sandbox(entry.name)
 
@@ -151,6 +172,16 @@ def _key(entry: _Entry, settings: Settings, variable: str) -> str:
     if not re.fullmatch("[!-~]+", key):
         raise _NotConfigured(f"{entry.variable(variable)} holds a space or another strange character.")
     return key
+
+
+def _options(entry: _Entry, settings: Settings, variable: str) -> dict[str, Any]:
+    try:
+        options = json.loads(entry.read(settings, variable) or "{}")
+    except ValueError:
+        options = None
+    if not isinstance(options, dict) or "fail_silently" in options:
+        raise _NotConfigured(f"{entry.variable(variable)} is no JSON object of options for the backend.")
+    return options
 
 
 def _url(entry: _Entry, settings: Settings, variable: str, *, default: str) -> str:
@@ -177,6 +208,7 @@ _BUILDERS: Mapping[str, Callable[[_Entry, Settings], Provider]] = MappingProxyTy
         "mailgun": _mailgun,
         "mandrill": _mandrill,
         "smtp": _smtp,
+        "django": _django,
         "sandbox": _sandbox,
     }
 )

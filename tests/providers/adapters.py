@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from providers import http, mailgun, mandrill, sendgrid, ses
+from providers import django_backend, http, mailgun, mandrill, sendgrid, ses
 from providers.base import Provider
 from tests.providers import fault_server as faults
 
@@ -36,6 +36,45 @@ def _mailgun(url: str, timeouts: http.Timeouts) -> Provider:
 def _mandrill(url: str, timeouts: http.Timeouts) -> Provider:
     return mandrill.Mandrill(mandrill.Config(api_key="key", base_url=url, timeouts=timeouts))
 
+
+def _django(vendor: str, **options: str) -> Callable[[str, http.Timeouts], Provider]:
+    def build(url: str, timeouts: http.Timeouts) -> Provider:
+        backend = f"anymail.backends.{vendor}.EmailBackend"
+        config = django_backend.Config(
+            name=vendor, backend=backend, options={**options, "api_url": url}, timeouts=timeouts
+        )
+        return django_backend.DjangoBackend(config)
+
+    return build
+
+
+ANYMAIL = {
+    "postmark": Adapter(
+        build=_django("postmark", server_token="pm-secret-token"),
+        accepted=faults.answer(
+            200, {"ErrorCode": 0, "Message": "OK", "MessageID": "m-1", "To": "ann@example.com"}
+        ),
+        message_id="m-1",
+    ),
+    "resend": Adapter(
+        build=_django("resend", api_key="re-secret-key"),
+        accepted=faults.answer(200, {"id": "m-1"}),
+        message_id="m-1",
+    ),
+    "brevo": Adapter(
+        build=_django("brevo", api_key="br-secret-key"),
+        accepted=faults.answer(201, {"messageId": "m-1"}),
+        message_id="m-1",
+    ),
+    "sparkpost": Adapter(
+        build=_django("sparkpost", api_key="sp-secret-key"),
+        accepted=faults.answer(
+            200,
+            {"results": {"total_rejected_recipients": 0, "total_accepted_recipients": 1, "id": "m-1"}},
+        ),
+        message_id="m-1",
+    ),
+}
 
 OVER_HTTP = {
     "ses": Adapter(build=_ses, accepted=faults.answer(200, {"MessageId": "m-1"}), message_id="m-1"),

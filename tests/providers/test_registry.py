@@ -75,6 +75,31 @@ def test_an_smtp_server_is_named_by_a_url():
     assert repr(provider) == "SMTP('backup', host='mail.example.org')"
 
 
+POSTMARK = {
+    "POSTMARK_DJANGO_BACKEND": "anymail.backends.postmark.EmailBackend",
+    "POSTMARK_DJANGO_OPTIONS": '{"server_token": "s3cret-token"}',
+}
+
+
+def test_a_django_backend_has_a_name_of_its_own():
+    (provider,) = registry.build(["postmark=django"], POSTMARK)
+    assert repr(provider) == "DjangoBackend('postmark', 'anymail.backends.postmark.EmailBackend')"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("BACKEND", ""), ("BACKEND", "os.system"), ("BACKEND", "anymail.backends.nobody.EmailBackend"),
+     ("OPTIONS", ""), ("OPTIONS", "{"), ("OPTIONS", "[]"), ("OPTIONS", '{"fail_silently": true}'),
+     ("OPTIONS", '{"api_key": "s3cret-token"}')],
+)  # fmt: skip
+def test_what_is_wrong_with_a_django_backend_is_told(variable, value):
+    settings = POSTMARK | {f"POSTMARK_DJANGO_{variable}": value}
+    (problem,) = registry.problems(["postmark=django"], settings)
+    assert "POSTMARK_DJANGO_" in problem
+    assert "s3cret-token" not in problem
+    assert registry.build(["postmark=django"], settings) == ()
+
+
 def test_ses_may_take_its_keys_from_the_machine():
     assert built(["ses"], {"AWS_SES_REGION": "eu-west-1"}) == [("ses", "ses")]
 

@@ -1,0 +1,220 @@
+"""Any Django email backend from a list, above all those of django-anymail: Postmark, Resend, Brevo and more.
+
+The one module of this package that may import Django, and it does so when it is used. Not on the list: the
+backends that GoMail carries better itself (SES, SendGrid), and those that deliver nothing.
+"""
+
+import os
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.encoders import encode_base64
+from email.headerregistry import Address
+from email.mime.base import MIMEBase
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from providers import body, django_errors, http, mime
+from providers.base import Limits
+from providers.errors import AccountProblem, ProviderError, RecipientsRefused, Refused
+from providers.message import Attachment, Mailbox, Message, Receipt
+
+if TYPE_CHECKING:
+    from django.core.mail import EmailMultiAlternatives
+
+ALLOWED = re.compile(
+    r"anymail\.backends\.(?!base|test|console|amazon_ses|sendgrid)\w+\.EmailBackend"
+    r"|django\.core\.mail\.backends\.(smtp|console|filebased|locmem)\.EmailBackend"
+)
+
+_REFUSED = frozenset({"invalid", "rejected", "failed"})  # words of anymail
+_MOST_TAGS = 1  # Postmark and SparkPost take no second one, and refuse the mail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One backend and what its class is given."""
+
+    name: str = "django"
+    backend: str  # dotted path of the class, ALLOWED
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # such as api_key
+    timeouts: http.Timeouts = field(default_factory=http.Timeouts)
+    connections: int = 32  # kept at most
+
+    @property
+    def is_anymail(self) -> bool:
+        """Whether it takes metadata and tags, and tells about recipients."""
+        return self.backend.startswith("anymail.")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the class is called with; without a timeout anymail waits 30 s, Django for ever."""
+        limits = self.timeouts
+        timed = self.is_anymail or self.backend.endswith("smtp.EmailBackend")
+        timeout = {"timeout": (limits.connect, limits.read) if self.is_anymail else limits.read}
+        return {**(timeout if timed else {}), **self.options}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be quoted: a backend's options may all be keys."""
+        return tuple(value for value in self.options.values() if isinstance(value, str) and len(value) > 7)
+
+
+class DjangoBackend:
+    """One Django email backend with its options."""
+
+    type: ClassVar[str] = "django"
+    # What the smallest of anymail's vendors takes (Postmark): nobody knows which one this is.
+    limits: ClassVar[Limits] = Limits(max_bytes=10_000_000, max_recipients=50)
+
+    def __init__(self, config: Config) -> None:
+        """Open nothing yet; `AccountProblem` if the backend is not on the list or lacks an option."""
+        if not ALLOWED.fullmatch(config.backend):
+            raise AccountProblem(
+                f"{config.backend!r} is not a backend that GoMail uses", code="configuration"
+            )
+        self._config = config
+        self._idle: deque[Any] = deque()
+        self._owner = os.getpid()
+
+    def __repr__(self) -> str:
+        """Name the backend, without its options."""
+        return f"DjangoBackend({self.name!r}, {self._config.backend!r})"
+
+    @property
+    def name(self) -> str:
+        """Its name in GOMAIL_PROVIDERS."""
+        return self._config.name
+
+    def verify(self) -> None:
+        """Raise `AccountProblem` unless the backend can be made; opens no connection."""
+        self._new()
+
+    def send(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message, once; raise a ProviderError otherwise."""
+        mime.verify(message)
+        email = _email(self._config, message, attempt_id)
+        backend = self._connected()
+        try:
+            count = backend.send_messages([email])
+        except django_errors.foreign() as error:
+            backend.close()
+            # Not chained: it holds the request, and with it a key.
+            raise self._failure(error, email) from None
+        self._keep(backend)
+        if not count:
+            raise Refused(f"{self.name}: the backend has sent nothing.", code="0")
+        return self._receipt(email)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _failure(self, error: Exception, email: Any) -> ProviderError:
+        statuses = getattr(getattr(email, "anymail_status", None), "recipients", {})
+        refused = {address: one.status for address, one in statuses.items()}
+        return django_errors.classified(self.name, error, refused, self._config.secrets)
+
+    def _receipt(self, email: Any) -> Receipt:
+        statuses = getattr(getattr(email, "anymail_status", None), "recipients", {})
+        refused = {address: one.status for address, one in statuses.items() if one.status in _REFUSED}
+        if statuses and len(refused) == len(statuses):
+            raise RecipientsRefused(f"{self.name} refused: {refused}", code="recipients")
+        ids = [one.message_id for address, one in statuses.items() if address not in refused]
+        return Receipt(provider=self.name, message_id=next(filter(None, ids), ""), refused=refused)
+
+    def _connected(self) -> Any:
+        if self._owner != os.getpid():  # after a fork the connections belong to the parent
+            self._idle, self._owner = deque(), os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            backend = self._new()
+            if self._config.is_anymail:
+                backend.open()
+            return backend
+
+    def _new(self) -> Any:
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.mail import get_connection
+
+        try:
+            return get_connection(self._config.backend, **self._config.arguments)
+        except (ImproperlyConfigured, ImportError, TypeError, ValueError) as error:
+            words = http.said(str(error), self._config.secrets)
+            raise AccountProblem(f"{self.name}: {words}", code="configuration") from None
+
+    def _keep(self, backend: Any) -> None:
+        """Keep a session of requests; an SMTP connection could be closed meanwhile, and Django would not notice."""
+        if self._config.is_anymail and len(self._idle) < self._config.connections:
+            self._idle.append(backend)
+        else:
+            backend.close()
+
+
+def _email(config: Config, message: Message, attempt_id: str) -> "EmailMultiAlternatives":
+    from django.core.mail import EmailMultiAlternatives
+
+    email = EmailMultiAlternatives(
+        subject=message.subject,
+        body=message.text or ("" if not message.html else message.html),
+        from_email=_address(message.sender),
+        to=[_address(box) for box in message.to],
+        cc=[_address(box) for box in message.cc],
+        bcc=[_address(box) for box in message.bcc],
+        reply_to=[_address(box) for box in message.reply_to],
+        headers=_headers(config, message),
+    )
+    if message.html and message.text:
+        email.attach_alternative(message.html, "text/html")
+    elif message.html:
+        email.content_subtype = "html"
+    for file in message.attachments:
+        email.attach(_part(file, inline=bool(file.content_id and message.html)))
+    if config.is_anymail:
+        _extend(email, message, attempt_id)
+    return email
+
+
+def _extend(email: Any, message: Message, attempt_id: str) -> None:
+    """Set what anymail adds to Django's messages."""
+    email.metadata = {**message.metadata, "gomail_attempt": attempt_id, "gomail_email": message.id}
+    email.tags = list(dict.fromkeys(message.tags))[:_MOST_TAGS]
+
+
+def _headers(config: Config, message: Message) -> dict[str, str]:
+    ours = {mime.ID_HEADER: message.id}
+    if not config.is_anymail:  # vendors write these themselves, and some refuse a mail that has them
+        domain = message.sender.address.rpartition("@")[2]
+        ours |= {"Date": format_datetime(message.created_at), "Message-ID": f"<{message.id}@{domain}>"}
+    return {**message.headers, **ours}
+
+
+def _address(box: Mailbox) -> str:
+    """Return an address in Unicode: Django encodes it, anymail's vendors want it as it is."""
+    return str(Address(display_name=box.name, addr_spec=box.address))
+
+
+def _part(file: Attachment, *, inline: bool) -> MIMEBase:
+    """Return a file as a MIME part; given as bytes, Django and anymail would change one that they take for text."""
+    data = b"".join(body.content(file))
+    part = MIMEBase(*_kind(mime.content_type(file), data).split("/", 1))
+    part.set_payload(data)
+    encode_base64(part)
+    name: Any = file.filename if file.filename.isascii() else ("utf-8", "", file.filename)
+    part.add_header("Content-Disposition", "inline" if inline else "attachment", filename=name)
+    if inline:
+        part["Content-ID"] = f"<{file.content_id}>"
+    return part
+
+
+def _kind(declared: str, data: bytes) -> str:
+    """Return a file's type; for anymail text is UTF-8, and what is not would stop the mail."""
+    if declared.lower().startswith("text/"):
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return "application/octet-stream"
+    return declared

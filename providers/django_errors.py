@@ -1,0 +1,158 @@
+"""What the exceptions of Django's email backends mean: those of django-anymail, of requests below it, of smtplib.
+
+The vendor is not known here. So an answer that could be read in two ways is read as the one that loses nothing:
+what was clearly not accepted is offered to another provider, what may have been is unknown.
+"""
+
+import re
+import smtplib
+import socket
+import ssl
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from providers import http
+from providers.errors import (
+    AccountProblem,
+    CannotCarry,
+    ProviderError,
+    RecipientsRefused,
+    SenderRefused,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
+from providers.smtp_errors import Reply, Reporter
+
+_LONGEST_PAUSE = 3600.0
+
+# The first that fits decides, in what a vendor says with a status of 4xx.
+_BY_TEXT: tuple[tuple[str, type[ProviderError]], ...] = (
+    (
+        r"not (been |yet )?(verified|validated)|unverified|sender (signature|you used)|unconfigured sending"
+        r"|invalid.sender|unsigned",
+        SenderRefused,
+    ),
+    (
+        r"credit|quota|suspend|pending approval|api.?key|\btoken|not allowed to send|payment|billing|account"
+        r"|unauthori[sz]ed|test-mode-limit",
+        AccountProblem,
+    ),
+    (r"inactive recipient|(invalid|parsing) '(to|cc|bcc)'|recipient address", RecipientsRefused),
+)
+
+
+def foreign() -> tuple[type[Exception], ...]:
+    """Return what code that is not ours may raise; only what ends a process is left out."""
+    from anymail.exceptions import AnymailError  # type: ignore[import-untyped]
+    from requests import RequestException
+
+    known = (ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError, NameError)
+    return (*known, OSError, RuntimeError, TypeError, ValueError, RequestException, AnymailError)
+
+
+def classified(name: str, error: Exception, refused: Mapping[str, str], hide: Iterable[str]) -> ProviderError:
+    """Return our error for whatever a backend has raised."""
+    from anymail import exceptions  # type: ignore[import-untyped]
+
+    secrets = tuple(hide)
+    if isinstance(error, smtplib.SMTPException):
+        return _of_smtp(error, Reporter(name, secrets))
+    detail = f"{name}: {type(error).__name__}: {http.said(_words(error), secrets)}"
+    if isinstance(error, exceptions.AnymailRecipientsRefused):
+        told = "; ".join(f"{address}: {status}" for address, status in refused.items())
+        kind = _by_text(_words(error), RecipientsRefused)
+        return kind(f"{name} refused {told}: {http.said(_words(error), secrets)}", code="recipients")
+    if isinstance(error, exceptions.AnymailAPIError):
+        return _of_api(error, detail)
+    unsent = (
+        exceptions.AnymailInvalidAddress,
+        exceptions.AnymailUnsupportedFeature,
+        exceptions.AnymailSerializationError,
+    )
+    kind = CannotCarry if isinstance(error, unsent) else _of_network(error)
+    return kind(detail, code=type(error).__name__)
+
+
+def _words(error: Any) -> str:
+    """Return what the vendor said, or else what the exception says; never the request."""
+    response = getattr(error, "response", None)
+    return response.text if response is not None else str(error).partition("\n")[0]
+
+
+def _of_api(error: Any, detail: str) -> ProviderError:
+    response = error.response
+    if response is None:
+        cause = error.__cause__ or error
+        return _of_network(cause)(f"{detail}: {type(cause).__name__}", code=type(cause).__name__)
+    status = response.status_code
+    if status < 300 or status >= 500 or status == 408:
+        return Unknown(detail, code=str(status))
+    if status == 429:
+        after = response.headers.get("Retry-After", "")
+        pause = min(float(after), _LONGEST_PAUSE) if after.isdecimal() else None
+        return Throttled(detail, code=str(status), retry_after=pause)
+    return _of_refusal(status, response)(detail, code=str(status))
+
+
+def _of_refusal(status: int, response: Any) -> type[ProviderError]:
+    """Tell a vendor's refusal by its words; what is nobody's own answer comes from a wrong address."""
+    if not response.text.lstrip().startswith(("{", "[")):
+        return AccountProblem
+    about_mail = status in {400, 406, 409, 413, 422}
+    return _by_text(response.text, CannotCarry if about_mail else AccountProblem)
+
+
+def _by_text(words: str, otherwise: type[ProviderError]) -> type[ProviderError]:
+    return next((kind for says, kind in _BY_TEXT if re.search(says, words, re.IGNORECASE)), otherwise)
+
+
+def _of_network(error: BaseException) -> type[ProviderError]:
+    """Return Unavailable for what is known to happen before a request is written; else Unknown."""
+    from requests import exceptions
+
+    unusable = (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema)
+    if isinstance(error, (*unusable, exceptions.InvalidHeader)):
+        return AccountProblem
+    before = (
+        exceptions.ConnectTimeout,
+        exceptions.ProxyError,
+        ConnectionRefusedError,
+        socket.gaierror,
+        ssl.SSLCertVerificationError,
+    )
+    return Unavailable if isinstance(error, before) or _never_connected(error) else Unknown
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether urllib3, inside of an exception of requests, failed to connect or to shake hands."""
+    from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(reason, SSLError):
+        inner = reason.args[0]
+        frames = traceback.walk_tb(inner.__traceback__) if isinstance(inner, BaseException) else ()
+        return any(frame.f_code.co_name == "do_handshake" for frame, _ in frames)
+    return isinstance(reason, NewConnectionError)
+
+
+def _of_smtp(error: smtplib.SMTPException, report: Reporter) -> ProviderError:
+    """Return the error of Django's SMTP backend, which cannot tell before from after the final dot."""
+    opening = smtplib.SMTPConnectError | smtplib.SMTPHeloError | smtplib.SMTPAuthenticationError
+    if isinstance(error, opening | smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPException:
+        return report.unopened(error)
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return report.of_sender(_reply(error.smtp_code, error.smtp_error))
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return report.of_recipients(
+            {address: _reply(code, text) for address, (code, text) in error.recipients.items()}
+        )
+    if isinstance(error, smtplib.SMTPDataError):
+        return report.of_content(_reply(error.smtp_code, error.smtp_error))
+    return report.lost(error, dotted=True)
+
+
+def _reply(code: int, text: bytes | str) -> Reply:
+    return Reply(code=code, text=text if isinstance(text, str) else text.decode(errors="replace"))
