@@ -112,7 +112,7 @@ class RecipientSerializer(serializers.ModelSerializer[Recipient]):
 
     class Meta:
         model = Recipient
-        fields = ("kind", "name", "address", "status")
+        fields = ("kind", "name", "address", "status", "reason")
 
 
 class AttachmentSerializer(serializers.ModelSerializer[Attachment]):

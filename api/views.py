@@ -28,6 +28,7 @@ from delivery.models import ApiKey, Email
 ACCEPTED = "Email sent to recipients"
 MESSAGES = {
     Email.Status.SENT: ACCEPTED,
+    Email.Status.PARTIAL: "Email sent to some recipients; the provider rejected the others",
     Email.Status.QUEUED: "No provider could take the email now; it is kept and will be offered again",
     Email.Status.UNKNOWN: "A provider may or may not have taken the email; it is kept as unknown and not sent again",
     Email.Status.SENDING: "The email is being handed over",
@@ -113,7 +114,7 @@ def taken(request: Request, email: Email) -> Response:
         error = ContractError("refused_by_provider", email.reason)
         return Response({**shape(error), **where}, status=error.status_code)
     answer = {"success": True, "message": MESSAGES[Email.Status(email.status)], **where}
-    if email.status == Email.Status.SENT:
+    if email.status in {Email.Status.SENT, Email.Status.PARTIAL}:
         return Response(answer)
     location = reverse("email", kwargs={"id": email.pk})
     return Response(answer, status=202, headers={"Location": request.build_absolute_uri(location)})

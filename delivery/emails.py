@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from delivery import attempts, carriers, outcomes, parcels
+from delivery import addresses, attempts, carriers, outcomes, parcels
 from delivery.drafts import Draft
 from delivery.models import Attempt, Email, Owner, Recipient
 from delivery.outcomes import Outcome
@@ -120,6 +120,9 @@ def _move(email: Email, outcome: Outcome) -> bool:
     """Move the email and its recipients on, unless another process has claimed it since."""
     moved = email.still_mine().update(**_changes(outcome))
     if moved and outcome.is_final:
+        for address, reason in outcome.rejected.items():
+            mine = _pending(email).filter(canonical=addresses.canonical(address))
+            mine.update(status=Recipient.Status.REJECTED, reason=reason)
         _pending(email).update(status=outcome.recipients)
     return bool(moved)
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,6 +24,9 @@ class Outcome:
     recipients: Recipient.Status
     provider: str = ""
     reason: str = ""
+    rejected: Mapping[str, str] = field(
+        default_factory=dict
+    )  # recipients that the provider did not take: reasons
     due_at: datetime | None = None
     at: datetime = field(default_factory=timezone.now)
 
@@ -33,8 +37,14 @@ class Outcome:
 
 
 def sent(receipt: Receipt) -> Outcome:
-    """A provider has accepted the email."""
-    return Outcome(status=Email.Status.SENT, recipients=Recipient.Status.ACCEPTED, provider=receipt.provider)
+    """A provider has accepted the email, for all recipients or for some."""
+    return Outcome(
+        status=Email.Status.PARTIAL if receipt.refused else Email.Status.SENT,
+        recipients=Recipient.Status.ACCEPTED,
+        provider=receipt.provider,
+        reason="; ".join(f"{address}: {reason}" for address, reason in receipt.refused.items()),
+        rejected=receipt.refused,
+    )
 
 
 def failed(reason: str) -> Outcome:

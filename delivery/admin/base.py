@@ -55,9 +55,11 @@ COLOURS = {
     "sending": "info",
     "started": "info",
     "unknown": "warning",
+    "partial": "warning",
     "refused_temporarily": "warning",
     "not_sent": "warning",
     "failed": "danger",
+    "rejected": "danger",
     "refused": "danger",
     "expired": "danger",
 }

@@ -49,6 +49,7 @@ class Email(models.Model):
         QUEUED = "queued"
         SENDING = "sending"
         SENT = "sent"
+        PARTIAL = "partial"
         FAILED = "failed"
         EXPIRED = "expired"
         UNKNOWN = "unknown"
@@ -135,6 +136,7 @@ class Recipient(models.Model):
     class Status(models.TextChoices):
         PENDING = "pending"
         ACCEPTED = "accepted"
+        REJECTED = "rejected"
         FAILED = "failed"
         EXPIRED = "expired"
         UNKNOWN = "unknown"
@@ -145,6 +147,7 @@ class Recipient(models.Model):
     address = models.CharField(max_length=254)  # as asked for, the domain as A-labels
     canonical = models.CharField(max_length=254, db_index=True)  # lower case: what is compared and searched
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    reason = models.TextField(blank=True)  # why the provider rejected this recipient alone
 
     class Meta:
         ordering = ("id",)

@@ -183,3 +183,20 @@ def orphan() -> Email:
 def content(email: Email) -> bytes:
     with email.attachments.get().open() as file:
         return file.read()
+
+
+def test_a_recipient_that_the_provider_rejects_alone_is_told_apart(monkeypatch: Any) -> None:
+    from providers.message import Receipt
+    from providers.sandbox import Sandbox
+
+    refused = {"eve@example.org": "mailbox unavailable"}
+    receipt = Receipt(provider="sandbox", message_id="1", refused=refused)
+    monkeypatch.setattr(Sandbox, "send", lambda *_: receipt)
+
+    email = emails.send(draft(to=(BOB, EVE)), owner=None)
+
+    assert (email.status, email.reason) == ("partial", "eve@example.org: mailbox unavailable")
+    assert [(r.status, r.reason) for r in email.recipients.all()] == [
+        ("accepted", ""),
+        ("rejected", "mailbox unavailable"),
+    ]
