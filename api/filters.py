@@ -22,7 +22,8 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     created_after = django_filters.IsoDateTimeFilter(method="after", help_text="ISO 8601, inclusive")
     created_before = django_filters.IsoDateTimeFilter(method="before", help_text="ISO 8601, exclusive")
     q = django_filters.CharFilter(
-        method="search", help_text="an id, a recipient's address, or words of the subject"
+        method="search",
+        help_text="an id, the beginning of a recipient's address, or words of the subject; the newest 500",
     )
 
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:

@@ -5,9 +5,14 @@ import tempfile
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
+from django.conf import settings
+
 from api import codes
 
-MAX_BODY_BYTES = 12 * 1024 * 1024  # 7 MB in Base64, and room for the rest
+ROOM_BYTES = (
+    2_796_203  # for everything but the attachments: a body and its alternative of 2 MB at most, fields
+)
+MAX_BODY_BYTES = settings.ATTACHMENTS_MAX_BYTES * 4 // 3 + ROOM_BYTES  # Base64; 12 MiB for attachments of 7
 _CHUNK = 64 * 1024
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -5,9 +5,9 @@ import os
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
-from api.limits import BodyLimit
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
+
+from api.limits import BodyLimit  # noqa: E402 - reads the settings
 
 application = BodyLimit(get_wsgi_application())
 call_command("check")
