@@ -244,7 +244,7 @@ def _check(values: Any) -> None:
     """
     level, depth, count = [values], 0, 1
     while level:
-        if depth > MAX_DEPTH:
+        if depth >= MAX_DEPTH and any(isinstance(value, list | dict) for value in level):
             raise ContractError("malformed_json", f"The JSON is nested deeper than {MAX_DEPTH} levels.")
         if count > MAX_VALUES:
             raise ContractError("malformed_json", f"The JSON has more than {MAX_VALUES} values.")
