@@ -7,7 +7,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
 
-from api.limits import BodyLimit  # noqa: E402 - reads the settings
+from api.limits import BodyLimit  # after that: it reads the settings
 
 application = BodyLimit(get_wsgi_application())
 call_command("check")
