@@ -1,4 +1,4 @@
-"""Amazon SES, version 2 of its interface. botocore signs the request and reads the answer; `http` carries it.
+"""Amazon SES, version 2 of its interface. boto3 finds the endpoint and the keys, botocore signs, `http` carries.
 
 botocore's own transport repeats a request that was not answered in time, and so delivers a mail up to three
 times; nor can it tell a request that was cut off from one that was not answered.
@@ -8,25 +8,22 @@ import json
 import os
 import re
 import threading
-from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import boto3
-from botocore.awsrequest import AWSResponse
-from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from providers import body, http, mime, ses_errors
 from providers.base import Limits
-from providers.errors import AccountProblem, Refused, Unknown
+from providers.errors import AccountProblem
 from providers.message import Message, Receipt
 
-if TYPE_CHECKING:
-    from mypy_boto3_sesv2 import SESV2Client
-    from mypy_boto3_sesv2.type_defs import MessageTagTypeDef
+_PATH = "/v2/email/outbound-emails"
+_SERVICE = "ses"  # as signatures name it, whatever the version
 
 # https://docs.aws.amazon.com/ses/latest/dg/mime-types.html
 _BLOCKED = """
@@ -39,7 +36,15 @@ _BLOCKED = """
 
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _MOST_TAGS = 50
-_WORDS = ("code", "__type", "message", "Message", "MessageId")  # strings in all answers of AWS
+
+# What boto3 raises while it looks for the endpoint and the keys. Nothing has been sent then.
+_NOT_FOUND = (
+    BotoCoreError,  # no keys, half of them, no such region
+    ClientError,  # AWS does not give us the keys of a role
+    OSError,  # a file or a program that should hold keys
+    ValueError,  # an endpoint in the environment that is no address
+    RuntimeError,  # new keys that have expired already
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +66,17 @@ class Config:
         return (self.secret_access_key, self.access_key_id)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Account:
+    """What boto3 has found for a Config."""
+
+    url: str  # where mail is posted
+    region: str
+    credentials: Credentials | None = field(repr=False)
+
+
 class SES:
-    """One SES account. The client is made at the first send in each process: it takes 0.2 s and 12 MB."""
+    """One SES account. Its endpoint and keys are looked up at the first send in each process: it takes 0.2 s."""
 
     type: ClassVar[str] = "ses"
     limits: ClassVar[Limits] = Limits(
@@ -75,10 +89,9 @@ class SES:
         self._transport = http.Transport(
             config.name, timeouts=config.timeouts, connections=config.connections
         )
-        self._calls = threading.local()
         self._lock = threading.Lock()
         self._owner = 0
-        self._client: SESV2Client | None = None
+        self._account: _Account | None = None
 
     def __repr__(self) -> str:
         """Name the account, without its keys."""
@@ -91,83 +104,76 @@ class SES:
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
-        try:
-            answer = self._call(message, attempt_id)
-        except ClientError as error:
-            raise ses_errors.classified(self.name, error, message, self._config.secrets) from error
-        except ParamValidationError as error:
-            raise Refused(f"{self.name}: {http.said(str(error))}", code="ParamValidationError") from error
-        except BotoCoreError as error:  # no credentials, no such region: nothing has been sent
-            kind = type(error).__name__
-            detail = f"{self.name}: {http.said(str(error), self._config.secrets)}"
-            raise AccountProblem(detail, code=kind) from error
-        if not answer.get("MessageId"):
-            raise Unknown(f"{self.name}: the request was accepted without a message id.", code="200")
-        return Receipt(provider=self.name, message_id=str(answer["MessageId"]))
+        content = _content(message, attempt_id, self._config.configuration_set)
+        account, keys = self._found()
+        answer = self._transport.post(account.url, _signed(account, keys, content), content)
+        message_id = ses_errors.message_id(answer)
+        if not message_id:
+            raise ses_errors.classified(self.name, answer, message, self._config.secrets)
+        return Receipt(provider=self.name, message_id=message_id)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._transport.close()
 
-    def _call(self, message: Message, attempt_id: str) -> Mapping[str, Any]:
-        self._calls.message, self._calls.token = message, body.token()
-        request: dict[str, Any] = {
-            # FromEmailAddress would rewrite the From header of the message.
-            "Content": {"Raw": {"Data": self._calls.token}},
-            "Destination": {
-                "ToAddresses": [box.address for box in message.to],
-                "CcAddresses": [box.address for box in message.cc],
-                "BccAddresses": [box.address for box in message.bcc],
-            },
-            "EmailTags": _tags(message, attempt_id),
-        }
-        if self._config.configuration_set:
-            request["ConfigurationSetName"] = self._config.configuration_set
-        return self._connected().send_email(**request)
+    def _found(self) -> tuple[_Account, ReadOnlyCredentials]:
+        """Return the account with its keys of this moment: those of a role change every few hours."""
+        try:
+            account = self._looked_up()
+            if account.credentials is None:
+                raise NoCredentialsError
+            return account, account.credentials.get_frozen_credentials()
+        except _NOT_FOUND as error:
+            detail = f"{self.name}: {http.said(str(error), self._config.secrets)}"
+            raise AccountProblem(detail, code=type(error).__name__) from error
 
-    def _fill(self, params: dict[str, Any], **_: object) -> None:
-        """Put the real message in place of its token: botocore would copy 7 MB four times."""
-        message, self._calls.message = self._calls.message, None  # a thread must not keep 7 MB alive
-        token = b64encode(self._calls.token.encode()).decode()
-        params["body"] = body.assemble(params["body"], {token: body.in_base64(mime.chunks(message))})
-
-    def _carry(self, request: Any, **_: object) -> Any:
-        """Carry the signed request in place of botocore's transport."""
-        answer = self._transport.post(request.url, request.headers, request.body)
-        if answer.body and not _is_aws(answer.body):
-            raise http.foreign(self.name, answer, self._config.secrets)
-        headers: Any = answer.headers
-        return AWSResponse(request.url, answer.status, headers, _Content(answer.body))
-
-    def _connected(self) -> "SESV2Client":
-        if self._client is None or self._owner != os.getpid():
+    def _looked_up(self) -> _Account:
+        if self._account is None or self._owner != os.getpid():
             with self._lock:
-                if self._client is None or self._owner != os.getpid():
-                    self._client, self._owner = self._new_client(), os.getpid()
-        return self._client
-
-    def _new_client(self) -> "SESV2Client":
-        client: SESV2Client = boto3.session.Session().client(
-            "sesv2",
-            region_name=self._config.region,
-            endpoint_url=self._config.endpoint_url or None,
-            aws_access_key_id=self._config.access_key_id or None,
-            aws_secret_access_key=self._config.secret_access_key or None,
-            config=ClientConfig(
-                retries={"mode": "standard", "total_max_attempts": 1},
-                connect_timeout=self._config.timeouts.connect,
-                read_timeout=self._config.timeouts.read,
-                max_pool_connections=self._config.connections,
-                user_agent="gomail",  # botocore puts its own together anew for every call
-            ),
-        )
-        client.meta.events.register("before-call.sesv2.SendEmail", self._fill)
-        carry: Any = self._carry
-        client.meta.events.register("before-send.sesv2.SendEmail", carry)
-        return client
+                if self._account is None or self._owner != os.getpid():
+                    self._account, self._owner = _look_up(self._config), os.getpid()
+        return self._account
 
 
-def _tags(message: Message, attempt_id: str) -> "list[MessageTagTypeDef]":
+def _look_up(config: Config) -> _Account:
+    session = boto3.session.Session(
+        region_name=config.region,
+        aws_access_key_id=config.access_key_id or None,
+        aws_secret_access_key=config.secret_access_key or None,
+    )
+    client = session.client("sesv2", endpoint_url=config.endpoint_url or None)
+    return _Account(
+        url=client.meta.endpoint_url.rstrip("/") + _PATH,
+        region=client.meta.region_name,
+        credentials=session.get_credentials(),
+    )
+
+
+def _signed(account: _Account, keys: ReadOnlyCredentials, content: body.Body) -> dict[str, str]:
+    """Return the headers of the request; the length is not signed, as botocore does not."""
+    request = AWSRequest("POST", account.url, {"Content-Type": "application/json"}, content)
+    SigV4Auth(keys, _SERVICE, account.region).add_auth(request)
+    return {**request.headers, "Content-Length": str(content.size), "User-Agent": "gomail"}
+
+
+def _content(message: Message, attempt_id: str, configuration_set: str) -> body.Body:
+    token = body.token()
+    request: dict[str, Any] = {
+        # FromEmailAddress would rewrite the From header of the message.
+        "Content": {"Raw": {"Data": token}},
+        "Destination": {
+            "ToAddresses": [box.address for box in message.to],
+            "CcAddresses": [box.address for box in message.cc],
+            "BccAddresses": [box.address for box in message.bcc],
+        },
+        "EmailTags": _tags(message, attempt_id),
+    }
+    if configuration_set:
+        request["ConfigurationSetName"] = configuration_set
+    return body.assemble(json.dumps(request).encode(), {token: body.in_base64(mime.chunks(message))})
+
+
+def _tags(message: Message, attempt_id: str) -> list[dict[str, str]]:
     fitting = {
         name: value
         for name, value in message.metadata.items()
@@ -176,19 +182,3 @@ def _tags(message: Message, attempt_id: str) -> "list[MessageTagTypeDef]":
     fitting.pop("gomail_attempt", None)
     tags = [("gomail_attempt", attempt_id), *fitting.items()]
     return [{"Name": name, "Value": value} for name, value in tags[:_MOST_TAGS]]
-
-
-def _is_aws(words: bytes) -> bool:
-    """Whether an answer has the shape of AWS' own; botocore stumbles over others."""
-    try:
-        answer = json.loads(words)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(answer, dict) and all(isinstance(answer.get(name, ""), str) for name in _WORDS)
-
-
-class _Content(BytesIO):
-    """What botocore expects of an answer's body."""
-
-    def stream(self) -> list[bytes]:
-        return [self.getvalue()]

@@ -1,10 +1,10 @@
 """What the answers of Amazon SES mean, by their code and their words."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from providers import http
 from providers.errors import (
@@ -21,6 +21,8 @@ from providers.errors import (
 from providers.message import Message
 
 _QUOTA_PAUSE = 600.0  # seconds; AWS: "wait up to 10 minutes"
+_CODES = ("code", "Code", "__type")
+_WORDS = (*_CODES, "message", "Message", "MessageId")  # strings in all answers of AWS
 
 # What AWS' own code means. Codes that need a look at the text stand in _BY_TEXT.
 _BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
@@ -77,16 +79,45 @@ _BY_TEXT: tuple[tuple[str, str, type[ProviderError]], ...] = (
 )
 
 
-def classified(name: str, error: ClientError, message: Message, hide: Iterable[str]) -> ProviderError:
-    """Return our error for an answer that botocore has parsed."""
-    code = error.response["Error"].get("Code", "")
-    # The explanation of a wrong signature quotes the headers of the request.
-    words = error.response["Error"].get("Message", "").split("The Canonical String")[0]
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    kind = _kind(code, words, status, message)
-    detail = f"{name} answered {status} {code}: {http.said(words, hide)}"
+def message_id(answer: http.Answer) -> str:
+    """Return the id of an accepted message; empty unless AWS itself has accepted it."""
+    return (_fields(answer.body) or {}).get("MessageId", "") if answer.status == 200 else ""
+
+
+def classified(name: str, answer: http.Answer, message: Message, hide: Iterable[str]) -> ProviderError:
+    """Return our error for any answer but a message id."""
+    if _fields(answer.body) is None:
+        return http.foreign(name, answer, hide)
+    if answer.status < 300:
+        return Unknown(f"{name}: the request was accepted without a message id.", code=str(answer.status))
+    code, words = _told(answer)
+    kind = _kind(code, words, answer.status, message)
+    detail = f"{name} answered {answer.status} {code}: {http.said(words, hide)}"
     pause = _QUOTA_PAUSE if kind is AccountProblem and "quota" in words.lower() else None
     return kind(detail, code=code, retry_after=pause)
+
+
+def _told(answer: http.Answer) -> tuple[str, str]:
+    """Return the code and the words of a refusal as botocore reads them; without a code, the status."""
+    fields = _fields(answer.body) or {}
+    named = answer.headers.get("x-amzn-ErrorType")
+    if answer.status >= 500 and not answer.body:
+        named = None  # a header alone does not promise that the mail was not taken
+    found = (named, *map(fields.get, _CODES), str(answer.status))
+    code = next(word for word in found if word is not None)
+    words = fields.get("message", fields.get("Message", ""))
+    # The explanation of a wrong signature quotes the headers of the request.
+    return code.partition(":")[0].rpartition("#")[2], words.partition("The Canonical String")[0]
+
+
+def _fields(answer: bytes) -> dict[str, Any] | None:
+    """Return what AWS has answered; None if the answer is not in AWS' own shape."""
+    try:
+        fields = json.loads(answer.decode() or "{}")
+    except (ValueError, RecursionError):
+        return None
+    own = isinstance(fields, dict) and all(isinstance(fields.get(name, ""), str) for name in _WORDS)
+    return fields if own else None
 
 
 def _kind(code: str, words: str, status: int, message: Message) -> type[ProviderError]:

@@ -161,11 +161,12 @@ def test_threads_never_mix_their_messages(server, provider):
     assert pairs == {(f"Subject {number}", f"attempt-{number}") for number in range(16)}
 
 
-def test_a_forked_process_makes_its_own_client(server, provider, monkeypatch):
+def test_a_forked_process_looks_up_its_own_account(server, provider, monkeypatch):
     provider.send(letter(), ATTEMPT)
-    first = provider._connected()
+    first = provider._looked_up()
+    assert provider._looked_up() is first
     monkeypatch.setattr(os, "getpid", lambda: 1)
-    assert provider._connected() is not first
+    assert provider._looked_up() is not first
     provider.send(letter(), ATTEMPT)
     assert server.connections == 2
 

@@ -1,6 +1,9 @@
 from dataclasses import replace
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from providers import errors, http, ses
 from providers.message import Mailbox
@@ -23,6 +26,14 @@ def shared():
         )  # fmt: skip
         yield server, provider
         provider.close()
+
+
+@pytest.fixture(scope="module")
+def boto3_client(shared):
+    return boto3.session.Session().client(
+        "sesv2", region_name="eu-west-1", endpoint_url=shared[0].url, aws_access_key_id="AKID",
+        aws_secret_access_key=SECRET, config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
+    )  # fmt: skip
 
 
 def failure(shared, fault, message=None):
@@ -127,7 +138,17 @@ def test_an_answer_without_a_code_is_told_by_its_status(shared, status, kind, bo
      (413, errors.AccountProblem), (502, errors.Unknown), (503, errors.Unknown)],
 )  # fmt: skip
 @pytest.mark.parametrize(
-    "body", ["<html>proxy</html>", "[1]", '"x"', "[" * 9999, '{"message": 5}', '{"code": []}']
+    "body",
+    [
+        "<html>proxy</html>",
+        "[1]",
+        '"x"',
+        "[" * 9999,
+        '{"message": 5}',
+        '{"code": []}',
+        '{"Code": 5}',
+        b"\xff",
+    ],
 )
 def test_somebody_else_s_answer_is_told_by_its_status(shared, status, kind, body):
     assert type(failure(shared, faults.answer(status, body))) is kind
@@ -138,6 +159,59 @@ def test_somebody_else_s_answer_is_told_by_its_status(shared, status, kind, body
 )
 def test_success_without_a_message_id_is_unknown(shared, body):
     assert type(failure(shared, faults.answer(200, body))) is errors.Unknown
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 206])
+def test_another_success_than_that_of_ses_is_unknown(shared, status):
+    body = b"" if status == 204 else b'{"MessageId": "m-1"}'
+    assert type(failure(shared, faults.answer(status, body))) is errors.Unknown
+
+
+def test_a_name_in_a_header_alone_does_not_promise_that_nothing_was_taken(shared):
+    fault = faults.answer(500, b"", {"x-amzn-ErrorType": "InternalFailure"})
+    assert type(failure(shared, fault)) is errors.Unknown
+
+
+TYPE, QUERY = "x-amzn-ErrorType", "http://internal.amazon.com/coral/com.amazonaws.services.ses/"
+ANSWERS = [
+    *((status, {TYPE: code}, {"message": text}) for code, status, text, _ in TABLE),
+    (400, {TYPE: f"BadRequestException:{QUERY}"}, {"message": "Invalid email address ."}),
+    (400, {TYPE.lower(): "com.amazonaws.sesv2#MessageRejected"}, {"message": "no"}),
+    (400, {TYPE: "com.amazonaws.sesv2#MessageRejected:x#y"}, {"message": "no"}),
+    (403, {TYPE: "AccessDeniedException"}, {"Message": "User is not authorized"}),
+    (403, {TYPE: "InvalidSignatureException"}, {"message": "small", "Message": "large"}),
+    (403, {TYPE: "UnrecognizedClientException"}, b""),
+    (400, {TYPE: "BadRequestException"}, {"code": "Other", "__type": "Other"}),
+    (400, {}, {"code": "Throttling", "message": "Rate exceeded", "__type": "Other"}),
+    (400, {}, {"Code": "aws#Throttling", "Message": "Rate exceeded"}),
+    (400, {}, {"__type": "com.amazon.coral.service#SerializationException", "message": "Grüße"}),
+    (400, {}, {"__type": "ThrottlingException:extra"}),
+    (500, {TYPE: "InternalFailure"}, {}),
+    (503, {TYPE: "ServiceUnavailable"}, {"message": "busy"}),
+    (500, {TYPE: ""}, {"code": "Throttling"}),
+    (429, {}, {"code": "", "__type": "ExpiredToken"}),
+    (404, {}, {}),
+    (404, {}, b""),
+    (413, {}, {"message": "Request Too Long"}),
+    (429, {}, {"message": "Too Many Requests"}),
+    (500, {}, b""),
+    (503, {TYPE: "InternalFailure"}, b""),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "body"), ANSWERS)
+def test_botocore_reads_the_same_code_and_words(shared, boto3_client, status, headers, body):
+    fault = faults.answer(status, body, headers)
+    error = failure(shared, fault)
+    shared[0].script(fault)
+    with pytest.raises(ClientError) as caught:
+        boto3_client.send_email(Content={"Raw": {"Data": b"x"}})
+    theirs = caught.value.response["Error"]
+    words = theirs.get("Message", "") if body else ""  # botocore names the status in words of its own
+    assert (error.code, error.detail) == (
+        theirs["Code"],
+        f"ses answered {status} {theirs['Code']}: {words}",
+    )
 
 
 def test_a_redirect_is_not_followed(shared):
