@@ -2,6 +2,8 @@ import os
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from providers import http, mime, smtp, smtp_dialog
 from providers.errors import AccountProblem, CannotCarry, RecipientsRefused, Unavailable
@@ -60,6 +62,17 @@ def test_dots_are_doubled_wherever_a_piece_ends(cut):
     text = b".a\r\n.\r\n..b\r\n"
     whole = b"".join(smtp_dialog._stuffed([text[:cut], text[cut:]]))
     assert whole == b"..a\r\n..\r\n...b\r\n"
+
+
+@given(st.lists(st.sampled_from([b".", b"\r\n", b"a", b"\r\n.", b".\r\n", b"\r", b"\n", b""]), max_size=12))
+def test_a_reader_of_smtp_gets_back_what_was_written(pieces):
+    wire = b"".join(smtp_dialog._stuffed(pieces))
+    lines = wire.split(b"\r\n")
+    assert b"\r\n".join(line.removeprefix(b".") for line in lines) in {
+        b"".join(pieces), b"".join(pieces) + b"\r\n",
+    }  # fmt: skip
+    assert b"." not in lines
+    assert wire.endswith(b"\r\n") or not wire
 
 
 def test_everybody_is_in_the_envelope_once(mailbox, provider):
