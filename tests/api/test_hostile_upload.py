@@ -1,0 +1,183 @@
+"""A real server under uploads that are too large: the answer comes before the upload does."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import fakes
+
+pytestmark = pytest.mark.processes
+ROOT = Path(__file__).resolve().parent.parent.parent
+MB = 1024 * 1024
+PIECE = bytes(64 * 1024)
+SOON = 15.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A server with a database of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number = int(listener.getsockname()[1])
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{folder / 'server.sqlite3'}",
+        "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
+        "API_KEY_REQUIRED": "false",
+        "PORT": str(number),
+        "WEB_THREADS": "4",
+    }
+    run: Any = {"cwd": ROOT, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, **run)
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", "python:gomail.gunicorn"], **run
+    ) as server:
+        try:
+            await_port(number)
+            yield number
+        finally:
+            server.terminate()
+
+
+def await_port(port: int) -> None:
+    until = time.monotonic() + SOON
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        else:
+            return
+
+
+def upload(port: int, head: str, pieces: Iterator[bytes]) -> tuple[bytes, int]:
+    """Send until an answer comes, as HTTP clients do; return it, and how many bytes of the body were sent."""
+    lines = (
+        f"POST {fakes.V1}send-email/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}"
+    )
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), SOON) as connection:
+        connection.sendall(lines.encode() + b"\r\n\r\n")
+        for piece in pieces:
+            if select.select([connection], [], [], 0)[0]:
+                break
+            try:
+                connection.sendall(piece)
+            except ConnectionError:
+                break
+            sent += len(piece)
+        return whole_answer(connection), sent
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    data = b""
+    while (
+        (data.startswith(b"HTTP/1.1 100") and data.count(b"\r\n\r\n") < 2)
+        or b"\r\n\r\n" not in data
+        or len(data.partition(b"\r\n\r\n")[2]) < length(data)
+    ):
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def length(data: bytes) -> int:
+    lines = data.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    return next((int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")), 0)
+
+
+def assert_413(answer: bytes) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] == b"413", answer[:200]
+    assert (json.loads(body)["success"], json.loads(body)["code"]) == (False, "request_too_large")
+
+
+def endless() -> Iterator[bytes]:
+    return iter(lambda: PIECE, None)
+
+
+def chunks(count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        yield b"%x\r\n%b\r\n" % (len(PIECE), PIECE)
+    yield b"0\r\n\r\n"
+
+
+def test_five_hundred_megabytes_are_refused_after_four_at_most(port: int) -> None:
+    start = time.monotonic()
+    answer, sent = upload(port, f"Content-Length: {500 * MB}", endless())
+    assert_413(answer)
+    assert sent <= 4 * MB
+    assert time.monotonic() - start < 5
+
+
+def test_a_client_that_asks_first_sends_nothing(port: int) -> None:
+    answer, sent = upload(port, f"Expect: 100-continue\r\nContent-Length: {500 * MB}", patient())
+    assert_413(answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))  # gunicorn's own, before it asks us
+    assert sent == 0
+
+
+def patient() -> Iterator[bytes]:
+    time.sleep(1)  # curl waits so long for 100 Continue
+    yield from endless()
+
+
+def test_a_client_that_does_not_listen_is_cut_off(port: int) -> None:
+    head = f"POST {fakes.V1}send-email/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: {500 * MB}\r\n\r\n"
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), SOON) as connection, pytest.raises(ConnectionError):  # noqa: PT012
+        connection.sendall(head.encode())
+        while sent < 500 * MB:
+            sent += connection.send(PIECE)
+    assert sent < 50 * MB
+
+
+def test_a_chunked_upload_is_cut_at_the_limit(port: int) -> None:
+    answer, sent = upload(port, "Transfer-Encoding: chunked", chunks(8000))
+    assert_413(answer)
+    assert sent <= 12 * MB + 4 * MB
+
+
+def test_a_small_chunked_upload_is_read(port: int) -> None:
+    body = json.dumps({"to_addresses": "ann@example.org", "subject": "Hello"}).encode()
+    answer, _ = upload(
+        port, "Transfer-Encoding: chunked", iter([b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)])
+    )
+    assert answer.split(b" ")[1] == b"200", answer
+
+
+@pytest.mark.parametrize(
+    "body", [b"zz\r\n", b"5\r\nabc", b"-1\r\nx\r\n", b"ffffffffffffffffffff\r\nx", b"1\r\nxx\r\n0\r\n\r\n"]
+)
+def test_a_broken_chunk_stores_nothing_and_is_no_500(port: int, body: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), SOON) as connection:
+        head = f"POST {fakes.V1}send-email/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = whole_answer(connection)
+    assert not answer or answer.split(b" ")[1] == b"400", answer[:300]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["Content-Length: x", "Content-Length: -1", "Content-Length: 5\r\nContent-Length: 6", "Bad Header: x"],
+)
+def test_a_head_that_cannot_be_read_is_400(port: int, head: str) -> None:
+    answer, _ = upload(port, head, iter(()))
+    assert answer.split(b" ")[1] == b"400", answer[:300]
+
+
+def test_the_server_still_answers(port: int) -> None:
+    body = b'{"to_addresses": "ann@example.org", "subject": "Hello"}'
+    answer, _ = upload(port, f"Content-Length: {len(body)}", iter([body]))
+    assert answer.split(b" ")[1] == b"200", answer
