@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,6 +34,7 @@ MESSAGES = {
     Email.Status.SENDING: "The email is being handed over",
 }
 _FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
+_NOT_READ = dict.fromkeys((400, 401, 403, 405, 500, 503), FailureSerializer)
 
 
 class SendEmail(APIView):
@@ -55,6 +56,7 @@ class SendEmail(APIView):
         return taken(request, email)
 
 
+@extend_schema_view(get=extend_schema(responses={200: EmailSummarySerializer(many=True), **_NOT_READ}))
 class Emails(generics.ListAPIView[Email]):
     """The log of your emails, newest first."""
 
@@ -68,6 +70,7 @@ class Emails(generics.ListAPIView[Email]):
         return mine.defer("text_body", "html_body").prefetch_related("recipients")
 
 
+@extend_schema_view(get=extend_schema(responses={200: EmailSerializer, 404: FailureSerializer, **_NOT_READ}))
 class EmailDetail(generics.RetrieveAPIView[Email]):
     """One email with its recipients, attachments and attempts."""
 

@@ -1,0 +1,103 @@
+"""The OpenAPI document is whole, and the service does as it says."""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from gomail.wsgi import application
+from tests import fakes
+
+pytestmark = pytest.mark.django_db
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+PATHS = {"send-email/", "send-mail/", "emails/", "emails/{id}/"}
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """Keep the test's transaction: a request to the WSGI application would close its connection."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def document() -> Any:
+    return Client().get(fakes.V1 + "schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json()
+
+
+def test_the_document_is_made_without_a_warning() -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO(), stderr=StringIO())
+
+
+def test_every_path_of_the_contract_is_documented_with_all_its_statuses(document: Any) -> None:
+    assert {fakes.V1 + path for path in PATHS} | {"/email"} <= document["paths"].keys()
+    statuses = {"200", "202", "400", "401", "403", "405", "413", "500", "503"}
+    for path in ("send-email/", "send-mail/"):
+        operation = document["paths"][fakes.V1 + path]["post"]
+        assert statuses <= operation["responses"].keys()
+        assert operation["requestBody"]["content"].keys() == {"application/json", "multipart/form-data"}
+
+
+def test_every_documented_path_answers(api: fakes.Api, document: Any) -> None:
+    for path, operations in document["paths"].items():
+        for method in operations.keys() & {"get", "post", "put", "patch", "delete"}:
+            url = path.replace("{id}", "018f0000-0000-7000-8000-000000000000")
+            answer = api.client.generic(
+                method.upper(), url, b"{}", content_type="application/json", headers=api.headers
+            )
+            assert str(answer.status_code) in operations[method]["responses"], (
+                method,
+                path,
+                answer.status_code,
+            )
+
+
+OPERATIONS = [
+    (fakes.V1 + "send-email/", "POST"),
+    (fakes.V1 + "send-mail/", "POST"),
+    (fakes.V1 + "emails/", "GET"),
+    (fakes.V1 + "emails/{id}/", "GET"),
+    ("/email", "POST"),
+]
+
+
+@pytest.mark.parametrize(
+    "mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value
+)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_generated_requests_are_answered_as_documented(
+    api: fakes.Api, mode: GenerationMode, path: str, method: str
+) -> None:
+    schema = schemathesis.openapi.from_wsgi(fakes.V1 + "schema/", application)
+
+    @given(case=schema[path][method].as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=15,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=[*HealthCheck],
+    )
+    def answer(case: schemathesis.Case) -> None:
+        response = case.call(headers=api.headers)
+        if response.status_code != 501:  # what is no UUID makes an unknown path
+            case.validate_response(response, checks=CHECKS)
+
+    answer()
