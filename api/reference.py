@@ -90,4 +90,5 @@ class UnknownPath(Open):
         self.headers = self.default_response_headers
         error = ContractError("unknown_path")
         response = Response(shape(error), status=error.status_code)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # a stranger's mistake, not an error of the service
         return self.finalize_response(self.initialize_request(request), response)
