@@ -66,6 +66,8 @@ class Docs(SpectacularSwaggerView):
 class ErrorCodes(Open):
     """Every error code: what it means and what to do about it."""
 
+    http_method_names = ("get", "head")
+
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Any:
         """Answer a browser with a page, everybody else with JSON."""

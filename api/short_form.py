@@ -58,6 +58,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
 class PostEmail(APIView):
     """Send one email to one person."""
 
+    http_method_names = ("post",)
     scope = ApiKey.Scope.SEND
     parser_classes = (StrictJSONParser,)
 

@@ -40,6 +40,7 @@ _NOT_READ = dict.fromkeys((400, 401, 403, 405, 500, 503), FailureSerializer)
 class SendEmail(APIView):
     """Send one email."""
 
+    http_method_names = ("post",)
     scope = ApiKey.Scope.SEND
     parser_classes = (StrictJSONParser, StrictMultiPartParser)
 
@@ -60,6 +61,7 @@ class SendEmail(APIView):
 class Emails(generics.ListAPIView[Email]):
     """The log of your emails, newest first."""
 
+    http_method_names = ("get", "head")
     scope = ApiKey.Scope.READ
     serializer_class = EmailSummarySerializer
     filterset_class = EmailFilter
@@ -74,6 +76,7 @@ class Emails(generics.ListAPIView[Email]):
 class EmailDetail(generics.RetrieveAPIView[Email]):
     """One email with its recipients, attachments and attempts."""
 
+    http_method_names = ("get", "head")
     scope = ApiKey.Scope.READ
     serializer_class = EmailSerializer
     lookup_url_kwarg = "id"
