@@ -16,9 +16,12 @@ help: ## list the verbs
 run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= overrides)
 	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
 
-test: $(VENV)/.dev ## set up, then run the whole suite on SQLite and on a PostgreSQL of its own
+# The providers' tests know no database, and the browser's pages are drawn by the same code on both.
+WITH_DATABASE := tests/api tests/delivery $(wildcard tests/test_*.py)
+
+test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and all that uses a database on PostgreSQL
 	$(PY) manage.py test
-	$(PY) -m tests.on_postgres $(PY) manage.py test
+	$(PY) -m tests.on_postgres $(PY) manage.py test $(WITH_DATABASE)
 
 lint: $(VENV)/.dev ## format, lint, types, directions of imports, migrations, configuration
 	$(VENV)/bin/ruff format --check .

@@ -145,7 +145,7 @@ def test_a_client_that_does_not_listen_is_cut_off(port: int) -> None:
 def test_a_chunked_upload_is_cut_at_the_limit(port: int) -> None:
     answer, sent = upload(port, "Transfer-Encoding: chunked", chunks(8000))
     assert_413(answer)
-    assert sent <= 12 * MB + 4 * MB
+    assert sent <= 12 * MB + 16 * MB  # of 500; what was not read lies in the buffers of two sockets
 
 
 def test_a_small_chunked_upload_is_read(port: int) -> None:
