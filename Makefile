@@ -37,7 +37,7 @@ format: $(VENV)/.dev ## put the code into its form
 	$(VENV)/bin/ruff format .
 
 bench: $(VENV)/.dev ## measure against peer b, some minutes
-	$(PY) -m benchmarks
+	$(PY) -m tests.on_postgres sh -c '$(PY) -m benchmarks --database-url "$$TEST_DATABASE_URL"'
 
 bench-quick: $(VENV)/.dev ## see that the benchmarks run
 	$(PY) -m benchmarks --quick

@@ -19,14 +19,10 @@ def main(command: list[str]) -> int:
                 flush=True,
             )
             return subprocess.run(
-                command, env=os.environ | {"TEST_DATABASE_URL": _url(server)}, check=False
+                command, env=os.environ | {"TEST_DATABASE_URL": server.get_uri()}, check=False
             ).returncode
         finally:
             server.cleanup()
-
-
-def _url(server: PostgresServer) -> str:
-    return server.get_uri("gomail")
 
 
 if __name__ == "__main__":
