@@ -1,8 +1,11 @@
 """The attempts of one claimed email: each row is durable before its call, and closed by what became of it."""
 
+import logging
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from delivery.models import Attempt, Email
@@ -12,11 +15,45 @@ from providers.errors import ProviderError
 from providers.message import Message, Receipt
 
 _LONGEST_DETAIL = 2000
+_INSISTENCE, _PAUSE = 20.0, 0.25  # seconds; less than a lease
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+
+class ClaimLost(Exception):
+    """Our claim is over, and another process may have the email: nothing more may be done about it here."""
+
+
+def write(email: Email, provider: Provider) -> Attempt:
+    """Write down that this email is about to be offered to this provider; the caller is sure of the claim."""
+    return Attempt.objects.create(email=email, provider=provider.name, epoch=email.epoch)
 
 
 def begin(email: Email, provider: Provider) -> Attempt:
-    """Write down that this email is about to be offered to this provider."""
-    return Attempt.objects.create(email=email, provider=provider.name, epoch=email.epoch)
+    """Hold the claim for another lease and write down the attempt; raise ClaimLost when it is too late for that."""
+    with transaction.atomic():
+        _hold(email)
+        return write(email, provider)
+
+
+def insist(action: Callable[[], T]) -> T:
+    """Do a write whose loss would make a known outcome unknown: again for some seconds while the database fails."""
+    give_up = time.monotonic() + _INSISTENCE
+    while True:
+        try:
+            return action()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > give_up:
+                raise
+            logger.warning("The database fails; what became of an attempt is written again", exc_info=True)
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(_PAUSE)
+
+
+def _hold(email: Email) -> None:
+    held = email.still_mine().filter(lease_until__gt=Now()).update(lease_until=Now() + LEASE)
+    if not held:
+        raise ClaimLost
 
 
 class Log:
@@ -53,13 +90,23 @@ class Log:
         return prepared
 
     def _next(self, provider: Provider) -> Attempt:
-        with transaction.atomic():
+        return insist(lambda: self._store_and_begin(provider))
+
+    def _store_and_begin(self, provider: Provider) -> Attempt:
+        with (
+            transaction.atomic()
+        ):  # the email's row first, as everywhere, so that nobody waits for each other
+            _hold(self._email)
             self.store()
-            self._email.still_mine().update(lease_until=Now() + LEASE)
-            return begin(self._email, provider)
+            return write(self._email, provider)
 
     def _keep(self, started: float, outcome: str, **answer: str) -> None:
         self.last.outcome = outcome
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
         for field, value in answer.items():
-            setattr(self.last, field, value)
+            setattr(self.last, field, _storable(value))
+
+
+def _storable(text: str) -> str:
+    """Return a vendor's text as every database takes it: without NUL and without half characters."""
+    return text.replace("\x00", "").encode(errors="replace").decode()

@@ -1,6 +1,9 @@
 """Accept an email, hand it over, and know afterwards what became of it."""
 
 import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +22,8 @@ from providers.message import Message
 
 logger = logging.getLogger(__name__)
 NOT_OFFERED = "The process ended before the email was offered to a provider."
+BUDGET = 25.0  # seconds in which a round may begin attempts; each is bounded to 28 s
+SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 
 
@@ -34,7 +39,7 @@ def send(draft: Draft, *, owner: Owner | None) -> Email:
     parcel.keep_files()
     with transaction.atomic():
         parcel.save()
-        first = attempts.begin(parcel.email, candidates[0])
+        first = attempts.write(parcel.email, candidates[0])
     return _hand_over(parcel, message, candidates, first)
 
 
@@ -47,20 +52,23 @@ def dispatch(pk: UUID) -> Email | None:
     message = parcel.message()
     try:
         candidates, _ = carriers.choose(message)
+        first = attempts.begin(email, candidates[0])
     except carriers.NobodyCanCarry as nobody:
         return _requeue_untried(email, nobody)
-    return _hand_over(parcel, message, candidates, attempts.begin(email, candidates[0]))
+    except attempts.ClaimLost:
+        return None
+    return _hand_over(parcel, message, candidates, first)
 
 
 def recover(email: Email) -> None:
     """Say what is known of an email whose process stopped in the middle: unknown if an attempt had begun."""
     interrupted = Attempt.objects.filter(email=email, epoch=email.epoch, outcome=Attempt.Outcome.STARTED)
     with transaction.atomic():
-        count = interrupted.update(
-            outcome=Attempt.Outcome.UNKNOWN,
-            detail=INTERRUPTED,
-        )
-        _move(email, outcomes.interrupted() if count else outcomes.wait(NOT_OFFERED, rounds=email.rounds))
+        if not email.take_over():
+            return
+        count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
+        known = outcomes.interrupted() if count else outcomes.wait(NOT_OFFERED, rounds=email.rounds)
+        _move(email.still_mine(), known, _pending(email))
 
 
 def expire(email: Email) -> None:
@@ -78,15 +86,27 @@ def expire(email: Email) -> None:
 def _hand_over(parcel: Parcel, message: Message, candidates: list[Provider], first: Attempt) -> Email:
     log = attempts.Log(parcel.email, first)
     try:
-        outcome = _offer(parcel.email, message, candidates, log)
-        _record(parcel.email, outcome, log)
+        outcome = _offer(parcel.email, message, _in_time(candidates), log)
+        attempts.insist(lambda: _record(parcel.email, outcome, log))
+    except attempts.ClaimLost:
+        attempts.insist(log.store)
+        parcel.email.refresh_from_db()
     except (OperationalError, InterfaceError):
         # The email is durable, so nobody may be told to send it again: it stays `sending`, and is settled later.
         logger.exception("The outcome of email %s could not be written down", parcel.email.pk)
     return parcel.email
 
 
-def _offer(email: Email, message: Message, candidates: list[Provider], log: attempts.Log) -> Outcome:
+def _in_time(candidates: list[Provider]) -> Iterator[Provider]:
+    """Yield the providers while a round may still begin an attempt; what is left waits for the next round."""
+    started = time.monotonic()
+    for provider in candidates:
+        if time.monotonic() - started > BUDGET:
+            return
+        yield provider
+
+
+def _offer(email: Email, message: Message, candidates: Iterable[Provider], log: attempts.Log) -> Outcome:
     try:
         receipt = failover.send(message, candidates, log.attempt)
     except errors.NobodyAccepted as nobody:
@@ -100,7 +120,8 @@ def _offer(email: Email, message: Message, candidates: list[Provider], log: atte
 
 def _requeue_untried(email: Email, nobody: carriers.NobodyCanCarry) -> Email:
     with transaction.atomic():
-        _move(email, outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds))
+        later = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
+        _move(email.still_mine(), later, _pending(email))
     email.refresh_from_db()
     return email
 
@@ -108,23 +129,32 @@ def _requeue_untried(email: Email, nobody: carriers.NobodyCanCarry) -> Email:
 def _record(email: Email, outcome: Outcome, log: attempts.Log) -> None:
     """Write down what the round came to, all of it in one transaction."""
     with transaction.atomic():
+        moved = _move(email.still_mine(), outcome, _pending(email)) or _settle_late(email, outcome)
         log.store()
-        moved = _move(email, outcome)
     if moved:
         _set(email, outcome)
-    else:  # the lease was over, and somebody else has settled the email since
+    else:  # the lease was over, and somebody else has the email
         email.refresh_from_db()
 
 
-def _move(email: Email, outcome: Outcome) -> bool:
+def _move(rows: QuerySet[Email], outcome: Outcome, recipients: QuerySet[Recipient]) -> bool:
     """Move the email and its recipients on, unless another process has claimed it since."""
-    moved = email.still_mine().update(**_changes(outcome))
+    moved = rows.update(**_changes(outcome))
     if moved and outcome.is_final:
         for address, reason in outcome.rejected.items():
-            mine = _pending(email).filter(canonical=addresses.canonical(address))
+            mine = recipients.filter(canonical=addresses.canonical(address))
             mine.update(status=Recipient.Status.REJECTED, reason=reason)
-        _pending(email).update(status=outcome.recipients)
+        recipients.update(status=outcome.recipients)
     return bool(moved)
+
+
+def _settle_late(email: Email, outcome: Outcome) -> bool:
+    """Settle an email that was given up as unknown while its attempt was still waiting for this very answer."""
+    if outcome.status not in {Email.Status.SENT, Email.Status.PARTIAL, Email.Status.FAILED}:
+        return False
+    unknown = Recipient.objects.filter(email=email, status=Recipient.Status.UNKNOWN)
+    late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
+    return _move(email.left_unknown(), late, unknown)
 
 
 def _set(email: Email, outcome: Outcome) -> None:

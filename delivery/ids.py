@@ -13,6 +13,11 @@ def uuid7() -> UUID:
     return _stamped(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
 
 
+def at(moment: datetime) -> UUID:
+    """Return a new identifier made at this moment."""
+    return _stamped(int(moment.timestamp() * 1000), int.from_bytes(os.urandom(10)))
+
+
 def floor(moment: datetime) -> UUID:
     """Return the smallest identifier that could have been made at this moment, to compare against."""
     return _stamped(int(moment.timestamp() * 1000), 0)

@@ -24,7 +24,7 @@ class ContentStorage(FileSystemStorage):
 
     def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_durable_directory(target.parent)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -62,6 +62,14 @@ def _copy_to_disk(content: "File[Any]", file: IO[bytes]) -> None:
         file.write(chunk)
     file.flush()
     os.fsync(file.fileno())
+
+
+def _make_durable_directory(directory: Path) -> None:
+    """Make the directory and those above it; each new entry is synced in the directory that holds it."""
+    if not directory.is_dir():
+        _make_durable_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        _sync_directory(directory.parent)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from uuid import UUID
 
 from django.db import OperationalError, close_old_connections
@@ -10,16 +12,19 @@ from delivery import emails
 from delivery.models import Email
 
 _IDLE_SECONDS = 1.0
+_SETTLE_SECONDS = 5.0
 _BATCH = 100
 log = logging.getLogger(__name__)
 
 
 def run(stop: threading.Event) -> None:
-    """Work until told to stop; an attempt in flight is finished first."""
+    """Work until told to stop; a round in flight is finished first."""
+    settle_now_and_then = _Every(_SETTLE_SECONDS, settle)
     while not stop.is_set():
         close_old_connections()
         try:
-            worked = round_once(stop)
+            settle_now_and_then()
+            worked = hand_over(stop, settle_now_and_then)
         except OperationalError:
             log.exception("The database cannot be used; the worker tries again")
             worked = 0
@@ -27,14 +32,35 @@ def run(stop: threading.Event) -> None:
             stop.wait(_IDLE_SECONDS)
 
 
-def round_once(stop: threading.Event) -> int:
-    """Settle orphans, expire what is overdue, hand over what is due; return how many emails were handed over."""
+def settle() -> None:
+    """Say what is known of emails whose process has gone, and give up those whose deadline has passed."""
     for email in Email.objects.orphaned()[:_BATCH]:
         emails.recover(email)
     for email in Email.objects.overdue()[:_BATCH]:
         emails.expire(email)
-    due = list(Email.objects.due().values_list("pk", flat=True)[:_BATCH])
-    return sum(_dispatch(pk) for pk in due if not stop.is_set())
+
+
+def hand_over(stop: threading.Event, between: Callable[[], None]) -> int:
+    """Hand over what is due and return how many emails were; `between` any two of them something else has its turn."""
+    handed_over = 0
+    for pk in list(Email.objects.due().values_list("pk", flat=True)[:_BATCH]):
+        if stop.is_set():
+            break
+        handed_over += _dispatch(pk)
+        between()
+    return handed_over
+
+
+class _Every:
+    """Does something, however often it is asked, once in so many seconds."""
+
+    def __init__(self, seconds: float, action: Callable[[], None]) -> None:
+        self._seconds, self._action, self._due = seconds, action, 0.0
+
+    def __call__(self) -> None:
+        if time.monotonic() >= self._due:
+            self._action()
+            self._due = time.monotonic() + self._seconds
 
 
 def _dispatch(pk: UUID) -> bool:

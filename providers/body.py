@@ -7,7 +7,7 @@ from io import BytesIO
 from secrets import token_hex
 from typing import BinaryIO
 
-from providers.errors import NotAccepted
+from providers.errors import Unreadable
 from providers.message import Attachment
 
 PIECE = 57 * 1024  # whole base64 lines of 76 characters, and a multiple of 3: pieces encode independently
@@ -46,13 +46,15 @@ def assemble(template: bytes, parts: Mapping[str, Iterable[bytes]]) -> Body:
 
 
 def content(attachment: Attachment) -> Iterator[bytes]:
-    """Yield the file in pieces of PIECE bytes and close it; `NotAccepted` when it cannot be read."""
+    """Yield the file in pieces of PIECE bytes and close it; `Unreadable` when it cannot be read."""
     try:
         with attachment.open() as file:
             while piece := _filled(file):
                 yield piece
     except OSError as error:
-        raise NotAccepted(f"The attachment {attachment.filename!r} cannot be read: {error}") from error
+        raise Unreadable(
+            f"The attachment {attachment.filename!r} cannot be read: {error.strerror}"
+        ) from error
 
 
 def in_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:

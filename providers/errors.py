@@ -52,6 +52,12 @@ class CannotCarry(NotAccepted):
     outcome = "refused"
 
 
+class Unreadable(NotAccepted):
+    """A file of the message could not be read on our side: no provider was asked."""
+
+    outcome = "not_sent"
+
+
 class Refused(ProviderError):
     """The message itself is bad, and would be bad anywhere: stop."""
 

@@ -253,7 +253,7 @@ def test_a_provider_that_is_closed_for_a_moment_is_tried_again_by_the_worker(
 
     settings.PROVIDER_VARIABLES = fakes.variables(ses, sendgrid)
     Email.objects.filter(pk=email.pk).update(due_at=email.created_at)
-    worker.round_once(threading.Event())
+    worker.hand_over(threading.Event(), worker.settle)
 
     email.refresh_from_db()
     assert (email.status, email.provider, email.rounds) == ("sent", "ses", 2)

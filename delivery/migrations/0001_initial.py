@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 ('email', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='delivery.email')),
             ],
             options={
-                'ordering': ('id',),
+                'ordering': ('started_at', 'id'),
             },
         ),
         migrations.CreateModel(

@@ -124,6 +124,16 @@ class Email(models.Model):
         """Return this row as an updatable set that is empty once another process has claimed it."""
         return Email.objects.filter(pk=self.pk, epoch=self.epoch, status=self.Status.SENDING)
 
+    def left_unknown(self) -> EmailQuerySet:
+        """Return this row as an updatable set if it was given up as unknown when our claim ended, and only then."""
+        return Email.objects.filter(pk=self.pk, epoch=self.epoch + 1, status=self.Status.UNKNOWN)
+
+    def take_over(self) -> bool:
+        """End the claim of the process that has gone: from here on its epoch is an older one."""
+        taken = Email.objects.orphaned().filter(pk=self.pk, epoch=self.epoch).update(epoch=F("epoch") + 1)
+        self.epoch += taken
+        return bool(taken)
+
 
 class Recipient(models.Model):
     """One address of one email, and what became of the email there."""
@@ -202,7 +212,7 @@ class Attempt(models.Model):
     latency_ms = models.PositiveIntegerField(null=True)
 
     class Meta:
-        ordering = ("id",)
+        ordering = ("started_at", "id")
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.outcome}"

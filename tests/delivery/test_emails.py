@@ -1,4 +1,6 @@
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -6,11 +8,12 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import emails, parcels, storage
+from delivery import attempts, emails, parcels, storage
 from delivery.drafts import Draft
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes
+from tests.providers.fault_server import answer
 
 pytestmark = pytest.mark.django_db
 ANN, BOB, EVE = (Mailbox(address=f"{name}@example.org") for name in ("ann", "bob", "eve"))
@@ -109,7 +112,7 @@ def test_an_orphan_whose_attempt_had_begun_is_unknown() -> None:
     assert (email.status, email.attempts.get().outcome) == ("unknown", "unknown")
 
 
-def test_a_late_worker_records_its_attempt_and_leaves_the_email_alone(
+def test_a_late_answer_settles_an_email_that_was_given_up_as_unknown(
     providers: None, ses: fakes.FakeVendor, while_ses_works: Callable[[Callable[[], None]], None]
 ) -> None:
     email = queued()
@@ -118,16 +121,22 @@ def test_a_late_worker_records_its_attempt_and_leaves_the_email_alone(
     emails.dispatch(email.pk)
 
     email.refresh_from_db()
-    assert email.status == "unknown"
+    assert (email.status, email.recipients.get().status, email.reason) == (
+        "sent",
+        "accepted",
+        emails.SETTLED_LATE,
+    )
     assert email.attempts.get().outcome == "accepted"
 
 
 def test_a_database_that_fails_after_the_hand_over_is_no_reason_to_say_that_nothing_was_taken(
+    transactional_db: None,
+    monkeypatch: Any,
     providers: None,
-    ses: fakes.FakeVendor,
     while_ses_works: Callable[[Callable[[], None]], None],
     api: fakes.Api,
 ) -> None:
+    monkeypatch.setattr(attempts, "_INSISTENCE", 0.0)
     broken: list[Any] = []
 
     def break_the_database() -> None:
@@ -200,3 +209,118 @@ def test_a_recipient_that_the_provider_rejects_alone_is_told_apart(monkeypatch: 
         ("accepted", ""),
         ("rejected", "mailbox unavailable"),
     ]
+
+
+def test_what_became_of_an_attempt_is_written_again_when_the_database_fails_for_a_moment(
+    transactional_db: None,
+    providers: None,
+    while_ses_works: Callable[[Callable[[], None]], None],
+    api: fakes.Api,
+) -> None:
+    failures = [OperationalError("gone"), OperationalError("gone")]
+
+    def fail_twice(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("UPDATE") and failures:
+            raise failures.pop()
+        return execute(sql, params, many, context)
+
+    wrapper = connection.execute_wrapper(fail_twice)
+    while_ses_works(wrapper.__enter__)
+    answer = api.send(subject="Hello")
+    wrapper.__exit__(None, None, None)
+
+    assert (answer.json()["status"], failures) == ("sent", [])
+
+
+def test_a_worker_that_slept_through_its_lease_offers_nothing(
+    providers: None, ses: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    email = queued()
+    real = parcels.load
+
+    def sleep_and_load(claimed: Email) -> Any:
+        settle_elsewhere(claimed)
+        return real(claimed)
+
+    monkeypatch.setattr(parcels, "load", sleep_and_load)
+
+    assert emails.dispatch(email.pk) is None
+    assert (ses.received, email.attempts.count()) == ([], 0)
+
+
+def test_a_sender_whose_email_was_settled_meanwhile_asks_no_further_provider(
+    providers: None, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    from providers.ses import SES
+
+    email = queued()
+    ses.default = fakes.SES_FAILING
+    real = SES.send
+
+    def settle_and_send(self: SES, message: Any, attempt_id: str) -> Any:
+        settle_elsewhere(email)
+        return real(self, message, attempt_id)
+
+    monkeypatch.setattr(SES, "send", settle_and_send)
+    emails.dispatch(email.pk)
+
+    email.refresh_from_db()
+    assert (email.status, sendgrid.received) == ("unknown", [])
+    assert email.attempts.get().outcome == "not_sent"
+
+
+def test_an_orphan_is_settled_by_one_process_only() -> None:
+    email = orphan()
+    stale = Email.objects.get(pk=email.pk)
+    emails.recover(email)
+    Email.objects.filter(pk=email.pk).update(
+        status="sending", lease_until=timezone.now() + timedelta(minutes=1)
+    )
+
+    emails.recover(stale)
+
+    email.refresh_from_db()
+    assert email.status == "sending"
+
+
+def test_a_round_begins_no_attempt_when_its_time_is_over(
+    providers: None, sendgrid: fakes.FakeVendor, ses: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(emails, "BUDGET", 0.05)
+    ses.default = answer(
+        503, {"message": "busy"}, {"x-amzn-ErrorType": "ServiceUnavailableException"}, wait=0.2
+    )
+
+    email = emails.send(draft(), owner=None)
+
+    assert (email.status, sendgrid.received) == ("queued", [])
+
+
+def test_threads_that_want_the_same_email_get_it_once(transactional_db: None) -> None:
+    email = queued()
+    barrier = threading.Barrier(8)
+
+    def claim(_: int) -> bool:
+        barrier.wait()
+        try:
+            return Email.claim(email.pk) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, range(8))) == 1
+
+
+def test_a_commit_is_on_disk_when_it_returns() -> None:
+    questions = {
+        "sqlite": ("PRAGMA journal_mode", "PRAGMA synchronous"),
+        "postgresql": ("SHOW synchronous_commit",),
+    }
+    answers = []
+    with connection.cursor() as cursor:
+        for question in questions[connection.vendor]:
+            cursor.execute(question)
+            answers.append(cursor.fetchone()[0])
+
+    assert answers == {"sqlite": ["wal", 2], "postgresql": ["on"]}[connection.vendor]
+    assert getattr(connection, "transaction_mode", "IMMEDIATE") == "IMMEDIATE"
