@@ -15,6 +15,10 @@ from delivery.models import ApiKey, Owner
 _TOKEN = re.compile("[!-~]{1,200}")  # nothing else is worth a question to the database
 
 
+# Without keys any web page could post a form here; browsers say where a request comes from.
+_OWN_PAGES = {"none", "same-origin"}
+
+
 class BearerKey(BaseAuthentication):
     """`Authorization: Bearer <api key>`."""
 
@@ -44,7 +48,7 @@ class KeyHasScope(BasePermission):
         if used is None:
             if settings.API_KEY_REQUIRED:
                 raise NotAuthenticated
-            return True
+            return request.META.get("HTTP_SEC_FETCH_SITE", "none") in _OWN_PAGES
         return view.scope in used.scopes
 
 

@@ -70,8 +70,8 @@ REQUEST = {
     ),
     "scope_missing": Code(
         status=403,
-        meaning="This API key does not have the scope that the path asks for.",
-        remedy="Use a key with that scope.",
+        meaning="This API key does not have the scope that the path asks for, or a web page of another site asks.",
+        remedy="Use a key with that scope; from a page of another site, use a key.",
     ),
     "not_found": Code(
         status=404,

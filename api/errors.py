@@ -1,5 +1,6 @@
 """Every exception becomes an answer in the contract's shape here, and nowhere else."""
 
+import errno
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -61,12 +62,15 @@ def translated(exc: Exception) -> ContractError:
         return _invalid(exc)
     if isinstance(exc, NobodyCanCarry):
         return ContractError("no_provider_can_carry", f"No provider can carry this email: {exc}")
+    if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+        return ContractError("unavailable")
     for kinds, code in _CODES:
         if isinstance(exc, kinds):
             return ContractError(code)
     return ContractError("internal")
 
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # attachments cannot be kept
 _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((exceptions.ParseError,), "malformed_json"),
     ((exceptions.UnsupportedMediaType,), "unsupported_content_type"),

@@ -29,7 +29,7 @@ def configured() -> tuple[Provider, ...]:
 
 def problems() -> list[str]:
     """Return a sentence for each provider that was asked for and cannot be used."""
-    return registry.problems(settings.GOMAIL_PROVIDERS, settings.PROVIDER_VARIABLES)
+    return registry.problems(settings.GOMAIL_PROVIDERS, settings.PROVIDER_SECRETS)
 
 
 def choose(message: Message) -> tuple[list[Provider], dict[str, str]]:
@@ -43,7 +43,7 @@ def choose(message: Message) -> tuple[list[Provider], dict[str, str]]:
 
 
 def _variables() -> tuple[tuple[str, str], ...]:
-    return tuple(settings.PROVIDER_VARIABLES.items())
+    return tuple(settings.PROVIDER_SECRETS.items())
 
 
 @lru_cache(maxsize=16)  # one set of clients and connections per process and configuration

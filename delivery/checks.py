@@ -38,6 +38,28 @@ def secret_key(**_: Any) -> Sequence[CheckMessage]:
 
 
 @register
+def hosts(**_: Any) -> Sequence[CheckMessage]:
+    """Refuse to start where every request would be answered 400."""
+    if settings.DEBUG or settings.ALLOWED_HOSTS:
+        return []
+    hint = "Set it to the host names that clients use, separated by commas: mail.example.org"
+    return [Error("DJANGO_ALLOWED_HOSTS is empty.", hint=hint, id="gomail.E004")]
+
+
+@register
+def openness(**_: Any) -> Sequence[CheckMessage]:
+    """Warn of what is right on a developer's machine only."""
+    if settings.DEBUG:
+        return []
+    open_relay = Warning("API_KEY_REQUIRED is false: whoever reaches the port can send.", id="gomail.W002")
+    nothing_sent = Warning("The sandbox takes emails and sends none.", id="gomail.W003")
+    return [
+        *([] if settings.API_KEY_REQUIRED else [open_relay]),
+        *([nothing_sent] if any(provider.type == "sandbox" for provider in carriers.configured()) else []),
+    ]
+
+
+@register
 def default_sender(**_: Any) -> Sequence[CheckMessage]:
     """Check the sender of requests that name none."""
     if not settings.DEFAULT_FROM_EMAIL:

@@ -11,7 +11,7 @@ worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 threads = int(os.environ.get("WEB_THREADS", "32"))
 
-graceful_timeout = 35  # an attempt in flight is bounded to less
+graceful_timeout = 60  # a round begins no attempt after 25 s, and an attempt takes 28 s at most
 keepalive = 20
 control_socket_disable = True
 limit_request_line = 8190

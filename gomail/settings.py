@@ -8,12 +8,16 @@ import re
 from pathlib import Path
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from dotenv import load_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
+
+
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 def _text(name: str, default: str = "") -> str:
@@ -23,7 +27,10 @@ def _text(name: str, default: str = "") -> str:
 
 
 def _truth(name: str, *, default: bool) -> bool:
-    return _text(name, str(default)).lower() in {"1", "true", "yes", "on"}
+    word = _text(name, str(default)).lower()
+    if word not in _TRUE | _FALSE:
+        raise ImproperlyConfigured(f"{name} is {word!r}; write true or false.")
+    return word in _TRUE
 
 
 def _words(name: str, default: str = "") -> list[str]:
@@ -67,7 +74,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "gomail.urls"
 WSGI_APPLICATION = "gomail.wsgi.application"
-APPEND_SLASH = False  # a redirected POST would lose its body; the admin adds its own slashes
+APPEND_SLASH = False  # a redirected POST would lose its body
 
 TEMPLATES = [
     {
@@ -133,10 +140,10 @@ CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = False  # TLS ends at the proxy in front, which redirects
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SILENCED_SYSTEM_CHECKS = ["security.W008"]  # SECURE_SSL_REDIRECT: see above
+# W008: SECURE_SSL_REDIRECT, see above. W005, W021: the domain's other hosts are not ours to bind to HTTPS.
+SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W005", "security.W021"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerKey"],
@@ -229,7 +236,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    # Answers of 4xx are the clients' affair; gunicorn's access log has them.
+    # Answers of 4xx are the clients' affair.
     "loggers": {"django.request": {"level": "ERROR"}},
 }
 
@@ -261,6 +268,7 @@ _PROVIDER_VARIABLES = (
     "DJANGO_BACKEND",
     "DJANGO_OPTIONS",
 )
-PROVIDER_VARIABLES = {
+# Django hides a setting of such a name on its error pages, whole.
+PROVIDER_SECRETS = {
     prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES
 }

@@ -71,6 +71,6 @@ def sendgrid() -> Iterator["fakes.FakeVendor"]:
 def providers(settings: Any, ses: "fakes.FakeVendor", sendgrid: "fakes.FakeVendor") -> Iterator[None]:
     """Both, configured in the order of production: SES first."""
     settings.GOMAIL_PROVIDERS = ("ses", "sendgrid")
-    settings.PROVIDER_VARIABLES = fakes.variables(ses, sendgrid)
+    settings.PROVIDER_SECRETS = fakes.variables(ses, sendgrid)
     yield
     carriers._build.cache_clear()

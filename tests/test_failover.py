@@ -62,7 +62,7 @@ def moto_server() -> Iterator[str]:
 @pytest.fixture
 def emulator(moto_server: str, settings: Any, sendgrid: fakes.FakeVendor) -> Iterator[Emulator]:
     settings.GOMAIL_PROVIDERS = ("ses", "sendgrid")
-    settings.PROVIDER_VARIABLES = {**fakes.variables(None, sendgrid), "AWS_SES_ENDPOINT_URL": moto_server}
+    settings.PROVIDER_SECRETS = {**fakes.variables(None, sendgrid), "AWS_SES_ENDPOINT_URL": moto_server}
     emulator = Emulator(moto_server)
     emulator.verify("example.org")
     yield emulator
@@ -129,7 +129,7 @@ def test_what_ses_does_not_take_arrives_at_sendgrid_once(
 def test_an_email_that_ses_cannot_be_reached_for_arrives_at_sendgrid_once(
     api: fakes.Api, providers: None, settings: Any, sendgrid: fakes.FakeVendor
 ) -> None:
-    settings.PROVIDER_VARIABLES = fakes.variables(None, sendgrid)
+    settings.PROVIDER_SECRETS = fakes.variables(None, sendgrid)
 
     answer = api.send(subject="Hello")
 
@@ -155,7 +155,7 @@ def test_an_email_that_ses_took_and_never_answered_is_unknown_and_sent_nowhere_e
 def test_with_both_down_the_email_is_kept_with_both_attempts(
     api: fakes.Api, providers: None, settings: Any, sendgrid: fakes.FakeVendor
 ) -> None:
-    settings.PROVIDER_VARIABLES = fakes.variables(None, None)
+    settings.PROVIDER_SECRETS = fakes.variables(None, None)
 
     answer = api.send(subject="Hello")
 
@@ -244,14 +244,14 @@ def test_a_provider_that_is_closed_for_a_moment_is_tried_again_by_the_worker(
     from delivery import worker
 
     port = closed_port()
-    settings.PROVIDER_VARIABLES = {
+    settings.PROVIDER_SECRETS = {
         **fakes.variables(None, None),
         "AWS_SES_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
     email = Email.objects.get(pk=api.send(subject="Hello").json()["id"])
     assert email.status == "queued"
 
-    settings.PROVIDER_VARIABLES = fakes.variables(ses, sendgrid)
+    settings.PROVIDER_SECRETS = fakes.variables(ses, sendgrid)
     Email.objects.filter(pk=email.pk).update(due_at=email.created_at)
     worker.hand_over(threading.Event(), worker.settle)
 

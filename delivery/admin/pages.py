@@ -42,13 +42,9 @@ def email(email: Email, now: datetime) -> dict[str, Any]:
         "reply_to": [f"{name} <{address}>" if name else address for address, name in email.reply_to],
         "recipients": [(row, label(row.status, row.get_status_display())) for row in email.recipients.all()],
         "attachments": list(email.attachments.all()),
-        "tries": [Try(attempt=row, outcome=outcome(row, email, now)) for row in _in_order(email)],
+        "tries": [Try(attempt=row, outcome=outcome(row, email, now)) for row in email.attempts.all()],
         "lists": [pair for pair in _lists(email) if pair[1]],
     }
-
-
-def _in_order(email: Email) -> list[Attempt]:
-    return sorted(email.attempts.all(), key=lambda row: (row.started_at, row.pk))
 
 
 def label(value: str, text: str) -> Label:

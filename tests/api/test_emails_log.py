@@ -98,7 +98,11 @@ def test_one_email_is_shown_whole_in_the_contracts_shape(api: fakes.Api, owner: 
     body = answer.json()
     assert (body["success"], body["message"], body["id"]) == (True, "The email", str(email.pk))
     (recipient,) = body["recipients"]
-    assert (recipient["kind"], recipient["address"], recipient["status"]) == ("to", "ann@example.org", "pending")
+    assert (recipient["kind"], recipient["address"], recipient["status"]) == (
+        "to",
+        "ann@example.org",
+        "pending",
+    )
     assert (answer["Content-Type"], answer["X-Content-Type-Options"]) == ("application/json", "nosniff")
 
 

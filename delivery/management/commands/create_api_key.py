@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from delivery import access, addresses
 from delivery.models import ApiKey
 
+_LONGEST_NAME = 100
+
 
 class Command(BaseCommand):
     help = "Makes an API key and prints it once, alone on the last line."
@@ -27,6 +29,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         scopes = options["scope"] or ApiKey.Scope.values
+        if not 1 <= len(options["name"].strip()) <= _LONGEST_NAME:
+            raise CommandError(f"A name has 1 to {_LONGEST_NAME} characters.")
         try:
             _, token = access.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
         except addresses.InvalidAddress as error:

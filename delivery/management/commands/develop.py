@@ -1,20 +1,26 @@
 """manage.py develop: everything on one machine, for the first look and for development (`make run`)."""
 
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-LOGIN, PASSWORD = "admin", "gomail-development"
-_START_UP = 2.0  # seconds; what fails at once (a taken port) has failed by then
+from delivery import carriers
+
+LOGIN = "developer"
+HOST = "127.0.0.1"  # never anything else: no key is asked for
+_START_UP = 20.0  # seconds
 _BANNER = """
 GoMail is running on {url}
 
@@ -32,6 +38,8 @@ GoMail is running on {url}
 Ctrl-C stops the server and its worker.
 """
 
+Children = list["subprocess.Popen[bytes]"]
+
 
 class Command(BaseCommand):
     help = "Prepares the database, then serves on 127.0.0.1 with a delivery worker beside; for development."
@@ -39,16 +47,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("This is for development: set DJANGO_DEBUG=true, or type `make run`.")
+        port = _free_port()
         call_command("migrate", verbosity=0)
-        _make_login()
-        children = [
-            _start("-m", "gunicorn", "--config", "python:gomail.gunicorn"),
-            _start("manage.py", "worker"),
-        ]
+        password = _make_login()
+        children: Children = []
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
         try:
-            time.sleep(_START_UP)
-            if all(child.poll() is None for child in children):
-                self.stdout.write(_banner())
+            children += [_start(*_SERVER, "--bind", f"{HOST}:{port}"), _start("manage.py", "worker")]
+            _await_server(port, children)
+            self.stdout.write(_banner(port, password))
             raise SystemExit(_first_exit(children))
         except KeyboardInterrupt:
             self.stdout.write("Stopping; attempts in flight are finished first.")
@@ -56,21 +64,51 @@ class Command(BaseCommand):
             _stop(children)
 
 
-def _make_login() -> None:
-    users = get_user_model()
-    if not users.objects.filter(is_superuser=True).exists():
-        users.objects.create_superuser(LOGIN, password=PASSWORD)
+_SERVER = ("-m", "gunicorn", "--config", "python:gomail.gunicorn")
 
 
-def _banner() -> str:
-    from delivery import carriers
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
-    port = os.environ.get("PORT", "8000")
+
+def _free_port() -> int:
+    port = int(os.environ.get("PORT") or 8000)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise CommandError(f"Port {port} is taken; `make run PORT=8001` uses another one.") from error
+    return port
+
+
+def _make_login() -> str:
+    """Give the development login a new password: one that stayed could be tried on a database that went live."""
+    password = secrets.token_urlsafe(9)
+    user, _ = get_user_model().objects.get_or_create(
+        username=LOGIN, defaults={"is_staff": True, "is_superuser": True}
+    )
+    user.set_password(password)
+    user.save()
+    return password
+
+
+def _await_server(port: int, children: Children) -> None:
+    deadline = time.monotonic() + _START_UP
+    while time.monotonic() < deadline and all(child.poll() is None for child in children):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0:
+                return
+        time.sleep(0.1)
+    raise CommandError("The server did not start; the lines above say why.")
+
+
+def _banner(port: int, password: str) -> str:
     return _BANNER.format(
-        url=f"http://127.0.0.1:{port}",
+        url=f"http://{HOST}:{port}",
         readme=Path(settings.BASE_DIR, "README.md"),
         login=LOGIN,
-        password=PASSWORD,
+        password=password,
         providers=", ".join(provider.name for provider in carriers.configured()),
     )
 
@@ -80,9 +118,8 @@ def _start(*arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, *arguments], cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603
 
 
-def _first_exit(children: "list[subprocess.Popen[bytes]]") -> int:
+def _first_exit(children: Children) -> int:
     """Wait until one of the processes ends, whatever the reason, and return its exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     while True:
         for child in children:
             if child.poll() is not None:
@@ -90,7 +127,7 @@ def _first_exit(children: "list[subprocess.Popen[bytes]]") -> int:
         time.sleep(0.2)
 
 
-def _stop(children: "list[subprocess.Popen[bytes]]") -> None:
+def _stop(children: Children) -> None:
     for child in children:
         if child.poll() is None:
             child.terminate()
