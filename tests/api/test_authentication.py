@@ -117,3 +117,16 @@ def test_where_no_key_is_asked_for_a_wrong_one_is_still_401(token: str, settings
 def test_the_body_is_not_read_before_the_key(settings: Any) -> None:
     answer = Client().post(fakes.V1 + "send-email/", b"x" * 1000, content_type="image/png")
     assert_401(answer, "not_authenticated")
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("cross-site", 401), ("same-site", 401), ("same-origin", 200)]
+)
+def test_without_keys_a_page_of_another_site_cannot_send(
+    db: None, settings: Any, origin: str, status: int
+) -> None:
+    settings.API_KEY_REQUIRED = False
+    form = {"from_address": "me@example.org", "to_addresses": "ann@example.org"}
+    answer = Client().post(fakes.V1 + "send-email/", form, headers={"Sec-Fetch-Site": origin})
+
+    assert answer.status_code == status

@@ -1,0 +1,40 @@
+from typing import Any
+
+import pytest
+
+from delivery import checks
+
+
+def ids(found: Any) -> list[str]:
+    return [message.id for message in found]
+
+
+def test_production_without_a_provider_is_an_error(settings: Any) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    assert ids(checks.providers()) == ["gomail.W001", "gomail.E001"]
+
+
+def test_development_without_a_provider_has_the_sandbox(settings: Any) -> None:
+    settings.GOMAIL_PROVIDERS, settings.DEBUG = ("ses",), True
+    assert ids(checks.providers()) == ["gomail.W001"]
+
+
+@pytest.mark.parametrize(("key", "expected"), [("x" * 49, ["gomail.E002"]), ("x" * 50, [])])
+def test_a_short_secret_key_is_an_error(settings: Any, key: str, expected: list[str]) -> None:
+    settings.SECRET_KEY = key
+    assert ids(checks.secret_key()) == expected
+
+
+def test_a_default_sender_that_is_none_is_an_error(settings: Any) -> None:
+    settings.DEFAULT_FROM_EMAIL = "webmaster@localhost"
+    assert ids(checks.default_sender()) == ["gomail.E003"]
+
+
+def test_production_without_host_names_is_an_error(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = []
+    assert ids(checks.hosts()) == ["gomail.E004"]
+
+
+def test_production_that_asks_for_no_key_or_sends_nothing_is_warned_of(settings: Any) -> None:
+    settings.API_KEY_REQUIRED = False
+    assert ids(checks.openness()) == ["gomail.W002", "gomail.W003"]

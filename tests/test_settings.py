@@ -1,0 +1,39 @@
+"""What cannot be read in one way only is refused at the start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start(**variables: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    environment = os.environ | variables
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_complete_production_has_nothing_to_complain_of() -> None:
+    done = start(
+        GOMAIL_PROVIDERS="sendgrid", SENDGRID_API_KEY="SG.key", DJANGO_SECRET_KEY="aB3$" + "xyz-9" * 12
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (3 silenced).")
+
+
+@pytest.mark.parametrize("word", ["y", "treu", "enabled", "2"])
+def test_a_switch_that_is_neither_true_nor_false_is_refused(word: str) -> None:
+    done = start(API_KEY_REQUIRED=word)
+    assert done.returncode != 0
+    assert f"API_KEY_REQUIRED is '{word}'; write true or false." in done.stderr
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("SG.key-from-a-file\n")
+    done = start(
+        GOMAIL_PROVIDERS="sendgrid", SENDGRID_API_KEY_FILE=str(key), DJANGO_SECRET_KEY="aB3$" + "xyz-9" * 12
+    )
+    assert done.returncode == 0, done.stderr
