@@ -53,7 +53,7 @@ def content(attachment: Attachment) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise Unreadable(
-            f"The attachment {attachment.filename!r} cannot be read: {error.strerror}"
+            f"The attachment {attachment.filename!r} cannot be read: {error.strerror or error}"
         ) from error
 
 

@@ -7,7 +7,7 @@ from providers import django_backend, http, mailgun, mandrill, sendgrid, ses
 from providers.base import Provider
 from tests.providers import fault_server as faults
 
-QUICK = http.Timeouts(connect=0.5, read=0.3, total=1.0)
+QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 DOMAIN = "mail.example.org"
 
 

