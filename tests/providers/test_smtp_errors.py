@@ -147,7 +147,7 @@ def test_a_recipient_refused_for_good_is_told_and_the_others_get_the_mail():
 
 def test_a_recipient_refused_for_now_stops_it_for_all():
     error, received = outcome({"rcpt2": b"451 4.7.1 Try again later"}, TWO)
-    assert (type(error), received) == (errors.Unreadable, [])
+    assert (type(error), received) == (errors.NotAccepted, [])
 
 
 def test_a_message_beyond_the_announced_size_is_not_begun():
