@@ -13,6 +13,7 @@ class ProviderError(Exception):
     """A provider did not promise to deliver the message."""
 
     outcome: ClassVar[str]  # what the attempt's row says
+    kind: ClassVar[str]  # the class as a word of the contract
 
     def __init__(self, detail: str, *, code: str = "", retry_after: float | None = None) -> None:
         """Keep a sentence for people, the vendor's code, and seconds to wait if the vendor named them."""
@@ -31,46 +32,59 @@ class NotAccepted(ProviderError):
 class Unavailable(NotAccepted):
     """The provider could not be reached or said that it is failing."""
 
+    kind = "unavailable"
     outcome = "not_sent"
 
 
 class Throttled(NotAccepted):
     """The provider wants us to slow down."""
 
+    kind = "throttled"
+
 
 class AccountProblem(NotAccepted):
     """Credentials, quota, suspension or configuration: this account cannot send now."""
+
+    kind = "account_problem"
 
 
 class SenderRefused(NotAccepted):
     """The account may not send from the From address; other senders are not affected."""
 
+    kind = "sender_refused"
+
 
 class CannotCarry(NotAccepted):
     """The provider does not take such a message, but another one may."""
 
+    kind = "cannot_carry"
     outcome = "refused"
 
 
 class Unreadable(NotAccepted):
     """A file of the message could not be read on our side: no provider was asked."""
 
+    kind = "unreadable"
     outcome = "not_sent"
 
 
 class Refused(ProviderError):
     """The message itself is bad, and would be bad anywhere: stop."""
 
+    kind = "refused"
     outcome = "refused"
 
 
 class RecipientsRefused(Refused):
     """A recipient's address is bad or suppressed: stop."""
 
+    kind = "recipients_refused"
+
 
 class Unknown(ProviderError):
     """The message may or may not have been accepted: never offer it elsewhere in silence."""
 
+    kind = "unknown"
     outcome = "unknown"
 
 

@@ -61,10 +61,17 @@ class Transport:
 
     def post(self, url: str, headers: Mapping[str, str], body: Body) -> Answer:
         """Return the answer to this one request; `Unavailable` or `Unknown` when there is none."""
+        return self._ask("POST", url, headers, body)
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """Return the answer to a question; `Unavailable` or `Unknown` when there is none."""
+        return self._ask("GET", url, headers, Body())
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
         body.seek(0)
         body.deadline = time.monotonic() + self._timeouts.total
         try:
-            return _exchange(self._pool(), url, headers, body)
+            return _exchange(self._pool(), method, url, headers, body)
         except (HTTPError, ValueError) as error:
             # The cause is not chained where it may quote a header, and with it a key.
             raise _lost(self._name, error, body) from (error if isinstance(error, HTTPError) else None)
@@ -106,8 +113,10 @@ def said(words: bytes | str, hide: Iterable[str] = ()) -> str:
     return re.sub(" +", " ", line).strip()[:_LONGEST_QUOTE]
 
 
-def _exchange(pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], body: Body) -> Answer:
-    response = pool.urlopen("POST", url, redirect=False, body=body, headers=headers, preload_content=False)
+def _exchange(
+    pool: urllib3.PoolManager, method: str, url: str, headers: Mapping[str, str], body: Body
+) -> Answer:
+    response = pool.urlopen(method, url, redirect=False, body=body, headers=headers, preload_content=False)
     content = b""
     try:
         while piece := response.read(LONGEST_ANSWER - len(content), decode_content=False):
@@ -158,7 +167,7 @@ class _Connection(HTTPConnection):
     def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
         self._deadline = body.deadline
         self.response_class = partial(_Response, deadline=body.deadline)  # type: ignore[assignment]
-        super().request(method, url, body, *args, **options)
+        super().request(method, url, body if body.size else None, *args, **options)
 
     def send(self, data: Any) -> None:
         if self.sock is not None:

@@ -58,6 +58,7 @@ class Receipt:
     provider: str  # the provider's name in GOMAIL_PROVIDERS
     message_id: str  # the provider's own id of the message
     refused: Mapping[str, str] = field(default_factory=dict)  # recipients it does not cover: address, reason
+    account_problem: str = ""  # taken, but held back by the vendor: why this account cannot send now
 
 
 def file_of_bytes(content: bytes, *, filename: str, content_type: str, content_id: str = "") -> Attachment:
