@@ -3,6 +3,7 @@
     with FaultServer() as server:
         server.default = answer(202)              # for every request without a script
         server.script(hang(), answer(503))        # the first request, the second request
+        server.paths["/v3/scopes"] = answer(401)  # every request for this path, whatever its query
         client.post(server.url, ...)
         server.received                           # list of Request: method, path, headers, body
         server.connections                        # how many were opened
@@ -107,6 +108,7 @@ class FaultServer:
         self.default = default or answer(200, {})
         self.received: list[Request] = []
         self.connections = 0
+        self.paths: dict[str, Fault] = {}  # before any script
         self._faults: deque[Fault] = deque()
         self._stop = threading.Event()
         self._sockets: set[socket.socket] = set()
@@ -165,9 +167,10 @@ class FaultServer:
         self._sockets.discard(connection)
 
     def _exchange(self, connection: socket.socket, stream: Any) -> bool:
-        if not stream.peek(1):
+        start = stream.peek(1)
+        if not start:
             return False
-        fault = self._faults.popleft() if self._faults else self.default
+        fault = self._fault(start)
         request = _read(stream, fault.read)
         if request is not None:
             self.received.append(request)
@@ -176,6 +179,14 @@ class FaultServer:
                 return False
             connection.sendall(piece)
         return self._end(fault, connection)
+
+    def _fault(self, start: bytes) -> Fault:
+        """The first line comes in one piece, so a path is known before anything is read."""
+        target = start.partition(b"\r\n")[0].decode("latin-1").split(" ")[1:2]
+        for path in target:
+            if fault := self.paths.get(path.partition("?")[0]):
+                return fault
+        return self._faults.popleft() if self._faults else self.default
 
     def _end(self, fault: Fault, connection: socket.socket) -> bool:
         if fault.end == "hang":
