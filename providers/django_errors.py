@@ -27,6 +27,9 @@ from providers.smtp_errors import Reply, Reporter
 
 _LONGEST_PAUSE = 3600.0
 
+# Functions of socket, ssl and urllib3: what they raise is raised before a request is written.
+_CONNECTING = frozenset({"create_connection", "do_handshake"})
+
 # The first that fits decides, in what a vendor says with a status of 4xx.
 _BY_TEXT: tuple[tuple[str, type[ProviderError]], ...] = (
     (
@@ -126,16 +129,22 @@ def _of_network(error: BaseException) -> type[ProviderError]:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Whether urllib3, inside of an exception of requests, failed to connect or to shake hands."""
-    from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+    """Whether no connection came about; requests calls a handshake that stalls a ReadTimeout.
+
+    Looked at are the exceptions that requests and urllib3 name as causes, never the context: that of a
+    second provider's failure is the first provider's.
+    """
+    from urllib3.exceptions import MaxRetryError, NewConnectionError
 
     cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    if isinstance(reason, SSLError):
-        inner = reason.args[0]
-        frames = traceback.walk_tb(inner.__traceback__) if isinstance(inner, BaseException) else ()
-        return any(frame.f_code.co_name == "do_handshake" for frame, _ in frames)
-    return isinstance(reason, NewConnectionError)
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    named = (error, reason, getattr(reason, "__cause__", None), *getattr(reason, "args", ()))
+    return isinstance(reason, NewConnectionError) or any(_began_in_connecting(one) for one in named)
+
+
+def _began_in_connecting(error: object) -> bool:
+    frames = traceback.walk_tb(error.__traceback__) if isinstance(error, BaseException) else ()
+    return any(frame.f_code.co_name in _CONNECTING for frame, _ in frames)
 
 
 def _of_smtp(error: smtplib.SMTPException, report: Reporter) -> ProviderError:

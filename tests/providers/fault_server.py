@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 NOTHING, HEAD, HALF, ALL = "nothing", "head", "half", "all"
+TLS = b"\x16"  # how a handshake begins; it holds the end of a line only by chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +205,7 @@ def _pieces(fault: Fault) -> Iterator[bytes]:
 
 def _read(stream: Any, amount: str) -> Request | None:
     """Read so much of a request; return it if that is all of it."""
-    if amount == NOTHING:
+    if amount == NOTHING or stream.peek(1)[:1] == TLS:
         return None
     method, path, _ = stream.readline().decode("latin-1").split(" ", 2)
     headers = {}

@@ -141,9 +141,33 @@ def test_an_unknown_host_is_unavailable(server, monkeypatch):
     assert type(failure(server, provider, faults.answer(200))) is errors.Unavailable
 
 
-def test_a_tls_handshake_with_something_else_is_unavailable(server):
+@pytest.mark.parametrize(
+    "fault", [faults.garbage(), faults.hang("nothing"), faults.reset("nothing"), faults.close("nothing")]
+)
+def test_a_tls_handshake_that_fails_is_unavailable(server, fault):
     provider = ANYMAIL["postmark"].build(server.url.replace("http", "https"), QUICK)
-    assert type(failure(server, provider, faults.garbage())) is errors.Unavailable
+    assert type(failure(server, provider, fault)) is errors.Unavailable
+
+
+def test_a_mail_sent_while_another_s_handshake_is_being_handled_is_unknown(server, postmark):
+    """The failure of the provider before is the context of this one's, and says nothing of it."""
+    try:
+        ANYMAIL["postmark"].build(server.url.replace("http", "https"), QUICK).send(letter(), ATTEMPT)
+    except errors.Unavailable:
+        assert type(failure(server, postmark, faults.hang())) is errors.Unknown
+    else:
+        pytest.fail("the handshake has not failed")
+
+
+@pytest.mark.parametrize("error", [OSError(101, "Network is unreachable"), TimeoutError("timed out")])
+def test_django_s_smtp_backend_without_a_connection_is_unavailable(monkeypatch, error):
+    def fail(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    config = django_backend.Config(backend="django.core.mail.backends.smtp.EmailBackend", timeouts=QUICK)
+    with pytest.raises(errors.Unavailable):
+        django_backend.DjangoBackend(config).send(letter(), ATTEMPT)
 
 
 def test_a_tls_failure_after_the_handshake_is_unknown():
