@@ -3,13 +3,15 @@
 import ctypes
 import os
 
+from gomail import environment
+
 wsgi_app = "gomail.wsgi"
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+bind = f"{environment.text('HOST', '127.0.0.1')}:{environment.number('PORT', 8000)}"
 
 # A request waits for a provider, not for the processor: threads hide that. Each keeps its database connection.
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-threads = int(os.environ.get("WEB_THREADS", "32"))
+workers = environment.number("WEB_CONCURRENCY", 1)
+threads = environment.number("WEB_THREADS", 32)
 
 graceful_timeout = 60  # a round begins no attempt after 25 s, and an attempt takes 28 s at most
 keepalive = 20

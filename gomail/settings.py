@@ -3,45 +3,20 @@
 The names are explained in .env.example. A secret may be given as NAME_FILE, the path of a file that holds it.
 """
 
-import os
 import re
-from pathlib import Path
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
-from dotenv import load_dotenv
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-load_dotenv(BASE_DIR / ".env")
+from gomail import environment
+from gomail.environment import BASE_DIR
 
-
-_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
-
-
-def _text(name: str, default: str = "") -> str:
-    """Return the variable's value, or the content of the file that NAME_FILE points at; empty counts as unset."""
-    path = os.environ.get(f"{name}_FILE", "")
-    return (Path(path).read_text().strip() if path else os.environ.get(name, "").strip()) or default
-
-
-def _truth(name: str, *, default: bool) -> bool:
-    word = _text(name, str(default)).lower()
-    if word not in _TRUE | _FALSE:
-        raise ImproperlyConfigured(f"{name} is {word!r}; write true or false.")
-    return word in _TRUE
-
-
-def _words(name: str, default: str = "") -> list[str]:
-    return [word.strip() for word in _text(name, default).split(",") if word.strip()]
-
-
-DEBUG = _truth("DJANGO_DEBUG", default=False)
-SECRET_KEY = _text(
+DEBUG = environment.truth("DJANGO_DEBUG", default=False)
+SECRET_KEY = environment.text(
     "DJANGO_SECRET_KEY", "insecure-development-key-" * 3 if DEBUG else "unset"
 )  # too short: refused by a check
-ALLOWED_HOSTS = _words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
+ALLOWED_HOSTS = environment.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
 
 INSTALLED_APPS = [
     "unfold",
@@ -97,7 +72,9 @@ _SQLITE_OPTIONS = {
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
 }
-_database = dj_database_url.parse(_text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'gomail.sqlite3'}"))
+_database = dj_database_url.parse(
+    environment.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'gomail.sqlite3'}")
+)
 _database["CONN_MAX_AGE"] = 600
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = _SQLITE_OPTIONS
@@ -121,7 +98,7 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served straight from the packages: nothing to collect, nothing to forget
 WHITENOISE_AUTOREFRESH = False
 
-GOMAIL_STORAGE_DIR = _text("GOMAIL_STORAGE_DIR", str(BASE_DIR / "data" / "attachments"))
+GOMAIL_STORAGE_DIR = environment.text("GOMAIL_STORAGE_DIR", str(BASE_DIR / "data" / "attachments"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -243,12 +220,15 @@ LOGGING = {
 TEST_RUNNER = "pytest_django.runner.TestRunner"
 
 # The service itself.
-DEFAULT_FROM_EMAIL = _text("DEFAULT_FROM_EMAIL")
-API_KEY_REQUIRED = _truth("API_KEY_REQUIRED", default=True)
-ATTACHMENTS_MAX_BYTES = int(_text("ATTACHMENTS_MAX_BYTES", str(7 * 1024 * 1024)))
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL")
+API_KEY_REQUIRED = environment.truth("API_KEY_REQUIRED", default=True)
+ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1024, least=0)
+
+# How long an email that may have been sent is left for an answer to come, before it is sent again.
+GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
 
 # A name may carry its type, `ses-eu=ses`; its variables are then prefixed by its name, SES_EU_AWS_SES_REGION.
-GOMAIL_PROVIDERS = tuple(_words("GOMAIL_PROVIDERS", "ses,sendgrid"))
+GOMAIL_PROVIDERS = tuple(environment.words("GOMAIL_PROVIDERS", "ses,sendgrid"))
 _ACCOUNTS = [word.partition("=")[0].strip() for word in GOMAIL_PROVIDERS if "=" in word]
 _PREFIXES = ["", *(re.sub(r"\W", "_", name).upper() + "_" for name in _ACCOUNTS)]
 _PROVIDER_VARIABLES = (
@@ -270,5 +250,5 @@ _PROVIDER_VARIABLES = (
 )
 # Django hides a setting of such a name on its error pages, whole.
 PROVIDER_SECRETS = {
-    prefix + name: _text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES
+    prefix + name: environment.text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES
 }

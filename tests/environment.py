@@ -23,4 +23,5 @@ os.environ.update(
     DJANGO_ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
     DEFAULT_FROM_EMAIL="GoMail <default@example.org>",
     GOMAIL_PROVIDERS="sandbox",
+    WEB_CONCURRENCY="1",  # gunicorn reads it, too, and stumbles over an empty one
 )

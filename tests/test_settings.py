@@ -30,6 +30,23 @@ def test_a_switch_that_is_neither_true_nor_false_is_refused(word: str) -> None:
     assert f"API_KEY_REQUIRED is '{word}'; write true or false." in done.stderr
 
 
+@pytest.mark.parametrize("word", ["7MB", "-1", "1e6", "7_000_000", "٧"])
+def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
+    done = start(ATTACHMENTS_MAX_BYTES=word)
+    assert done.returncode != 0
+    assert f"ATTACHMENTS_MAX_BYTES is '{word}'; write a whole number in digits, 0 or more." in done.stderr
+
+
+@pytest.mark.parametrize("name", ["PORT", "WEB_CONCURRENCY", "WEB_THREADS"])
+def test_the_servers_numbers_are_read_like_the_others(name: str) -> None:
+    command = [sys.executable, "-m", "gunicorn", "--check-config", "--config", "python:gomail.gunicorn"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {name: "0"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert f"{name} is '0'; write a whole number in digits, 1 or more." in done.stderr
+
+
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("SG.key-from-a-file\n")
