@@ -1,14 +1,19 @@
 """The filters of emails/. Each one is served by an index."""
 
+import difflib
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
 
+from api.errors import ContractError
 from delivery import ids, search
 from delivery.models import Email
 
+_OF_THE_PAGES = ("cursor", "page_size")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # of the time in an id
 
 
@@ -25,6 +30,13 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
         method="search",
         help_text="an id, the beginning of a recipient's address, or words of the subject; the newest 500",
     )
+
+    def is_valid(self) -> bool:
+        """Refuse what the contract does not know: a misspelt filter must not show everybody's emails as if it held."""
+        errors = list(_strange(self.data, [*self.filters, *_OF_THE_PAGES]))
+        if errors:
+            raise ContractError("invalid", f"{errors[0]['field']}: {errors[0]['message']}", errors)
+        return bool(super().is_valid())
 
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails to this address."""
@@ -45,6 +57,17 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     def search(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails that match what a person typed."""
         return search.by_text(emails, value)
+
+
+def _strange(parameters: Any, known: list[str]) -> Iterator[dict[str, str]]:
+    for name, values in parameters.lists():
+        if name not in known:
+            close = difflib.get_close_matches(name[:80], known, 1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            message = f"is not a parameter of this path.{hint}"
+            yield {"field": name[:80], "code": "unknown_field", "message": message}
+        elif len(values) > 1:
+            yield {"field": name, "code": "duplicate_field", "message": "was given twice."}
 
 
 def _bound(moment: datetime) -> UUID:

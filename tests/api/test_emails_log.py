@@ -210,17 +210,35 @@ def test_a_cursor_or_page_size_that_cannot_be_is_400(api: fakes.Api, query: str)
     )
 
 
-def test_unknown_parameters_and_orderings_change_nothing(api: fakes.Api, owner: Owner) -> None:
-    found = sorted([str(store(owner).pk), str(store(owner).pk)], reverse=True)
-    for query in (
-        "ordering=owner__keys__digest",
-        "owner=5",
-        "id__gt=0",
-        "fields=owner",
-        "format=xml",
-        "recipients__status=x",
-    ):
-        assert ids(api.client.get(f"{LOG}?{query}", headers=api.headers)) == found
+@pytest.mark.parametrize(
+    ("query", "field", "code", "hint"),
+    [
+        ("ordering=owner__keys__digest", "ordering", "unknown_field", ""),
+        ("owner=5", "owner", "unknown_field", ""),
+        ("id__gt=0", "id__gt", "unknown_field", ""),
+        ("format=xml", "format", "unknown_field", ""),
+        ("staus=sent", "staus", "unknown_field", " Did you mean status?"),
+        ("created_aftr=2026-01-01", "created_aftr", "unknown_field", " Did you mean created_after?"),
+        ("pagesize=5", "pagesize", "unknown_field", " Did you mean page_size?"),
+        ("status=sent&status=failed", "status", "duplicate_field", ""),
+        ("page_size=5&page_size=6", "page_size", "duplicate_field", ""),
+        ("cursor=&cursor=", "cursor", "duplicate_field", ""),
+    ],
+)
+def test_an_unknown_parameter_and_one_given_twice_are_refused_by_name(
+    api: fakes.Api, query: str, field: str, code: str, hint: str
+) -> None:
+    answer = api.client.get(f"{LOG}?{query}", headers=api.headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["code"]) == (field, code)
+    assert error["message"].endswith(hint or "path." if code == "unknown_field" else "twice.")
+
+
+@pytest.mark.parametrize("name", ["not-a-uuid", "0", "%00", "%ED%A0%80", "'", "x" * 5000, "..", "%0A"])
+def test_what_is_no_id_is_answered_like_one_that_is_not_there(api: fakes.Api, name: str) -> None:
+    answer, nobodys = api.get(f"emails/{name}/"), api.get(f"emails/{NOBODY}/")
+    assert (answer.status_code, answer.content) == (404, nobodys.content)
 
 
 @pytest.fixture
