@@ -17,6 +17,7 @@ from providers.message import Message, Receipt
 _LONGEST_DETAIL = 2000
 _INSISTENCE, _PAUSE = 20.0, 0.25  # seconds; less than a lease
 T = TypeVar("T")
+News = ProviderError | Receipt  # what a provider answered
 logger = logging.getLogger(__name__)
 
 
@@ -60,13 +61,15 @@ class Log:
     """Writes the attempts of one round.
 
     What the last one came to is kept in memory until it is stored: together with the start of the next attempt,
-    or with the outcome of the email, in one transaction each.
+    or with the outcome of the email, in one transaction each. Once it is durable, `learn` is told of it.
     """
 
-    def __init__(self, email: Email, first: Attempt) -> None:
+    def __init__(self, email: Email, first: Attempt, learn: Callable[[Attempt, News], None]) -> None:
         """Start with an attempt that is durable already."""
         self._email = email
         self._prepared: Attempt | None = first
+        self._learn = learn
+        self._news: News | None = None
         self.last = first
 
     def attempt(self, provider: Provider, message: Message) -> Receipt:
@@ -76,21 +79,33 @@ class Log:
         try:
             receipt = provider.send(message, str(self.last.pk))
         except ProviderError as error:
-            self._keep(started, error.outcome, code=error.code[:100], detail=error.detail[:_LONGEST_DETAIL])
+            self._keep(started, error, error=error.kind, code=error.code[:100], detail=error.detail)
             raise
-        self._keep(started, Attempt.Outcome.ACCEPTED, provider_message_id=receipt.message_id[:255])
+        self._keep(
+            started, receipt, provider_message_id=receipt.message_id[:255], detail=receipt.account_problem
+        )
         return receipt
 
     def store(self) -> None:
         """Write what the last attempt came to; the caller holds the transaction."""
-        self.last.save(update_fields=["outcome", "provider_message_id", "code", "detail", "latency_ms"])
+        self.last.save(
+            update_fields=["outcome", "provider_message_id", "error", "code", "detail", "latency_ms"]
+        )
+
+    def tell(self) -> None:
+        """Pass on what the last attempt came to, once; it is durable now."""
+        news, self._news = self._news, None
+        if news is not None:
+            self._learn(self.last, news)
 
     def _take_prepared(self) -> Attempt | None:
         prepared, self._prepared = self._prepared, None
         return prepared
 
     def _next(self, provider: Provider) -> Attempt:
-        return insist(lambda: self._store_and_begin(provider))
+        following = insist(lambda: self._store_and_begin(provider))
+        self.tell()
+        return following
 
     def _store_and_begin(self, provider: Provider) -> Attempt:
         with (
@@ -100,8 +115,9 @@ class Log:
             self.store()
             return write(self._email, provider)
 
-    def _keep(self, started: float, outcome: str, **answer: str) -> None:
-        self.last.outcome = outcome
+    def _keep(self, started: float, news: News, **answer: str) -> None:
+        self._news = news
+        self.last.outcome = news.outcome if isinstance(news, ProviderError) else Attempt.Outcome.ACCEPTED
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
         for field, value in answer.items():
             setattr(self.last, field, _storable(value))
@@ -109,4 +125,4 @@ class Log:
 
 def _storable(text: str) -> str:
     """Return a vendor's text as every database takes it: without NUL and without half characters."""
-    return text.replace("\x00", "").encode(errors="replace").decode()
+    return text[:_LONGEST_DETAIL].replace("\x00", "").encode(errors="replace").decode()

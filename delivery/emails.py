@@ -11,8 +11,9 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from delivery import addresses, attempts, carriers, outcomes, parcels
+from delivery import addresses, attempts, carriers, doubts, outcomes, parcels
 from delivery.drafts import Draft
+from delivery.gate import Gate
 from delivery.models import Attempt, Email, Owner, Recipient
 from delivery.outcomes import Outcome
 from delivery.parcels import Parcel
@@ -34,13 +35,17 @@ def send(draft: Draft, *, owner: Owner | None) -> Email:
     it. Raises NobodyCanCarry before anything is stored.
     """
     parcel = parcels.claimed(draft, owner)
-    message = parcel.message()
-    candidates, parcel.email.left_out = carriers.choose(message)
+    email, message = parcel.email, parcel.message()
+    able, email.left_out = carriers.choose(message)
     parcel.keep_files()
+    gate = Gate(email, able)
+    first = gate.next()
+    if first is None:
+        return _keep(parcel, _later(gate))
     with transaction.atomic():
         parcel.save()
-        first = attempts.write(parcel.email, candidates[0])
-    return _hand_over(parcel, message, candidates, first)
+        attempt = attempts.write(email, first)
+    return _hand_over(parcel, message, _in_time(first, gate), attempts.Log(email, attempt, gate.learn))
 
 
 def dispatch(pk: UUID) -> Email | None:
@@ -51,13 +56,20 @@ def dispatch(pk: UUID) -> Email | None:
     parcel = parcels.load(email)
     message = parcel.message()
     try:
-        candidates, _ = carriers.choose(message)
-        first = attempts.begin(email, candidates[0])
+        able, email.left_out = carriers.choose(message)
     except carriers.NobodyCanCarry as nobody:
-        return _requeue_untried(email, nobody)
+        return _requeue(
+            email, outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
+        )
+    gate = Gate(email, doubts.asked_first(email, able))
+    first = gate.next()
+    if first is None:
+        return _requeue(email, _later(gate))
+    try:
+        attempt = attempts.begin(email, first)
     except attempts.ClaimLost:
         return None
-    return _hand_over(parcel, message, candidates, first)
+    return _hand_over(parcel, message, _in_time(first, gate), attempts.Log(email, attempt, gate.learn))
 
 
 def recover(email: Email) -> None:
@@ -67,43 +79,51 @@ def recover(email: Email) -> None:
         if not email.take_over():
             return
         count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
-        known = outcomes.interrupted() if count else outcomes.wait(NOT_OFFERED, rounds=email.rounds)
-        _move(email.still_mine(), known, _pending(email))
+        known = _doubt(email, INTERRUPTED) if count else outcomes.wait(NOT_OFFERED, rounds=email.rounds)
+        _move(email, email.still_mine(), known)
 
 
 def expire(email: Email) -> None:
-    """Give up an email whose deadline has passed."""
+    """Give up an email whose deadline has passed; one that may have been sent stays unknown."""
+    overdue = Email.objects.overdue().filter(pk=email.pk)
+    given_up: dict[str, Any] = {"due_at": None, "finished_at": timezone.now()}
     with transaction.atomic():
-        changed = (
-            Email.objects.overdue()
-            .filter(pk=email.pk)
-            .update(status=Email.Status.EXPIRED, due_at=None, finished_at=timezone.now())
-        )
-        if changed:
-            _pending(email).update(status=Recipient.Status.EXPIRED)
+        if overdue.filter(status=Email.Status.QUEUED).update(status=Email.Status.EXPIRED, **given_up):
+            _undecided(email).update(status=Recipient.Status.EXPIRED)
+        else:
+            overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
 
 
-def _hand_over(parcel: Parcel, message: Message, candidates: list[Provider], first: Attempt) -> Email:
-    log = attempts.Log(parcel.email, first)
+def _hand_over(parcel: Parcel, message: Message, candidates: Iterator[Provider], log: attempts.Log) -> Email:
+    email = parcel.email
     try:
-        outcome = _offer(parcel.email, message, _in_time(candidates), log)
-        attempts.insist(lambda: _record(parcel.email, outcome, log))
+        outcome = _offer(email, message, candidates, log)
+        attempts.insist(lambda: _record(email, outcome, log))
     except attempts.ClaimLost:
         attempts.insist(log.store)
-        parcel.email.refresh_from_db()
+        email.refresh_from_db()
     except (OperationalError, InterfaceError):
         # The email is durable, so nobody may be told to send it again: it stays `sending`, and is settled later.
-        logger.exception("The outcome of email %s could not be written down", parcel.email.pk)
+        logger.exception("The outcome of email %s could not be written down", email.pk)
+        return email
+    log.tell()
+    return email
+
+
+def _keep(parcel: Parcel, outcome: Outcome) -> Email:
+    """Write down an email that waits from the beginning."""
+    _set(parcel.email, outcome)
+    with transaction.atomic():
+        parcel.save()
     return parcel.email
 
 
-def _in_time(candidates: list[Provider]) -> Iterator[Provider]:
+def _in_time(first: Provider, gate: Gate) -> Iterator[Provider]:
     """Yield the providers while a round may still begin an attempt; what is left waits for the next round."""
     started = time.monotonic()
-    for provider in candidates:
-        if time.monotonic() - started > BUDGET:
-            return
-        yield provider
+    yield first
+    while time.monotonic() - started <= BUDGET and (following := gate.next()):
+        yield following
 
 
 def _offer(email: Email, message: Message, candidates: Iterable[Provider], log: attempts.Log) -> Outcome:
@@ -114,14 +134,22 @@ def _offer(email: Email, message: Message, candidates: Iterable[Provider], log: 
     except errors.Refused as refusal:
         return outcomes.failed(refusal.detail)
     except errors.Unknown as doubt:
-        return outcomes.unknown(doubt.detail)
+        return _doubt(email, doubt.detail)
     return outcomes.sent(receipt)
 
 
-def _requeue_untried(email: Email, nobody: carriers.NobodyCanCarry) -> Email:
+def _doubt(email: Email, reason: str) -> Outcome:
+    return outcomes.unknown(reason, resend_at=doubts.resend_at(email))
+
+
+def _later(gate: Gate) -> Outcome:
+    """No provider may be used now: the email is kept until the first of them may."""
+    return outcomes.wait(gate.reason, rounds=1, at_least=gate.seconds_to_wait())
+
+
+def _requeue(email: Email, outcome: Outcome) -> Email:
     with transaction.atomic():
-        later = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
-        _move(email.still_mine(), later, _pending(email))
+        _move(email, email.still_mine(), outcome)
     email.refresh_from_db()
     return email
 
@@ -129,32 +157,41 @@ def _requeue_untried(email: Email, nobody: carriers.NobodyCanCarry) -> Email:
 def _record(email: Email, outcome: Outcome, log: attempts.Log) -> None:
     """Write down what the round came to, all of it in one transaction."""
     with transaction.atomic():
-        moved = _move(email.still_mine(), outcome, _pending(email)) or _settle_late(email, outcome)
+        moved = _move(email, email.still_mine(), outcome) or _settle_late(email, outcome)
         log.store()
     if moved:
-        _set(email, outcome)
+        _set(email, _after_all(email, outcome))
     else:  # the lease was over, and somebody else has the email
         email.refresh_from_db()
 
 
-def _move(rows: QuerySet[Email], outcome: Outcome, recipients: QuerySet[Recipient]) -> bool:
+def _move(email: Email, rows: QuerySet[Email], outcome: Outcome) -> bool:
     """Move the email and its recipients on, unless another process has claimed it since."""
-    moved = rows.update(**_changes(outcome))
-    if moved and outcome.is_final:
-        for address, reason in outcome.rejected.items():
-            mine = recipients.filter(canonical=addresses.canonical(address))
-            mine.update(status=Recipient.Status.REJECTED, reason=reason)
-        recipients.update(status=outcome.recipients)
+    known = _after_all(email, outcome)
+    moved = rows.update(**_changes(known), left_out=email.left_out)
+    if moved:
+        _move_recipients(_undecided(email), known)
     return bool(moved)
+
+
+def _move_recipients(undecided: QuerySet[Recipient], outcome: Outcome) -> None:
+    if outcome.recipients == Recipient.Status.PENDING:
+        return
+    for address, reason in outcome.rejected.items():
+        mine = undecided.filter(canonical=addresses.canonical(address))
+        mine.update(status=Recipient.Status.REJECTED, reason=reason)
+    undecided.update(status=outcome.recipients)
+
+
+def _after_all(email: Email, outcome: Outcome) -> Outcome:
+    return outcomes.after_doubt(outcome) if email.possible_duplicate else outcome
 
 
 def _settle_late(email: Email, outcome: Outcome) -> bool:
     """Settle an email that was given up as unknown while its attempt was still waiting for this very answer."""
     if outcome.status not in {Email.Status.SENT, Email.Status.PARTIAL, Email.Status.FAILED}:
         return False
-    unknown = Recipient.objects.filter(email=email, status=Recipient.Status.UNKNOWN)
-    late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
-    return _move(email.left_unknown(), late, unknown)
+    return _move(email, email.left_unknown(), replace(outcome, reason=outcome.reason or SETTLED_LATE))
 
 
 def _set(email: Email, outcome: Outcome) -> None:
@@ -173,5 +210,6 @@ def _changes(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _pending(email: Email) -> QuerySet[Recipient]:
-    return Recipient.objects.filter(email=email, status=Recipient.Status.PENDING)
+def _undecided(email: Email) -> QuerySet[Recipient]:
+    undecided = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
+    return Recipient.objects.filter(email=email, status__in=undecided)

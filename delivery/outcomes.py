@@ -13,7 +13,7 @@ from providers.errors import CannotCarry, NobodyAccepted
 from providers.message import Receipt
 
 _FIRST_WAIT, _WAIT_FACTOR, _LONGEST_WAIT = 5.0, 3.0, 1800.0  # seconds
-_MOST_DOUBLINGS = 10  # the longest wait is reached long before
+_MOST_TRIPLINGS = 10  # the longest wait is reached long before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +24,14 @@ class Outcome:
     recipients: Recipient.Status
     provider: str = ""
     reason: str = ""
-    rejected: Mapping[str, str] = field(
-        default_factory=dict
-    )  # recipients that the provider did not take: reasons
-    due_at: datetime | None = None
+    rejected: Mapping[str, str] = field(default_factory=dict)  # recipients it did not take: reasons
+    due_at: datetime | None = None  # when it is handed over again; None: not by itself
     at: datetime = field(default_factory=timezone.now)
 
     @property
     def is_final(self) -> bool:
         """Tell whether nothing more is done about the email by itself."""
-        return self.status != Email.Status.QUEUED
+        return self.due_at is None
 
 
 def sent(receipt: Receipt) -> Outcome:
@@ -52,14 +50,19 @@ def failed(reason: str) -> Outcome:
     return Outcome(status=Email.Status.FAILED, recipients=Recipient.Status.FAILED, reason=reason)
 
 
-def unknown(reason: str) -> Outcome:
-    """A provider may or may not have accepted the email."""
-    return Outcome(status=Email.Status.UNKNOWN, recipients=Recipient.Status.UNKNOWN, reason=reason)
+def unknown(reason: str, *, resend_at: datetime | None) -> Outcome:
+    """A provider may or may not have accepted the email; it is sent again then, or never by itself."""
+    return Outcome(
+        status=Email.Status.UNKNOWN, recipients=Recipient.Status.UNKNOWN, reason=reason, due_at=resend_at
+    )
 
 
-def interrupted() -> Outcome:
-    """The process stopped while a provider was being asked."""
-    return unknown("The process ended during an attempt: a provider may or may not have taken the email.")
+def after_doubt(outcome: Outcome) -> Outcome:
+    """What a round comes to for an email that an earlier one may have sent: only `sent` is more than a doubt."""
+    if outcome.recipients == Recipient.Status.ACCEPTED:
+        return outcome
+    reason = f"It may have been sent before; and then: {outcome.reason}"
+    return unknown(reason, resend_at=outcome.due_at)
 
 
 def of_nobody(nobody: NobodyAccepted, *, rounds: int) -> Outcome:
@@ -83,4 +86,4 @@ def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:
 
 def longest_wait(rounds: int) -> float:
     """Return the most seconds to wait after so many rounds; jitter keeps a recovered provider from being stormed."""
-    return min(_LONGEST_WAIT, _FIRST_WAIT * math.pow(_WAIT_FACTOR, min(rounds - 1, _MOST_DOUBLINGS)))
+    return min(_LONGEST_WAIT, _FIRST_WAIT * math.pow(_WAIT_FACTOR, min(rounds - 1, _MOST_TRIPLINGS)))

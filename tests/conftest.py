@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from delivery import access, carriers
+from delivery import access, carriers, standings
 from delivery.models import ApiKey
 from tests import fakes
 
@@ -36,9 +36,10 @@ def attachment_folder(settings: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_keys() -> None:
-    """Forget the API keys of the test before."""
+def _fresh_memory() -> None:
+    """Forget the API keys and the circuits of the test before."""
     access._live.cache_clear()
+    standings.forget()
 
 
 @pytest.fixture

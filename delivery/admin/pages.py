@@ -97,7 +97,7 @@ def _lists(email: Email) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         ("Headers", _pairs(email.headers)),
         ("Metadata", _pairs(email.metadata)),
-        ("Providers that cannot carry it", _pairs(email.left_out)),
+        ("Providers not asked", _pairs(email.left_out)),
     ]
 
 

@@ -5,7 +5,7 @@ from typing import BinaryIO, Self, cast
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -27,15 +27,17 @@ class EmailQuerySet(models.QuerySet["Email"]):
         """Return the emails of one owner; None owns those sent without an API key."""
         return self.filter(owner=owner)
 
+    def waiting(self) -> Self:
+        """Return what a worker will hand over one day: what is queued, and what is unknown and to be sent again."""
+        return self.filter(status__in=(Email.Status.QUEUED, Email.Status.UNKNOWN), due_at__isnull=False)
+
     def due(self) -> Self:
         """Return what a worker should hand over now, the longest waiting first."""
-        return self.filter(status=Email.Status.QUEUED, due_at__lte=Now(), expires_at__gt=Now()).order_by(
-            "due_at"
-        )
+        return self.waiting().filter(due_at__lte=Now(), expires_at__gt=Now()).order_by("due_at")
 
     def overdue(self) -> Self:
-        """Return queued emails whose deadline has passed."""
-        return self.filter(status=Email.Status.QUEUED, expires_at__lte=Now())
+        """Return what is waiting although its deadline has passed."""
+        return self.waiting().filter(expires_at__lte=Now())
 
     def orphaned(self) -> Self:
         """Return emails whose process stopped renewing its claim."""
@@ -78,10 +80,15 @@ class Email(models.Model):
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.QUEUED)
     provider = models.CharField(max_length=50, blank=True)  # who accepted it
     reason = models.TextField(blank=True)  # why it has its status, for a person
-    left_out = models.JSONField(default=dict)  # providers that cannot carry it: {name: reason}
+    left_out = models.JSONField(
+        default=dict
+    )  # providers that were not asked in the last round: {name: reason}
+    possible_duplicate = models.BooleanField(
+        default=False
+    )  # sent again although it may have been sent before
     finished_at = models.DateTimeField(null=True)
 
-    due_at = models.DateTimeField(null=True)  # when a queued email is to be handed over
+    due_at = models.DateTimeField(null=True)  # when it is to be handed over (again)
     expires_at = models.DateTimeField(default=_deadline)
     rounds = models.PositiveIntegerField(default=0)  # how often it was offered to the providers
     epoch = models.PositiveIntegerField(default=0)  # the number of its claim: a late worker has an older one
@@ -96,7 +103,7 @@ class Email(models.Model):
             models.Index(fields=["status", "id"], name="email_by_status"),
             models.Index(fields=["provider", "id"], name="email_by_provider"),
             # read by EmailQuerySet.due and .overdue
-            models.Index(fields=["due_at"], name="email_due", condition=Q(status="queued")),
+            models.Index(fields=["due_at"], name="email_waiting", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.orphaned
             models.Index(fields=["lease_until"], name="email_leased", condition=Q(status="sending")),
         ]
@@ -113,6 +120,9 @@ class Email(models.Model):
             .order_by()
             .update(
                 status=cls.Status.SENDING,
+                possible_duplicate=Case(
+                    When(status=cls.Status.UNKNOWN, then=True), default=F("possible_duplicate")
+                ),
                 epoch=F("epoch") + 1,
                 rounds=F("rounds") + 1,
                 lease_until=Now() + LEASE,
@@ -206,13 +216,18 @@ class Attempt(models.Model):
     epoch = models.PositiveIntegerField()  # of the claim that made it
     outcome = models.CharField(max_length=19, choices=Outcome.choices, default=Outcome.STARTED)
     provider_message_id = models.CharField(max_length=255, blank=True)
+    error = models.CharField(max_length=20, blank=True)  # the kind of a ProviderError
     code = models.CharField(max_length=100, blank=True)  # the provider's
     detail = models.TextField(blank=True)  # what the provider answered, or what happened instead
     started_at = models.DateTimeField(default=timezone.now)
     latency_ms = models.PositiveIntegerField(null=True)
+    settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known after all
+    settled_by = models.CharField(max_length=150, blank=True)  # the person who knew
 
     class Meta:
         ordering = ("started_at", "id")
+        # read by circuits, and for a provider's last success and failure
+        indexes = [models.Index(fields=["provider", "id"], name="attempt_by_provider")]
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.outcome}"

@@ -1,0 +1,64 @@
+"""Which providers one email is let through to, by the standing of their circuits."""
+
+from collections.abc import Iterable
+
+from django.utils import timezone
+
+from delivery import circuits, judgement, standings
+from delivery.judgement import Refusal
+from delivery.models import Attempt, Circuit, Email
+from providers.base import Provider
+from providers.errors import ProviderError
+from providers.message import Receipt
+
+
+class Gate:
+    """Lets one email through to the providers that may be used, and tells the circuits what they answered."""
+
+    def __init__(self, email: Email, providers: Iterable[Provider]) -> None:
+        """Take the email, where the reasons are noted of those left out, and the providers in order."""
+        self._email = email
+        self._providers = iter(providers)
+        self._domain = email.from_address.rpartition("@")[2].lower()
+        self._probed: set[str] = set()
+        self._refusals: dict[str, Refusal] = {}
+
+    @property
+    def reason(self) -> str:
+        """Why providers were not let through, for a person."""
+        return " ".join(refusal.reason for refusal in self._refusals.values())
+
+    def seconds_to_wait(self) -> float:
+        """Return after how many seconds the first of those left out may be tried; 0.0 if none was."""
+        now = timezone.now()
+        soonest = min((refusal.until for refusal in self._refusals.values()), default=now)
+        return max(0.0, (soonest - now).total_seconds())
+
+    def next(self) -> Provider | None:
+        """Return the next provider that may be used; each is looked at when its turn has come."""
+        for provider in self._providers:
+            refusal = self._refusal(provider.name)
+            if refusal is None:
+                return provider
+            self._refusals[provider.name] = refusal
+            self._email.left_out[provider.name] = refusal.reason
+        return None
+
+    def learn(self, attempt: Attempt, news: ProviderError | Receipt) -> None:
+        """Tell the circuits an answer that is durable already."""
+        probing = attempt.provider in self._probed
+        self._probed.discard(attempt.provider)
+        circuits.learn(attempt, news, sender_domain=self._domain, probing=probing)
+
+    def _refusal(self, name: str) -> Refusal | None:
+        now = timezone.now()
+        for circuit in standings.of(name, self._domain):
+            if refusal := judgement.refusal(circuit, now):
+                return refusal
+        whole = standings.of_provider(name)
+        if whole is None or whole.state == Circuit.State.CLOSED:
+            return None
+        if not circuits.take_probe(whole):
+            return judgement.probed_elsewhere(whole, now)
+        self._probed.add(name)
+        return None
