@@ -8,7 +8,8 @@ import json
 import os
 import re
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import boto3
@@ -17,10 +18,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from providers import body, http, mime, ses_errors
+from providers import body, http, mime, ses_errors, ses_readiness
 from providers.base import Limits
 from providers.errors import AccountProblem
-from providers.message import Message, Receipt
+from providers.inquiry import Inquiry
+from providers.message import Mailbox, Message, Receipt
+from providers.readiness import Readiness
 
 _PATH = "/v2/email/outbound-emails"
 _SERVICE = "ses"  # as signatures name it, whatever the version
@@ -33,6 +36,11 @@ _BLOCKED = """
     prg reg scf scr sct shb shs sys ps1 ps1xml ps2 ps2xml psc1 psc2 tmp url vb vbe vbs vps
     vsmacros vss vst vsw vxd ws wsc wsf wsh xnk
 """
+
+# https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html#send-email-simulator: it takes
+# mail in the sandbox as well, beside the daily quota, and lets a label stand after the plus.
+_SIMULATOR = "success+{label}@simulator.amazonses.com"
+_LONGEST_LABEL = 56  # the part before the @ has 64 characters at most
 
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _MOST_TAGS = 50
@@ -70,9 +78,14 @@ class Config:
 class _Account:
     """What boto3 has found for a Config."""
 
-    url: str  # where mail is posted
+    endpoint: str  # without a slash at its end
     region: str
     credentials: Credentials | None = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where mail is posted."""
+        return self.endpoint + _PATH
 
 
 class SES:
@@ -106,15 +119,32 @@ class SES:
         """Hand over one message, once; raise a ProviderError otherwise."""
         content = _content(message, attempt_id, self._config.configuration_set)
         account, keys = self._found()
-        answer = self._transport.post(account.url, _signed(account, keys, content), content)
+        signed = _signed("POST", account.url, account, keys, content)
+        answer = self._transport.post(account.url, {**signed, "Content-Length": str(content.size)}, content)
         message_id = ses_errors.message_id(answer)
         if not message_id:
             raise ses_errors.classified(self.name, answer, message, self._config.secrets)
         return Receipt(provider=self.name, message_id=message_id)
 
+    def rehearse(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message to Amazon's mailbox simulator only; raise a ProviderError as send does."""
+        return self.send(_to_simulator(message, attempt_id), attempt_id)
+
+    def check(self, senders: Sequence[str]) -> Readiness:
+        """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
+        questions = Inquiry(
+            self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets
+        )
+        return ses_readiness.check(questions, senders, self._config.configuration_set)
+
     def close(self) -> None:
         """Close the kept connections."""
         self._transport.close()
+
+    def _get(self, path: str) -> http.Answer:
+        account, keys = self._found()
+        url = account.endpoint + path
+        return self._transport.get(url, _signed("GET", url, account, keys, None))
 
     def _found(self) -> tuple[_Account, ReadOnlyCredentials]:
         """Return the account with its keys of this moment: those of a role change every few hours."""
@@ -143,17 +173,26 @@ def _look_up(config: Config) -> _Account:
     )
     client = session.client("sesv2", endpoint_url=config.endpoint_url or None)
     return _Account(
-        url=client.meta.endpoint_url.rstrip("/") + _PATH,
+        endpoint=client.meta.endpoint_url.rstrip("/"),
         region=client.meta.region_name,
         credentials=session.get_credentials(),
     )
 
 
-def _signed(account: _Account, keys: ReadOnlyCredentials, content: body.Body) -> dict[str, str]:
+def _to_simulator(message: Message, attempt_id: str) -> Message:
+    """Return the message with nobody in its envelope and headers but the simulator."""
+    label = re.sub(r"[^A-Za-z0-9-]", "-", attempt_id)[:_LONGEST_LABEL]
+    return replace(message, to=(Mailbox(address=_SIMULATOR.format(label=label)),), cc=(), bcc=())
+
+
+def _signed(
+    method: str, url: str, account: _Account, keys: ReadOnlyCredentials, content: body.Body | None
+) -> dict[str, str]:
     """Return the headers of the request; the length is not signed, as botocore does not."""
-    request = AWSRequest("POST", account.url, {"Content-Type": "application/json"}, content)
+    sent = {"Content-Type": "application/json"} if content else {}
+    request = AWSRequest(method, url, sent, content)
     SigV4Auth(keys, _SERVICE, account.region).add_auth(request)
-    return {**request.headers, "Content-Length": str(content.size), "User-Agent": "gomail"}
+    return {**request.headers, "User-Agent": "gomail"}
 
 
 def _content(message: Message, attempt_id: str, configuration_set: str) -> body.Body:

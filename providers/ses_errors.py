@@ -81,25 +81,25 @@ _BY_TEXT: tuple[tuple[str, str, type[ProviderError]], ...] = (
 
 def message_id(answer: http.Answer) -> str:
     """Return the id of an accepted message; empty unless AWS itself has accepted it."""
-    return (_fields(answer.body) or {}).get("MessageId", "") if answer.status == 200 else ""
+    return (parsed(answer.body) or {}).get("MessageId", "") if answer.status == 200 else ""
 
 
 def classified(name: str, answer: http.Answer, message: Message, hide: Iterable[str]) -> ProviderError:
     """Return our error for any answer but a message id."""
-    if _fields(answer.body) is None:
+    if parsed(answer.body) is None:
         return http.foreign(name, answer, hide)
     if answer.status < 300:
         return Unknown(f"{name}: the request was accepted without a message id.", code=str(answer.status))
-    code, words = _told(answer)
+    code, words = told(answer)
     kind = _kind(code, words, answer.status, message)
     detail = f"{name} answered {answer.status} {code}: {http.said(words, hide)}"
     pause = _QUOTA_PAUSE if kind is AccountProblem and "quota" in words.lower() else None
     return kind(detail, code=code, retry_after=pause)
 
 
-def _told(answer: http.Answer) -> tuple[str, str]:
+def told(answer: http.Answer) -> tuple[str, str]:
     """Return the code and the words of a refusal as botocore reads them; without a code, the status."""
-    fields = _fields(answer.body) or {}
+    fields = parsed(answer.body) or {}
     named = answer.headers.get("x-amzn-ErrorType")
     if answer.status >= 500 and not answer.body:
         named = None  # a header alone does not promise that the mail was not taken
@@ -110,7 +110,7 @@ def _told(answer: http.Answer) -> tuple[str, str]:
     return code.partition(":")[0].rpartition("#")[2], words.partition("The Canonical String")[0]
 
 
-def _fields(answer: bytes) -> dict[str, Any] | None:
+def parsed(answer: bytes) -> dict[str, Any] | None:
     """Return what AWS has answered; None if the answer is not in AWS' own shape."""
     try:
         fields = json.loads(answer.decode() or "{}")

@@ -1,0 +1,126 @@
+"""Questions to a vendor that send nothing: a few, for a short time, and what was learned put together."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from providers import http
+from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
+from providers.readiness import Readiness, Sender
+
+MOST_QUESTIONS = 10
+MOST_SENDERS = 25
+PAUSE = 1.0  # seconds; several vendors answer one question a second
+
+# How `http` names a key or an address that no header can hold. The words of such an error quote the key.
+_UNUSABLE = frozenset({"ValueError", "UnicodeEncodeError"})
+
+
+class Untold(Exception):
+    """One question stays open, and others may be asked; the message says why."""
+
+
+class Inquiry:
+    """The questions of one check of one account: bounded in number and, by the patience of each, in time."""
+
+    def __init__(
+        self, name: str, get: Callable[[str], http.Answer], *, seconds: float, hide: Iterable[str]
+    ) -> None:
+        """Ask by this function of a path, for so many seconds; never quote what is to be hidden."""
+        self.name = name
+        self._get = get
+        self._hide = tuple(hide)
+        self._left = MOST_QUESTIONS
+        self._until = time.monotonic() + seconds
+
+    def ask(self, path: str) -> http.Answer:
+        """Return the answer, the second one if the vendor wanted a pause.
+
+        `Untold` after enough questions; a ProviderError with a sentence for people when there is no answer.
+        """
+        answer = self._ask(path)
+        if answer.status != 429:
+            return answer
+        time.sleep(PAUSE)
+        return self._ask(path)
+
+    def said(self, words: bytes | str) -> str:
+        """Return a vendor's words for a person, without secrets."""
+        return http.said(words, self._hide)
+
+    def foreign(self, answer: http.Answer) -> ProviderError:
+        """Return the error for an answer that is not in the vendor's own shape."""
+        error = http.foreign(self.name, answer, self._hide)
+        return type(error)(
+            f"{error.detail}. Look at its address in the configuration and for a proxy in between.",
+            code=error.code,
+        )
+
+    def _ask(self, path: str) -> http.Answer:
+        if self._left <= 0 or time.monotonic() > self._until:
+            raise Untold(f"{self.name} was not asked: one check puts few questions. Ask for fewer senders.")
+        self._left -= 1
+        try:
+            return self._get(path)
+        except ProviderError as error:
+            raise self._unanswered(error) from None  # its cause may quote a header, and with it a key
+
+    def _unanswered(self, error: ProviderError) -> ProviderError:
+        if error.code in _UNUSABLE:
+            return AccountProblem(
+                f"{self.name}: its key cannot be used in a request. Enter it anew, without line breaks or spaces.",
+                code=error.code,
+            )
+        advice = "Look at its keys, region and address in the configuration."
+        if isinstance(error, Unavailable | Unknown):
+            advice = "Look at the network of this machine, at its address and at the vendor's status page."
+        return type(error)(f"{self.said(error.detail)} {advice}", code=error.code)
+
+
+def gather(
+    name: str, senders: Sequence[str], learn: Callable[[Sequence[str]], Iterator[Readiness]]
+) -> Readiness:
+    """Put together what is learned of some of the senders.
+
+    An error ends it and is a problem; `Untold` ends it and is a warning.
+    """
+    every = tuple(dict.fromkeys(senders))
+    parts = list(_until_an_error(name, learn(every[:MOST_SENDERS])))
+    if len(every) > MOST_SENDERS:
+        few = f"{name} was asked for the first {MOST_SENDERS} of {len(every)} senders only."
+        parts.append(Readiness(provider=name, warnings=(few,)))
+    told = {address: sender for part in parts for address, sender in part.senders.items()}
+    silent = Sender(verified=None, detail=f"{name} was not asked for it.")
+    return Readiness(
+        provider=name,
+        problems=_different(part.problems for part in parts),
+        warnings=_different(part.warnings for part in parts),
+        sandbox=next((part.sandbox for part in parts if part.sandbox is not None), None),
+        quota=next((part.quota for part in parts if part.quota), None),
+        senders={address: told.get(address, silent) for address in every},
+    )
+
+
+def number(value: Any) -> float | None:
+    """Return a number from a vendor's JSON; None for anything else, and for one that is not finite."""
+    return value if type(value) in (int, float) and math.isfinite(value) else None
+
+
+def domains(address: str) -> tuple[str, ...]:
+    """Return the domain of an address and those above it, without the top: a.example.org, example.org."""
+    labels = address.rpartition("@")[2].lower().split(".")
+    return tuple(".".join(labels[depth:]) for depth in range(max(1, len(labels) - 1)))
+
+
+def _until_an_error(name: str, parts: Iterator[Readiness]) -> Iterator[Readiness]:
+    try:
+        yield from parts
+    except ProviderError as error:
+        yield Readiness(provider=name, problems=(error.detail,))
+    except Untold as untold:
+        yield Readiness(provider=name, warnings=(str(untold),))
+
+
+def _different(groups: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(sentence for group in groups for sentence in group))
