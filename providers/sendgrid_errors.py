@@ -49,26 +49,35 @@ _BY_TEXT: tuple[tuple[frozenset[int], str, str, type[ProviderError]], ...] = (
 
 def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
     """Return our error for any answer but 202."""
-    errors = _errors(answer.body)
+    errors = errors_of(answer.body)
     if errors:
         kind = _kind(answer.status, errors)
     elif answer.status in _BY_STATUS_ALONE and (not answer.body or answer.status == 429):
         kind = _BY_STATUS_ALONE[answer.status]
     else:
         return http.foreign(name, answer, hide)
-    words = "; ".join(f"{error.get('message')} ({error.get('field') or '-'})" for error in errors)
-    detail = f"{name} answered {answer.status}: {http.said(words or answer.body, hide)}"
+    detail = f"{name} answered {answer.status}: {http.said(words_of(errors) or answer.body, hide)}"
     pause = _pause(answer) if kind is Throttled else None
     return kind(detail, code=str(answer.status), retry_after=pause)
 
 
-def _errors(answer: bytes) -> list[dict[str, Any]]:
+def rehearsed(answer: http.Answer) -> bool:
+    """Whether SendGrid itself has found a message good in its sandbox mode: 200, and no words."""
+    return answer.status == 200 and answer.body.strip() in (b"", b"{}", b"null")
+
+
+def errors_of(answer: bytes) -> list[dict[str, Any]]:
     """Return SendGrid's own list of errors, empty if somebody else has answered."""
     try:
         errors = json.loads(answer)["errors"]
         return [error for error in errors if isinstance(error, dict)]
     except (ValueError, TypeError, KeyError, RecursionError):
         return []
+
+
+def words_of(errors: Iterable[dict[str, Any]]) -> str:
+    """Return what a list of errors says, each with its field."""
+    return "; ".join(f"{error.get('message')} ({error.get('field') or '-'})" for error in errors)
 
 
 def _kind(status: int, errors: Iterable[dict[str, Any]]) -> type[ProviderError]:
