@@ -118,7 +118,7 @@ def test_five_hundred_megabytes_are_refused_after_four_at_most(port: int) -> Non
     answer, sent = upload(port, f"Content-Length: {500 * MB}", endless())
     assert_413(answer)
     assert sent <= 4 * MB
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 25
 
 
 def test_a_client_that_asks_first_sends_nothing(port: int) -> None:
