@@ -1,9 +1,11 @@
 """What every provider is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from providers.message import Message, Receipt
+from providers.readiness import Readiness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,3 +30,9 @@ class Provider(Protocol):
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message once, attempt_id in its metadata; raise a ProviderError otherwise."""
+
+    def check(self, senders: Sequence[str]) -> Readiness:
+        """Tell whether it would carry mail from these addresses now, by calls that send nothing. Raises nothing."""
+
+    def rehearse(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over a message as the vendor's test mode takes it, so that nobody gets it; `NoTestMode` without one."""

@@ -30,6 +30,7 @@ class Readiness:
     """Whether a provider would carry mail now, in the vendor's own words or ours."""
 
     provider: str  # its name in GOMAIL_PROVIDERS
+    asked: bool = True  # False: there is no call that sends nothing, so that no problem proves nothing
     problems: tuple[str, ...] = ()  # each reason why it would not, and what to do about it; empty: it would
     warnings: tuple[
         str, ...

@@ -1,0 +1,98 @@
+"""Whether the providers would carry mail today: asked before the outage, not during it. Nothing is sent."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from delivery import addresses, carriers, circuits
+from delivery.models import ApiKey, Circuit, Email, ProviderCheck
+from providers.base import Provider
+from providers.readiness import Readiness
+
+INTERVAL = timedelta(minutes=10)  # between two checks that nobody asked for
+_EMAILS_TURN = timedelta(seconds=15)  # a failing provider is tried with an email first, where there is one
+_MOST_EMAILS, _MOST_PER_DOMAIN, _MOST_SENDERS = 1000, 2, 25
+
+
+def check_all() -> list[tuple[ProviderCheck, Readiness]]:
+    """Ask every configured provider now."""
+    senders = senders_in_use()
+    return [check(provider, senders) for provider in carriers.configured()]
+
+
+def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readiness]:
+    """Ask one provider, keep what it said, and let its circuit know."""
+    answer = provider.check(senders)
+    row, _ = ProviderCheck.objects.update_or_create(provider=provider.name, defaults=_fields(answer))
+    for circuit in _ripe(provider.name):
+        _settle(circuit, answer)
+    return row, answer
+
+
+def check_due() -> None:
+    """Ask the providers whose last answer is old, and those whose circuits wait for one."""
+    senders = senders_in_use()
+    for provider in carriers.configured():
+        if _take_turn(provider.name) or any(_ripe(provider.name)):
+            check(provider, senders)
+
+
+def senders_in_use() -> list[str]:
+    """Return sender addresses, some for each domain: of the latest emails, of the settings, of the API keys."""
+    found: dict[str, list[str]] = {}
+    for address in _candidates():
+        known = found.setdefault(address.rpartition("@")[2], [])
+        if address not in known and len(known) < _MOST_PER_DOMAIN:
+            known.append(address)
+    return [address for known in found.values() for address in known][:_MOST_SENDERS]
+
+
+def _candidates() -> Iterator[str]:
+    if settings.DEFAULT_FROM_EMAIL:
+        yield addresses.canonical(addresses.mailbox(settings.DEFAULT_FROM_EMAIL).address)
+    newest = Email.objects.order_by("-id").values_list("from_address", flat=True)[:_MOST_EMAILS]
+    yield from map(addresses.canonical, newest)
+    for rules in ApiKey.objects.filter(revoked_at=None).values_list("from_addresses", flat=True):
+        yield from (f"postmaster{rule}" if rule.startswith("@") else rule for rule in rules)
+
+
+def _take_turn(provider: str) -> bool:
+    """Take the turn to ask a provider, when it is time: one process of all gets it."""
+    now = timezone.now()
+    _, made = ProviderCheck.objects.get_or_create(provider=provider)
+    old = ProviderCheck.objects.filter(provider=provider, checked_at__lte=now - INTERVAL)
+    return made or bool(old.update(checked_at=now))
+
+
+def _ripe(provider: str) -> Iterable[Circuit]:
+    """Return the provider's circuit if it is open, and an answer may close it."""
+    now = timezone.now()
+    failing = Q(trouble=Circuit.Trouble.FAILING, retry_at__lte=now - _EMAILS_TURN)
+    account = Q(trouble=Circuit.Trouble.ACCOUNT, retry_at__lte=now)
+    is_open = Q(state=Circuit.State.OPEN) | Q(state=Circuit.State.PROBING, retry_at__lte=now)
+    return Circuit.objects.filter(is_open, failing | account, provider=provider, sender_domain="")
+
+
+def _settle(circuit: Circuit, answer: Readiness) -> None:
+    if not answer.asked or not circuits.take_probe(circuit):
+        return
+    if answer.ready:
+        circuits.close(circuit)
+    else:
+        circuits.reopen(circuit, circuit.trouble, " ".join(answer.problems))
+
+
+def _fields(answer: Readiness) -> dict[str, Any]:
+    return {
+        "checked_at": timezone.now(),
+        "problems": list(answer.problems),
+        "warnings": list(answer.warnings),
+        "sandbox": answer.sandbox,
+        "quota": asdict(answer.quota) if answer.quota else None,
+        "senders": {address: asdict(sender) for address, sender in answer.senders.items()},
+    }
