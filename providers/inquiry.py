@@ -53,7 +53,7 @@ class Inquiry:
         """Return the error for an answer that is not in the vendor's own shape."""
         error = http.foreign(self.name, answer, self._hide)
         return type(error)(
-            f"{error.detail}. Look at its address in the configuration and for a proxy in between.",
+            f"{error.detail}. Look at its address in the configuration, and whether a proxy stands in between.",
             code=error.code,
         )
 
@@ -74,7 +74,9 @@ class Inquiry:
             )
         advice = "Look at its keys, region and address in the configuration."
         if isinstance(error, Unavailable | Unknown):
-            advice = "Look at the network of this machine, at its address and at the vendor's status page."
+            advice = (
+                "Look at this machine's network, at its configured address and at the vendor's status page."
+            )
         return type(error)(f"{self.said(error.detail)} {advice}", code=error.code)
 
 
@@ -88,10 +90,10 @@ def gather(
     every = tuple(dict.fromkeys(senders))
     parts = list(_until_an_error(name, learn(every[:MOST_SENDERS])))
     if len(every) > MOST_SENDERS:
-        few = f"{name} was asked for the first {MOST_SENDERS} of {len(every)} senders only."
+        few = f"{name} was asked about the first {MOST_SENDERS} of {len(every)} senders only."
         parts.append(Readiness(provider=name, warnings=(few,)))
     told = {address: sender for part in parts for address, sender in part.senders.items()}
-    silent = Sender(verified=None, detail=f"{name} was not asked for it.")
+    silent = Sender(verified=None, detail=f"{name} was not asked about it.")
     return Readiness(
         provider=name,
         problems=_different(part.problems for part in parts),

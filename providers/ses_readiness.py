@@ -73,35 +73,35 @@ def _account(questions: Inquiry) -> Readiness:
 
 def account(name: str, told: dict[str, Any]) -> Readiness:
     """Return what an answer of GetAccount means."""
-    state, sandbox = told.get("EnforcementStatus"), told.get("ProductionAccessEnabled") is False
-    problems, warnings = [], []
-    if state == "SHUTDOWN":
-        problems.append(
+    found, production = quota(told.get("SendQuota")), told.get("ProductionAccessEnabled")
+    full, nearly = _use(name, found)
+    return Readiness(
+        provider=name,
+        problems=(*_stopped(name, told), *full),
+        warnings=(*_limited(name, told), *nearly),
+        sandbox=not production if isinstance(production, bool) else None,
+        quota=found,
+    )
+
+
+def _stopped(name: str, told: dict[str, Any]) -> Iterator[str]:
+    if told.get("EnforcementStatus") == "SHUTDOWN":
+        yield (
             f"{name}: Amazon has shut down sending for this account (SHUTDOWN). "
             "Correct what its mail to you names, then ask AWS Support for a review."
         )
     elif told.get("SendingEnabled") is False:
-        problems.append(
-            f"{name}: sending is paused for this account in this region. Resume it in the SES console."
-        )
-    if state == "PROBATION":
-        warnings.append(
-            f"{name}: Amazon has this account under review (PROBATION). Lower its bounces and complaints."
-        )
-    if sandbox:
-        warnings.append(
+        yield f"{name}: sending is paused for this account in this region. Resume it in the SES console."
+
+
+def _limited(name: str, told: dict[str, Any]) -> Iterator[str]:
+    if told.get("EnforcementStatus") == "PROBATION":
+        yield f"{name}: Amazon has this account under review (PROBATION). Lower its bounces and complaints."
+    if told.get("ProductionAccessEnabled") is False:
+        yield (
             f"{name}: the account is in the sandbox and reaches verified addresses only. "
             "Request production access in the SES console."
         )
-    found = quota(told.get("SendQuota"))
-    full, nearly = _use(name, found)
-    return Readiness(
-        provider=name,
-        problems=(*problems, *full),
-        warnings=(*warnings, *nearly),
-        sandbox=sandbox if "ProductionAccessEnabled" in told else None,
-        quota=found,
-    )
 
 
 def quota(told: Any) -> Quota | None:

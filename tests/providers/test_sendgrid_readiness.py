@@ -239,7 +239,7 @@ def test_whoever_does_not_answer_as_sendgrid_is_a_problem(server, check, path, f
 
 def test_a_closed_port_is_a_problem(check):
     said = check(base_url=f"http://127.0.0.1:{faults.closed_port()}")
-    assert "Look at the network of this machine" in said.problems[0]
+    assert "Look at this machine's network" in said.problems[0]
 
 
 @pytest.mark.parametrize("path", [SCOPES, DOMAINS, ADDRESSES])

@@ -182,8 +182,9 @@ def test_a_quota_that_is_no_number_is_not_told(told):
     assert ses_readiness.quota(told) is None
 
 
-def test_facts_that_are_missing_are_not_told(server, check):
-    server.paths[ACCOUNT] = faults.answer(200, {"SendingEnabled": True})
+@pytest.mark.parametrize("more", [{}, {"ProductionAccessEnabled": None, "SendQuota": None}])
+def test_facts_that_are_missing_are_not_told(server, check, more):
+    server.paths[ACCOUNT] = faults.answer(200, {"SendingEnabled": True, **more})
     said = check([])
     assert (said.ready, said.sandbox, said.quota, said.warnings) == (True, None, None, ())
 
@@ -312,7 +313,7 @@ def test_whoever_does_not_answer_as_ses_is_a_problem(server, check, path, fault,
 
 def test_a_closed_port_is_a_problem(check):
     said = check(endpoint_url=f"http://127.0.0.1:{faults.closed_port()}")
-    assert "Look at the network of this machine" in said.problems[0]
+    assert "Look at this machine's network" in said.problems[0]
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
