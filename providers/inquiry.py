@@ -85,7 +85,7 @@ def gather(
 ) -> Readiness:
     """Put together what is learned of some of the senders.
 
-    An error ends it and is a problem; `Untold` ends it and is a warning.
+    An error ends it and is a problem. `Untold` ends it and is a warning: then no problem proves nothing.
     """
     every = tuple(dict.fromkeys(senders))
     parts = list(_until_an_error(name, learn(every[:MOST_SENDERS])))
@@ -93,10 +93,12 @@ def gather(
         few = f"{name} was asked about the first {MOST_SENDERS} of {len(every)} senders only."
         parts.append(Readiness(provider=name, warnings=(few,)))
     told = {address: sender for part in parts for address, sender in part.senders.items()}
+    problems = _different(part.problems for part in parts)
     silent = Sender(verified=None, detail=f"{name} was not asked about it.")
     return Readiness(
         provider=name,
-        problems=_different(part.problems for part in parts),
+        asked=bool(problems) or all(part.asked for part in parts),
+        problems=problems,
         warnings=_different(part.warnings for part in parts),
         sandbox=next((part.sandbox for part in parts if part.sandbox is not None), None),
         quota=next((part.quota for part in parts if part.quota), None),
@@ -121,7 +123,7 @@ def _until_an_error(name: str, parts: Iterator[Readiness]) -> Iterator[Readiness
     except ProviderError as error:
         yield Readiness(provider=name, problems=(error.detail,))
     except Untold as untold:
-        yield Readiness(provider=name, warnings=(str(untold),))
+        yield Readiness(provider=name, asked=False, warnings=(str(untold),))
 
 
 def _different(groups: Iterable[Sequence[str]]) -> tuple[str, ...]:

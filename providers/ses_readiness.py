@@ -1,7 +1,8 @@
 """Whether Amazon SES would carry mail now, by what it tells of the account and its identities.
 
 Shapes and meanings: botocore/data/sesv2/2019-09-27/service-2.json, GetAccount, GetConfigurationSet and
-GetEmailIdentity. A policy that only allows ses:SendEmail is enough to send, so what it hides is no problem.
+GetEmailIdentity. A policy that only allows ses:SendEmail is enough to send, so what it hides is no problem;
+but an account that was not asked about itself is not known to carry mail.
 """
 
 import re
@@ -63,7 +64,7 @@ def _account(questions: Inquiry) -> Readiness:
     try:
         told = _told(questions, "ses:GetAccount", "/v2/email/account", "SendingEnabled")
     except Untold as untold:
-        return Readiness(provider=questions.name, warnings=(str(untold),))
+        return Readiness(provider=questions.name, asked=False, warnings=(str(untold),))
     if told is None:
         raise AccountProblem(
             f"{questions.name}: there is no SES account here. Look at its region and address."

@@ -80,6 +80,7 @@ def asked(server):
 def test_a_healthy_account_is_ready(server, check):
     server.paths[DOMAIN] = faults.answer(200, VERIFIED)
     said = check()
+    assert said.asked
     assert (said.provider, said.ready, said.warnings, said.sandbox) == ("ses", True, (), False)
     assert said.quota == Quota(limit=50000.0, used=120.0, per="24 hours")
     assert said.senders == {"shop@example.org": Sender(verified=True, detail="example.org is verified.")}
@@ -192,13 +193,19 @@ def test_facts_that_are_missing_are_not_told(server, check, more):
 def test_a_key_that_may_only_send_is_ready_with_a_warning(server, check):
     server.paths[ACCOUNT] = server.default = DENIED
     said = check(configuration_set="events")
-    assert said.ready
+    assert (said.ready, said.asked) == (True, False)
     assert len(said.warnings) == 2
     assert "allow ses:GetAccount" in said.warnings[0]
     assert "allow ses:GetConfigurationSet" in said.warnings[1]
     assert said.senders["shop@example.org"].verified is None
     assert "allow ses:GetEmailIdentity" in said.senders["shop@example.org"].detail
     assert SHOP not in asked(server)
+
+
+def test_a_problem_was_told_even_when_the_account_was_not(server, check):
+    server.paths[ACCOUNT] = DENIED
+    said = check([], configuration_set="events")
+    assert (said.ready, said.asked) == (False, True)
 
 
 def test_an_unverified_domain_is_told_with_what_to_do(server, check):
@@ -288,7 +295,7 @@ def test_a_pause_that_ses_wants_is_made(server, check):
 def test_a_question_refused_twice_stays_open(server, check):
     server.paths[ACCOUNT] = aws(429, "TooManyRequestsException", "Rate exceeded")
     said = check([])
-    assert said.ready
+    assert (said.ready, said.asked) == (True, False)
     assert "asked too often (ses:GetAccount)" in said.warnings[0]
 
 
