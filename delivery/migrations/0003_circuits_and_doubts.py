@@ -93,6 +93,14 @@ class Migration(migrations.Migration):
             model_name='email',
             index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='email_waiting'),
         ),
+        migrations.AddIndex(
+            model_name='email',
+            index=models.Index(condition=models.Q(('possible_duplicate', True)), fields=['id'], name='email_possible_duplicate'),
+        ),
+        migrations.AlterModelOptions(
+            name='email',
+            options={'ordering': ('-id',), 'permissions': [('settle_email', 'Can settle an email whose outcome is unknown')]},
+        ),
         migrations.AddConstraint(
             model_name='circuit',
             constraint=models.UniqueConstraint(fields=('provider', 'sender_domain'), name='circuit_of_provider_and_domain'),

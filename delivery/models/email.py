@@ -106,7 +106,12 @@ class Email(models.Model):
             models.Index(fields=["due_at"], name="email_waiting", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.orphaned
             models.Index(fields=["lease_until"], name="email_leased", condition=Q(status="sending")),
+            # read by the admin's filter
+            models.Index(
+                fields=["id"], name="email_possible_duplicate", condition=Q(possible_duplicate=True)
+            ),
         ]
+        permissions = [("settle_email", "Can settle an email whose outcome is unknown")]
 
     def __str__(self) -> str:
         return self.subject or str(self.id)
