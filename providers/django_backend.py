@@ -4,10 +4,11 @@ The one module of this package that may import Django, and it does so when it is
 backends that GoMail carries better itself (SES, SendGrid), and those that deliver nothing.
 """
 
+import contextlib
 import os
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.encoders import encode_base64
 from email.headerregistry import Address
@@ -15,10 +16,11 @@ from email.mime.base import MIMEBase
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from providers import body, django_errors, http, mime
+from providers import body, django_errors, django_readiness, http, mime, smtp_readiness
 from providers.base import Limits
 from providers.errors import AccountProblem, ProviderError, RecipientsRefused, Refused
 from providers.message import Attachment, Mailbox, Message, Receipt
+from providers.readiness import NoTestMode, Readiness
 
 if TYPE_CHECKING:
     from django.core.mail import EmailMultiAlternatives
@@ -46,6 +48,11 @@ class Config:
     def is_anymail(self) -> bool:
         """Whether it takes metadata and tags, and tells about recipients."""
         return self.backend.startswith("anymail.")
+
+    @property
+    def delivers(self) -> bool:
+        """Whether somebody gets the mail, unlike on the console, in a file or in memory."""
+        return self.is_anymail or self.backend.endswith("smtp.EmailBackend")
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -107,10 +114,47 @@ class DjangoBackend:
             raise Refused(f"{self.name}: the backend has sent nothing.", code="0")
         return self._receipt(email)
 
+    def rehearse(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message where that delivers nothing; otherwise verify it and raise `NoTestMode`."""
+        if not self._config.delivers:
+            return self.send(message, attempt_id)
+        mime.verify(message)
+        self.verify()
+        raise NoTestMode(
+            f"{self.name}: {self._config.backend} has no test mode. The message was looked at and not handed over."
+        )
+
+    def check(self, senders: Sequence[str]) -> Readiness:
+        """Say what can be known without sending; nothing is raised."""
+        config = self._config
+        failure = self._failure_to_open()
+        if failure:
+            return smtp_readiness.closed(failure, senders, self.name)
+        if not config.delivers:
+            return django_readiness.of_development(self.name, config.backend, senders)
+        if config.is_anymail:
+            return django_readiness.of_vendor(self.name, config.backend, senders)
+        return django_readiness.of_server(self.name, senders, smtp_readiness.UNTOLD)
+
     def close(self) -> None:
         """Close the kept connections."""
         while self._idle:
             self._idle.pop().close()
+
+    def _failure_to_open(self) -> ProviderError | None:
+        try:
+            backend = self._new()
+        except AccountProblem as error:
+            return error
+        try:
+            if self._config.delivers:  # the one that writes files would begin one
+                backend.open()
+        except django_errors.foreign() as error:
+            return django_errors.unopened(self.name, error, self._config.secrets)
+        finally:
+            with contextlib.suppress(*django_errors.foreign()):
+                backend.close()
+        return None
 
     def _failure(self, error: Exception, email: Any) -> ProviderError:
         statuses = getattr(getattr(email, "anymail_status", None), "recipients", {})

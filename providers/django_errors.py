@@ -78,6 +78,11 @@ def classified(name: str, error: Exception, refused: Mapping[str, str], hide: It
     return kind(detail, code=type(error).__name__)
 
 
+def unopened(name: str, error: Exception, hide: Iterable[str]) -> ProviderError:
+    """Return our error for a backend that could not be opened: nothing has been sent."""
+    return Reporter(name, hide).unopened(error)
+
+
 def _words(error: Any) -> str:
     """Return what the vendor said, or else what the exception says; never the request."""
     response = getattr(error, "response", None)

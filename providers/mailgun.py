@@ -2,14 +2,16 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import quote
 
-from providers import body, http, mailgun_errors, mime
+from providers import body, http, mailgun_errors, mailgun_readiness, mime
 from providers.base import Limits
+from providers.inquiry import Inquiry
 from providers.message import Message, Receipt
+from providers.readiness import Readiness
 
 _MOST_TAGS = 3
 _LONGEST_TAG = 128
@@ -18,6 +20,10 @@ _OPTIONS = 15_000  # bytes of o: and v: fields together, names included; Mailgun
 _SUPPRESSED = "X-Mailgun-Variables,X-Mailgun-Tag"
 
 Field = tuple[str, str]  # the name of a field of the form, and its value
+
+# Processed and counted like any other message, and not delivered.
+# https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/test-mode
+_REHEARSAL: Field = ("o:testmode", "yes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,11 @@ class Config:
         """What the Authorization header holds."""
         return b64encode(f"api:{self.api_key}".encode()).decode()
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be quoted, also as it looks on the wire."""
+        return (self.api_key, self.credentials)
+
 
 class Mailgun:
     """One sending domain of a Mailgun account."""
@@ -46,7 +57,7 @@ class Mailgun:
     def __init__(self, config: Config) -> None:
         """Open nothing yet."""
         self._config = config
-        self._url = f"{config.base_url.rstrip('/')}/v3/{quote(config.domain, safe='')}/messages.mime"
+        self._endpoint = config.base_url.rstrip("/")
         self._transport = http.Transport(
             config.name, timeouts=config.timeouts, connections=config.connections
         )
@@ -62,34 +73,54 @@ class Mailgun:
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
-        boundary = body.token()
-        request = _body(message, attempt_id, boundary)
-        answer = self._transport.post(self._url, self._headers(request, boundary), request)
-        message_id = _message_id(answer)
-        if not message_id:
-            raise mailgun_errors.classified(
-                self.name, answer, [self._config.api_key, self._config.credentials]
-            )
-        return Receipt(provider=self.name, message_id=message_id)
+        return self._post(_fields(message, attempt_id), message)
+
+    def rehearse(self, message: Message, attempt_id: str) -> Receipt:
+        """Hand over one message in the test mode, so that it is not delivered; raise as send does."""
+        return self._post([_REHEARSAL, *_fields(message, attempt_id)], message)
+
+    def check(self, senders: Sequence[str]) -> Readiness:
+        """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
+        questions = Inquiry(
+            self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets
+        )
+        return mailgun_readiness.check(questions, self._config.domain, senders)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._transport.close()
 
-    def _headers(self, request: body.Body, boundary: str) -> dict[str, str]:
-        return {
-            "Authorization": f"Basic {self._config.credentials}",
+    def _post(self, fields: Iterable[Field], message: Message) -> Receipt:
+        boundary = body.token()
+        request = _form(fields, message, boundary)
+        headers = {
+            **self._headers,
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Content-Length": str(request.size),
-            "User-Agent": "gomail",
         }
+        url = f"{self._endpoint}/v3/{quote(self._config.domain, safe='')}/messages.mime"
+        answer = self._transport.post(url, headers, request)
+        message_id = _message_id(answer)
+        if not message_id:
+            raise mailgun_errors.classified(self.name, answer, self._config.secrets)
+        return Receipt(provider=self.name, message_id=message_id)
+
+    def _get(self, path: str) -> http.Answer:
+        return self._transport.get(f"{self._endpoint}{path}", self._headers)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Basic {self._config.credentials}", "User-Agent": "gomail"}
 
 
-def _body(message: Message, attempt_id: str, boundary: str) -> body.Body:
-    """Return the form. Mailgun takes its envelope from the `to` fields, whatever the MIME says."""
-    token = body.token()
+def _fields(message: Message, attempt_id: str) -> list[Field]:
+    """Return all but the mail. Mailgun takes its envelope from the `to` fields, whatever the MIME says."""
     addresses = dict.fromkeys(box.address for box in message.recipients)
-    fields = [*(("to", address) for address in addresses), *_options(message, attempt_id)]
+    return [*(("to", address) for address in addresses), *_options(message, attempt_id)]
+
+
+def _form(fields: Iterable[Field], message: Message, boundary: str) -> body.Body:
+    token = body.token()
     file = f'{_disposition("message")}; filename="message.eml"\r\nContent-Type: message/rfc822\r\n\r\n{token}'
     parts = [*(f"{_disposition(name)}\r\n\r\n{value}" for name, value in fields), file]
     form = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--\r\n"

@@ -45,21 +45,21 @@ _BY_TEXT: tuple[tuple[frozenset[int], str, type[ProviderError]], ...] = (
 
 def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
     """Return our error for any answer but a message id."""
-    message = _message(answer.body)
+    words = message(answer.body)
     if b"Mailgun Magnificent API" in answer.body[:200]:
         kind: type[ProviderError] = AccountProblem  # the greeting of the interface: a wrong address
-    elif message:
-        kind = _kind(answer.status, message)
+    elif words:
+        kind = _kind(answer.status, words)
     elif answer.status in _BY_STATUS_ALONE and not answer.body.lstrip().startswith(b"<"):
         kind = _BY_STATUS_ALONE[answer.status]
     else:
         return http.foreign(name, answer, hide)
-    detail = f"{name} answered {answer.status}: {http.said(message or answer.body, hide)}"
-    pause = _pause(answer, message) if kind is Throttled else None
+    detail = f"{name} answered {answer.status}: {http.said(words or answer.body, hide)}"
+    pause = _pause(answer, words) if kind is Throttled else None
     return kind(detail, code=str(answer.status), retry_after=pause)
 
 
-def _message(answer: bytes) -> str:
+def message(answer: bytes) -> str:
     """Return Mailgun's own words, empty if somebody else has answered."""
     try:
         found = json.loads(answer)["message"]

@@ -7,13 +7,15 @@ https://mailchimp.com/developer/transactional/docs/smtp-integration/
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from providers import body, headers, http, mandrill_errors, mime
+from providers import body, headers, http, mandrill_errors, mandrill_readiness, mime
 from providers.base import Limits
+from providers.inquiry import Inquiry
 from providers.message import Message, Receipt
+from providers.readiness import NoTestMode, Readiness
 
 _METADATA = 250  # bytes of JSON; https://mailchimp.com/developer/transactional/docs/tags-metadata/
 _NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
@@ -41,7 +43,7 @@ class Mandrill:
     def __init__(self, config: Config) -> None:
         """Open nothing yet."""
         self._config = config
-        self._url = f"{config.base_url.rstrip('/')}/messages/send-raw.json"
+        self._endpoint = config.base_url.rstrip("/")
         self._transport = http.Transport(
             config.name, timeouts=config.timeouts, connections=config.connections
         )
@@ -58,7 +60,7 @@ class Mandrill:
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
         request = _body(self._config.api_key, message, attempt_id)
-        answer = self._transport.post(self._url, _headers(request), request)
+        answer = self._post("/messages/send-raw.json", request)
         results = mandrill_errors.results(answer)
         accepted = [result for result in results if result["status"] in mandrill_errors.ACCEPTED]
         if not accepted:
@@ -67,11 +69,37 @@ class Mandrill:
             provider=self.name,
             message_id=str(accepted[0].get("_id") or ""),
             refused=mandrill_errors.refused(results),
+            account_problem=mandrill_errors.held_back(self.name, accepted),
         )
+
+    def rehearse(self, message: Message, attempt_id: str) -> Receipt:
+        """Build one message, and raise `NoTestMode`: only keys have a test mode, and none tells its own.
+
+        https://mandrill.zendesk.com/hc/en-us/articles/360038804654 describes test keys; users/info has no word
+        of them.
+        """
+        _body(self._config.api_key, message, attempt_id)
+        raise NoTestMode(
+            f"{self.name}: Mandrill delivers whatever a live key sends, and does not say which keys are test keys. "
+            "The message was built and not handed over. With a test key, send it: nothing is delivered."
+        )
+
+    def check(self, senders: Sequence[str]) -> Readiness:
+        """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
+        questions = Inquiry(
+            self.name, self._ask, seconds=self._config.timeouts.total, hide=[self._config.api_key]
+        )
+        return mandrill_readiness.check(questions, senders)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._transport.close()
+
+    def _ask(self, path: str) -> http.Answer:
+        return self._post(path, body.assemble(json.dumps({"key": self._config.api_key}).encode(), {}))
+
+    def _post(self, path: str, request: body.Body) -> http.Answer:
+        return self._transport.post(f"{self._endpoint}{path}", _headers(request), request)
 
 
 def _headers(request: body.Body) -> dict[str, str]:

@@ -46,10 +46,25 @@ _BY_REASON: tuple[tuple[frozenset[str], type[ProviderError]], ...] = (
     (frozenset({"rule", "test-mode-limit"}), AccountProblem),
 )
 
+# Why Mandrill has taken a mail and holds it back, where that is the account's matter and the next mail's fate as
+# well. Not here: attachments, multiple-recipients, which only take their time.
+# https://github.com/mailchimp/mailchimp-client-lib-codegen, spec/transactional.json, queued_reason
+_HELD_BACK: Mapping[str, str] = MappingProxyType(
+    {
+        "hourly-quota-exhausted": "the hourly quota is used up. It goes out in a later hour.",
+        "monthly-limit-reached": "the monthly limit is reached. Raise it in Mandrill's settings.",
+        "free-trial-sends-exhausted": "the free trial is used up. Choose a plan in Mandrill's settings.",
+        "sending-paused": "sending is paused. Look into the account at Mandrill for the reason.",
+        "sending-suspended": "sending is suspended. Look into the account at Mandrill, or ask its support.",
+        "account-suspended": "the account is suspended. Look into it at Mandrill, or ask its support.",
+        "sending-backlogged": "it waits behind the mail that the account has in Mandrill's queue.",
+    }
+)
+
 
 def results(answer: http.Answer) -> list[dict[str, Any]]:
     """Return the result of each recipient, empty if the answer is anything else."""
-    found = _parsed(answer.body) if answer.status == 200 else None
+    found = parsed(answer.body) if answer.status == 200 else None
     if not isinstance(found, list) or not all(_is_result(one) for one in found):
         return []
     return found
@@ -60,11 +75,18 @@ def refused(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {str(result.get("email")): _reason(result) for result in found if result["status"] in _REFUSED}
 
 
+def held_back(name: str, found: Iterable[Mapping[str, Any]]) -> str:
+    """Return why Mandrill holds back what it has taken, if the account is the reason; otherwise nothing."""
+    reasons = [str(result.get("queued_reason")) for result in found if result["status"] == "queued"]
+    told = next((reason for reason in reasons if reason in _HELD_BACK), None)
+    return f"{name} has taken the mail and holds it back ({told}): {_HELD_BACK[told]}" if told else ""
+
+
 def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
     """Return our error for an answer in which no recipient was accepted."""
     if found := results(answer):
         return _nobody(name, found, hide)
-    error = _parsed(answer.body)
+    error = parsed(answer.body)
     if not isinstance(error, dict) or not isinstance(error.get("name"), str):
         return http.foreign(name, answer, hide)
     words = str(error.get("message") or "")
@@ -97,7 +119,8 @@ def _is_result(found: object) -> bool:
     return isinstance(found, dict) and isinstance(found.get("status"), str)
 
 
-def _parsed(answer: bytes) -> Any:
+def parsed(answer: bytes) -> Any:
+    """Return what a JSON text holds, None if it is none."""
     try:
         return json.loads(answer)
     except (ValueError, RecursionError):

@@ -1,11 +1,13 @@
 """A provider that accepts every message and delivers none, for development: the record is in the database."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import ClassVar
 
 from providers import mime
 from providers.base import Limits
 from providers.message import Message, Receipt
+from providers.readiness import Readiness, Sender
 
 
 class Sandbox:
@@ -31,3 +33,18 @@ class Sandbox:
         """Accept one message; `Refused` if it cannot be built."""
         deque(mime.chunks(message), maxlen=0)
         return Receipt(provider=self.name, message_id=f"sandbox-{attempt_id}")
+
+    def rehearse(self, message: Message, attempt_id: str) -> Receipt:
+        """Accept one message, as send does: it delivers nothing either."""
+        return self.send(message, attempt_id)
+
+    def check(self, senders: Sequence[str]) -> Readiness:
+        """Say that it takes everything and delivers nothing."""
+        return Readiness(
+            provider=self.name,
+            warnings=(f"{self.name} delivers nothing: it is for development.",),
+            sandbox=True,
+            senders=dict.fromkeys(
+                senders, Sender(verified=True, detail="Anybody may send what is not delivered.")
+            ),
+        )

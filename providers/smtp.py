@@ -10,14 +10,16 @@ import re
 import smtplib
 from base64 import b64encode
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from providers import headers, http, mime
+from providers import headers, http, mime, smtp_readiness
 from providers.base import Limits
+from providers.errors import ProviderError
 from providers.message import Message, Receipt
+from providers.readiness import Readiness
 from providers.smtp_dialog import NONE, STARTTLS, TLS, Envelope, PhaseSMTP
 from providers.smtp_errors import Reporter
 
@@ -83,14 +85,47 @@ class SMTP:
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
         lines = headers.block(_instructions(self._config.host, message, attempt_id))
-        envelope = Envelope(
-            sender=message.sender.address,
-            recipients=list(dict.fromkeys(box.address for box in message.recipients)),
-            size=len(lines) + mime.size(message),
-        )
+        envelope = _envelope(lines, message)
+
+        def deliver(dialog: PhaseSMTP) -> Receipt:
+            reply, refused = dialog.deliver(envelope, _whole(lines, message), self._report)
+            return Receipt(provider=self.name, message_id=queue_id(reply.text), refused=refused)
+
+        return self._over_a_connection(deliver)
+
+    def rehearse(self, message: Message, attempt_id: str) -> Receipt:
+        """Have the sender and the recipients of one message accepted, and take it back; raise as send does."""
+        envelope = _envelope(headers.block(_instructions(self._config.host, message, attempt_id)), message)
+
+        def announce(dialog: PhaseSMTP) -> Receipt:
+            refused = dialog.announce(envelope, self._report)
+            dialog.rset()
+            return Receipt(provider=self.name, message_id="", refused=refused)
+
+        return self._over_a_connection(announce)
+
+    def check(self, senders: Sequence[str]) -> Readiness:
+        """Say whether the server lets us in now, over a new connection. Nothing is sent; nothing is raised."""
+        try:
+            dialog = self._open()
+        except ProviderError as error:
+            return smtp_readiness.closed(error, senders, self.name)
+        try:
+            return smtp_readiness.opened(self.name, dialog.limit, senders, dialog.noop())
+        except (smtplib.SMTPException, OSError) as error:
+            return smtp_readiness.closed(self._report.unopened(error), senders, self.name)
+        finally:
+            _quit(dialog)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        while self._idle:
+            _quit(self._idle.pop())
+
+    def _over_a_connection(self, use: Callable[[PhaseSMTP], Receipt]) -> Receipt:
         dialog = self._connected()
         try:
-            reply, refused = dialog.deliver(envelope, _whole(lines, message), self._report)
+            receipt = use(dialog)
         except (smtplib.SMTPException, OSError) as error:
             dialog.close()
             raise self._report.lost(error, dotted=dialog.dotted) from error
@@ -98,12 +133,7 @@ class SMTP:
             dialog.close()
             raise
         self._keep(dialog)
-        return Receipt(provider=self.name, message_id=queue_id(reply.text), refused=refused)
-
-    def close(self) -> None:
-        """Close the kept connections."""
-        while self._idle:
-            _quit(self._idle.pop())
+        return receipt
 
     def _connected(self) -> PhaseSMTP:
         if self._owner != os.getpid():  # after a fork the connections belong to the parent
@@ -168,6 +198,14 @@ def queue_id(text: str) -> str:
     """Return the server's own name for a message from its last reply; all of the reply if there is none."""
     found = (re.search(pattern, text, re.IGNORECASE) for pattern in _QUEUE_IDS)
     return next((match[1] for match in found if match), http.said(text))[:_LONGEST_REPLY]
+
+
+def _envelope(lines: bytes, message: Message) -> Envelope:
+    return Envelope(
+        sender=message.sender.address,
+        recipients=list(dict.fromkeys(box.address for box in message.recipients)),
+        size=len(lines) + mime.size(message),
+    )
 
 
 def _whole(lines: bytes, message: Message) -> Iterator[bytes]:

@@ -68,22 +68,32 @@ class PhaseSMTP(smtplib.SMTP):
         self, envelope: Envelope, pieces: Iterable[bytes], report: Reporter
     ) -> tuple[Reply, dict[str, str]]:
         """Return the reply to the message, and why which recipients were refused; raise a ProviderError."""
-        limit = self.esmtp_features.get("size", "")
-        if limit.isdecimal() and 0 < int(limit) < envelope.size:
-            raise report.too_large(envelope.size, int(limit))
-        options = [f"size={envelope.size}"] if self.has_extn("size") else []
-        reply = _reply(self.mail(envelope.sender, options))
-        if not reply.is_positive:
-            raise report.of_sender(reply)
-        refused = self._name(envelope.recipients, report)
+        refused = self.announce(envelope, report)
         reply = _reply(self.docmd("data"))
         if reply.code != 354:
             raise report.of_content(reply)
         reply = self._write(pieces)
         self.sent += 1
         if reply.is_positive:
-            return reply, {address: f"{no.code} {no.text}" for address, no in refused.items()}
+            return reply, refused
         raise report.of_content(reply) if reply.is_refusal else report.unclear(reply)
+
+    def announce(self, envelope: Envelope, report: Reporter) -> dict[str, str]:
+        """Say who sends how much to whom; return why which recipients were refused; raise a ProviderError."""
+        if 0 < self.limit < envelope.size:
+            raise report.too_large(envelope.size, self.limit)
+        options = [f"size={envelope.size}"] if self.has_extn("size") else []
+        reply = _reply(self.mail(envelope.sender, options))
+        if not reply.is_positive:
+            raise report.of_sender(reply)
+        refused = self._name(envelope.recipients, report)
+        return {address: f"{no.code} {no.text}" for address, no in refused.items()}
+
+    @property
+    def limit(self) -> int:
+        """How many bytes the server takes, as it says after EHLO; 0 if it does not say."""
+        size = self.esmtp_features.get("size", "")
+        return int(size) if size.isdecimal() else 0
 
     def send(self, s: Any) -> None:
         """Send within the time that is left."""

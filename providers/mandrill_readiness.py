@@ -1,0 +1,150 @@
+"""Whether a Mandrill account would carry mail now, by what Mandrill tells of the key, the account and its domains.
+
+Shapes: https://github.com/mailchimp/mailchimp-client-lib-codegen, spec/transactional.json: users/ping2,
+users/info and senders/domains. A key may be restricted to some calls, so that a good one may not ask them all.
+senders/check-domain is not asked: it adds the domain to the account.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from providers import http, inquiry, mandrill_errors
+from providers.errors import AccountProblem, ProviderError
+from providers.inquiry import Inquiry, Untold
+from providers.readiness import Quota, Readiness, Sender
+
+_GOOD_REPUTATION = 75  # "generally being a good reputation", says users/info
+
+_BEYOND = 1e15  # no count of messages
+
+_Entry = Mapping[str, Any]
+
+
+def check(questions: Inquiry, senders: Sequence[str]) -> Readiness:
+    """Ask for the key, for the account, and for the domains that it may send from."""
+    return inquiry.gather(questions.name, senders, lambda some: _learned(questions, some))
+
+
+def _learned(questions: Inquiry, senders: Sequence[str]) -> Iterator[Readiness]:
+    answer = questions.ask("/users/ping2.json")
+    if "PING" not in _entry(_parsed(answer)):
+        raise _refusal(questions, answer)
+    for learn in (_of_the_account, _of_senders):
+        try:
+            yield learn(questions, senders)
+        except Untold as untold:
+            yield Readiness(provider=questions.name, warnings=(str(untold),))
+
+
+def _of_the_account(questions: Inquiry, _senders: Sequence[str]) -> Readiness:
+    return account(questions.name, _entry(_told(questions, "/users/info.json")))
+
+
+def _of_senders(questions: Inquiry, senders: Sequence[str]) -> Readiness:
+    listed = _by_name(_told(questions, "/senders/domains.json")) if senders else {}
+    states = {address: sender(questions, address, listed) for address in senders}
+    return Readiness(provider=questions.name, senders=states)
+
+
+def account(name: str, told: _Entry) -> Readiness:
+    """Return what Mandrill says of the account. How much of the hour's quota is used it tells only by a backlog."""
+    hourly, backlog, reputation = (_number(told, key) for key in ("hourly_quota", "backlog", "reputation"))
+    problems, warnings = [], []
+    if hourly == 0:
+        problems.append(f"{name}: Mandrill lets the account send no mail. Look there for the reason.")
+    if backlog:
+        held = f"Mandrill holds back {backlog:.0f} messages, since the hourly or monthly quota is used up"
+        warnings.append(f"{name}: {held}. New mail waits behind them. Raise the quota, or wait.")
+    if reputation is not None and reputation < _GOOD_REPUTATION:
+        low = f"{name}: the account's reputation is {reputation:.0f} of 100; from {_GOOD_REPUTATION} it is good."
+        warnings.append(low)
+    full = Quota(limit=hourly, used=hourly, per="hour") if hourly is not None and backlog else None
+    return Readiness(provider=name, problems=tuple(problems), warnings=tuple(warnings), quota=full)
+
+
+def sender(questions: Inquiry, address: str, listed: Mapping[str, _Entry]) -> Sender:
+    """Return whether Mandrill signs for the domain of an address; it rejects mail that it does not sign for."""
+    host, *above = inquiry.domains(address)
+    where = "Mandrill's settings, Domains"
+    if host not in listed:
+        parent = next((domain for domain in above if domain in listed), "")
+        if parent:
+            uncertain = f"Mandrill lists {parent} and not {host}. Add {host} in {where}, to be certain."
+            return Sender(verified=None, detail=uncertain)
+        return Sender(verified=False, detail=f"Mandrill does not know {host}. Add and verify it in {where}.")
+    if listed[host].get("valid_signing") is True:
+        return Sender(verified=True)
+    missing = questions.said("; ".join(_missing(listed[host])))
+    return Sender(verified=False, detail=f"Mandrill does not sign for {host}: {missing}. Mend it in {where}.")
+
+
+def _refusal(questions: Inquiry, answer: http.Answer) -> ProviderError:
+    found = _entry(mandrill_errors.parsed(answer.body))
+    name, words = (questions.said(str(found.get(key) or "")) for key in ("name", "message"))
+    if not name or found.get("status") != "error":
+        return questions.foreign(answer)
+    said = f"Mandrill answered {name}: {words}"
+    if _is_suspended(words):
+        advice = "Mandrill has suspended the account. Look there for the reason, or ask Mandrill's support."
+    elif name == "Invalid_Key":
+        advice = "Mandrill does not accept the key. Enter an active API key."
+    elif name == "PaymentRequired":
+        advice = "Mandrill wants to be paid. Look there at the account's billing."
+    else:
+        advice = "Mandrill does not say whether it takes mail. Look at the account and at its status page."
+    return AccountProblem(f"{questions.name}: {advice} {said}", code=name)
+
+
+def _told(questions: Inquiry, path: str) -> Any:
+    """Return what was told; `Untold` where a good key may not ask or the answer is not understood."""
+    answer = questions.ask(path)
+    found = _parsed(answer)
+    if found is not None:
+        return found
+    refused = _entry(mandrill_errors.parsed(answer.body))
+    words = questions.said(str(refused.get("message") or ""))
+    if _is_suspended(words):
+        raise _refusal(questions, answer)
+    call = path.strip("/").removesuffix(".json")
+    if answer.status == 200 and len(answer.body) >= http.LONGEST_ANSWER:
+        raise Untold(f"{questions.name}: the answer to {call} is too long to be read.")
+    reason = words or questions.foreign(answer).detail
+    raise Untold(f"{questions.name}: Mandrill does not answer {call}. Allow the key to call it. {reason}")
+
+
+def _by_name(listed: Any) -> dict[str, _Entry]:
+    entries = [_entry(one) for one in listed] if isinstance(listed, list) else []
+    return {str(entry.get("domain")).lower(): entry for entry in entries}
+
+
+def _missing(entry: _Entry) -> Iterator[str]:
+    """Name what Mandrill misses of a domain: one valid DKIM record of two, SPF, and that it is verified."""
+    keys = [_entry(entry.get(name)) for name in ("dkim2", "dkim")]
+    if not any(key.get("valid") for key in keys):
+        yield f"DKIM is not valid{_reason(keys)}"
+    spf = _entry(entry.get("spf"))
+    if not spf.get("valid"):
+        yield f"SPF is not valid{_reason([spf])}"
+    if not entry.get("verified_at"):
+        yield "its ownership is not verified"
+
+
+def _reason(records: Iterable[_Entry]) -> str:
+    return next((f" ({record['error']})" for record in records if record.get("error")), "")
+
+
+def _is_suspended(words: str) -> bool:
+    return "suspend" in words.lower()
+
+
+def _number(told: _Entry, key: str) -> float | None:
+    number = told.get(key)
+    return float(number) if isinstance(number, int | float) and abs(number) < _BEYOND else None
+
+
+def _entry(found: object) -> _Entry:
+    return found if isinstance(found, dict) else {}
+
+
+def _parsed(answer: http.Answer) -> Any:
+    return mandrill_errors.parsed(answer.body) if answer.status == 200 else None
