@@ -27,6 +27,11 @@ def configured() -> tuple[Provider, ...]:
     return found or (_build(SANDBOX, _variables()) if settings.DEBUG else ())
 
 
+def names() -> list[str]:
+    """Return the names of the configured providers, in order of preference."""
+    return [provider.name for provider in configured()]
+
+
 def problems() -> list[str]:
     """Return a sentence for each provider that was asked for and cannot be used."""
     return registry.problems(settings.GOMAIL_PROVIDERS, settings.PROVIDER_SECRETS)

@@ -6,6 +6,7 @@ simpler: it is open until a moment, and nobody probes.
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +36,12 @@ def learn(attempt: Attempt, news: ProviderError | Receipt, *, sender_domain: str
             _pause(attempt.provider, judgement.told(news).after)
     except (OperationalError, InterfaceError):
         logger.exception("What %s answered could not be told to its circuit", attempt.provider)
+
+
+def anybody_may_be_used(names: Iterable[str]) -> bool:
+    """Tell whether an email would be let through to one of these providers now; without any, that is found later."""
+    now, circuits = timezone.now(), [standings.of_provider(name) for name in names]
+    return not circuits or any(circuit is None or not judgement.shut(circuit, now) for circuit in circuits)
 
 
 def take_probe(circuit: Circuit) -> bool:

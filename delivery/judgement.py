@@ -62,9 +62,9 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why a provider is not to be used now, for a person, and when to ask again."""
+    """Why a provider is not to be used now, and when to ask again."""
 
-    reason: str
+    reason: str  # for whoever sent the email: without the provider's words, which may quote somebody else's address
     until: datetime
 
 
@@ -122,22 +122,24 @@ def is_on_ramp(circuit: Circuit, now: datetime) -> bool:
 
 
 def refusal(circuit: Circuit, now: datetime) -> Refusal | None:
-    """Return why the circuit lets no email through now; None when it does, perhaps as a probe."""
-    if circuit.state == Circuit.State.OUT:
-        reason = f"{circuit} was taken out of service by {circuit.changed_by}. {circuit.reason}".rstrip()
-        return Refusal(reason=reason, until=now + _OUT_FOR_NOW)
-    if circuit.paused_until and circuit.paused_until > now:
-        reason = f"{circuit} asked for a pause until {_clock(circuit.paused_until)}."
-        return Refusal(reason=reason, until=circuit.paused_until)
-    if circuit.state != Circuit.State.CLOSED and (until := _emails_turn(circuit)) > now:
-        reason = (
-            f"{circuit} is not used until {_clock(until)}, {circuit.get_trouble_display()}: {circuit.reason}"
-        )
-        return Refusal(reason=reason, until=until)
+    """Return why the circuit does not let this email through; None when it does, perhaps as a probe."""
     if is_on_ramp(circuit, now) and random.random() > _share(circuit, now):  # noqa: S311 - no secret
         return Refusal(
             reason=f"{circuit} has just come back and gets a part of the emails.", until=now + _AGAIN
         )
+    return shut(circuit, now)
+
+
+def shut(circuit: Circuit, now: datetime) -> Refusal | None:
+    """Return why the circuit lets no email through now, whichever it is."""
+    if circuit.state == Circuit.State.OUT:
+        return Refusal(reason=f"{circuit} was taken out of service.", until=now + _OUT_FOR_NOW)
+    if circuit.paused_until and circuit.paused_until > now:
+        reason = f"{circuit} asked for a pause until {_clock(circuit.paused_until)}."
+        return Refusal(reason=reason, until=circuit.paused_until)
+    if circuit.state != Circuit.State.CLOSED and (until := _emails_turn(circuit)) > now:
+        reason = f"{circuit} is not used until {_clock(until)}: {circuit.get_trouble_display()}."
+        return Refusal(reason=reason, until=until)
     return None
 
 

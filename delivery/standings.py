@@ -10,35 +10,44 @@ from django.db.models.functions import Now
 from delivery.models import Circuit
 
 _FRESH = 1.0  # seconds
+_NEVER = float("-inf")
 _MOST = 5000  # circuits; who sends from many strange domains makes many
 _Known = Mapping[tuple[str, str], Circuit]
 
 
 class _Reader:
-    """Keeps what was read last. One thread reads anew; the others go on with the old for that moment."""
+    """Keeps what was read last.
+
+    When it is a second old one thread reads anew, and the others go on with the old for that moment; when it is
+    known to be wrong they wait.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: _Known = {}
-        self._read_at = float("-inf")
+        self._read_at = _NEVER
         self._edition = 0
 
     def known(self) -> _Known:
-        if time.monotonic() - self._read_at > _FRESH and self._lock.acquire(blocking=False):
+        if self._is_old() and self._lock.acquire(blocking=self._read_at == _NEVER):
             try:
-                self._read()
+                if self._is_old():
+                    self._read()
             finally:
                 self._lock.release()
         return self._known
 
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._read_at > _FRESH
+
     def forget(self) -> None:
         self._edition += 1  # what is being read at this moment is old already
-        self._read_at = float("-inf")
+        self._read_at = _NEVER
 
     def _read(self) -> None:
         begun, edition = time.monotonic(), self._edition
         self._known = {(row.provider, row.sender_domain): row for row in _rows()[:_MOST]}
-        self._read_at = begun if edition == self._edition else float("-inf")
+        self._read_at = begun if edition == self._edition else _NEVER
 
 
 _reader = _Reader()

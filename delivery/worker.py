@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError, close_old_connections, connection
 
-from delivery import emails
+from delivery import carriers, circuits, emails, readiness
 from delivery.models import Email
 
 _IDLE_SECONDS = 1.0
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 def run(stop: threading.Event) -> None:
     """Work until told to stop; a round in flight is finished first."""
+    threading.Thread(target=_ask_providers, args=(stop,), daemon=True).start()
     settle_now_and_then = _Every(_SETTLE_SECONDS, settle)
     while not stop.is_set():
         close_old_connections()
@@ -44,11 +45,22 @@ def hand_over(stop: threading.Event, between: Callable[[], None]) -> int:
     """Hand over what is due and return how many emails were; `between` any two of them something else has its turn."""
     handed_over = 0
     for pk in list(Email.objects.due().values_list("pk", flat=True)[:_BATCH]):
-        if stop.is_set():
+        if stop.is_set() or not circuits.anybody_may_be_used(carriers.names()):
             break
         handed_over += _dispatch(pk)
         between()
     return handed_over
+
+
+def _ask_providers(stop: threading.Event) -> None:
+    """Ask the providers now and then whether they would carry mail; nobody waits for their answers, or for this."""
+    while not stop.wait(_SETTLE_SECONDS):
+        close_old_connections()
+        try:
+            readiness.check_due()
+        except Exception:  # a provider that cannot be asked must not end the asking of the others for good
+            log.exception("The providers could not be asked")
+    connection.close()
 
 
 class _Every:

@@ -26,6 +26,7 @@ class ProviderError(Exception):
 class NotAccepted(ProviderError):
     """The message was certainly not accepted: offer it to the next provider."""
 
+    kind = "not_accepted"
     outcome = "refused_temporarily"
 
 

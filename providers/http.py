@@ -34,7 +34,7 @@ class Timeouts:
     """How long a provider is waited for, in seconds."""
 
     connect: float = 5.0  # for each connection, and for each piece of the request to be taken
-    read: float = 20.0  # for a sign of life
+    read: float = 25.0  # for a sign of life; a provider may be slow and still take the mail
     total: float = 28.0  # for the whole exchange
 
 
@@ -128,7 +128,8 @@ def _exchange(
 
 
 def _lost(name: str, error: Exception, body: Body) -> ProviderError:
-    if isinstance(error, LocationValueError) or (not isinstance(error, HTTPError) and not body.taken):
+    sent = body.taken and body.size > 0  # a question has no body, and nothing of it need be in doubt
+    if isinstance(error, LocationValueError) or (not isinstance(error, HTTPError) and not sent):
         return AccountProblem(
             f"{name}: its address or key cannot be used in a request.", code="configuration"
         )
