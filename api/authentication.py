@@ -1,9 +1,11 @@
 """Who asks, and whether they may."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
@@ -24,11 +26,9 @@ class BearerKey(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
         """Return the key as request.auth, or None when the request brings none."""
-        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if not scheme:
+        if not request.META.get("HTTP_AUTHORIZATION"):
             return None
-        token = token.strip()
-        found = access.find(token) if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
+        found = _find(request.META)
         if found is None:
             raise AuthenticationFailed
         access.note_use(found)
@@ -50,6 +50,26 @@ class KeyHasScope(BasePermission):
                 raise NotAuthenticated
             return request.META.get("HTTP_SEC_FETCH_SITE", "none") in _OWN_PAGES
         return view.scope in used.scopes
+
+
+def admits(environ: Mapping[str, Any]) -> bool:
+    """Tell, by its head alone, whether a request's body is worth reading: not if the answer is going to be 401."""
+    path = environ.get("PATH_INFO", "")
+    if not path.startswith("/api") and path != "/email":
+        return True
+    if not environ.get("HTTP_AUTHORIZATION"):
+        return not settings.API_KEY_REQUIRED
+    close_old_connections()  # what Django does before a request, which this is not yet
+    try:
+        return _find(environ) is not None
+    except (OperationalError, InterfaceError):
+        return True  # the request will meet the same, and be answered accordingly
+
+
+def _find(environ: Mapping[str, Any]) -> ApiKey | None:
+    scheme, _, token = environ["HTTP_AUTHORIZATION"].partition(" ")
+    token = token.strip()
+    return access.find(token) if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
 
 
 def key(request: Request) -> ApiKey | None:

@@ -30,8 +30,8 @@ REQUEST = {
     ),
     "malformed_request": Code(
         status=400,
-        meaning="The request line, a header or a query parameter cannot be read.",
-        remedy="Check the address, the Host header and the parameters.",
+        meaning="The request line, a header, a query parameter or the chunks of the body cannot be read.",
+        remedy="Check the address, the Host header and the parameters; let your HTTP library write the request.",
     ),
     "invalid": Code(
         status=400,
@@ -83,6 +83,11 @@ REQUEST = {
         meaning="The path does not know this method.",
         remedy="Use one of those in the Allow header.",
     ),
+    "request_timeout": Code(
+        status=408,
+        meaning="The request did not come in as a whole in the time that there is for it.",
+        remedy="Send it anew, on a better line or with smaller attachments; nothing of it was kept.",
+    ),
     "request_too_large": Code(
         status=413,
         meaning="The request body is over the limit; it was refused before it was read.",
@@ -97,6 +102,21 @@ REQUEST = {
         status=413,
         meaning="The text of the email is over 2 MB.",
         remedy="Shorten it, or attach it as a file.",
+    ),
+    "uri_too_long": Code(
+        status=414,
+        meaning="The request line is over 8 KB.",
+        remedy="Shorten the query; what is long belongs in a body.",
+    ),
+    "expectation_failed": Code(
+        status=417,
+        meaning="The request expects something else than 100-continue.",
+        remedy="Leave the Expect header out.",
+    ),
+    "headers_too_large": Code(
+        status=431,
+        meaning="There are more than 100 headers, or one of them is over 8 KB.",
+        remedy="Leave out what GoMail does not read; cookies are the usual reason.",
     ),
     "internal": Code(
         status=500,

@@ -1,8 +1,9 @@
-"""The outermost wrapper: what is too large is refused before anybody reads it."""
+"""The outermost wrapper: what is too large, or comes from nobody we know, is answered before anybody reads it."""
 
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import IO, Any
 
 from django.conf import settings
@@ -14,51 +15,86 @@ ROOM_BYTES = (
 )
 MAX_BODY_BYTES = settings.ATTACHMENTS_MAX_BYTES * 4 // 3 + ROOM_BYTES  # Base64; 12 MiB for attachments of 7
 _CHUNK = 64 * 1024
+_RECEIVED = "gomail.received"  # in the environ: the body, or None when it is over the limit
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class BodyLimit:
-    """Refuse a request body over the limit from its Content-Length, or as soon as a chunked one has passed it."""
+    """Refuse a request body over the limit from its Content-Length, or as soon as a chunked one has passed it.
 
-    def __init__(self, application: Application) -> None:
+    A body comes at its client's pace. A server that has threads for waiting calls receive() in one of them, and then,
+    with everything at hand, the application in one of those that work.
+    """
+
+    def __init__(self, application: Application, admits: Callable[[Environ], bool] | None = None) -> None:
+        """Ask `admits` whether a body is worth reading: whom the application turns away need not send it."""
         self.application = application
+        self.admits = admits or _everybody
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer 413, or let the application see a body of known length."""
-        if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
-            return self._chunked(environ, start_response)
+    def receive(self, environ: Environ, work: Callable[..., Any] | None = None) -> None:
+        """Read the body; `work(function, argument)` calls what asks the database."""
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         if _length(environ) > MAX_BODY_BYTES:
-            return _refuse(start_response)
-        return self.application(environ, start_response)
+            environ[_RECEIVED] = None
+        elif not chunked and not _length(environ):
+            environ[_RECEIVED] = BytesIO()
+        elif not (work or _call)(self.admits, environ):
+            environ |= {_RECEIVED: BytesIO(), "CONTENT_LENGTH": "0"}
+        else:
+            _read(environ, MAX_BODY_BYTES + 1 if chunked else _length(environ))
 
-    def _chunked(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        # Django takes a request without a length for one without a body.
-        with tempfile.TemporaryFile() as body:
-            size = _copy(environ["wsgi.input"], body)
-            if size > MAX_BODY_BYTES:
-                return _refuse(start_response)
-            body.seek(0)
-            environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(size)}
-            answer = self.application(environ, start_response)
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer 413, or let the application see a body of known length that is there already."""
+        if _RECEIVED not in environ:
+            self.receive(environ)
+        body = environ[_RECEIVED]
+        if body is None:
+            return _refuse(start_response)
+        with body:
+            answer = self.application(environ | {"wsgi.input": body}, start_response)
             try:
                 return list(answer)
             finally:
                 getattr(answer, "close", _nothing)()  # gives back the database connection
 
 
+def _read(environ: Environ, most: int) -> None:
+    body = tempfile.SpooledTemporaryFile(_CHUNK)  # noqa: SIM115 - BodyLimit closes it
+    size = _copy(environ["wsgi.input"], body, most)
+    if size > MAX_BODY_BYTES:
+        body.close()
+        environ[_RECEIVED] = None
+        return
+    body.seek(0)
+    environ[_RECEIVED] = body
+    if not _length(environ):  # chunked; Django would take it for a request without a body
+        environ["CONTENT_LENGTH"] = str(size)
+
+
+def _everybody(environ: Environ) -> bool:
+    """Admit whoever asks."""
+    return True
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call the function here and now."""
+    return function(*arguments)
+
+
 def _nothing() -> None:
     """Stand for the close() that an answer need not have."""
 
 
-def _length(environ: dict[str, Any]) -> int:
+def _length(environ: Environ) -> int:
     text = environ.get("CONTENT_LENGTH") or "0"
     return int(text) if text.isdecimal() else 0
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> int:
+def _copy(source: IO[bytes], target: Any, most: int) -> int:
     size = 0
-    while size <= MAX_BODY_BYTES and (chunk := source.read(_CHUNK)):
+    while size < most and (chunk := source.read(min(_CHUNK, most - size))):
         size += target.write(chunk)
     return size
 

@@ -9,5 +9,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
 
 from api.limits import BodyLimit  # after that: it reads the settings
 
-application = BodyLimit(get_wsgi_application())
+django = get_wsgi_application()
+
+from api import authentication  # noqa: E402 - after that: it knows the models
+
+application = BodyLimit(django, admits=authentication.admits)
 call_command("check")

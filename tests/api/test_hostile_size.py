@@ -84,6 +84,19 @@ def test_a_chunked_body_below_the_limit_gets_a_length_and_its_answer_is_closed()
     assert (status, body, environ["CONTENT_LENGTH"], answered.closed) == ("200 OK", b"read", "1000", True)
 
 
+@pytest.mark.parametrize("head", [{"CONTENT_LENGTH": "1000"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+def test_the_body_of_one_who_is_not_admitted_is_not_read(head: dict[str, str]) -> None:
+    stream, seen = Endless(1000), []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append((environ["CONTENT_LENGTH"], environ["wsgi.input"].read()))
+        return []
+
+    limit = BodyLimit(application, admits=lambda environ: False)
+    assert limit({**head, "wsgi.input": stream}, lambda status, headers: None) == []
+    assert (seen, stream.read_so_far) == ([("0", b"")], 0)
+
+
 def test_a_length_that_is_none_reads_nothing() -> None:
     for length in ("", "abc", "-1", "+5", "1_000", "\u00b2"):
         try:

@@ -1,22 +1,17 @@
 """A real server under uploads that are too large: the answer comes before the upload does."""
 
 import json
-import os
 import select
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import fakes
+from tests.api.server import serving, whole_answer
 
 pytestmark = pytest.mark.processes
-ROOT = Path(__file__).resolve().parent.parent.parent
 MB = 1024 * 1024
 PIECE = bytes(64 * 1024)
 SOON = 15.0  # seconds
@@ -24,39 +19,9 @@ SOON = 15.0  # seconds
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A server with a database of its own."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        number = int(listener.getsockname()[1])
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{folder / 'server.sqlite3'}",
-        "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
-        "API_KEY_REQUIRED": "false",
-        "PORT": str(number),
-        "WEB_THREADS": "4",
-    }
-    run: Any = {"cwd": ROOT, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, **run)
-    with subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "python:gomail.gunicorn"], **run
-    ) as server:
-        try:
-            await_port(number)
-            yield number
-        finally:
-            server.terminate()
-
-
-def await_port(port: int) -> None:
-    until = time.monotonic() + SOON
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        else:
-            return
+    """A server that asks for no key."""
+    with serving(tmp_path_factory.mktemp("server"), API_KEY_REQUIRED="false") as server:
+        yield server.port
 
 
 def upload(port: int, head: str, pieces: Iterator[bytes]) -> tuple[bytes, int]:
@@ -76,25 +41,6 @@ def upload(port: int, head: str, pieces: Iterator[bytes]) -> tuple[bytes, int]:
                 break
             sent += len(piece)
         return whole_answer(connection), sent
-
-
-def whole_answer(connection: socket.socket) -> bytes:
-    data = b""
-    while (
-        (data.startswith(b"HTTP/1.1 100") and data.count(b"\r\n\r\n") < 2)
-        or b"\r\n\r\n" not in data
-        or len(data.partition(b"\r\n\r\n")[2]) < length(data)
-    ):
-        piece = connection.recv(65536)
-        if not piece:
-            break
-        data += piece
-    return data
-
-
-def length(data: bytes) -> int:
-    lines = data.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
-    return next((int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")), 0)
 
 
 def assert_413(answer: bytes) -> None:

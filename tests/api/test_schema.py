@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from api import authentication
 from gomail.wsgi import application
 from tests import fakes
 
@@ -28,8 +29,9 @@ PATHS = {"send-email/", "send-mail/", "emails/", "emails/{id}/"}
 
 
 @pytest.fixture(autouse=True)
-def _one_connection() -> Iterator[None]:
+def _one_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the test's transaction: a request to the WSGI application would close its connection."""
+    monkeypatch.setattr(authentication, "close_old_connections", lambda: None)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield

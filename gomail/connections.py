@@ -1,0 +1,196 @@
+"""gunicorn's threads, divided: many that wait for clients, and WEB_THREADS that work.
+
+gunicorn 27 gives a connection one of its threads for as long as its client takes to send a request, and reads without
+a time limit: 32 clients that send half a request stop a server of 32 threads. Here a connection's own thread reads
+the request, in bounded time, and writes the answer; only a request that is there as a whole gets one of the few
+threads that have a connection to the database.
+"""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
+
+from api import codes
+
+HEAD_SECONDS = 10.0  # for the request line and the headers, from their first byte
+SILENCE_SECONDS = 10.0  # between two pieces of a body
+BODY_SECONDS = 120.0  # for the whole of it: 12 MB at 0.8 Mbit/s
+WRITE_SECONDS = 30.0  # for an answer
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+T = TypeVar("T")
+
+
+class TooSlow(errors.ParseException):  # type: ignore[misc]
+    """The request did not come in time."""
+
+
+# The code of each class of errors, the first that fits. What is not here is our own fault.
+_CODES: tuple[tuple[type[Exception], str], ...] = (
+    (TooSlow, "request_timeout"),
+    (errors.InvalidResponseHeader, "internal"),
+    (errors.InvalidResponseHeaderName, "internal"),
+    (errors.ConfigurationProblem, "internal"),
+    (errors.LimitRequestLine, "uri_too_long"),
+    (errors.LimitRequestHeaders, "headers_too_large"),
+    (errors.ExpectationFailed, "expectation_failed"),
+    (errors.UnsupportedTransferCoding, "unsupported_content_type"),
+    (errors.ParseException, "malformed_request"),
+)
+
+
+class TimedUnreader(SocketUnreader):  # type: ignore[misc]
+    """Reads from a socket until a deadline, and waits for no single piece longer than SILENCE_SECONDS."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.allow(HEAD_SECONDS)
+
+    def allow(self, seconds: float) -> None:
+        """Set the deadline, from now on."""
+        self._deadline = time.monotonic() + seconds
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return the next piece; raise TooSlow if it does not come."""
+        left = min(self._deadline - time.monotonic(), SILENCE_SECONDS)
+        if left <= 0:
+            raise TooSlow
+        self.sock.settimeout(left)
+        try:
+            data: bytes = super().chunk(size_hint)
+        except TimeoutError as error:
+            raise TooSlow from error
+        return data
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """A client's connection, read in bounded time."""
+
+    closed = False
+
+    def init(self) -> None:
+        """Make the parser read with a deadline; each request of a kept connection has its own."""
+        super().init()
+        if not self.is_http2:
+            if not isinstance(self.parser.unreader, TimedUnreader):
+                self.parser.unreader = TimedUnreader(self.sock)
+            self.parser.unreader.allow(HEAD_SECONDS)
+
+    def close(self, graceful: bool = False) -> None:
+        """Close once: the thread of the connection has done so when the main loop comes to it."""
+        if not self.closed:
+            self.closed = True
+            super().close(graceful)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A process of the server."""
+
+    wsgi: Any
+
+    def init_process(self) -> None:
+        """Make the threads that work before the first connection needs them."""
+        self._work = ThreadPoolExecutor(max_workers=self.cfg.threads, thread_name_prefix="work")
+        super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Return the threads that wait: one for every connection; they are made as they are needed."""
+        return ThreadPoolExecutor(max_workers=self.cfg.worker_connections, thread_name_prefix="connection")
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection, as gunicorn does, as a Connection."""
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another process was faster, or the client has gone
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
+
+    def load_wsgi(self) -> None:
+        """Let the application answer in the threads that work, what it receives come in at the client's pace."""
+        super().load_wsgi()
+        application: Application = self.wsgi
+        receive = getattr(application, "receive", _nothing)
+
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            receive(environ, self.work)
+            body = self.work(_collect, application, environ, start_response)
+            environ["gunicorn.socket"].settimeout(WRITE_SECONDS)
+            return (
+                [] if environ["REQUEST_METHOD"] == "HEAD" else body
+            )  # gunicorn warns of what it must not send
+
+        self.wsgi = answer
+
+    def work(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call the function in one of the threads that work, and wait for what it returns."""
+        return self._work.submit(function, *arguments).result()
+
+    def handle(self, conn: Connection) -> Any:
+        """Read and answer a request; close here what is done, for that waits up to two seconds for the client."""
+        kept = super().handle(conn)
+        if not kept:
+            conn.close(graceful=True)
+        return kept
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """Answer a request whose head is there."""
+        conn.parser.unreader.allow(BODY_SECONDS)
+        try:
+            kept: bool = super().handle_request(req, conn)
+        except TimeoutError:
+            self.log.info("A client did not take its answer in %s seconds", WRITE_SECONDS)
+            return False
+        return kept
+
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        conn.parser.unreader.allow(DEFAULT_WORKER_DATA_TIMEOUT)
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except TooSlow:
+            return False
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer a request that is no HTTP, or that broke the server, in the contract's shape."""
+        name = next((name for kind, name in _CODES if isinstance(exc, kind)), "internal")
+        code = codes.REQUEST[name]
+        if code.status >= 500:
+            self.log.error("Error handling a request", exc_info=exc)
+        else:  # not what it says: there may be an address in it
+            self.log.info("Refused what is no request: %s", type(exc).__name__)
+        answer = {"success": False, "message": code.meaning, "code": name, "errors": []}
+        with contextlib.suppress(OSError):
+            util.write_nonblock(client, _message(code.status, json.dumps(answer).encode()))
+
+
+def _message(status: int, body: bytes) -> bytes:
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _collect(
+    application: Application, environ: dict[str, Any], start_response: Callable[..., Any]
+) -> list[bytes]:
+    """Return the whole answer: what writes it knows nothing of the database."""
+    answer = application(environ, start_response)
+    try:
+        return list(answer)
+    finally:
+        getattr(answer, "close", _nothing)()
+
+
+def _nothing(*_: Any) -> None:
+    """Stand for a method that an application or its answer need not have."""

@@ -1,0 +1,165 @@
+"""A real server and clients that send half a request, or what is none: it has time for everybody else."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from itertools import cycle
+
+import pytest
+
+from gomail.connections import TimedUnreader, TooSlow
+from tests import fakes
+from tests.api.server import Server, serving, whole_answer
+
+pytestmark = pytest.mark.processes
+SEND = f"POST {fakes.V1}send-email/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+LOG = f"GET {fakes.V1}emails/ HTTP/1.1\r\nHost: localhost\r\n"
+HALF_REQUESTS = [
+    LOG.encode(),
+    f"{SEND}Content-Length: 1000\r\n\r\n{{".encode(),
+    f"{SEND}Transfer-Encoding: chunked\r\n\r\nff\r\n{{".encode(),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of four threads that asks for no key."""
+    with serving(tmp_path_factory.mktemp("server"), API_KEY_REQUIRED="false") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that asks for a key."""
+    with serving(tmp_path_factory.mktemp("guarded")) as server:
+        yield server
+
+
+def ask(server: Server, request: bytes) -> bytes:
+    with server.connect() as connection:
+        connection.sendall(request)
+        return whole_answer(connection)
+
+
+def failure(answer: bytes) -> tuple[int, str]:
+    """Return status and code of an answer that must have the contract's shape."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in head.lower(), answer
+    content = json.loads(body)
+    assert (content["success"], content["errors"], bool(content["message"])) == (False, [], True)
+    return int(head.split()[1]), content["code"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "malformed_request"),
+        (b"GET\r\n\r\n", 400, "malformed_request"),
+        (b"GET /a b HTTP/1.1\r\n\r\n", 400, "malformed_request"),
+        (b"GET /api/ HTTP/3.0\r\n\r\n", 400, "malformed_request"),
+        (b"GET /api/ HTTP/1.1\nHost: localhost\n\n", 400, "malformed_request"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "malformed_request"),
+        (LOG.encode() + b"Bad Header: x\r\n\r\n", 400, "malformed_request"),
+        (LOG.encode() + b" folded\r\n\r\n", 400, "malformed_request"),
+        (SEND.encode() + b"Content-Length: x\r\n\r\n", 400, "malformed_request"),
+        (SEND.encode() + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "malformed_request"),
+        (SEND.encode() + b"Transfer-Encoding: magic\r\n\r\n", 400, "unsupported_content_type"),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 414, "uri_too_long"),
+        (LOG.encode() + b"Expect: a-pony\r\n\r\n", 417, "expectation_failed"),
+        (LOG.encode() + b"X: " + b"y" * 9000 + b"\r\n\r\n", 431, "headers_too_large"),
+        (LOG.encode() + b"X: y\r\n" * 101 + b"\r\n", 431, "headers_too_large"),
+    ],
+)
+def test_what_is_no_request_is_answered_in_the_contracts_shape(
+    server: Server, request_: bytes, status: int, code: str
+) -> None:
+    assert failure(ask(server, request_)) == (status, code)
+
+
+def test_two_hundred_half_requests_hold_up_nobody_and_are_cut_off(server: Server) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(server.connect()) for _ in range(200)]
+        for connection, half in zip(slow, cycle(HALF_REQUESTS), strict=False):
+            connection.sendall(half)
+        for _ in range(20):
+            assert ask(server, f"{LOG}\r\n".encode()).split()[1] == b"200"
+        for connection in slow:
+            assert failure(whole_answer(connection)) == (408, "request_timeout")
+
+
+def test_a_head_that_never_ends_is_cut_off(server: Server) -> None:
+    with server.connect(0.2) as connection:
+        connection.sendall(f"{LOG}X: ".encode())
+        assert failure(dribbled(connection)) == (408, "request_timeout")
+
+
+def dribbled(connection: socket.socket) -> bytes:
+    """Send a letter now and then until the answer comes, for a minute at most."""
+    for _ in range(300):
+        with suppress(TimeoutError):
+            return whole_answer(connection)
+        connection.sendall(b"y")
+    raise AssertionError("it was not cut off")
+
+
+def test_pieces_that_come_steadily_are_read_until_the_deadline() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        unreader = TimedUnreader(near)
+        unreader.allow(60)
+        far.sendall(b"a")
+        assert unreader.read(1) == b"a"
+        unreader.allow(0)
+        far.sendall(b"b")
+        with pytest.raises(TooSlow):
+            unreader.read(1)
+
+
+def test_a_client_that_does_not_close_holds_up_nobody(server: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(50):  # each would have made the main loop wait for two seconds
+            lingering = stack.enter_context(server.connect())
+            lingering.sendall(f"{LOG}Connection: close\r\n\r\n".encode())
+            assert whole_answer(lingering).split()[1] == b"200"
+        assert ask(server, f"{LOG}\r\n".encode()).split()[1] == b"200"
+
+
+def test_a_head_request_is_answered_without_a_body_and_without_a_warning(server: Server) -> None:
+    with server.connect() as connection:
+        for _ in range(2):  # on one connection: what came after the head would be taken for the next answer
+            connection.sendall(f"HEAD {LOG[4:]}\r\n".encode())
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += connection.recv(1)
+            assert head.split()[1] == b"200"
+        connection.sendall(f"{LOG}\r\n".encode())
+        assert whole_answer(connection).startswith(b"HTTP/1.1 200")
+    assert "no-body" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 9000000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("", "not_authenticated"),
+        ("Authorization: Bearer gm_live_x_y_z\r\n", "invalid_api_key"),
+        ("Authorization: Basic YTpi\r\n", "invalid_api_key"),
+    ],
+)
+def test_a_client_without_a_key_is_answered_before_its_body(
+    guarded: Server, length: str, key: str, code: str
+) -> None:
+    answer = ask(guarded, f"{SEND}{key}{length}\r\n\r\nffff\r\n{{".encode())
+    assert failure(answer) == (401, code)
+
+
+def test_a_client_with_a_key_is_heard_out(guarded: Server) -> None:
+    key = guarded.manage("create_api_key", "tests").split()[-1]
+    body = json.dumps({"from_address": "me@example.org", "to_addresses": "ann@example.org"})
+    head = f"{SEND}Authorization: Bearer {key}\r\n"
+    for message in (
+        f"Content-Length: {len(body)}\r\n\r\n{body}",
+        f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\n\r\n",
+    ):
+        assert ask(guarded, (head + message).encode()).split()[1] == b"200"
