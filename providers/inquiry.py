@@ -13,8 +13,7 @@ MOST_QUESTIONS = 10
 MOST_SENDERS = 25
 PAUSE = 1.0  # seconds; several vendors answer one question a second
 
-# How `http` names a key or an address that no header can hold. The words of such an error quote the key.
-_UNUSABLE = frozenset({"ValueError", "UnicodeEncodeError"})
+_UNUSABLE = "configuration"  # how `http` names a key or an address that no request can hold
 
 
 class Untold(Exception):
@@ -67,7 +66,7 @@ class Inquiry:
             raise self._unanswered(error) from None  # its cause may quote a header, and with it a key
 
     def _unanswered(self, error: ProviderError) -> ProviderError:
-        if error.code in _UNUSABLE:
+        if error.code == _UNUSABLE:
             return AccountProblem(
                 f"{self.name}: its key cannot be used in a request. Enter it anew, without line breaks or spaces.",
                 code=error.code,
