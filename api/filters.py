@@ -1,15 +1,14 @@
 """The filters of emails/. Each one is served by an index."""
 
-import difflib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 
-from api.errors import ContractError
+from api import parameters
 from delivery import ids, search
 from delivery.models import Email
 
@@ -17,13 +16,23 @@ _OF_THE_PAGES = ("cursor", "page_size")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # of the time in an id
 
 
+@extend_schema_field(bool)
+class TruthFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
+    """true or false. django-filter's own takes any other word for no filter at all."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda word: word == "true", **options)
+
+
 class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """status, recipient, provider, tag, created_after, created_before, q."""
+    """status, recipient, provider, tag, possible_duplicate, created_after, created_before, q."""
 
     status = django_filters.ChoiceFilter(choices=Email.Status.choices)
     recipient = django_filters.CharFilter(method="by_recipient", help_text="a recipient's whole address")
     provider = django_filters.CharFilter(help_text="the provider that accepted it")
     tag = django_filters.CharFilter(method="by_tag")
+    possible_duplicate = TruthFilter(help_text="sent again although it may have been sent before")
     created_after = django_filters.IsoDateTimeFilter(method="after", help_text="ISO 8601, inclusive")
     created_before = django_filters.IsoDateTimeFilter(method="before", help_text="ISO 8601, exclusive")
     q = django_filters.CharFilter(
@@ -33,9 +42,7 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def is_valid(self) -> bool:
         """Refuse what the contract does not know: a misspelt filter must not show everybody's emails as if it held."""
-        errors = list(_strange(self.data, [*self.filters, *_OF_THE_PAGES]))
-        if errors:
-            raise ContractError("invalid", f"{errors[0]['field']}: {errors[0]['message']}", errors)
+        parameters.refuse_strange(self.data, [*self.filters, *_OF_THE_PAGES])
         return bool(super().is_valid())
 
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
@@ -57,17 +64,6 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     def search(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails that match what a person typed."""
         return search.by_text(emails, value)
-
-
-def _strange(parameters: Any, known: list[str]) -> Iterator[dict[str, str]]:
-    for name, values in parameters.lists():
-        if name not in known:
-            close = difflib.get_close_matches(name[:80], known, 1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            message = f"is not a parameter of this path.{hint}"
-            yield {"field": name[:80], "code": "unknown_field", "message": message}
-        elif len(values) > 1:
-            yield {"field": name, "code": "duplicate_field", "message": "was given twice."}
 
 
 def _bound(moment: datetime) -> UUID:

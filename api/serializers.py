@@ -133,10 +133,13 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
             "provider",
             "outcome",
             "provider_message_id",
+            "error",
             "code",
             "detail",
             "started_at",
             "latency_ms",
+            "settled_at",
+            "settled_by",
         )
 
 
@@ -149,7 +152,7 @@ class EmailSummarySerializer(serializers.ModelSerializer[Email]):
         model = Email
         fields = (
             "id", "status", "provider", "reason", "subject", "from_address", "from_name", "tags", "metadata",
-            "created_at", "due_at", "finished_at", "recipients",
+            "created_at", "due_at", "finished_at", "possible_duplicate", "recipients",
         )  # fmt: skip
 
 
@@ -158,6 +161,11 @@ class EmailSerializer(EmailSummarySerializer):
 
     attachments = AttachmentSerializer(many=True)
     attempts = AttemptSerializer(many=True)
+    left_out = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="the providers that were not asked in the last round, and why: they cannot carry the email, "
+        "or were not to be used at that moment",
+    )
 
     class Meta:
         model = Email

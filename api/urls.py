@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api import reference, short_form, views
+from api import health, providers, reference, short_form, views
 
 V1 = "api/v1/email-service/"
 
@@ -11,9 +11,12 @@ urlpatterns = [
     path(V1 + "send-mail/", views.SendMail.as_view(), name="send-mail"),
     path(V1 + "emails/", views.Emails.as_view(), name="emails"),
     path(V1 + "emails/<str:id>/", views.EmailDetail.as_view(), name="email"),
+    path(V1 + "providers/", providers.Providers.as_view(), name="providers"),
     path(V1 + "schema/", reference.Schema.as_view(), name="schema"),
     path(V1 + "docs/", reference.Docs.as_view(), name="docs"),
     path(V1 + "error-codes/", reference.ErrorCodes.as_view(), name="error-codes"),
     path("email", short_form.PostEmail.as_view(), name="post-email"),
+    path("health/live", health.Live.as_view(), name="health-live"),
+    path("health/ready", health.Ready.as_view(), name="health-ready"),
     re_path(r"^api(?:/[\s\S]*)?$", reference.UnknownPath.as_view()),
 ]

@@ -4,14 +4,21 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api import explained, parameters
 from api.authentication import key, owner
 from api.errors import ContractError, shape
+from api.explained import ExplainedSerializer
 from api.filters import EmailFilter
 from api.parsers import StrictJSONParser, StrictMultiPartParser
 from api.serializers import (
@@ -21,7 +28,7 @@ from api.serializers import (
     FailureSerializer,
     TakenSerializer,
 )
-from delivery import access, emails
+from delivery import access, emails, explain
 from delivery.drafts import Draft
 from delivery.models import ApiKey, Email
 
@@ -30,9 +37,20 @@ MESSAGES = {
     Email.Status.SENT: ACCEPTED,
     Email.Status.PARTIAL: "Email sent to some recipients; the provider rejected the others",
     Email.Status.QUEUED: "No provider could take the email now; it is kept and will be offered again",
-    Email.Status.UNKNOWN: "A provider may or may not have taken the email; it is kept as unknown and not sent again",
+    Email.Status.UNKNOWN: "A provider may or may not have taken the email; it is kept and not sent again by itself",
     Email.Status.SENDING: "The email is being handed over",
 }
+SENT_AGAIN = (
+    "A provider may or may not have taken the email; it will be sent again and marked possible_duplicate"
+)
+_DRY_RUN = OpenApiParameter(
+    "dry_run", bool, description="answer what would become of the email; send and store nothing"
+)
+_ANSWER = PolymorphicProxySerializer(
+    component_name="TakenOrExplained",
+    serializers=[TakenSerializer, ExplainedSerializer],
+    resource_type_field_name=None,
+)
 _FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
 _NOT_READ = dict.fromkeys((400, 401, 403, 405, 500, 503), FailureSerializer)
 
@@ -47,14 +65,18 @@ class SendEmail(APIView):
     @extend_schema(
         operation_id="send_email",
         request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
-        responses={200: TakenSerializer, 202: TakenSerializer, **_FAILURES},
+        parameters=[_DRY_RUN],
+        responses={200: _ANSWER, 202: TakenSerializer, **_FAILURES},
     )
     def post(self, request: Request) -> Response:
         """Accept the email, offer it to the providers in order, and answer with what became of it."""
+        dry_run = parameters.flag(request, "dry_run")
         serializer = DraftSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        email = emails.send(allowed(request, serializer.to_draft()), owner=owner(request))
-        return taken(request, email)
+        draft = allowed(request, serializer.to_draft())
+        if dry_run:
+            return Response(explained.answer(explain.explain(draft, owner=owner(request))))
+        return taken(request, emails.send(draft, owner=owner(request)))
 
 
 @extend_schema_view(get=extend_schema(responses={200: EmailSummarySerializer(many=True), **_NOT_READ}))
@@ -98,7 +120,8 @@ class SendMail(SendEmail):
     @extend_schema(
         operation_id="send_mail",
         request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
-        responses={200: TakenSerializer, 202: TakenSerializer, **_FAILURES},
+        parameters=[_DRY_RUN],
+        responses={200: _ANSWER, 202: TakenSerializer, **_FAILURES},
     )
     def post(self, request: Request) -> Response:
         """Do what send-email/ does."""
@@ -113,13 +136,19 @@ def allowed(request: Request, draft: Draft) -> Draft:
     return draft
 
 
+def message_of(email: Email) -> str:
+    """Return what became of an email, for a person."""
+    sent_again = email.status == Email.Status.UNKNOWN and email.due_at is not None
+    return SENT_AGAIN if sent_again else MESSAGES[Email.Status(email.status)]
+
+
 def taken(request: Request, email: Email) -> Response:
     """Answer what became of an email: 200 when a provider has it, 202 while we still have it, 400 when it is bad."""
     where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
     if email.status == Email.Status.FAILED:
         error = ContractError("refused_by_provider", email.reason)
         return Response({**shape(error), **where}, status=error.status_code)
-    answer = {"success": True, "message": MESSAGES[Email.Status(email.status)], **where}
+    answer = {"success": True, "message": message_of(email), **where}
     if email.status in {Email.Status.SENT, Email.Status.PARTIAL}:
         return Response(answer)
     location = reverse("email", kwargs={"id": email.pk})

@@ -25,6 +25,9 @@ _NAMED = re.compile(r'(?P<name>"(?:[^"\\<>]|\\["\\])*"|[^"<>@,;:()\\\[\]]*?) ?<(
 _LOOKALIKE_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 
 
+_ANY = re.compile(r"""("[^"]*"|[^\s<>"'(),;:\[\]]+)(@|%40)[^\s<>"'(),;:]+""", re.IGNORECASE)
+
+
 class InvalidAddress(ValueError):
     """This is not one unambiguous mailbox."""
 
@@ -55,6 +58,11 @@ def bare(text: str) -> str:
 def canonical(address: str) -> str:
     """Return the form in which addresses are compared: lower case throughout."""
     return address.lower()
+
+
+def hidden(text: str) -> str:
+    """Return a text without the addresses it quotes: it is about one sender's mail and is read by another."""
+    return _ANY.sub("[address]", text)
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """Which providers one email is let through to, by the standing of their circuits."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.utils import timezone
 
@@ -10,6 +11,29 @@ from delivery.models import Attempt, Circuit, Email
 from providers.base import Provider
 from providers.errors import ProviderError
 from providers.message import Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What would become of an email at a gate."""
+
+    lets_through: bool
+    reason: str = ""  # why not, or on what condition
+
+
+def outlook(name: str, sender_domain: str) -> Outlook:
+    """Look whether a provider would be used for an email of this sender, without taking a probe or throwing dice."""
+    now, whole = timezone.now(), standings.of_provider(name)
+    for circuit in standings.of(name, sender_domain):
+        if refusal := judgement.shut(circuit, now):
+            return Outlook(lets_through=False, reason=refusal.reason)
+    if whole and whole.state != Circuit.State.CLOSED:
+        reason = f"{whole} would be tried with this email, unless another one tries it first."
+        return Outlook(lets_through=True, reason=reason)
+    if whole and judgement.is_on_ramp(whole, now):
+        reason = f"{whole} has just come back and gets a part of the emails; the next one gets the others."
+        return Outlook(lets_through=True, reason=reason)
+    return Outlook(lets_through=True)
 
 
 class Gate:

@@ -1,0 +1,90 @@
+"""What a dry run answers."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from delivery.explain import Explanation, Offer
+from delivery.models import Recipient
+from delivery.parcels import Parcel
+
+_OFFERED = "The email would be offered to the providers in this order; nothing was sent or stored"
+_KEPT = "No provider could be offered the email now; it would be kept and offered later; nothing was sent or stored"
+
+
+class BoxSerializer(serializers.Serializer[Any]):
+    """One address with its name."""
+
+    name = serializers.CharField()
+    address = serializers.CharField()
+
+
+class RecipientsSerializer(serializers.Serializer[Any]):
+    """Everybody once, in the first place where the request names them."""
+
+    to = BoxSerializer(many=True)
+    cc = BoxSerializer(many=True)
+    bcc = BoxSerializer(many=True)
+
+
+class FileSerializer(serializers.Serializer[Any]):
+    """One file, without its content."""
+
+    filename = serializers.CharField()
+    content_type = serializers.CharField()
+    content_id = serializers.CharField()
+    size = serializers.IntegerField(help_text="bytes, decoded")
+
+
+class RenderedSerializer(serializers.Serializer[Parcel]):
+    """The email as it would be handed over."""
+
+    from_address = serializers.CharField(source="email.from_address")
+    from_name = serializers.CharField(source="email.from_name")
+    recipients = serializers.SerializerMethodField()
+    reply_to = serializers.ListField(
+        source="email.reply_to", child=serializers.ListField(child=serializers.CharField())
+    )
+    subject = serializers.CharField(source="email.subject")
+    text_body = serializers.CharField(source="email.text_body")
+    html_body = serializers.CharField(source="email.html_body", help_text="empty: plain text")
+    headers = serializers.DictField(source="email.headers", child=serializers.CharField())
+    tags = serializers.ListField(source="email.tags", child=serializers.CharField())
+    metadata = serializers.DictField(source="email.metadata", child=serializers.CharField())
+    on_ambiguous = serializers.CharField(source="email.on_ambiguous")
+    attachments = FileSerializer(many=True)
+
+    @extend_schema_field(RecipientsSerializer)
+    def get_recipients(self, parcel: Parcel) -> Any:
+        """Sort them by kind."""
+        kinds = {
+            kind.value: [row for row in parcel.recipients if row.kind == kind] for kind in Recipient.Kind
+        }
+        return RecipientsSerializer(kinds).data
+
+
+class OfferSerializer(serializers.Serializer[Offer]):
+    """What one provider would have to do with it."""
+
+    name = serializers.CharField()
+    offered = serializers.BooleanField()
+    position = serializers.IntegerField(allow_null=True, help_text="1 would be asked first; null: not asked")
+    reason = serializers.CharField(help_text="why it would not be asked, or on what condition")
+
+
+class ExplainedSerializer(serializers.Serializer[Any]):
+    """What would become of the email."""
+
+    success = serializers.BooleanField(default=True)
+    message = serializers.CharField()
+    dry_run = serializers.BooleanField(default=True)
+    email = RenderedSerializer()
+    providers = OfferSerializer(many=True)
+
+
+def answer(found: Explanation) -> dict[str, Any]:
+    """Return the body of the answer."""
+    message = _OFFERED if found.is_offered else _KEPT
+    told = {"message": message, "email": found.parcel, "providers": found.offers}
+    return {"success": True, "dry_run": True, **ExplainedSerializer(told).data}

@@ -1,0 +1,41 @@
+"""Query parameters: what the contract does not know is refused, so that a misspelt one is not lost in silence."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rest_framework.request import Request
+
+from api.errors import ContractError
+
+_TRUTHS = {"true": True, "false": False}
+
+
+def refuse_strange(parameters: Any, known: Iterable[str]) -> None:
+    """Raise for a parameter that is not known, and for one given twice."""
+    if errors := list(_strange(parameters, list(known))):
+        raise _invalid(errors)
+
+
+def flag(request: Request, name: str) -> bool:
+    """Return the one parameter of a path that knows no other: true, or false if it is not given."""
+    refuse_strange(request.query_params, [name])
+    given = request.query_params.get(name, "false")
+    if given not in _TRUTHS:
+        raise _invalid([{"field": name, "code": "invalid_choice", "message": "must be true or false."}])
+    return _TRUTHS[given]
+
+
+def _invalid(errors: list[dict[str, str]]) -> ContractError:
+    return ContractError("invalid", f"{errors[0]['field']}: {errors[0]['message']}", errors)
+
+
+def _strange(parameters: Any, known: list[str]) -> Iterator[dict[str, str]]:
+    for name, values in parameters.lists():
+        if name not in known:
+            close = difflib.get_close_matches(name[:80], known, 1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            message = f"is not a parameter of this path.{hint}"
+            yield {"field": name[:80], "code": "unknown_field", "message": message}
+        elif len(values) > 1:
+            yield {"field": name, "code": "duplicate_field", "message": "was given twice."}

@@ -1,0 +1,136 @@
+"""Which providers would carry the load today: each is handed a test mail that nobody gets. Nothing is written."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from delivery import carriers, gate, ids
+from delivery.models import Attempt
+from providers import message as border
+from providers import registry
+from providers.base import Limits, Provider
+from providers.errors import ProviderError
+from providers.message import Mailbox, Message
+from providers.readiness import NoTestMode, Quota, Readiness
+
+_DAY = timedelta(hours=24)
+_DAYS_OF_PERIOD = {"hour": 1 / 24, "24 hours": 1, "day": 1, "week": 7, "month": 30, "year": 365}
+_TEXT = "This is GoMail's drill. It was handed over in the vendor's test mode; nobody should get it."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leg:
+    """What a drill has shown of one provider."""
+
+    name: str
+    limits: Limits
+    hindrances: tuple[str, ...] = ()  # why it would not carry mail of this sender now; empty: it would
+    notes: tuple[str, ...] = ()  # how that is known, and what else a person should know
+    quota: Quota | None = None  # None: not told
+
+    @property
+    def carries(self) -> bool:
+        """Tell whether it would carry mail."""
+        return not self.hindrances
+
+
+def rehearse(sender: Mailbox, *, without: Iterable[str] = ()) -> Iterator[Leg]:
+    """Yield what becomes of a test mail at each provider, in order of preference, as soon as it is known."""
+    left_out = set(without)
+    for provider in carriers.configured():
+        if provider.name not in left_out:
+            yield _leg(provider, sender)
+
+
+def volume() -> int:
+    """Return how many emails the providers have accepted in the last 24 hours."""
+    since = ids.floor(timezone.now() - _DAY)
+    return Attempt.objects.filter(id__gte=since, outcome=Attempt.Outcome.ACCEPTED).count()
+
+
+def differences(failed: Limits, stand_in: Limits) -> list[str]:
+    """Return in words what the stand-in does not carry, although the failed provider does."""
+    found = []
+    if stand_in.max_bytes < failed.max_bytes:
+        found.append(f"messages over {stand_in.max_bytes / 1e6:.0f} MB (instead of {_mb(failed)})")
+    if stand_in.max_recipients < failed.max_recipients:
+        most = f"{stand_in.max_recipients} recipients (instead of {failed.max_recipients})"
+        found.append(f"messages to more than {most}")
+    if more := sorted(stand_in.blocked_extensions - failed.blocked_extensions):
+        found.append(f"{len(more)} more kinds of files, such as .{more[0]}")
+    if stand_in.needs_subject and not failed.needs_subject:
+        found.append("messages without a subject")
+    return found
+
+
+def lasts(quota: Quota, emails_a_day: int) -> bool | None:
+    """Tell whether what is left of a quota is enough for a day like the last one, or for its shorter period."""
+    days = _DAYS_OF_PERIOD.get(quota.per)
+    if days is None or quota.limit < 0:
+        return None
+    return quota.limit - quota.used >= emails_a_day * min(days, 1)
+
+
+def _mb(limits: Limits) -> str:
+    return f"{limits.max_bytes / 1e6:.0f}"
+
+
+def _leg(provider: Provider, sender: Mailbox) -> Leg:
+    message = _message(sender)
+    unfit = registry.unfit(provider, message)
+    seen = gate.outlook(provider.name, sender.address.rpartition("@")[2].lower())
+    shut = () if seen.lets_through else (seen.reason,)
+    hindered, note = ((unfit,), "") if unfit else _rehearsed(provider, message)
+    told = provider.check([sender.address])
+    return Leg(
+        name=provider.name,
+        limits=provider.limits,
+        hindrances=_different((*shut, *hindered, *_refusals(told, sender.address))),
+        notes=_different((note, seen.reason if seen.lets_through else "", *told.warnings)),
+        quota=told.quota,
+    )
+
+
+def _rehearsed(provider: Provider, message: Message) -> tuple[tuple[str, ...], str]:
+    """Return why the test mail was not taken, and what is to be known of it."""
+    try:
+        receipt = provider.rehearse(message, str(ids.uuid7()))
+    except NoTestMode as none:
+        return (), f"{none} What follows rests on what it says of itself."
+    except ProviderError as error:
+        return (error.detail,), ""
+    refused = tuple(f"{address}: {reason}" for address, reason in receipt.refused.items())
+    held = (receipt.account_problem,) if receipt.account_problem else ()
+    taken = f"{provider.name} has taken the test mail" + (
+        f", as {receipt.message_id}" * bool(receipt.message_id)
+    )
+    return (*refused, *held), f"{taken}."
+
+
+def _refusals(told: Readiness, address: str) -> Iterator[str]:
+    yield from told.problems
+    if told.sandbox:
+        yield f"{told.provider} is in the vendor's sandbox and does not deliver to everybody."
+    sender = told.senders.get(address)
+    if sender and sender.verified is False:
+        yield f"{told.provider} would not take mail from {address}. {sender.detail}".rstrip()
+
+
+def _message(sender: Mailbox) -> border.Message:
+    now = timezone.now()
+    return Message(
+        id=str(ids.at(now)),
+        created_at=now,
+        sender=sender,
+        to=(
+            Mailbox(address=sender.address),
+        ),  # where a vendor's test mode should fail, the mail stays at home
+        subject="GoMail drill",
+        text=_TEXT,
+    )
+
+
+def _different(sentences: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, sentences)))

@@ -1,0 +1,83 @@
+"""Whether GoMail can do its work, as far as may be told to anybody: no words of vendors, no addresses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from delivery import carriers, standings
+from delivery.models import Circuit, ProviderCheck
+
+READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"
+_VERDICTS = {True: "ready", False: "not ready"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderHealth:
+    """How one provider stands."""
+
+    state: str  # in use, paused, not used, being tried, out of service
+    check: str  # what it last said of itself: ready, not ready, not asked
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether it carries mail, as far as is known."""
+        return self.state in ("in use", "paused") and self.check != _VERDICTS[False]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What monitoring wants to know."""
+
+    database: str  # "ok", or what is wrong
+    providers: Mapping[str, ProviderHealth] = field(default_factory=dict)  # in order of preference
+
+    @property
+    def status(self) -> str:
+        """`ready`, `degraded`: takes emails on, but a provider is in trouble; `unavailable`: takes none on."""
+        if self.database != "ok" or not self.providers:
+            return UNAVAILABLE
+        return READY if all(provider.is_well for provider in self.providers.values()) else DEGRADED
+
+
+def look() -> Health:
+    """Look at the database, and in it; no provider is asked. Raises nothing."""
+    try:
+        if not _is_migrated():
+            return Health(database="not migrated")
+        return Health(database="ok", providers=_providers())
+    except (DatabaseError, InterfaceError):
+        return Health(database="cannot be used")
+
+
+def _is_migrated() -> bool:
+    return _wanted() <= MigrationRecorder(connection).applied_migrations().keys()
+
+
+@cache  # they are read from files
+def _wanted() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations or ())
+
+
+def _providers() -> dict[str, ProviderHealth]:
+    checks = ProviderCheck.objects.in_bulk(carriers.names())
+    return {
+        name: ProviderHealth(state=_state(name), check=_verdict(checks.get(name)))
+        for name in carriers.names()
+    }
+
+
+def _state(name: str) -> str:
+    circuit = standings.of_provider(name)
+    if circuit is None:
+        return str(Circuit.State.CLOSED.label)
+    paused = circuit.paused_until is not None and circuit.paused_until > timezone.now()
+    return "paused" if paused and circuit.state == Circuit.State.CLOSED else circuit.get_state_display()
+
+
+def _verdict(check: ProviderCheck | None) -> str:
+    return _VERDICTS[check.ready] if check else "not asked"

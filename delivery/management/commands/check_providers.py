@@ -1,0 +1,164 @@
+"""manage.py check_providers: ask every provider whether it would carry mail, before the outage."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+
+from delivery import carriers, overview, readiness
+from delivery.overview import Overview
+from providers.readiness import Readiness
+
+_READY, _NOT_READY, _NOTHING = 0, 1, 2
+_VERIFIED = {True: "verified", False: "NOT VERIFIED", None: "not told"}
+_SANDBOX = "in the vendor's sandbox: it does not deliver to everybody"
+_HELP = """Asks the providers, without sending anything, whether they would carry mail of the senders in use.
+Exit status: 0 all would; 1 one would not, or a sender in use is not verified there; 2 nothing is configured."""
+
+
+class Command(BaseCommand):
+    help = _HELP
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("provider", nargs="*", help="its name in GOMAIL_PROVIDERS; default: all")
+        parser.add_argument("--json", action="store_true", help="for monitoring")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        names = options["provider"] or [*carriers.names(), *_left_out()]
+        if unknown := [name for name in names if name not in carriers.names() and name not in _left_out()]:
+            raise CommandError(
+                f"There is no provider {unknown[0]!r} in GOMAIL_PROVIDERS.", returncode=_NOTHING
+            )
+        left_out = [reason for name, reason in _left_out().items() if name in names]
+        found = [(answer, overview.of(answer.provider)) for answer in self._asked(names)]
+        status = _status(found, left_out)
+        self.stdout.write(_as_json(found, left_out, status) if options["json"] else _as_text(found, left_out))
+        if status:
+            raise SystemExit(status)
+
+    def _asked(self, names: list[str]) -> Iterator[Readiness]:
+        senders = readiness.senders_in_use()
+        for provider in carriers.configured():
+            if provider.name in names:
+                self.stderr.write(f"Asking {provider.name} …")
+                yield readiness.check(provider, senders)[1]
+
+
+Found = list[tuple[Readiness, Overview]]
+
+
+def _left_out() -> dict[str, str]:
+    """Return why a name is left out, by the name that the sentence begins with."""
+    return {reason.partition(" ")[0]: reason for reason in carriers.problems()}
+
+
+def _status(found: Found, left_out: list[str]) -> int:
+    if not found:
+        return _NOTHING
+    well = all(_carries(answer) and not _unverified(answer) for answer, _ in found)
+    return _READY if well and not left_out else _NOT_READY
+
+
+def _unverified(answer: Readiness) -> list[str]:
+    return [address for address, sender in answer.senders.items() if sender.verified is False]
+
+
+def _as_text(found: Found, left_out: list[str]) -> str:
+    blocks = ["\n".join(_lines(*one)) for one in found]
+    closing = (
+        "No provider is configured; .env.example names what they need." if not found else _summary(found)
+    )
+    return "\n\n".join(["", *blocks, *left_out, closing])
+
+
+def _summary(found: Found) -> str:
+    ready = [answer.provider for answer, _ in found if _carries(answer)]
+    verdict = f"{len(ready)} of {len(found)} providers would carry mail"
+    refused = sum(len(_unverified(answer)) for answer, _ in found)
+    return f"{verdict}; {refused} times a sender in use is not verified." if refused else f"{verdict}."
+
+
+def _lines(answer: Readiness, known: Overview) -> Iterator[str]:
+    yield f"{known.position}. {known.name}: {_verdict(answer)}"
+    yield from (f"   PROBLEM  {problem}" for problem in answer.problems)
+    yield from (f"   note     {warning}" for warning in answer.warnings)
+    yield f"   account  {_account(answer)}"
+    yield f"   quota    {_quota(answer)}"
+    yield f"   circuit  {_circuit(known)}"
+    yield f"   last     success: {_when(known.last_success_at)}; failure: {_failure(known)}"
+    for address, sender in sorted(answer.senders.items(), key=lambda item: item[0].rpartition("@")[::-1]):
+        yield f"   sender   {address}: {_VERIFIED[sender.verified]}. {sender.detail}".rstrip()
+
+
+def _verdict(answer: Readiness) -> str:
+    if not answer.asked:
+        return "cannot be asked without sending"
+    return "would carry mail" if _carries(answer) else "WOULD NOT CARRY MAIL"
+
+
+def _carries(answer: Readiness) -> bool:
+    """Tell whether it would; what is in a vendor's sandbox takes mail and does not deliver it to everybody."""
+    return answer.ready and answer.sandbox is not True
+
+
+def _account(answer: Readiness) -> str:
+    return {True: _SANDBOX, False: "in production", None: "whether it is in production is not told"}[
+        answer.sandbox
+    ]
+
+
+def _quota(answer: Readiness) -> str:
+    quota = answer.quota
+    if quota is None:
+        return "not told"
+    return (
+        f"{quota.used:.0f} of {quota.limit:.0f} per {quota.per} are used, {quota.limit - quota.used:.0f} left"
+    )
+
+
+def _circuit(known: Overview) -> str:
+    words = ". ".join(filter(None, (known.circuit.word, known.circuit.reason)))
+    refused = ", ".join(one.sender_domain for one in known.senders_refused)
+    return f"{words}; not used for senders of {refused}" if refused else words
+
+
+def _when(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "none known"
+
+
+def _failure(known: Overview) -> str:
+    failure = known.last_failure
+    return f"{_when(failure.at)}, {failure.error}: {failure.detail}" if failure else "none known"
+
+
+def _as_json(found: Found, left_out: list[str], status: int) -> str:
+    providers = [_row(*one) for one in found]
+    whole = {"ready": status == _READY, "providers": providers, "left_out": left_out}
+    return json.dumps(whole, indent=2, cls=DjangoJSONEncoder)
+
+
+def _row(answer: Readiness, known: Overview) -> dict[str, Any]:
+    quota, failure = answer.quota, known.last_failure
+    return {
+        "name": known.name,
+        "type": known.type,
+        "position": known.position,
+        "ready": _carries(answer),
+        "asked": answer.asked,
+        "problems": answer.problems,
+        "warnings": answer.warnings,
+        "sandbox": answer.sandbox,
+        "quota": {"limit": quota.limit, "used": quota.used, "per": quota.per} if quota else None,
+        "senders": {
+            address: {"verified": sender.verified, "detail": sender.detail}
+            for address, sender in answer.senders.items()
+        },
+        "circuit": known.circuit.word,
+        "last_success_at": known.last_success_at,
+        "last_failure": {"at": failure.at, "error": failure.error, "detail": failure.detail}
+        if failure
+        else None,
+    }

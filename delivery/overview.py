@@ -1,0 +1,229 @@
+"""How each provider stands: what GoMail knows of it, for those who run GoMail, and for one owner of emails.
+
+An owner is one tenant among several. Vendors quote addresses in what they answer, and a circuit's reason is what a
+vendor answered to whoever met the trouble first. So an owner sees of the common record what is about the provider
+(its state, times, kinds and codes of failures, limits, quota); a vendor's words about a mail only if the mail was
+the owner's own; senders only if the owner uses them; and what a vendor says of the account without addresses.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from delivery import addresses, carriers, readiness
+from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
+from providers.base import Limits, Provider
+
+_MOST_ATTEMPTS = 1000  # of a provider are looked at
+_MOST_SENDERS_REFUSED = 100
+_MOST_EMAILS = 1000
+_BETWEEN_QUESTIONS = timedelta(seconds=10)
+_LONGEST = 25.0  # seconds in which questions may begin while somebody waits
+# What is wrong with a provider; the other kinds of error are about the message.
+_FAILURES = ("unavailable", "throttled", "account_problem", "sender_refused", "unknown")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """The state of a circuit."""
+
+    sender_domain: str = ""  # empty: the provider as a whole
+    state: str = Circuit.State.CLOSED
+    trouble: str = ""  # why it was opened last, if it is not closed
+    reason: str = ""  # the same for a person
+    since: datetime | None = None  # None: nothing was ever wrong
+    until: datetime | None = None  # when it is tried again; None: it is in use, or a person decides
+    paused_until: datetime | None = None
+    changed_by: str = ""  # a person; empty: GoMail itself
+
+    @property
+    def word(self) -> str:
+        """The state in a word or two, with the pause that is no state."""
+        paused = self.state == Circuit.State.CLOSED and self.paused_until is not None
+        return "paused" if paused else str(Circuit.State(self.state).label)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An attempt that speaks against the provider."""
+
+    at: datetime
+    error: str  # the kind of a ProviderError
+    code: str  # the provider's
+    detail: str  # what it answered
+    owner_id: int | None  # whose email it was
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """All there is to know of one provider."""
+
+    name: str
+    type: str
+    position: int
+    limits: Limits
+    circuit: Standing
+    senders_refused: tuple[Standing, ...]
+    last_success_at: datetime | None  # None: not among its newest attempts
+    last_failure: Failure | None
+    check: ProviderCheck | None  # its last answer to the question whether it would carry mail; do not save it
+
+
+def everything() -> list[Overview]:
+    """Return how every configured provider stands, in order of preference; for those who run GoMail."""
+    checks = ProviderCheck.objects.in_bulk(carriers.names())
+    return [
+        _overview(provider, position, checks.get(provider.name))
+        for position, provider in enumerate(carriers.configured(), 1)
+    ]
+
+
+def of(name: str) -> Overview:
+    """Return how one configured provider stands; for those who run GoMail."""
+    return next(overview for overview in everything() if overview.name == name)
+
+
+def for_owner(owner: Owner | None) -> list[Overview]:
+    """Return the same as an owner may see it; None owns what is sent without an API key."""
+    senders = _senders_of(owner)
+    return [_discreet(overview, owner, senders) for overview in everything()]
+
+
+def left_out() -> list[str]:
+    """Return a sentence for each provider that was asked for and cannot be used, for any owner."""
+    return _hidden(carriers.problems())
+
+
+def ask_again() -> None:
+    """Ask the providers now whether they would carry mail; each once in ten seconds, whoever asks in any process."""
+    senders, begun = readiness.senders_in_use(), time.monotonic()
+    for provider in carriers.configured():
+        if time.monotonic() - begun < _LONGEST and _take_turn(provider.name):
+            readiness.check(provider, senders)
+
+
+def _take_turn(name: str) -> bool:
+    now = timezone.now()
+    _, made = ProviderCheck.objects.get_or_create(provider=name)
+    old = ProviderCheck.objects.filter(provider=name, checked_at__lte=now - _BETWEEN_QUESTIONS)
+    return made or bool(old.update(checked_at=now))
+
+
+def _overview(provider: Provider, position: int, check: ProviderCheck | None) -> Overview:
+    now, success, failure = timezone.now(), *_last(provider.name)
+    whole = Circuit.objects.filter(provider=provider.name, sender_domain="").first()
+    refused = Circuit.objects.filter(
+        ~Q(sender_domain=""), provider=provider.name, state=Circuit.State.OPEN, retry_at__gt=now
+    )
+    return Overview(
+        name=provider.name,
+        type=provider.type,
+        position=position,
+        limits=provider.limits,
+        circuit=_standing(whole, now) if whole else Standing(),
+        senders_refused=tuple(_standing(circuit, now) for circuit in refused),
+        last_success_at=success,
+        last_failure=failure,
+        check=check,
+    )
+
+
+def _standing(circuit: Circuit, now: datetime) -> Standing:
+    is_closed = circuit.state == Circuit.State.CLOSED
+    paused = circuit.paused_until if circuit.paused_until and circuit.paused_until > now else None
+    return Standing(
+        sender_domain=circuit.sender_domain,
+        state=circuit.state,
+        trouble="" if is_closed else circuit.trouble,
+        reason="" if is_closed else circuit.reason,
+        since=circuit.changed_at,
+        until=circuit.retry_at,
+        paused_until=paused,
+        changed_by=circuit.changed_by,
+    )
+
+
+def _last(name: str) -> tuple[datetime | None, Failure | None]:
+    """Return when the provider last accepted an email, and its last failure, as far as its newest attempts tell."""
+    newest = Attempt.objects.filter(provider=name).order_by("-id").values("pk")[:_MOST_ATTEMPTS]
+    among = Attempt.objects.filter(pk__in=newest).order_by("-id")
+    success = among.filter(outcome=Attempt.Outcome.ACCEPTED).values_list("started_at", flat=True).first()
+    failed = among.filter(error__in=_FAILURES).exclude(outcome=Attempt.Outcome.ACCEPTED)
+    return success, _failure(failed.select_related("email").first())
+
+
+def _failure(attempt: Attempt | None) -> Failure | None:
+    if attempt is None:
+        return None
+    return Failure(
+        at=attempt.started_at,
+        error=attempt.error,
+        code=attempt.code,
+        detail=attempt.detail,
+        owner_id=attempt.email.owner_id,
+    )
+
+
+def _discreet(overview: Overview, owner: Owner | None, senders: set[str]) -> Overview:
+    domains = {address.rpartition("@")[2] for address in senders}
+    own = [refused for refused in overview.senders_refused if refused.sender_domain in domains]
+    return replace(
+        overview,
+        circuit=_wordless(overview.circuit),
+        senders_refused=tuple(map(_wordless, own[:_MOST_SENDERS_REFUSED])),
+        last_failure=_own_words(overview.last_failure, owner),
+        check=_discreet_check(overview.check, senders),
+    )
+
+
+def _wordless(standing: Standing) -> Standing:
+    """Say the trouble in our own words instead of the provider's."""
+    reason = Circuit.Trouble(standing.trouble).label if standing.trouble else ""
+    out = standing.state == Circuit.State.OUT
+    return replace(
+        standing,
+        reason="A person has taken it out of service." if out else reason and f"{str(reason).capitalize()}.",
+        changed_by=addresses.hidden(standing.changed_by),
+    )
+
+
+def _own_words(failure: Failure | None, owner: Owner | None) -> Failure | None:
+    if failure is None or failure.owner_id == (owner.pk if owner else None):
+        return failure
+    return replace(failure, code=addresses.hidden(failure.code), detail="")
+
+
+def _discreet_check(check: ProviderCheck | None, senders: set[str]) -> ProviderCheck | None:
+    if check is None:
+        return None
+    return ProviderCheck(
+        provider=check.provider,
+        checked_at=check.checked_at,
+        problems=_hidden(check.problems),
+        warnings=_hidden(check.warnings),
+        sandbox=check.sandbox,
+        quota=check.quota,
+        senders={address: told for address, told in check.senders.items() if address in senders},
+    )
+
+
+def _hidden(sentences: Sequence[str]) -> list[str]:
+    return [addresses.hidden(sentence) for sentence in sentences]
+
+
+def _senders_of(owner: Owner | None) -> set[str]:
+    """Return the addresses that an owner has sent from lately, or that are named for its keys or for everybody."""
+    newest = Email.objects.owned_by(owner).order_by("-id").values_list("from_address", flat=True)
+    named: Any = ApiKey.objects.filter(owner=owner, revoked_at=None).values_list("from_addresses", flat=True)
+    rules = (rule for some in named for rule in some)
+    used = {addresses.canonical(address) for address in newest[:_MOST_EMAILS]}
+    used |= {f"postmaster{rule}" if rule.startswith("@") else rule for rule in rules}
+    if settings.DEFAULT_FROM_EMAIL:
+        used.add(addresses.canonical(addresses.mailbox(settings.DEFAULT_FROM_EMAIL).address))
+    return used
