@@ -91,14 +91,19 @@ def gomail(tmp_path: Path, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor) ->
     return Installation(tmp_path, fakes.variables(ses, sendgrid))
 
 
-def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_says_unknown_and_is_not_sent_again(
-    gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
-) -> None:
+def killed_while_ses_is_silent(gomail: Installation, ses: fakes.FakeVendor, on_ambiguous: str) -> None:
     ses.default = hang()
     with gomail.serving():
-        client = subprocess.Popen([sys.executable, "-c", CLIENT.format(url=gomail.url("send-email/"))])
+        client = CLIENT.format(url=gomail.url("send-email/"), on_ambiguous=on_ambiguous)
+        posting = subprocess.Popen([sys.executable, "-c", client])
         eventually(lambda: len(ses.received) == 1)
-    client.wait()  # the server and all its threads are gone
+    posting.wait()  # the server and all its threads are gone
+
+
+def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_says_unknown_and_stops_there(
+    gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    killed_while_ses_is_silent(gomail, ses, "stop")
 
     ses.default = answer(200, {"MessageId": "a second copy"})
     with gomail.serving():
@@ -113,6 +118,22 @@ def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_says_unknown_a
     assert settled["attempts"][0]["outcome"] == "unknown"
     assert settled["recipients"][0]["status"] == "unknown"
     assert (len(ses.received), len(sendgrid.received)) == (1, 0)
+
+
+def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_is_sent_again_and_says_so(
+    gomail: Installation, ses: fakes.FakeVendor
+) -> None:
+    killed_while_ses_is_silent(gomail, ses, "resend")
+
+    ses.default = answer(200, {"MessageId": "a second copy"})
+    gomail.environment["GOMAIL_HOLD_SECONDS"] = "0"
+    age_the_lease(gomail)
+    with gomail.serving(), gomail.running("manage.py", "worker"):
+        eventually(lambda: gomail.emails()[0]["status"] == "sent")
+        (email,) = gomail.emails()
+
+    assert [attempt["outcome"] for attempt in email["attempts"]] == ["unknown", "accepted"]
+    assert (email["possible_duplicate"], len(ses.received)) == (True, 2)
 
 
 def test_a_worker_sends_what_was_kept_while_every_provider_was_down(
@@ -135,7 +156,7 @@ def test_a_worker_sends_what_was_kept_while_every_provider_was_down(
 
 CLIENT = """
 import contextlib, json, urllib.request
-body = json.dumps({{"to_addresses": "ann@example.org"}}).encode()
+body = json.dumps({{"to_addresses": "ann@example.org", "on_ambiguous": "{on_ambiguous}"}}).encode()
 with contextlib.suppress(OSError):  # the server dies under it
     urllib.request.urlopen(urllib.request.Request("{url}", body, {{"Content-Type": "application/json"}}), timeout=60)
 """
