@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from api import codes
 from delivery.carriers import NobodyCanCarry
@@ -45,6 +44,8 @@ def shape(error: ContractError) -> dict[str, Any]:
 
 def answer(exc: Exception, context: dict[str, Any]) -> Response:
     """Translate whatever a view raised; REST framework calls this."""
+    from rest_framework.views import set_rollback  # not before: it loads our parsers, which load this module
+
     error = translated(exc)
     if error.status_code >= 500:
         log.error("%s while answering %s", error.code, context["request"].path, exc_info=exc)

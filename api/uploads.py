@@ -9,6 +9,9 @@ from typing import IO, BinaryIO, cast
 from django.conf import settings
 
 from api.errors import ContractError
+from delivery import storage
+
+_PREFIX = "gomail-upload-"
 
 
 class Upload:
@@ -19,7 +22,7 @@ class Upload:
         self.filename = filename
         self.content_type = content_type
         self.size = 0
-        handle, path = tempfile.mkstemp(prefix="gomail-upload-")
+        handle, path = tempfile.mkstemp(prefix=_PREFIX)
         self._path, self._file = Path(path), os.fdopen(handle, "wb")
         self._discard = weakref.finalize(self, _discard, self._file, self._path)
 
@@ -68,6 +71,11 @@ class Uploads(list[Upload]):
         """Throw every file away, now: the request may be part of a reference cycle."""
         for upload in self:
             upload.close()
+
+
+def sweep() -> None:
+    """Delete the files of requests whose process was killed; for the start of a server."""
+    storage.delete_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 
 
 def too_large() -> ContractError:

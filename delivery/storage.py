@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import stat
 import tempfile
+import time
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any, cast
@@ -13,6 +16,8 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from providers.message import Attachment
 
 _CHUNK = 256 * 1024
+_PART = ".part-"
+_ABANDONED_SECONDS = 3600  # no request and no hand-over lives so long; a file being written is younger
 
 
 class ContentStorage(FileSystemStorage):
@@ -25,7 +30,8 @@ class ContentStorage(FileSystemStorage):
     def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
         _make_durable_directory(target.parent)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        # All in one place, where sweep() finds them without a walk through every folder.
+        handle, temporary = tempfile.mkstemp(dir=self.location, prefix=_PART)
         try:
             with os.fdopen(handle, "wb") as file:
                 _copy_to_disk(content, file)
@@ -55,6 +61,22 @@ def keep(attachment: Attachment) -> str:
         with attachment.open() as content:
             attachments().save(path(sha256), File(content))
     return sha256
+
+
+def sweep() -> None:
+    """Delete what processes that were killed left half-written; for the start of a process."""
+    storage = attachments()
+    if isinstance(storage, ContentStorage):
+        delete_abandoned(Path(storage.location), _PART)
+
+
+def delete_abandoned(folder: Path, prefix: str) -> None:
+    """Delete the temporary files of this prefix that nobody has written to for an hour: nobody can be using them."""
+    for file in folder.glob(f"{prefix}*"):
+        with suppress(FileNotFoundError, PermissionError):  # another process was faster; another user's
+            state = file.lstat()
+            if stat.S_ISREG(state.st_mode) and state.st_mtime < time.time() - _ABANDONED_SECONDS:
+                file.unlink()
 
 
 def _copy_to_disk(content: "File[Any]", file: IO[bytes]) -> None:

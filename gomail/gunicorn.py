@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from typing import Any
 
 from gomail import environment
 
@@ -17,6 +18,14 @@ graceful_timeout = 60  # a round begins no attempt after 25 s, and an attempt ta
 keepalive = 20
 control_socket_disable = True
 limit_request_line = 8190
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let a process that cannot work say so, and stop the server with it, before the first request."""
+    if worker.app.app_uri == wsgi_app:  # the benchmarks run another application with this configuration
+        from gomail import start  # not before: it needs the settings, and the models
+
+        start.prepare()
 
 
 def _give_memory_back() -> None:

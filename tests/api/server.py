@@ -32,8 +32,8 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, **variables: str) -> Iterator[Server]:
-    """Start a server and wait until it listens; stop it in the end."""
+def serving(folder: Path, *, migrated: bool = True, **variables: str) -> Iterator[Server]:
+    """Start a server and wait until it answers; stop it in the end."""
     port = _free_port()
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{folder / 'server.sqlite3'}",
@@ -42,7 +42,8 @@ def serving(folder: Path, **variables: str) -> Iterator[Server]:
         "WEB_THREADS": "4",
         **variables,
     }
-    _manage(environment, "migrate", "-v0")
+    if migrated:
+        _manage(environment, "migrate", "-v0")
     server = Server(port=port, log=folder / "log", environment=environment)
     command = [sys.executable, "-m", "gunicorn", "--config", "python:gomail.gunicorn"]
     with server.log.open("wb") as log:
@@ -83,10 +84,13 @@ def _manage(environment: dict[str, str], *arguments: str) -> str:
 
 
 def _await(server: Server) -> None:
+    """Wait for an answer: the port is open before there is a process behind it."""
     until = time.monotonic() + SOON
     while True:
         try:
-            server.connect(1).close()
+            with server.connect(1) as connection:
+                connection.sendall(b"GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert whole_answer(connection)
         except OSError:
             assert time.monotonic() < until, server.log.read_text()
             time.sleep(0.05)

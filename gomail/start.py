@@ -1,0 +1,35 @@
+"""What a process of the server does before it takes its first request."""
+
+import logging
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from api import uploads
+from delivery import storage
+
+log = logging.getLogger(__name__)
+
+
+def prepare() -> None:
+    """Refuse a database without our tables, and clear away what killed processes left."""
+    refuse_an_old_database()
+    storage.sweep()
+    uploads.sweep()
+
+
+def refuse_an_old_database() -> None:
+    """Raise ImproperlyConfigured if migrations are missing; a database that is away may come back later."""
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except OperationalError as error:
+        log.error("The database cannot be reached; requests are answered 503 until it can: %s", error)  # noqa: TRY400
+        return
+    finally:
+        connection.close()
+    if missing:
+        raise ImproperlyConfigured(
+            f"The database lacks migrations, {missing[0][0]} first of all. Run: manage.py migrate"
+        )
