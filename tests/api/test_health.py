@@ -1,0 +1,116 @@
+"""health/live and health/ready: for everybody, and telling nothing that is not for everybody."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+
+from delivery import circuits, standings
+from delivery.models import Circuit, ProviderCheck
+from tests import fakes
+
+WELL = {"state": "in use", "check": "not asked"}
+
+
+def ready(expected: int = 200) -> Any:
+    answer = Client().get("/health/ready")
+    assert answer.status_code == expected
+    return answer.json()
+
+
+def broken(execute: Callable[..., Any], *arguments: Any) -> NoReturn:
+    raise OperationalError("could not connect to server at 10.0.0.5, user gomail")
+
+
+def test_liveness_asks_no_database_and_no_key() -> None:
+    answer = Client().get("/health/live")  # the test has no right to the database
+    assert (answer.status_code, answer.json()) == (200, {"status": "live"})
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_it_is_never_cached_answers_head_and_knows_no_other_method(path: str) -> None:
+    client = Client()
+    assert client.get(path)["Cache-Control"] == "no-store"
+    assert (client.head(path).status_code, client.head(path).content) == (200, b"")
+    refused = client.post(path)
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_a_foreign_host_is_refused_as_on_any_path(path: str) -> None:
+    assert Client().get(path, headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_it_is_ready_when_nothing_is_wrong() -> None:
+    assert ready() == {"status": "ready", "database": "ok", "providers": {"ses": WELL, "sendgrid": WELL}}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_a_provider_in_trouble_degrades_and_does_not_take_the_service_away() -> None:
+    circuits.take_out("ses", by="ann@corp.example", reason="see bob@corp.example")
+    found = ready()
+    assert (found["status"], found["providers"]["ses"]["state"]) == ("degraded", "out of service")
+    circuits.take_out("sendgrid", by="ann")
+    assert ready()["status"] == "degraded"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_a_pause_is_named_and_is_no_trouble() -> None:
+    Circuit.objects.create(provider="ses", paused_until="2999-01-01T00:00Z")
+    standings.forget()
+    assert (ready()["status"], ready()["providers"]["ses"]["state"]) == ("ready", "paused")
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_the_verdict_of_the_last_check_is_told_without_its_words() -> None:
+    ProviderCheck.objects.create(provider="ses")
+    ProviderCheck.objects.create(provider="sendgrid", problems=["bob@example.com: the key SG.x is bad"])
+    answer = Client().get("/health/ready")
+    verdicts = {name: told["check"] for name, told in answer.json()["providers"].items()}
+    assert (answer.json()["status"], verdicts) == ("degraded", {"ses": "ready", "sendgrid": "not ready"})
+    assert b"bob" not in answer.content
+    assert b"SG.x" not in answer.content
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_no_provider_is_asked(ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor) -> None:
+    begun = time.monotonic()
+    ready()
+    assert time.monotonic() - begun < 5
+    assert (ses.connections, sendgrid.connections) == (0, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_a_database_that_cannot_be_used_is_503_without_its_words() -> None:
+    with connection.execute_wrapper(broken):
+        answer = Client().get("/health/ready")
+        assert Client().get("/health/live").status_code == 200
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "unavailable", "database": "cannot be used", "providers": {}}
+    assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_a_database_without_the_last_migrations_is_503() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'delivery' AND name LIKE '0003%%'")
+    assert ready(503)["database"] == "not migrated"
+
+
+@pytest.mark.django_db
+def test_without_any_provider_no_email_is_taken_on(settings: Any) -> None:
+    settings.GOMAIL_PROVIDERS, settings.PROVIDER_SECRETS = (), {}
+    assert ready(503)["status"] == "unavailable"
