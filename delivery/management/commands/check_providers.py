@@ -56,7 +56,7 @@ def _left_out() -> dict[str, str]:
 
 
 def _status(found: Found, left_out: list[str]) -> int:
-    if not found:
+    if not carriers.configured():
         return _NOTHING
     well = all(_carries(answer) and not _unverified(answer) for answer, _ in found)
     return _READY if well and not left_out else _NOT_READY
@@ -68,10 +68,9 @@ def _unverified(answer: Readiness) -> list[str]:
 
 def _as_text(found: Found, left_out: list[str]) -> str:
     blocks = ["\n".join(_lines(*one)) for one in found]
-    closing = (
-        "No provider is configured; .env.example names what they need." if not found else _summary(found)
-    )
-    return "\n\n".join(["", *blocks, *left_out, closing])
+    closing = [_summary(found)] if found else []
+    none = [] if carriers.configured() else ["No provider is configured; .env.example names what each needs."]
+    return "\n\n".join(["", *blocks, *left_out, *closing, *none])
 
 
 def _summary(found: Found) -> str:
@@ -94,9 +93,11 @@ def _lines(answer: Readiness, known: Overview) -> Iterator[str]:
 
 
 def _verdict(answer: Readiness) -> str:
-    if not answer.asked:
-        return "cannot be asked without sending"
-    return "would carry mail" if _carries(answer) else "WOULD NOT CARRY MAIL"
+    if not _carries(answer):
+        return "WOULD NOT CARRY MAIL"
+    return (
+        "would carry mail" if answer.asked else "cannot be asked without sending; nothing speaks against it"
+    )
 
 
 def _carries(answer: Readiness) -> bool:
