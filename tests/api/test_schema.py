@@ -25,7 +25,8 @@ from tests import fakes
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-PATHS = {"send-email/", "send-mail/", "emails/", "emails/{id}/"}
+PATHS = {"send-email/", "send-mail/", "emails/", "emails/{id}/", "providers/"}
+OUTSIDE = {"/email", "/health/live", "/health/ready"}
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +50,26 @@ def test_the_document_is_made_without_a_warning() -> None:
 
 
 def test_every_path_of_the_contract_is_documented_with_all_its_statuses(document: Any) -> None:
-    assert {fakes.V1 + path for path in PATHS} | {"/email"} <= document["paths"].keys()
+    assert {fakes.V1 + path for path in PATHS} | OUTSIDE <= document["paths"].keys()
     statuses = {"200", "202", "400", "401", "403", "405", "413", "500", "503"}
     for path in ("send-email/", "send-mail/"):
         operation = document["paths"][fakes.V1 + path]["post"]
         assert statuses <= operation["responses"].keys()
         assert operation["requestBody"]["content"].keys() == {"application/json", "multipart/form-data"}
+
+
+def test_a_dry_run_fresh_answers_and_what_left_out_means_are_documented(document: Any) -> None:
+    for path, name in (("send-email/", "dry_run"), ("send-mail/", "dry_run"), ("providers/", "fresh")):
+        (operation,) = document["paths"][fakes.V1 + path].values()
+        (parameter,) = operation["parameters"]
+        assert (parameter["name"], parameter["schema"]) == (name, {"type": "boolean"})
+    filters = {
+        one["name"]: one["schema"] for one in document["paths"][fakes.V1 + "emails/"]["get"]["parameters"]
+    }
+    assert filters["possible_duplicate"] == {"type": "boolean"}
+    email = document["components"]["schemas"]["Email"]["properties"]
+    assert "not asked in the last round" in email["left_out"]["description"]
+    assert document["paths"]["/health/ready"]["get"]["responses"].keys() == {"200", "503"}
 
 
 def test_every_documented_path_answers(api: fakes.Api, document: Any) -> None:
@@ -76,6 +91,7 @@ OPERATIONS = [
     (fakes.V1 + "send-mail/", "POST"),
     (fakes.V1 + "emails/", "GET"),
     (fakes.V1 + "emails/{id}/", "GET"),
+    (fakes.V1 + "providers/", "GET"),
     ("/email", "POST"),
 ]
 
