@@ -25,7 +25,7 @@ _NAMED = re.compile(r'(?P<name>"(?:[^"\\<>]|\\["\\])*"|[^"<>@,;:()\\\[\]]*?) ?<(
 _LOOKALIKE_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 
 
-_ANY = re.compile(r"""("[^"]*"|[^\s<>"'(),;:\[\]]+)(@|%40)[^\s<>"'(),;:]+""", re.IGNORECASE)
+_ANY = re.compile(r"""("[^"]*"|[^\s<>"(),;:\[\]]+)(@|%40|&#64;)[^\s<>"'(),;:]+""", re.IGNORECASE)
 
 
 class InvalidAddress(ValueError):

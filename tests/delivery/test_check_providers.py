@@ -89,7 +89,7 @@ def test_a_sender_that_is_not_verified_ends_with_1(
     request.getfixturevalue(vendor).paths[path] = fault
     status, said = check()
     assert (status, words in said, "NOT VERIFIED" in said) == (1, True, True)
-    assert "2 of 2 providers would carry mail; 1 times a sender in use is not verified." in said
+    assert "2 of 2 providers would carry mail; senders in use that are not verified: 1." in said
 
 
 def test_a_vendor_that_is_down_is_named(settings: Any) -> None:

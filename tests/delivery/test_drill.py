@@ -14,7 +14,6 @@ from tests import fakes, readiness
 from tests.providers.fault_server import answer, closed_port
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
-
 SANDBOX = readiness.ses_account(ProductionAccessEnabled=False)
 
 
@@ -135,7 +134,7 @@ def test_the_quota_of_the_next_one_is_held_against_the_last_day(
     for _ in range(3):
         Attempt.objects.create(email=email, provider="ses", epoch=1, outcome="accepted")
     left = f"sendgrid has {200 - used} of 200 per day left"
-    assert f"In the last 24 hours 3 emails were accepted; {left}. {verdict}" in run("--fail", "ses")[1]
+    assert f"Emails accepted in the last 24 hours: 3; {left}. {verdict}" in run("--fail", "ses")[1]
 
 
 def test_a_provider_without_a_test_mode_is_judged_by_what_it_says(settings: Any) -> None:

@@ -77,7 +77,7 @@ def _summary(found: Found) -> str:
     ready = [answer.provider for answer, _ in found if _carries(answer)]
     verdict = f"{len(ready)} of {len(found)} providers would carry mail"
     refused = sum(len(_unverified(answer)) for answer, _ in found)
-    return f"{verdict}; {refused} times a sender in use is not verified." if refused else f"{verdict}."
+    return f"{verdict}; senders in use that are not verified: {refused}." if refused else f"{verdict}."
 
 
 def _lines(answer: Readiness, known: Overview) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _stand_in(failed: str, leg: Leg) -> Iterator[str]:
 
 
 def _load(leg: Leg, volume: int) -> str:
-    taken = f"In the last 24 hours {volume} emails were accepted"
+    taken = f"Emails accepted in the last 24 hours: {volume}"
     if leg.quota is None:
         return f"{taken}; {leg.name} does not tell its quota."
     quota = leg.quota
