@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import OperationalError, close_old_connections, connection
 
-from delivery import carriers, circuits, emails, readiness
+from delivery import carriers, circuits, emails, readiness, storage
 from delivery.models import Email
 
 _IDLE_SECONDS = 1.0
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 def run(stop: threading.Event) -> None:
     """Work until told to stop; a round in flight is finished first."""
+    storage.sweep()
     threading.Thread(target=_ask_providers, args=(stop,), daemon=True).start()
     settle_now_and_then = _Every(_SETTLE_SECONDS, settle)
     while not stop.is_set():
