@@ -1,0 +1,88 @@
+"""Child processes that end with whoever started them, and are waited for no longer than said."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_GRACE = 20.0  # seconds between SIGTERM and SIGKILL
+Process = subprocess.Popen[str]
+
+
+class Late(Exception):
+    """Something did not happen in its time."""
+
+
+@contextmanager
+def running(
+    arguments: list[str], variables: Mapping[str, str], log: Path | None = None
+) -> Iterator["Process"]:
+    """Run Python with these arguments in a process group of its own; its output goes to the log or to us."""
+    with Path(log or os.devnull).open("a") as output:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=os.environ | variables,
+            text=True,
+            start_new_session=True,
+            stdout=output if log else subprocess.PIPE,
+            stderr=subprocess.STDOUT if log else None,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: "Process") -> None:
+    """End a process and all its children, politely first."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def answer_of(arguments: list[str], variables: Mapping[str, str]) -> str:
+    """Run Python to its end; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | variables,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return done.stdout
+
+
+def eventually(condition: Callable[[], bool], *, seconds: float, pause: float = 0.1) -> float:
+    """Wait until it is so; return after how many seconds, or raise Late."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            raise Late
+        time.sleep(pause)
+    return time.monotonic() - started
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,104 @@
+"""What GoMail has written down: read by a process of its own, which knows the installation's database.
+
+python -m tests.faults.record dump|waiting|ripen      answers in JSON
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+_RIPE = timedelta(seconds=61)  # a suspended account is the worker's for a minute before it is an email's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Email:
+    """One email's row; moments in seconds since the epoch."""
+
+    id: str
+    status: str
+    on_ambiguous: str
+    possible_duplicate: bool
+    created_at: float
+    finished_at: float | None
+    due_at: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt's row."""
+
+    id: str
+    email_id: str
+    provider: str
+    outcome: str
+    started_at: float
+    latency_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One change of the circuit of a whole provider."""
+
+    provider: str
+    state: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The rows of one installation, each list in the order of writing."""
+
+    emails: Mapping[str, Email]
+    attempts: list[Attempt]
+    changes: list[Change]
+
+    @classmethod
+    def read(cls, rows: Any) -> Self:
+        return cls(
+            emails={row["id"]: Email(**row) for row in rows["emails"]},
+            attempts=[Attempt(**row) for row in rows["attempts"]],
+            changes=[Change(**row) for row in rows["changes"]],
+        )
+
+
+def _dump() -> Any:
+    from delivery import models
+
+    changes = models.CircuitChange.objects.filter(circuit__sender_domain="").order_by("id")
+    told = [
+        {"provider": provider, "state": state, "at": at}
+        for provider, state, at in changes.values_list("circuit__provider", "state", "at")
+    ]
+    return {
+        "emails": list(models.Email.objects.order_by("id").values(*Email.__annotations__)),
+        "attempts": list(models.Attempt.objects.order_by("id").values(*Attempt.__annotations__)),
+        "changes": told,
+    }
+
+
+def _waiting() -> int:
+    from delivery.models import Email as Row
+
+    return Row.objects.waiting().count() + Row.objects.filter(status=Row.Status.SENDING).count()
+
+
+def _ripen() -> int:
+    from django.utils import timezone
+
+    from delivery.models import Circuit
+
+    return Circuit.objects.filter(state=Circuit.State.OPEN).update(retry_at=timezone.now() - _RIPE)
+
+
+def _plain(value: object) -> object:
+    return value.timestamp() if isinstance(value, datetime) else str(value)
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    print(json.dumps({"dump": _dump, "waiting": _waiting, "ripen": _ripen}[sys.argv[1]](), default=_plain))

@@ -1,0 +1,199 @@
+"""Stands for SES and SendGrid, each on a port of its own, well or ill as told; a process of its own, cheap in CPU.
+
+    python -m tests.faults.stub      prints {"ses": port, "sendgrid": port, "control": port}
+
+Control: GET /mode/ses/silent changes a vendor, GET /ledger tells every call so far, GET /forget begins anew.
+A mail that came in whole and was not turned away counts as accepted, whether or not an answer follows.
+"""
+
+import asyncio
+import base64
+import json
+import re
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+SLOW = 20.0  # seconds, more than a circuit takes for well and less than a client waits
+MAIL = {"ses": "/v2/email/outbound-emails", "sendgrid": "/v3/mail/send"}
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ID = re.compile(rb"^X-GoMail-ID: *(\S+)", re.MULTILINE | re.IGNORECASE)
+Answer = tuple[int, Any, Mapping[str, str]]
+
+OK: Mapping[str, Answer] = {
+    "ses": (200, {"MessageId": "stub"}, {}),
+    "sendgrid": (202, "", {"X-Message-Id": "stub"}),
+}
+ILL: Mapping[tuple[str, str], Answer] = {
+    ("ses", "unavailable"): (
+        503,
+        {"message": "The service is unavailable."},
+        {"x-amzn-ErrorType": "ServiceUnavailableException"},
+    ),
+    ("ses", "throttled"): (
+        429,
+        {"message": "Maximum sending rate exceeded."},
+        {"x-amzn-ErrorType": "TooManyRequestsException"},
+    ),
+    ("ses", "bad_key"): (
+        403,
+        {"message": "The security token included in the request is invalid."},
+        {"x-amzn-ErrorType": "UnrecognizedClientException"},
+    ),
+    ("sendgrid", "unavailable"): (503, {"errors": [{"message": "unavailable"}]}, {}),
+    ("sendgrid", "throttled"): (429, {"errors": [{"message": "too many requests"}]}, {}),
+    ("sendgrid", "bad_key"): (401, {"errors": [{"message": "authorization required", "field": None}]}, {}),
+}
+ACCEPTING = {"ok", "slow", "silent"}
+
+# What a well vendor says of itself when it is asked whether it would carry mail, by the beginning of the path.
+_SENDING = {"Max24HourSend": 1e6, "MaxSendRate": 1e3, "SentLast24Hours": 0}
+ASKED: Mapping[str, Any] = {
+    "/v2/email/account": {
+        "SendingEnabled": True,
+        "ProductionAccessEnabled": True,
+        "EnforcementStatus": "HEALTHY",
+        "SendQuota": _SENDING,
+    },
+    "/v2/email/identities/": {"VerifiedForSendingStatus": True, "VerificationStatus": "SUCCESS"},
+    "/v3/scopes": {"scopes": ["mail.send", "sender_verification_exempt"]},
+    "/v3/user/credits": {"remain": 1_000_000, "total": 1_000_000, "reset_frequency": "monthly"},
+    "/v3/whitelabel/domains": [],
+    "/v3/verified_senders": {"results": []},
+}
+
+
+class Vendor:
+    """One vendor: how it is today, where it listens, and who is connected."""
+
+    def __init__(self, name: str, ledger: list[dict[str, Any]]) -> None:
+        self.name, self.ledger, self.mode = name, ledger, "ok"
+        self.connections: set[asyncio.Transport] = set()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def change(self, mode: str) -> None:
+        self.mode = mode
+        if mode == "refused":
+            await self._shut()
+        elif self._server is None:
+            await self._open()
+
+    async def _open(self) -> None:
+        listener = _bound(self.port)
+        self.port = listener.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Wire(self._ask), sock=listener, backlog=512)
+
+    async def _shut(self) -> None:
+        if self._server:
+            self._server.close()
+        self._server = None
+        for connection in list(self.connections):
+            connection.abort()
+
+    def _ask(self, wire: "Wire", method: str, path: str, body: bytes) -> None:
+        self.connections = {one for one in self.connections if not one.is_closing()} | {wire.transport}
+        if path == MAIL[self.name]:
+            self._enter(body)
+        if self.mode == "silent":
+            return
+        answer = ILL.get((self.name, self.mode)) or self._well(path)
+        later = asyncio.get_running_loop().call_later
+        later(SLOW, wire.write, answer) if self.mode == "slow" else wire.write(answer)
+
+    def _well(self, path: str) -> Answer:
+        if path == MAIL[self.name]:
+            return OK[self.name]
+        return 200, next((said for start, said in ASKED.items() if path.startswith(start)), {}), {}
+
+    def _enter(self, body: bytes) -> None:
+        email, attempt = READERS[self.name](json.loads(body))
+        entry = {"vendor": self.name, "mode": self.mode, "email": email, "attempt": attempt}
+        self.ledger.append({**entry, "at": time.time(), "accepted": self.mode in ACCEPTING})
+
+
+class Wire(asyncio.Protocol):
+    """One connection of HTTP/1.1."""
+
+    def __init__(self, ask: Any) -> None:
+        self._ask, self._received = ask, bytearray()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = bytes(self._received).partition(b"\r\n\r\n")
+        found = _LENGTH.search(head)
+        if end and len(body) >= (int(found[1]) if found else 0):
+            self._received.clear()
+            method, path, _ = head.split(b" ", 2)
+            self._ask(self, method.decode(), path.decode(), body)
+
+    def write(self, answer: Answer) -> None:
+        status, words, headers = answer
+        body = (words if isinstance(words, str) else json.dumps(words)).encode()
+        fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.transport.write(f"HTTP/1.1 {status} Stub\r\n{head}\r\n".encode() + body)
+
+
+def _from_ses(mail: Any) -> tuple[str, str]:
+    found = _ID.search(base64.b64decode(mail["Content"]["Raw"]["Data"]))
+    tags = {tag["Name"]: tag["Value"] for tag in mail["EmailTags"]}
+    return (found[1].decode() if found else ""), tags["gomail_attempt"]
+
+
+def _from_sendgrid(mail: Any) -> tuple[str, str]:
+    (person,) = mail["personalizations"]
+    custom = mail.get("custom_args") or person["custom_args"]
+    headers = mail.get("headers") or person["headers"]
+    return headers["X-GoMail-ID"], custom["gomail_attempt"]
+
+
+READERS = {"ses": _from_ses, "sendgrid": _from_sendgrid}
+
+
+def _bound(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
+
+
+class Control:
+    """What the harness asks for."""
+
+    def __init__(self, vendors: Mapping[str, Vendor], ledger: list[dict[str, Any]]) -> None:
+        self._vendors, self._ledger = vendors, ledger
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, wire: Wire, method: str, path: str, body: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(wire, path.split("/")[1:]))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, wire: Wire, words: list[str]) -> None:
+        if words[0] == "mode":
+            await self._vendors[words[1]].change(words[2])
+        if words[0] == "forget":
+            self._ledger.clear()
+        wire.write((200, self._ledger if words[0] == "ledger" else {}, {}))
+
+
+async def main() -> None:
+    ledger: list[dict[str, Any]] = []
+    vendors = {name: Vendor(name, ledger) for name in MAIL}
+    for vendor in vendors.values():
+        await vendor.change("ok")
+    control = Control(vendors, ledger)
+    server = await asyncio.get_running_loop().create_server(lambda: Wire(control.ask), "127.0.0.1", 0)
+    ports = {name: vendor.port for name, vendor in vendors.items()}
+    print(json.dumps(ports | {"control": server.sockets[0].getsockname()[1]}), flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
