@@ -8,10 +8,10 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-quick lock
+.PHONY: help run test test-faults test-faults-quick lint format bench bench-quick lock
 
 help: ## list the verbs
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= overrides)
 	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
@@ -22,6 +22,13 @@ WITH_DATABASE := tests/api tests/delivery $(wildcard tests/test_*.py)
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and all that uses a database on PostgreSQL
 	$(PY) manage.py test
 	$(PY) -m tests.on_postgres $(PY) manage.py test $(WITH_DATABASE)
+
+test-faults: $(VENV)/.dev ## a real installation while its first provider has a bad day, half an hour
+	$(PY) -m tests.faults
+	$(PY) -m tests.on_postgres sh -c '$(PY) -m tests.faults --database-url "$$TEST_DATABASE_URL"'
+
+test-faults-quick: $(VENV)/.dev ## the same in little, a minute or so
+	$(PY) -m tests.faults --quick
 
 lint: $(VENV)/.dev ## format, lint, types, directions of imports, migrations, configuration
 	$(VENV)/bin/ruff format --check .
