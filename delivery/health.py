@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from delivery import carriers, standings
+from delivery import carriers, readiness, standings
 from delivery.models import Circuit, ProviderCheck
 
 READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"
@@ -64,7 +64,7 @@ def _wanted() -> frozenset[tuple[str, str]]:
 
 
 def _providers() -> dict[str, ProviderHealth]:
-    checks = ProviderCheck.objects.in_bulk(carriers.names())
+    checks = readiness.answers()
     return {
         name: ProviderHealth(state=_state(name), check=_verdict(checks.get(name)))
         for name in carriers.names()

@@ -77,7 +77,7 @@ class Overview:
 
 def everything() -> list[Overview]:
     """Return how every configured provider stands, in order of preference; for those who run GoMail."""
-    checks = ProviderCheck.objects.in_bulk(carriers.names())
+    checks = readiness.answers()
     return [
         _overview(provider, position, checks.get(provider.name))
         for position, provider in enumerate(carriers.configured(), 1)
@@ -104,15 +104,8 @@ def ask_again() -> None:
     """Ask the providers now whether they would carry mail; each once in ten seconds, whoever asks in any process."""
     senders, begun = readiness.senders_in_use(), time.monotonic()
     for provider in carriers.configured():
-        if time.monotonic() - begun < _LONGEST and _take_turn(provider.name):
+        if time.monotonic() - begun < _LONGEST and readiness.take_turn(provider.name, _BETWEEN_QUESTIONS):
             readiness.check(provider, senders)
-
-
-def _take_turn(name: str) -> bool:
-    now = timezone.now()
-    _, made = ProviderCheck.objects.get_or_create(provider=name)
-    old = ProviderCheck.objects.filter(provider=name, checked_at__lte=now - _BETWEEN_QUESTIONS)
-    return made or bool(old.update(checked_at=now))
 
 
 def _overview(provider: Provider, position: int, check: ProviderCheck | None) -> Overview:

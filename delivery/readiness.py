@@ -38,8 +38,23 @@ def check_due() -> None:
     """Ask the providers whose last answer is old, and those whose circuits wait for one."""
     senders = senders_in_use()
     for provider in carriers.configured():
-        if _take_turn(provider.name) or any(_ripe(provider.name)):
+        if take_turn(provider.name, INTERVAL) or any(_ripe(provider.name)):
             check(provider, senders)
+
+
+def take_turn(provider: str, every: timedelta) -> bool:
+    """Take the turn to ask a provider, if nobody has for so long: one process of all gets it."""
+    now = timezone.now()
+    _, made = ProviderCheck.objects.get_or_create(
+        provider=provider, defaults={"asked_at": now, "checked_at": None}
+    )
+    old = ProviderCheck.objects.filter(provider=provider, asked_at__lte=now - every)
+    return made or bool(old.update(asked_at=now))
+
+
+def answers() -> dict[str, ProviderCheck]:
+    """Return the last answer of each configured provider that has ever given one."""
+    return ProviderCheck.objects.exclude(checked_at=None).in_bulk(carriers.names())
 
 
 def senders_in_use() -> list[str]:
@@ -59,14 +74,6 @@ def _candidates() -> Iterator[str]:
     yield from map(addresses.canonical, newest)
     for rules in ApiKey.objects.filter(revoked_at=None).values_list("from_addresses", flat=True):
         yield from (f"postmaster{rule}" if rule.startswith("@") else rule for rule in rules)
-
-
-def _take_turn(provider: str) -> bool:
-    """Take the turn to ask a provider, when it is time: one process of all gets it."""
-    now = timezone.now()
-    _, made = ProviderCheck.objects.get_or_create(provider=provider)
-    old = ProviderCheck.objects.filter(provider=provider, checked_at__lte=now - INTERVAL)
-    return made or bool(old.update(checked_at=now))
 
 
 def _ripe(provider: str) -> Iterable[Circuit]:
@@ -89,6 +96,7 @@ def _settle(circuit: Circuit, answer: Readiness) -> None:
 
 def _fields(answer: Readiness) -> dict[str, Any]:
     return {
+        "asked_at": timezone.now(),
         "checked_at": timezone.now(),
         "problems": list(answer.problems),
         "warnings": list(answer.warnings),

@@ -50,7 +50,8 @@ class Migration(migrations.Migration):
             name='ProviderCheck',
             fields=[
                 ('provider', models.CharField(max_length=50, primary_key=True, serialize=False)),
-                ('checked_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('checked_at', models.DateTimeField(default=django.utils.timezone.now, null=True)),
                 ('problems', models.JSONField(default=list)),
                 ('warnings', models.JSONField(default=list)),
                 ('sandbox', models.BooleanField(null=True)),

@@ -8,7 +8,8 @@ class ProviderCheck(models.Model):
     """The last answer of one provider to the question whether it would carry mail; nothing was sent for it."""
 
     provider = models.CharField(max_length=50, primary_key=True)  # its name in GOMAIL_PROVIDERS
-    checked_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(default=timezone.now)
+    checked_at = models.DateTimeField(default=timezone.now, null=True)  # when it answered; None: it never has
     problems = models.JSONField(default=list)  # sentences: why it would not carry mail, and what to do
     warnings = models.JSONField(default=list)  # sentences
     sandbox = models.BooleanField(null=True)
@@ -19,7 +20,7 @@ class ProviderCheck(models.Model):
         ordering = ("provider",)
 
     def __str__(self) -> str:
-        return f"{self.provider} at {self.checked_at:%Y-%m-%d %H:%M}"
+        return f"{self.provider} at {self.asked_at:%Y-%m-%d %H:%M}"
 
     @property
     def ready(self) -> bool:

@@ -207,7 +207,7 @@ def test_they_are_asked_once_in_ten_seconds_whoever_wants_it(
         ask(api, fresh="true")
         ask(other, fresh="true")
     ses.paths[SES_ACCOUNT] = BAD_SES_KEY
-    ProviderCheck.objects.update(checked_at=timezone.now() - timedelta(seconds=11))
+    ProviderCheck.objects.update(asked_at=timezone.now() - timedelta(seconds=11))
     assert first(api, fresh="true")["check"]["ready"] is False
 
 
