@@ -80,6 +80,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = _SQLITE_OPTIONS
 else:
     _database["CONN_HEALTH_CHECKS"] = True
+    _database["OPTIONS"] = {"connect_timeout": 5} | _database.get("OPTIONS", {})
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -194,6 +195,7 @@ UNFOLD = {
     "SIDEBAR": {
         "navigation": [
             {"title": "Log", "items": [_page("Emails", "mail", "delivery.email")]},
+            {"title": "Delivery", "items": [_page("Providers", "alt_route", "delivery.circuit")]},
             {
                 "title": "Access",
                 "items": [
