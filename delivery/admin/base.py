@@ -46,7 +46,7 @@ EndlessPaginator = InfinitePaginator  # never counts
 Checkboxes = UnfoldAdminCheckboxSelectMultipleWidget
 Lines, Line = UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-# Colours of status labels, by the statuses of emails and recipients and the outcomes of attempts.
+# Colours of labels, by the statuses of emails and recipients, the outcomes of attempts and the states of circuits.
 COLOURS = {
     "sent": "success",
     "accepted": "success",
@@ -62,6 +62,10 @@ COLOURS = {
     "rejected": "danger",
     "refused": "danger",
     "expired": "danger",
+    "closed": "success",
+    "probing": "warning",
+    "open": "danger",
+    "out": "danger",
 }
 
 

@@ -9,8 +9,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from delivery import ids
-from delivery.admin import pages
+from delivery import carriers, ids
+from delivery.admin import pages, provider_pages
+from delivery.admin.filters import DoubtFilter
+from delivery.admin.provider_pages import Condition
 from delivery.models import Email
 
 _MOST = 10_000  # counted exactly; beyond it "10,000+" says enough
@@ -20,10 +22,13 @@ _SHOWN = 5
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the counts, for those who may see the log."""
-    if not request.user.has_perm("delivery.view_email"):
-        return context
-    return {**context, "cards": [_card(status) for status in Email.Status], "trouble": _trouble()}
+    """Add the counts, for those who may see the log, and the providers in trouble, for those who may see them."""
+    if request.user.has_perm("delivery.view_email"):
+        cards = [*map(_card, Email.Status), _waiting()]
+        context = {**context, "cards": cards, "trouble": _trouble()}
+    if request.user.has_perm("delivery.view_circuit"):
+        context = {**context, "not_in_use": _not_in_use()}
+    return context
 
 
 def _card(status: Email.Status) -> dict[str, Any]:
@@ -33,8 +38,30 @@ def _card(status: Email.Status) -> dict[str, Any]:
         "label": pages.label(status, status.label),
         "count": _count(emails if waiting else emails.filter(id__gte=ids.floor(timezone.now() - _DAY))),
         "span": "now" if waiting else "last 24 hours",
-        "link": reverse("admin:delivery_email_changelist") + "?" + urlencode({"status__exact": status}),
+        "link": _list(status__exact=status),
     }
+
+
+def _waiting() -> dict[str, Any]:
+    """Count the unknown emails that only a person can settle, among the newest unknown ones."""
+    newest = Email.objects.filter(status=Email.Status.UNKNOWN).order_by("-id").values("pk")[: _MOST + 1]
+    return {
+        "label": pages.Label(text="to settle", colour="warning"),
+        "count": _count(Email.objects.filter(pk__in=newest, due_at=None)),
+        "span": "unknown, wait for a person",
+        "link": _list(doubt=DoubtFilter.WAITING),
+    }
+
+
+def _list(**parameters: str) -> str:
+    return reverse("admin:delivery_email_changelist") + "?" + urlencode(parameters)
+
+
+def _not_in_use() -> list[tuple[str, Condition]]:
+    """Return the configured providers that do not get every email now."""
+    now, circuits = timezone.now(), provider_pages.of_providers()
+    conditions = [(name, provider_pages.condition(circuits.get(name), now)) for name in carriers.names()]
+    return [(name, condition) for name, condition in conditions if condition.sentence]
 
 
 def _count(emails: QuerySet[Email]) -> str:

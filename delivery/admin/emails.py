@@ -17,12 +17,12 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from delivery import search
-from delivery.admin import base, files, pages
-from delivery.admin.filters import AcceptedFilter, ProviderFilter
+from delivery.admin import base, files, pages, settling
+from delivery.admin.filters import AcceptedFilter, DoubtFilter, ProviderFilter
 from delivery.models import Attempt, Email, Recipient
 
 _LONGEST_SUBJECT = 90
-_PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "created_at_to"})
+_PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "created_at_to", "doubt"})
 
 
 @admin.register(Email)
@@ -30,7 +30,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
     """Every email, newest first. Nobody can add, change or delete one."""
 
     list_display = ("title", "recipients", "state", "accepted_by", "tries", "accepted")
-    list_filter = (("status", base.ChoicesFilter), ProviderFilter, ("created_at", AcceptedFilter))
+    list_filter = (
+        ("status", base.ChoicesFilter),
+        ProviderFilter,
+        DoubtFilter,
+        ("created_at", AcceptedFilter),
+    )
     list_per_page = 50
     list_max_show_all = 0
     paginator = base.EndlessPaginator
@@ -42,7 +47,8 @@ class EmailAdmin(base.ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
         """Return what the list shows in one statement, without the bodies."""
-        return Email.objects.only("id", "created_at", "subject", "status", "provider").annotate(
+        shown = ("id", "created_at", "subject", "status", "provider", "possible_duplicate")
+        return Email.objects.only(*shown).annotate(
             first_recipient=Subquery(_recipients().order_by("id").values("address")[:1]),
             recipient_count=_count(Recipient),
             attempt_count=_count(Attempt),
@@ -59,9 +65,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
         return lookup in _PARAMETERS
 
     @admin.display(description="Subject")
-    def title(self, email: Email) -> str:
-        """Show the subject, which may be empty."""
-        return Truncator(email.subject.strip()).chars(_LONGEST_SUBJECT) or pages.NO_SUBJECT
+    def title(self, email: Email) -> SafeString | str:
+        """Show the subject, which may be empty, and a mark where the recipients may have got it twice."""
+        subject = Truncator(email.subject.strip()).chars(_LONGEST_SUBJECT) or pages.NO_SUBJECT
+        if not email.possible_duplicate:
+            return subject
+        return format_html('{} <span class="gm-label gm-warning gm-mark">{}</span>', subject, pages.DUPLICATE)
 
     @admin.display(description="Recipients")
     def recipients(self, email: Any) -> SafeString:
@@ -95,6 +104,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
             path("<uuid:pk>/preview/", self._guarded(files.preview), name="delivery_email_preview"),
             path("<uuid:pk>/raw/", self._guarded(files.raw), name="delivery_email_raw"),
             path("<uuid:pk>/files/<int:file>/", self._guarded(files.attachment), name="delivery_email_file"),
+            *(path(f"<uuid:pk>/{answer.word}/", self._settling(answer)) for answer in settling.ANSWERS),
         ]
         return [*own, *super().get_urls()]
 
@@ -110,6 +120,8 @@ class EmailAdmin(base.ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             **pages.email(email, timezone.now()),
+            "doubt": settling.doubt(email, timezone.now()),
+            "answers": settling.ANSWERS if settling.may(request) else (),
             "opts": self.opts,
             "object": email,
             "media": self.media,
@@ -121,6 +133,15 @@ class EmailAdmin(base.ReadOnlyAdmin):
             if not self.has_view_permission(request) or request.method not in {"GET", "HEAD"}:
                 raise PermissionDenied
             return self._answer(request, view, pk, parts)
+
+        return self.admin_site.admin_view(inner)
+
+    def _settling(self, answer: settling.Answer) -> Any:
+        def inner(request: HttpRequest, pk: UUID) -> HttpResponse:
+            try:
+                return settling.page(self, request, pk, answer)
+            except Http404 as missing:
+                return self._missing(request, str(missing))
 
         return self.admin_site.admin_view(inner)
 

@@ -35,6 +35,26 @@ class ProviderFilter(base.Filter):  # type: ignore[misc]
         return queryset.filter(provider=self.value()) if self.value() in names else queryset
 
 
+class DoubtFilter(base.Filter):  # type: ignore[misc]
+    """What somebody may want to look into: emails that may have been sent twice, or that wait for a person."""
+
+    title = "doubt"
+    parameter_name = "doubt"
+    DUPLICATE, WAITING = "duplicate", "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [(self.DUPLICATE, "may be a duplicate"), (self.WAITING, "unknown, waits for a person")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Email]) -> QuerySet[Email]:
+        """Keep those; what is no doubt is ignored."""
+        if self.value() == self.DUPLICATE:
+            return queryset.filter(possible_duplicate=True)
+        if self.value() == self.WAITING:
+            return queryset.filter(status=Email.Status.UNKNOWN, due_at=None)
+        return queryset
+
+
 class AcceptedFilter(base.DateFilter):  # type: ignore[misc]
     """The days on which emails were accepted, both inclusive: their ids tell."""
 

@@ -8,12 +8,13 @@ from typing import Any
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 
 from delivery.admin.base import COLOURS
 from delivery.models import Attempt, Email
 
 NO_SUBJECT = "(no subject)"
+DUPLICATE = "may be a duplicate"
 INTERRUPTED = "interrupted: outcome not known yet"
 
 
@@ -31,6 +32,8 @@ class Try:
 
     attempt: Attempt
     outcome: Label
+    error: str  # the kind of error in words
+    settled: SafeString | str  # when, if a doubt was settled
 
 
 def email(email: Email, now: datetime) -> dict[str, Any]:
@@ -42,9 +45,18 @@ def email(email: Email, now: datetime) -> dict[str, Any]:
         "reply_to": [f"{name} <{address}>" if name else address for address, name in email.reply_to],
         "recipients": [(row, label(row.status, row.get_status_display())) for row in email.recipients.all()],
         "attachments": list(email.attachments.all()),
-        "tries": [Try(attempt=row, outcome=outcome(row, email, now)) for row in email.attempts.all()],
+        "tries": [_try(row, email, now) for row in email.attempts.all()],
         "lists": [pair for pair in _lists(email) if pair[1]],
     }
+
+
+def _try(attempt: Attempt, email: Email, now: datetime) -> Try:
+    return Try(
+        attempt=attempt,
+        outcome=outcome(attempt, email, now),
+        error=attempt.error.replace("_", " "),
+        settled=moment(attempt.settled_at) if attempt.settled_at else "",
+    )
 
 
 def label(value: str, text: str) -> Label:
@@ -63,7 +75,7 @@ def outcome(attempt: Attempt, email: Email, now: datetime) -> Label:
 
 
 def moment(when: datetime) -> SafeString:
-    """Return a time as a person reads it: exact, and how long ago."""
+    """Return a time as a person reads it: exact, and how long ago or how soon."""
     local = timezone.localtime(when)
     return format_html(
         '<time datetime="{}" class="gm-time">{} <span class="gm-quiet">{}</span></time>',
@@ -75,8 +87,10 @@ def moment(when: datetime) -> SafeString:
 
 def _ago(when: datetime) -> str:
     seconds = (timezone.now() - when).total_seconds()
+    if seconds <= -60:
+        return f"in {timeuntil(when, depth=1)}"
     if seconds < 60:
-        return "just now" if seconds >= 0 else ""
+        return "just now" if seconds >= 0 else "in a moment"
     return f"{timesince(when, depth=1)} ago"
 
 
@@ -97,8 +111,14 @@ def _lists(email: Email) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         ("Headers", _pairs(email.headers)),
         ("Metadata", _pairs(email.metadata)),
-        ("Providers not asked", _pairs(email.left_out)),
+        ("Providers not asked", _pairs(_without_names(email.left_out))),
     ]
+
+
+def _without_names(left_out: Any) -> dict[str, Any]:
+    """Return the reasons without the providers' names, which stand beside them."""
+    items = left_out.items() if isinstance(left_out, dict) else []
+    return {name: str(reason).removeprefix(f"{name} ") for name, reason in items}
 
 
 def _pairs(mapping: Any) -> list[tuple[str, str]]:

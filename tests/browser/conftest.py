@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.browser.watching import Listener, Watched
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -36,3 +40,22 @@ def chromium() -> Iterator[Any]:
         browser.close()
     if before is None:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.socket.close()
+
+
+@pytest.fixture
+def watched(chromium: Any, live_server: Any) -> Iterator[Watched]:
+    """A page of somebody who may do everything."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    context = chromium.new_context(viewport={"width": 1400, "height": 900}, device_scale_factor=1)
+    session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+    context.add_cookies([session])
+    yield Watched(context.new_page(), live_server.url)
+    context.close()

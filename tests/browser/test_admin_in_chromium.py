@@ -1,21 +1,15 @@
 """The admin in a real browser: 200 emails full of scripts run nothing and reach nobody, and the pages look right."""
 
-import os
-import socket
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import transaction
-from django.test import Client
 
 from delivery import access, ids
 from delivery.models import ApiKey, Attachment, Attempt, Email, Owner, Recipient
 from tests.browser import letters, payloads
+from tests.browser.watching import Listener, Watched, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -29,93 +23,6 @@ FRAMES = """paths => Promise.all(paths.map(path => new Promise(done => {
     frame.onload = () => done(1)
     document.body.append(frame)
 }))).then(frames => frames.length)"""
-
-
-class Listener:
-    """Another host: it counts who comes."""
-
-    def __init__(self) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.host = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        self.visits = 0
-        threading.Thread(target=self._count, daemon=True).start()
-
-    def _count(self) -> None:
-        while True:
-            try:
-                visitor, _ = self.socket.accept()
-            except OSError:
-                return
-            self.visits += 1
-            visitor.close()
-
-
-class Watched:
-    """A page, and all that happened on it which must not."""
-
-    def __init__(self, page: Any, base: str) -> None:
-        self.page, self.base = page, base
-        self.ran: list[str] = []
-        self.blocked: list[str] = []
-        self.requests: list[str] = []
-        page.add_init_script("window.pwn = () => { console.log('PWNED') }")
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.ran.append(str(error)) if "pwn" in str(error) else None)
-        page.on("dialog", self._dialog)
-        page.on("popup", lambda popup: self.ran.append("popup"))
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("requestfailed", self._failed)
-
-    def open(self, path: str) -> None:
-        """Go to a page of ours and let its scripts settle."""
-        answer = self.page.goto(self.base + path)
-        assert answer is not None, f"{path} was left for another page"
-        assert answer.status < 400, (path, answer.status)
-
-    def settle(self) -> None:
-        """Give the last page the time to do harm."""
-        self.page.wait_for_timeout(300)
-
-    def outside(self) -> list[str]:
-        own = urlsplit(self.base).netloc
-        return [
-            url
-            for url in self.requests
-            if urlsplit(url).scheme not in {"data", "blob"} and urlsplit(url).netloc != own
-        ]
-
-    def _console(self, message: Any) -> None:
-        if "PWNED" in message.text:
-            self.ran.append(message.location.get("url", ""))
-        elif "Content Security Policy" in message.text or "sandboxed" in message.text:
-            self.blocked.append(f"{message.location.get('url')}: {message.text}")
-
-    def _failed(self, request: Any) -> None:
-        if request.failure == "csp":  # announced, but never made: the listener knows
-            self.requests.remove(request.url)
-
-    def _dialog(self, dialog: Any) -> None:
-        self.ran.append(dialog.message)
-        dialog.dismiss()
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    listener.socket.close()
-
-
-@pytest.fixture
-def watched(chromium: Any, live_server: Any) -> Iterator[Watched]:
-    """A page of somebody who may do everything."""
-    client = Client()
-    client.force_login(User.objects.create_superuser("root"))
-    context = chromium.new_context(viewport={"width": 1400, "height": 900}, device_scale_factor=1)
-    session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-    context.add_cookies([session])
-    yield Watched(context.new_page(), live_server.url)
-    context.close()
 
 
 def test_payloads_are_many_and_different() -> None:
@@ -216,11 +123,6 @@ def test_a_key_is_made_in_the_browser_and_its_token_gone_afterwards(watched: Wat
     watched.page.wait_for_selector("text=is revoked")
     access._live.cache_clear()  # what the end of a second does
     assert access.find(token) is None
-
-
-def keep(page: Any, name: str) -> None:
-    if folder := os.environ.get("GOMAIL_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / name)
 
 
 def log_of_payloads(host: str) -> list[Email]:

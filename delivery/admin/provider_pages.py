@@ -1,0 +1,234 @@
+"""What the page of the providers shows, in words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from delivery import carriers, judgement, overview
+from delivery.admin import pages
+from delivery.admin.pages import Label
+from delivery.models import Circuit, CircuitChange, ProviderCheck
+from delivery.overview import Failure, Overview, Standing
+from providers.base import Limits
+
+_CHANGES = 50
+_MOST_DOMAINS = 25  # refused senders' domains of a provider that are named
+_State = Circuit.State
+_NOT_FOUND = "none in the last 1,000"  # attempts; overview looks at no more
+_SANDBOX = {
+    True: "in the vendor's sandbox: it takes mail and does not deliver it to everybody",
+    False: "in production",
+    None: "not told whether in production",
+}
+_VERIFIED = {
+    True: Label(text="verified", colour="success"),
+    False: Label(text="not verified", colour="danger"),
+    None: Label(text="not told", colour=""),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """How a circuit stands."""
+
+    label: Label
+    sentence: SafeString | str = ""  # until when, and why; empty: in use, and all is well
+    said: str = ""  # the reason in the words of a vendor or a person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a provider last said of itself."""
+
+    verdict: Label
+    asked: SafeString
+    problems: list[str]
+    warnings: list[str]
+    account: str
+    quota: dict[str, Any] | None
+    senders: list[tuple[str, Label, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """All that is shown of one provider."""
+
+    name: str
+    type: str
+    condition: Condition
+    can_be_taken_out: bool
+    can_be_put_back: bool
+    facts: list[tuple[str, SafeString | str]]
+    blocked: str  # file types that it does not take
+    failure: Failure | None
+    domains: list[tuple[str, Condition]]
+    more_domains: int
+    answer: Answer | None
+
+
+def page(now: datetime) -> dict[str, Any]:
+    """Return the context of the page."""
+    circuits = of_providers()
+    return {
+        "cards": [_card(known, circuits.get(known.name), now) for known in overview.everything()],
+        "left_out": carriers.problems(),
+        "changes": _changes(),
+        "most_changes": _CHANGES,
+    }
+
+
+def of_providers() -> dict[str, Circuit]:
+    """Return the circuits of the configured providers as a whole, by name; none where nothing was ever wrong."""
+    rows = Circuit.objects.filter(provider__in=carriers.names(), sender_domain="")
+    return {circuit.provider: circuit for circuit in rows}
+
+
+def condition(circuit: Circuit | None, now: datetime) -> Condition:
+    """Return how a provider stands."""
+    if circuit is None:
+        return _in_use()
+    if circuit.state == _State.CLOSED:
+        return _slowed(circuit, now) or _in_use()
+    if circuit.state == _State.OUT:
+        by = circuit.changed_by or "somebody"
+        return Condition(label=_label(_State.OUT), sentence=f"Taken out by {by}.", said=circuit.reason)
+    return Condition(
+        label=_label(circuit.state), sentence=_expected(circuit.retry_at, circuit, now), said=circuit.reason
+    )
+
+
+def _in_use() -> Condition:
+    return Condition(label=_label(_State.CLOSED))
+
+
+def _slowed(circuit: Circuit, now: datetime) -> Condition | None:
+    if circuit.paused_until and circuit.paused_until > now:
+        asked = format_html("It asked for a pause until {}.", pages.moment(circuit.paused_until))
+        return Condition(label=Label(text="paused", colour="warning"), sentence=asked)
+    if judgement.is_on_ramp(circuit, now):
+        back = "It has just come back and gets a part of the emails, soon all."
+        return Condition(label=Label(text="coming back", colour="info"), sentence=back)
+    return None
+
+
+def _expected(until: datetime | None, circuit: Circuit, now: datetime) -> SafeString | str:
+    trouble = circuit.get_trouble_display() or "no reason is known"
+    if circuit.state == _State.PROBING:
+        return f"It is tried with one email, while the others go elsewhere: {trouble}."
+    if until is None or until <= now:
+        return f"It is tried with the next email: {trouble}."
+    return format_html("Not used until {}: {}.", pages.moment(until), trouble)
+
+
+def _card(known: Overview, circuit: Circuit | None, now: datetime) -> Card:
+    how = condition(circuit, now)
+    return Card(
+        name=known.name,
+        type=known.type,
+        condition=how,
+        can_be_taken_out=known.circuit.state != _State.OUT,
+        can_be_put_back=known.circuit.state != _State.CLOSED or known.circuit.paused_until is not None,
+        facts=_facts(known, circuit),
+        blocked=", ".join(f".{extension}" for extension in sorted(known.limits.blocked_extensions)),
+        failure=known.last_failure,
+        domains=[_domain(one) for one in known.senders_refused[:_MOST_DOMAINS]],
+        more_domains=max(0, len(known.senders_refused) - _MOST_DOMAINS),
+        answer=_answer(known.check) if known.check else None,
+    )
+
+
+def _facts(known: Overview, circuit: Circuit | None) -> list[tuple[str, SafeString | str]]:
+    success, failure = known.last_success_at, known.last_failure
+    return [
+        ("Since", pages.moment(circuit.changed_at) if circuit else "always: nothing was ever wrong"),
+        ("Openings", f"{circuit.openings}" if circuit else "0"),
+        ("Last success", pages.moment(success) if success else _NOT_FOUND),
+        ("Last failure", pages.moment(failure.at) if failure else _NOT_FOUND),
+        ("Carries", _limits(known.limits)),
+    ]
+
+
+def _limits(limits: Limits) -> str:
+    subject = ", only with a subject" if limits.needs_subject else ""
+    return f"{limits.max_bytes / 1e6:.0f} MB, {limits.max_recipients:,} recipients{subject}"
+
+
+def _domain(refused: Standing) -> tuple[str, Condition]:
+    sentence = format_html("until {}", pages.moment(refused.until)) if refused.until else ""
+    return refused.sender_domain, Condition(
+        label=_label(refused.state), sentence=sentence, said=refused.reason
+    )
+
+
+def _answer(check: ProviderCheck) -> Answer:
+    return Answer(
+        verdict=_verdict(check),
+        asked=pages.moment(check.checked_at),
+        problems=check.problems,
+        warnings=check.warnings,
+        account=_SANDBOX[check.sandbox],
+        quota=_quota(check.quota),
+        senders=[
+            (address, _VERIFIED[told.get("verified")], told.get("detail", ""))
+            for address, told in sorted(check.senders.items(), key=lambda item: item[0].rpartition("@")[::-1])
+        ],
+    )
+
+
+def _verdict(check: ProviderCheck) -> Label:
+    if not check.ready:
+        return Label(text="would not carry mail", colour="danger")
+    return (
+        Label(text="sandbox", colour="warning")
+        if check.sandbox
+        else Label(text="would carry mail", colour="success")
+    )
+
+
+def _quota(quota: dict[str, Any] | None) -> dict[str, Any] | None:
+    if quota is None:
+        return None
+    used, limit = round(quota["used"]), round(quota["limit"])
+    return {
+        "used": used,
+        "limit": limit,
+        "nearly": round(limit * 0.9),
+        "words": _of(used, limit, quota["per"]),
+    }
+
+
+def _of(used: int, limit: int, per: str) -> str:
+    return f"{used:,} of {limit:,} per {per}"
+
+
+def _changes() -> list[dict[str, Any]]:
+    newest = list(CircuitChange.objects.select_related("circuit").order_by("-id")[:_CHANGES])
+    return [
+        {
+            "circuit": str(change.circuit),
+            "label": _label(change.state),
+            "from": change.at,
+            "to": to,
+            "took": timesince(change.at, to, depth=1) if to and (to - change.at).seconds >= 60 else "",
+            "by": change.by or "GoMail",
+            "reason": change.reason,
+        }
+        for change, to in _with_ends(newest)
+    ]
+
+
+def _with_ends(newest_first: Iterable[CircuitChange]) -> Iterable[tuple[CircuitChange, datetime | None]]:
+    """Yield each change and when its circuit changed again; None: not until now."""
+    following: dict[int, datetime] = {}
+    for change in newest_first:
+        yield change, following.get(change.circuit_id)
+        following[change.circuit_id] = change.at
+
+
+def _label(state: str) -> Label:
+    return pages.label(state, str(_State(state).label))

@@ -1,0 +1,148 @@
+"""The providers: how they stand, and a person's word on it. What is asked of a provider sends nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.text import Truncator
+
+from delivery import carriers, circuits, readiness
+from delivery.admin import base, provider_pages
+from delivery.models import Circuit, ProviderCheck
+from providers.base import Provider
+
+_CHANGE = "delivery.change_circuit"
+_LONGEST_MESSAGE = 400
+LONGEST_REASON = 500
+
+
+class Order(forms.Form):
+    """What a person wants done with a provider."""
+
+    provider = forms.CharField(strip=False)
+    sender_domain = forms.CharField(max_length=254, required=False)
+    reason = forms.CharField(max_length=LONGEST_REASON, required=False)
+
+
+@admin.register(Circuit)
+class CircuitAdmin(base.ReadOnlyAdmin):
+    """One page for all providers; four orders, each by POST."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Have no other pages: a circuit is not edited."""
+        orders = {"check": check, "check-all": check_all, "take-out": take_out, "put-back": put_back}
+        listed = path(
+            "", self.admin_site.admin_view(self.changelist_view), name="delivery_circuit_changelist"
+        )
+        return [
+            listed,
+            *(
+                path(f"{word}/", self._order(view), name=f"delivery_circuit_{word.replace('-', '_')}")
+                for word, view in orders.items()
+            ),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show every provider in order of preference."""
+        if not self.has_view_permission(request) or request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
+        return TemplateResponse(request, "delivery/providers.html", {**self._context(request, "Providers")})
+
+    def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            **provider_pages.page(timezone.now()),
+            "title": title,
+            "may_change": request.user.has_perm(_CHANGE),
+            "longest_reason": LONGEST_REASON,
+        }
+
+    def _order(self, view: Callable[[HttpRequest], None]) -> Any:
+        def inner(request: HttpRequest) -> HttpResponse:
+            if not request.user.has_perm(_CHANGE):
+                raise PermissionDenied
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            try:
+                view(request)
+            except Http404 as missing:
+                return self._missing(request, str(missing))
+            return HttpResponseRedirect(reverse("admin:delivery_circuit_changelist"))
+
+        return self.admin_site.admin_view(inner)
+
+    def _missing(self, request: HttpRequest, reason: str) -> HttpResponse:
+        back = {"back": reverse("admin:delivery_circuit_changelist"), "back_to": "Back to the providers"}
+        context = {**self.admin_site.each_context(request), "title": "Not here", "reason": reason, **back}
+        return TemplateResponse(request, "delivery/missing.html", context, status=404)
+
+
+def check(request: HttpRequest) -> None:
+    """Ask one provider whether it would carry mail."""
+    provider = _provider(_read(request))
+    _tell(request, readiness.check(provider, readiness.senders_in_use())[0])
+
+
+def check_all(request: HttpRequest) -> None:
+    """Ask every provider whether it would carry mail."""
+    for row, _ in readiness.check_all():
+        _tell(request, row)
+
+
+def take_out(request: HttpRequest) -> None:
+    """Take a provider out of service."""
+    order = _read(request)
+    name = _provider(order).name
+    if circuits.take_out(name, by=request.user.get_username(), reason=order["reason"]):
+        messages.success(request, f"{name} is out of service. It gets no email until somebody puts it back.")
+    else:
+        messages.warning(request, f"{name} was out of service already.")
+
+
+def put_back(request: HttpRequest) -> None:
+    """Use a provider again at once, or one sender's domain at it."""
+    order = _read(request)
+    name, domain = _provider(order).name, order["sender_domain"]
+    whom = f"{name} for {domain}" if domain else name
+    if circuits.put_back(name, domain, by=request.user.get_username()):
+        messages.success(request, f"{whom} is in service again, from now on.")
+    else:
+        messages.warning(request, f"{whom} was in service already.")
+
+
+def _read(request: HttpRequest) -> dict[str, str]:
+    form = Order(request.POST)
+    if not form.is_valid():
+        raise BadRequest("This is no order that the page of the providers gives.")
+    return form.cleaned_data
+
+
+def _provider(order: dict[str, str]) -> Provider:
+    for provider in carriers.configured():
+        if provider.name == order["provider"]:
+            return provider
+    raise Http404(f"There is no provider {Truncator(order['provider']).chars(60)} in use here.")
+
+
+def _tell(request: HttpRequest, check: ProviderCheck) -> None:
+    refused = [address for address, told in check.senders.items() if told["verified"] is False]
+    unverified = [f"Not verified: {', '.join(refused)}."] if refused else []
+    verdict, tell = _verdict(check)
+    if refused or check.warnings:
+        tell = messages.warning if check.ready else tell
+    said = " ".join([verdict, *check.problems, *unverified, *check.warnings])
+    tell(request, Truncator(said).chars(_LONGEST_MESSAGE))
+
+
+def _verdict(check: ProviderCheck) -> tuple[str, Any]:
+    if not check.ready:
+        return f"{check.provider} would not carry mail.", messages.error
+    if check.sandbox:
+        return f"{check.provider} takes mail, but is in its vendor's sandbox.", messages.warning
+    return f"{check.provider} would carry mail.", messages.success

@@ -1,0 +1,143 @@
+"""A person's word on an email of which nobody knows whether it was sent: asked on GET, taken on POST."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from delivery import doubts
+from delivery.admin import pages
+from delivery.models import Attempt, Email
+
+_PERMISSION = "delivery.settle_email"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a person can say."""
+
+    word: str  # in the address of its page
+    button: str
+    settle: Callable[..., bool]
+    done: str
+    history: str
+
+
+SENT = Answer(
+    word="was-sent",
+    button="It was sent",
+    settle=doubts.confirm,
+    done="Settled: it was sent.",
+    history="Settled as sent.",
+)
+NOT_SENT = Answer(
+    word="was-not-sent",
+    button="It was not sent: send it again",
+    settle=doubts.deny,
+    done="Settled: it was not sent. It is queued, and sent as soon as a worker is free.",
+    history="Settled as not sent, and queued again.",
+)
+ANSWERS = (SENT, NOT_SENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """What is not known of an email."""
+
+    suspects: list[Attempt]  # each may have sent it, the newest last
+    again: SafeString | str  # whether it is sent again without a person
+    by_itself: bool
+
+
+def may(request: HttpRequest) -> bool:
+    """Tell whether somebody's word counts."""
+    return request.user.has_perm(_PERMISSION)
+
+
+def doubt(email: Email, now: datetime) -> Doubt | None:
+    """Return what is not known of an email; None when nothing is in doubt."""
+    if email.status != Email.Status.UNKNOWN:
+        return None
+    suspects = [row for row in email.attempts.all() if row.outcome == Attempt.Outcome.UNKNOWN]
+    again = _again(email, suspects, now) if email.due_at else _never(email, suspects, now)
+    return Doubt(suspects=suspects, again=again, by_itself=email.due_at is not None)
+
+
+def page(model_admin: Any, request: HttpRequest, pk: UUID, answer: Answer) -> HttpResponse:
+    """Say what follows, and do it when it is confirmed."""
+    if not model_admin.has_view_permission(request) or not may(request):
+        raise PermissionDenied
+    if request.method not in {"GET", "HEAD", "POST"}:
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    email = Email.objects.prefetch_related("attempts", "recipients").filter(pk=pk).first()
+    if email is None:
+        raise Http404("There is no such email in the log.")
+    if request.method == "POST":
+        return _settle(model_admin, request, email, answer)
+    return TemplateResponse(request, "delivery/settle.html", _context(model_admin, request, email, answer))
+
+
+def _settle(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> HttpResponse:
+    with transaction.atomic():  # nobody's word without the entry that says whose it was
+        settled = answer.settle(email, by=request.user.get_username())
+        if settled:
+            model_admin.log_change(request, email, answer.history)
+    if settled:
+        messages.success(request, answer.done)
+    else:
+        messages.warning(request, "Nothing was changed: it was settled meanwhile, or is being sent again.")
+    return HttpResponseRedirect(_page_of(email))
+
+
+def _context(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> dict[str, Any]:
+    suspects = [row for row in email.attempts.all() if row.outcome == Attempt.Outcome.UNKNOWN]
+    return {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "object": email,
+        "title": answer.button,
+        "subject": email.subject.strip() or pages.NO_SUBJECT,
+        "answer": answer,
+        "was_sent": answer is SENT,
+        "in_doubt": email.status == Email.Status.UNKNOWN,
+        "status": pages.label(email.status, email.get_status_display()),
+        "suspect": suspects[-1].provider if suspects else "",
+        "recipients": len(email.recipients.all()),
+        "back": _page_of(email),
+    }
+
+
+def _again(email: Email, suspects: list[Attempt], now: datetime) -> SafeString | str:
+    first = f" {suspects[-1].provider} is asked first, if it is in use." if suspects else ""
+    if not email.due_at or email.due_at <= now:
+        return (
+            f"It is sent again by itself as soon as a worker is free, marked as a possible duplicate.{first}"
+        )
+    when = pages.moment(email.due_at)
+    return format_html("It is sent again by itself {}, marked as a possible duplicate.{}", when, first)
+
+
+def _never(email: Email, suspects: list[Attempt], now: datetime) -> str:
+    if email.on_ambiguous == Email.OnAmbiguous.STOP:
+        why = ": whoever sent it asked for that (on_ambiguous is stop)"
+    elif len(suspects) >= doubts.MOST:
+        why = f": {len(suspects)} attempts have ended without an answer"
+    elif email.expires_at <= now:
+        why = ": its deadline has passed"
+    else:
+        why = ""
+    return f"It is not sent again by itself{why}. It waits for a person."
+
+
+def _page_of(email: Email) -> str:
+    return reverse("admin:delivery_email_change", args=[email.pk])
