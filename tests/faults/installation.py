@@ -107,7 +107,7 @@ class Installation:
         return int(self._ask("waiting"))
 
     def ripen(self) -> int:
-        """Let every open circuit be ripe for a probe now instead of later; return how many there were."""
+        """Let every open circuit be ripe for a probe in two seconds; return how many there were."""
         return int(self._ask("ripen"))
 
     def log(self) -> str:

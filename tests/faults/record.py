@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-_RIPE = timedelta(seconds=61)  # a suspended account is the worker's for a minute before it is an email's
+_SOON = timedelta(seconds=2)  # the moment is known to all processes before, so that all come at once
+_WORKERS_TURN = timedelta(seconds=60)  # an account in trouble is the worker's to ask before it is an email's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +87,14 @@ def _waiting() -> int:
 
 
 def _ripen() -> int:
+    """Let open circuits be ripe for an email soon; return how many there were."""
     from django.utils import timezone
 
     from delivery.models import Circuit
 
-    return Circuit.objects.filter(state=Circuit.State.OPEN).update(retry_at=timezone.now() - _RIPE)
+    is_open, soon = Circuit.objects.filter(state=Circuit.State.OPEN), timezone.now() + _SOON
+    account = is_open.filter(trouble=Circuit.Trouble.ACCOUNT).update(retry_at=soon - _WORKERS_TURN)
+    return account + is_open.exclude(trouble=Circuit.Trouble.ACCOUNT).update(retry_at=soon)
 
 
 def _plain(value: object) -> object:

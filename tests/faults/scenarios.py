@@ -15,7 +15,7 @@ from tests.faults.vendors import Vendors
 
 WARM_UP = 64  # emails before the bad day begins: every process has loaded its libraries then
 _LONGEST_BURST, _LONGEST_DRAIN = 150.0, 150.0  # seconds
-_WAVE = 2.5  # seconds; a process may not know of a ripe circuit for one
+_WAVE = 4.0  # seconds: two until the circuit is ripe, and two in which all processes want to try it
 _ENOUGH = 1_000_000  # emails: the time ends a wave
 
 
