@@ -48,7 +48,7 @@ def _waiting() -> dict[str, Any]:
     return {
         "label": pages.Label(text="to settle", colour="warning"),
         "count": _count(Email.objects.filter(pk__in=newest, due_at=None)),
-        "span": "unknown, wait for a person",
+        "span": "only a person can",
         "link": _list(doubt=DoubtFilter.WAITING),
     }
 

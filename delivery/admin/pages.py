@@ -32,7 +32,7 @@ class Try:
 
     attempt: Attempt
     outcome: Label
-    error: str  # the kind of error in words
+    error: str  # the kind of error in words, where the outcome does not say it
     settled: SafeString | str  # when, if a doubt was settled
 
 
@@ -54,7 +54,7 @@ def _try(attempt: Attempt, email: Email, now: datetime) -> Try:
     return Try(
         attempt=attempt,
         outcome=outcome(attempt, email, now),
-        error=attempt.error.replace("_", " "),
+        error="" if attempt.error == attempt.outcome else attempt.error.replace("_", " "),
         settled=moment(attempt.settled_at) if attempt.settled_at else "",
     )
 

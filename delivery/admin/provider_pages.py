@@ -165,7 +165,9 @@ def _domain(refused: Standing) -> tuple[str, Condition]:
     )
 
 
-def _answer(check: ProviderCheck) -> Answer:
+def _answer(check: ProviderCheck) -> Answer | None:
+    if check.checked_at is None:  # asked, and no answer yet
+        return None
     return Answer(
         verdict=_verdict(check),
         asked=pages.moment(check.checked_at),

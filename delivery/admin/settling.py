@@ -54,9 +54,9 @@ ANSWERS = (SENT, NOT_SENT)
 class Doubt:
     """What is not known of an email."""
 
-    suspects: list[Attempt]  # each may have sent it, the newest last
+    suspects: list[tuple[Attempt, str]]  # each may have sent it, and what happened; the newest last
+    tells_reason: bool  # the email's own reason is what happened to a suspect
     again: SafeString | str  # whether it is sent again without a person
-    by_itself: bool
 
 
 def may(request: HttpRequest) -> bool:
@@ -68,9 +68,10 @@ def doubt(email: Email, now: datetime) -> Doubt | None:
     """Return what is not known of an email; None when nothing is in doubt."""
     if email.status != Email.Status.UNKNOWN:
         return None
-    suspects = [row for row in email.attempts.all() if row.outcome == Attempt.Outcome.UNKNOWN]
+    suspects = _suspects(email)
     again = _again(email, suspects, now) if email.due_at else _never(email, suspects, now)
-    return Doubt(suspects=suspects, again=again, by_itself=email.due_at is not None)
+    named = [(row, row.detail.removeprefix(f"{row.provider}: ")) for row in suspects]
+    return Doubt(suspects=named, tells_reason=email.reason in [row.detail for row in suspects], again=again)
 
 
 def page(model_admin: Any, request: HttpRequest, pk: UUID, answer: Answer) -> HttpResponse:
@@ -79,7 +80,7 @@ def page(model_admin: Any, request: HttpRequest, pk: UUID, answer: Answer) -> Ht
         raise PermissionDenied
     if request.method not in {"GET", "HEAD", "POST"}:
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    email = Email.objects.prefetch_related("attempts", "recipients").filter(pk=pk).first()
+    email = Email.objects.prefetch_related("attempts").filter(pk=pk).first()
     if email is None:
         raise Http404("There is no such email in the log.")
     if request.method == "POST":
@@ -100,7 +101,7 @@ def _settle(model_admin: Any, request: HttpRequest, email: Email, answer: Answer
 
 
 def _context(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> dict[str, Any]:
-    suspects = [row for row in email.attempts.all() if row.outcome == Attempt.Outcome.UNKNOWN]
+    suspects = _suspects(email)
     return {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -112,9 +113,12 @@ def _context(model_admin: Any, request: HttpRequest, email: Email, answer: Answe
         "in_doubt": email.status == Email.Status.UNKNOWN,
         "status": pages.label(email.status, email.get_status_display()),
         "suspect": suspects[-1].provider if suspects else "",
-        "recipients": len(email.recipients.all()),
         "back": _page_of(email),
     }
+
+
+def _suspects(email: Email) -> list[Attempt]:
+    return [row for row in email.attempts.all() if row.outcome == Attempt.Outcome.UNKNOWN]
 
 
 def _again(email: Email, suspects: list[Attempt], now: datetime) -> SafeString | str:
@@ -124,7 +128,7 @@ def _again(email: Email, suspects: list[Attempt], now: datetime) -> SafeString |
             f"It is sent again by itself as soon as a worker is free, marked as a possible duplicate.{first}"
         )
     when = pages.moment(email.due_at)
-    return format_html("It is sent again by itself {}, marked as a possible duplicate.{}", when, first)
+    return format_html("It is sent again by itself at {}, marked as a possible duplicate.{}", when, first)
 
 
 def _never(email: Email, suspects: list[Attempt], now: datetime) -> str:
