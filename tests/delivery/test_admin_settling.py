@@ -105,14 +105,11 @@ def test_each_attempt_tells_its_kind_of_error(anna: Client) -> None:
 
 
 def test_why_providers_were_not_asked_reads_as_a_list_of_reasons(anna: Client) -> None:
-    reasons = {
-        "ses": "ses is not used until 07:31:10 UTC: it fails or is slow.",
-        "eu": "eu takes 40 MB, not 50 MB",
-        "x": 1,
-    }
+    reasons = {"ses": "ses is not used until 07:31:10 UTC: it fails or is slow.", "x": 1}
     shown = text(anna.get(page(written(left_out=reasons))))
 
-    assert "ses is not used until 07:31:10 UTC: it fails or is slow. eu takes 40 MB, not 50 MB x 1" in shown
+    assert " ses is not used until 07:31:10 UTC: it fails or is slow." in shown
+    assert "x 1" in shown
 
 
 # The two buttons.
