@@ -7,13 +7,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
 from tests import environment  # noqa: F401 - before any child reads it: no key of the developer's .env
-from tests.faults import checks, report, scenarios, vendors
+from tests.faults import checks, processes, report, scenarios, vendors
 from tests.faults.installation import Databases
 from tests.faults.report import Result
 from tests.faults.scenarios import ALONE, FULL, QUICK, Scenario, Setting
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kind = "PostgreSQL" if chosen.database_url else "SQLite"
     print(f"{kind}, {setting.emails} emails from {setting.clients} clients each, --seed {seed}", flush=True)
     table = [day for day in (QUICK if chosen.quick else FULL) if not chosen.only or day.name in chosen.only]
-    results = _judged(list(_played(_with_alone(table), setting, chosen.database_url)))
+    at_once = 2 if chosen.quick else 1  # what is quick measures no throughput
+    results = _judged(_played(_with_alone(table), setting, chosen.database_url, at_once))
     report.show(results)
     return int(any(result.broken for result in results))
 
@@ -57,21 +59,22 @@ def _with_alone(table: Sequence[Scenario]) -> Iterator[Scenario]:
         yield ALONE
 
 
-def _played(table: Iterator[Scenario], setting: Setting, server: str) -> Iterator[Result]:
-    with tempfile.TemporaryDirectory(prefix="gomail-faults-") as name, vendors.stubbed() as stubs:
-        folder = Path(name)
-        databases = Databases(server, folder)
+def _played(table: Iterator[Scenario], setting: Setting, server: str, at_once: int) -> list[Result]:
+    with tempfile.TemporaryDirectory(prefix="gomail-faults-") as name, ThreadPoolExecutor(at_once) as pool:
+        databases = Databases(server, Path(name))
         try:
-            for number, scenario in enumerate(table):
-                with databases.fresh() as url:
-                    yield _play(scenario, setting, url, stubs, folder / f"{number}-{scenario.name}")
+            return list(pool.map(lambda day: _play(*day, setting, databases, Path(name)), enumerate(table)))
+        except BaseException:
+            processes.kill_all()
+            raise
         finally:
             databases.close()
 
 
-def _play(scenario: Scenario, setting: Setting, url: str, stubs: vendors.Vendors, folder: Path) -> Result:
-    started = time.monotonic()
-    stage, evidence = scenarios.played(scenario, setting, url, stubs, folder)
+def _play(number: int, scenario: Scenario, setting: Setting, databases: Databases, folder: Path) -> Result:
+    started, folder = time.monotonic(), folder / f"{number}-{scenario.name}"
+    with databases.fresh() as url, vendors.stubbed() as stubs:
+        stage, evidence = scenarios.played(scenario, setting, url, stubs, folder)
     broken = checks.broken(evidence, scenario.expected)
     if scenario.play is scenarios.recovery:
         broken += report.not_back(stage, evidence)

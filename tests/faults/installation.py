@@ -39,7 +39,7 @@ class Databases:
 
     def _make(self, template: str) -> str:
         self._number += 1
-        name = f"gomail_faults_{os.getpid()}_{self._number}"
+        name = f"gomail_faults_{os.getpid()}_{self._number:03}"
         if self._server:
             self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
         elif template:

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 _GRACE = 20.0  # seconds between SIGTERM and SIGKILL
 Process = subprocess.Popen[str]
+_children: set[Process] = set()
 
 
 class Late(Exception):
@@ -34,10 +35,12 @@ def running(
             stdout=output if log else subprocess.PIPE,
             stderr=subprocess.STDOUT if log else None,
         )
+    _children.add(process)
     try:
         yield process
     finally:
         end(process)
+        _children.discard(process)
 
 
 def end(process: "Process") -> None:
@@ -50,6 +53,13 @@ def end(process: "Process") -> None:
     process.wait()
     if process.stdout:
         process.stdout.close()
+
+
+def kill_all() -> None:
+    """End every child at once: the run itself is being ended."""
+    for process in list(_children):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def answer_of(arguments: list[str], variables: Mapping[str, str]) -> str:

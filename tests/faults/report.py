@@ -30,10 +30,14 @@ class Result:
 
     @property
     def after(self) -> float | None:
-        """The same of the emails that were sent after the circuit had opened."""
+        """The same of the emails that were sent after the circuit had opened.
+
+        Without the last 2 %: the probe of a slow provider ends 20 s after all others, while nobody sends any more.
+        """
         opened = self.evidence.opened_at
-        later = [a for a in self.stage.burst if opened and a.started >= opened]
-        return len(later) / (max(a.ended for a in later) - opened) if later and opened else None
+        ends = sorted(a.ended for a in self.stage.burst if opened and a.started >= opened)
+        counted = ends[: max(1, round(len(ends) * 0.98))]
+        return len(counted) / (counted[-1] - opened) if counted and opened else None
 
     @property
     def waits(self) -> list[float]:
@@ -70,6 +74,15 @@ def show(results: Sequence[Result]) -> None:
     for result in results:
         for sentence in result.broken:
             print(f"BROKEN {result.scenario.name}: {sentence}")
+        if result.broken:
+            print(f"  its circuits: {_story(result)}")
+
+
+def _story(result: Result) -> str:
+    """Return the changes of all circuits, in seconds since the first provider fell ill."""
+    changes = result.evidence.record.changes
+    told = [f"{c.provider} {c.state} at {c.at - result.stage.ill_at:.2f}" for c in changes]
+    return ", ".join(told) or "unchanged"
 
 
 _PROMISES = ["scenario", "emails", "lost", "dup", "marked", "stop×2", "not 2xx", "locked", "left"]

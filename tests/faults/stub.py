@@ -2,7 +2,7 @@
 
     python -m tests.faults.stub      prints {"ses": port, "sendgrid": port, "control": port}
 
-Control: GET /mode/ses/silent changes a vendor, GET /ledger tells every call so far, GET /forget begins anew.
+Control: GET /mode/ses/silent changes a vendor, GET /ledger tells every call so far.
 A mail that came in whole and was not turned away counts as accepted, whether or not an answer follows.
 """
 
@@ -178,8 +178,6 @@ class Control:
     async def _answer(self, wire: Wire, words: list[str]) -> None:
         if words[0] == "mode":
             await self._vendors[words[1]].change(words[2])
-        if words[0] == "forget":
-            self._ledger.clear()
         wire.write((200, self._ledger if words[0] == "ledger" else {}, {}))
 
 

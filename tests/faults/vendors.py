@@ -32,12 +32,6 @@ class Vendors:
         """Make a vendor well or ill; when this returns, it is."""
         self._get(f"/mode/{vendor}/{mode}")
 
-    def forget(self) -> None:
-        """Make both well, with an empty ledger."""
-        for vendor in ("ses", "sendgrid"):
-            self.turn(vendor, "ok")
-        self._get("/forget")
-
     def ledger(self) -> list[Entry]:
         return [Entry(**row) for row in self._get("/ledger")]
 
