@@ -87,6 +87,7 @@ class CheckSerializer(serializers.Serializer[Any]):
 
     checked_at = serializers.DateTimeField()
     ready = serializers.BooleanField(help_text="would carry mail of a verified sender")
+    can_be_asked = serializers.BooleanField(help_text="false: no problem proves nothing")
     problems = serializers.ListField(child=serializers.CharField())
     warnings = serializers.ListField(child=serializers.CharField())
     sandbox = serializers.BooleanField(

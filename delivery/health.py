@@ -80,4 +80,6 @@ def _state(name: str) -> str:
 
 
 def _verdict(check: ProviderCheck | None) -> str:
-    return _VERDICTS[check.ready] if check else "not asked"
+    if check is None or (check.ready and not check.can_be_asked):
+        return "not asked"
+    return _VERDICTS[check.ready]

@@ -198,6 +198,7 @@ def _discreet_check(check: ProviderCheck | None, senders: set[str]) -> ProviderC
     return ProviderCheck(
         provider=check.provider,
         checked_at=check.checked_at,
+        can_be_asked=check.can_be_asked,
         problems=_hidden(check.problems),
         warnings=_hidden(check.warnings),
         sandbox=check.sandbox,

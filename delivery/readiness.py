@@ -98,6 +98,7 @@ def _fields(answer: Readiness) -> dict[str, Any]:
     return {
         "asked_at": timezone.now(),
         "checked_at": timezone.now(),
+        "can_be_asked": answer.asked,
         "problems": list(answer.problems),
         "warnings": list(answer.warnings),
         "sandbox": answer.sandbox,

@@ -185,6 +185,8 @@ def _answer(check: ProviderCheck) -> Answer | None:
 def _verdict(check: ProviderCheck) -> Label:
     if not check.ready:
         return Label(text="would not carry mail", colour="danger")
+    if not check.can_be_asked:
+        return Label(text="cannot be asked", colour="")
     return (
         Label(text="sandbox", colour="warning")
         if check.sandbox

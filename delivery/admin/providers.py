@@ -143,6 +143,8 @@ def _tell(request: HttpRequest, check: ProviderCheck) -> None:
 def _verdict(check: ProviderCheck) -> tuple[str, Any]:
     if not check.ready:
         return f"{check.provider} would not carry mail.", messages.error
+    if not check.can_be_asked:
+        return f"{check.provider} cannot be asked without sending.", messages.info
     if check.sandbox:
         return f"{check.provider} takes mail, but is in its vendor's sandbox.", messages.warning
     return f"{check.provider} would carry mail.", messages.success

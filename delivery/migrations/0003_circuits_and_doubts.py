@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                 ('provider', models.CharField(max_length=50, primary_key=True, serialize=False)),
                 ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('checked_at', models.DateTimeField(default=django.utils.timezone.now, null=True)),
+                ('can_be_asked', models.BooleanField(default=True)),
                 ('problems', models.JSONField(default=list)),
                 ('warnings', models.JSONField(default=list)),
                 ('sandbox', models.BooleanField(null=True)),
