@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     seed = chosen.seed if chosen.seed is not None else random.randrange(1_000_000)
     setting = Setting(
-        emails=chosen.emails or (160 if chosen.quick else 1000), clients=chosen.clients, seed=seed
+        emails=chosen.emails or (120 if chosen.quick else 1000), clients=chosen.clients, seed=seed
     )
     kind = "PostgreSQL" if chosen.database_url else "SQLite"
     print(f"{kind}, {setting.emails} emails from {setting.clients} clients each, --seed {seed}", flush=True)

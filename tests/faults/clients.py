@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.faults import processes
+
 _PATH = "/api/v1/email-service/send-email/"
 _PATIENCE = 90.0  # seconds; a request takes 53 s at most, and its turn in a thread before
 _TEXT = "Hello, this is a line of an ordinary letter to somebody.\n" * 15
@@ -95,6 +97,8 @@ class _Work:
             yield number
 
     def _take(self) -> int | None:
+        if processes.is_ending():
+            return None
         with self._lock:
             number = next(self._left, None) if time.monotonic() < self._end else None
         if number is not None and self._rate:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,10 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 _GRACE = 20.0  # seconds between SIGTERM and SIGKILL
 Process = subprocess.Popen[str]
 _children: set[Process] = set()
+_ending = threading.Event()
 
 
 class Late(Exception):
     """Something did not happen in its time."""
+
+
+class Ended(Exception):
+    """The whole run is being ended."""
 
 
 @contextmanager
@@ -25,6 +31,7 @@ def running(
     arguments: list[str], variables: Mapping[str, str], log: Path | None = None
 ) -> Iterator["Process"]:
     """Run Python with these arguments in a process group of its own; its output goes to the log or to us."""
+    go_on()
     with Path(log or os.devnull).open("a") as output:
         process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -56,14 +63,26 @@ def end(process: "Process") -> None:
 
 
 def kill_all() -> None:
-    """End every child at once: the run itself is being ended."""
+    """End every child at once, and let nothing new begin: the run itself is being ended."""
+    _ending.set()
     for process in list(_children):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def is_ending() -> bool:
+    return _ending.is_set()
+
+
+def go_on() -> None:
+    """Raise Ended if the run is being ended."""
+    if is_ending():
+        raise Ended
+
+
 def answer_of(arguments: list[str], variables: Mapping[str, str]) -> str:
     """Run Python to its end; return what it printed."""
+    go_on()
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -82,6 +101,7 @@ def eventually(condition: Callable[[], bool], *, seconds: float, pause: float = 
     """Wait until it is so; return after how many seconds, or raise Late."""
     started = time.monotonic()
     while not condition():
+        go_on()
         if time.monotonic() - started > seconds:
             raise Late
         time.sleep(pause)
