@@ -3,19 +3,23 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
+from delivery.texts import storable
 from providers.base import Provider
 from providers.errors import ProviderError
 from providers.message import Message, Receipt
 
-_LONGEST_DETAIL = 2000
+_ANSWER = ("provider_message_id", "error", "code", "detail", "latency_ms")
 _INSISTENCE, _PAUSE = 20.0, 0.25  # seconds; less than a lease
+# What a database says that will be there again: away, restarting, or read-only while it changes places.
+AWAY = (OperationalError, InterfaceError, InternalError)
 T = TypeVar("T")
 News = ProviderError | Receipt  # what a provider answered
 logger = logging.getLogger(__name__)
@@ -43,7 +47,7 @@ def insist(action: Callable[[], T]) -> T:
     while True:
         try:
             return action()
-        except (OperationalError, InterfaceError):
+        except AWAY:
             if time.monotonic() > give_up:
                 raise
             logger.warning("The database fails; what became of an attempt is written again", exc_info=True)
@@ -77,7 +81,7 @@ class Log:
         self.last = self._take_prepared() or self._next(provider)
         started = time.monotonic()
         try:
-            receipt = provider.send(message, str(self.last.pk))
+            receipt = _readable(provider.send(message, str(self.last.pk)))
         except ProviderError as error:
             self._keep(started, error, error=error.kind, code=error.code[:100], detail=error.detail)
             raise
@@ -87,10 +91,11 @@ class Log:
         return receipt
 
     def store(self) -> None:
-        """Write what the last attempt came to; the caller holds the transaction."""
-        self.last.save(
-            update_fields=["outcome", "provider_message_id", "error", "code", "detail", "latency_ms"]
-        )
+        """Write what the last attempt came to, but not over a person's word; the caller holds the transaction."""
+        row, last = Attempt.objects.filter(pk=self.last.pk), self.last
+        answer = {name: getattr(last, name) for name in _ANSWER}
+        if not row.filter(settled_by="").update(**answer, outcome=last.outcome):
+            row.update(**answer)
 
     def tell(self) -> None:
         """Pass on what the last attempt came to, once; it is durable now."""
@@ -120,9 +125,10 @@ class Log:
         self.last.outcome = news.outcome if isinstance(news, ProviderError) else Attempt.Outcome.ACCEPTED
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
         for field, value in answer.items():
-            setattr(self.last, field, _storable(value))
+            setattr(self.last, field, storable(value))
 
 
-def _storable(text: str) -> str:
-    """Return a vendor's text as every database takes it: without NUL and without half characters."""
-    return text[:_LONGEST_DETAIL].replace("\x00", "").encode(errors="replace").decode()
+def _readable(receipt: Receipt) -> Receipt:
+    """Return the receipt with a vendor's words as every database takes them: an acceptance must not fail on them."""
+    refused = {storable(address): storable(reason) for address, reason in receipt.refused.items()}
+    return replace(receipt, refused=refused) if refused else receipt

@@ -7,34 +7,38 @@ simpler: it is open until a moment, and nobody probes.
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
+from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import ids, judgement, standings
 from delivery.judgement import Verdict
 from delivery.models import Attempt, Circuit, CircuitChange
+from delivery.texts import storable
 from providers.errors import ProviderError
 from providers.message import Receipt
 
 _MOST_LOOKED_AT = 200  # attempts
+_LONG_AGO = timedelta(days=1)
 _State, _Trouble = Circuit.State, Circuit.Trouble
+News = ProviderError | Receipt  # what a provider answered
 logger = logging.getLogger(__name__)
 
 
-def learn(attempt: Attempt, news: ProviderError | Receipt, *, sender_domain: str, probing: bool) -> None:
+def learn(attempt: Attempt, news: News, *, sender_domain: str, probe: UUID | None) -> None:
     """Draw the consequences of an answer; a failing database changes nothing about the answer itself."""
     try:
-        _judge_probe(attempt, news) if probing else _judge(attempt, news)
+        _judge_probe(attempt, news, probe) if probe else _judge(attempt, news)
         if judgement.verdict(news) is Verdict.SENDER:
             _refuse_sender(attempt, news, sender_domain)
         if judgement.verdict(news) is Verdict.PAUSE:
             _pause(attempt.provider, judgement.told(news).after)
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError):
         logger.exception("What %s answered could not be told to its circuit", attempt.provider)
 
 
@@ -44,43 +48,67 @@ def anybody_may_be_used(names: Iterable[str]) -> bool:
     return not circuits or any(circuit is None or not judgement.shut(circuit, now) for circuit in circuits)
 
 
-def take_probe(circuit: Circuit) -> bool:
+def take_probe(circuit: Circuit) -> UUID | None:
     """Take the right to try an open circuit: one caller of all processes gets it, until the probe counts as lost."""
     ripe = Q(state__in=(_State.OPEN, _State.PROBING), retry_at__lte=Now())
-    return _change(circuit, ripe, state=_State.PROBING, retry_at=Now() + judgement.PROBE_LEASE)
+    probe = uuid4()
+    fields: dict[str, Any] = {"probe": probe, "retry_at": Now() + judgement.PROBE_LEASE}
+    return probe if _change(circuit, ripe, state=_State.PROBING, **fields) else None
 
 
-def close(circuit: Circuit) -> None:
+def close(provider: str, probe: UUID) -> None:
     """Use the provider again, slowly at first: its probe went well."""
-    _change(circuit, Q(state=_State.PROBING), state=_State.CLOSED, retry_at=None, reason="")
+    for circuit in _probed(provider, probe):
+        _change(circuit, Q(probe=probe), state=_State.CLOSED, retry_at=None, reason="", probe=None)
 
 
-def release(circuit: Circuit) -> None:
+def release(provider: str, probe: UUID) -> None:
     """Give back a probe that told nothing: the next one may be made at once."""
-    _change(circuit, Q(state=_State.PROBING), state=_State.OPEN, retry_at=Now())
+    for circuit in _probed(provider, probe):
+        _change(circuit, Q(probe=probe), state=_State.OPEN, retry_at=Now(), probe=None)
 
 
-def reopen(circuit: Circuit, trouble: str, reason: str) -> None:
+def give_back(provider: str, probe: UUID) -> None:
+    """Release a probe that was not made; where the database fails it counts as lost after a while."""
+    try:
+        release(provider, probe)
+    except (DatabaseError, InterfaceError):
+        logger.exception("The probe of %s could not be given back", provider)
+
+
+def reopen(provider: str, probe: UUID, trouble: str, told: judgement.Told) -> None:
     """Leave the provider alone for longer: its probe went badly."""
-    told = judgement.Told(reason=reason)
-    _open(circuit, Q(state=_State.PROBING), trouble, told, openings=circuit.openings + 1)
+    for circuit in _probed(provider, probe):
+        _open(circuit, Q(probe=probe), trouble, told, openings=circuit.openings + 1)
 
 
 def take_out(provider: str, *, by: str, reason: str = "") -> bool:
     """Take a provider out of service until a person puts it back; False when it is out already."""
-    circuit, _ = Circuit.objects.get_or_create(provider=provider, sender_domain="")
-    return _change(circuit, ~Q(state=_State.OUT), by=by, state=_State.OUT, reason=reason, retry_at=None)
+    fields: dict[str, Any] = {"reason": reason, "retry_at": None, "probe": None}
+    return _change(_found(provider), ~Q(state=_State.OUT), by=by, state=_State.OUT, **fields)
 
 
 def put_back(provider: str, sender_domain: str = "", *, by: str) -> bool:
     """Use a provider fully and at once, whatever was wrong with it; False when nothing was."""
-    anew: dict[str, Any] = {"reason": "", "retry_at": None, "openings": 0, "paused_until": None}
+    anew: dict[str, Any] = {
+        "reason": "",
+        "retry_at": None,
+        "openings": 0,
+        "paused_until": None,
+        "probe": None,
+    }
     shut = ~Q(state=_State.CLOSED) | Q(paused_until__gt=Now())
     rows = Circuit.objects.filter(provider=provider, sender_domain=sender_domain)
     return any(_change(circuit, shut, by=by, state=_State.CLOSED, **anew) for circuit in rows)
 
 
-def _judge(attempt: Attempt, news: ProviderError | Receipt) -> None:
+def forget_senders() -> None:
+    """Delete what was noted of senders' domains and is long over."""
+    senders = Circuit.objects.exclude(sender_domain="")
+    senders.filter(retry_at__lt=timezone.now() - _LONG_AGO).delete()
+
+
+def _judge(attempt: Attempt, news: News) -> None:
     verdict = judgement.verdict(news)
     if verdict is Verdict.ACCOUNT:
         _trip(attempt, _Trouble.ACCOUNT, judgement.told(news))
@@ -88,41 +116,45 @@ def _judge(attempt: Attempt, news: ProviderError | Receipt) -> None:
         _trip(attempt, _Trouble.FAILING, judgement.told(news))
 
 
-def _judge_probe(attempt: Attempt, news: ProviderError | Receipt) -> None:
-    circuit, verdict = (
-        Circuit.objects.get(provider=attempt.provider, sender_domain=""),
-        judgement.verdict(news),
-    )
+def _judge_probe(attempt: Attempt, news: News, probe: UUID) -> None:
+    provider, verdict = attempt.provider, judgement.verdict(news)
     if verdict is Verdict.ACCOUNT:
-        reopen(circuit, _Trouble.ACCOUNT, judgement.told(news).reason)
+        reopen(provider, probe, _Trouble.ACCOUNT, judgement.told(news))
     elif judgement.counts_against(verdict, attempt.latency_ms):
-        reopen(circuit, _Trouble.FAILING, judgement.told(news).reason)
+        reopen(provider, probe, _Trouble.FAILING, judgement.told(news))
     elif verdict is Verdict.NOTHING:
-        release(circuit)
+        release(provider, probe)
     else:
-        close(circuit)
+        close(provider, probe)
+
+
+def _probed(provider: str, probe: UUID) -> QuerySet[Circuit]:
+    """Return the circuit that this probe was taken for, unless it is another one's by now."""
+    return Circuit.objects.filter(provider=provider, sender_domain="", probe=probe)
 
 
 def _trip(attempt: Attempt, trouble: str, told: judgement.Told) -> None:
     """Open the provider's circuit, unless it was closed after this attempt had begun or is open already."""
-    began = attempt.started_at
-    circuit = _found(attempt.provider, "", began)
+    circuit = _found(attempt.provider)
     openings = judgement.openings(circuit, timezone.now())
-    _open(circuit, Q(state=_State.CLOSED, changed_at__lte=began), trouble, told, openings=openings)
+    _open(circuit, _closed_before(attempt), trouble, told, openings=openings)
 
 
-def _refuse_sender(attempt: Attempt, news: ProviderError | Receipt, sender_domain: str) -> None:
-    circuit = _found(attempt.provider, sender_domain, attempt.started_at)
-    over = Q(state=_State.CLOSED, changed_at__lte=attempt.started_at) | Q(retry_at__lte=Now())
-    _open(circuit, over, _Trouble.SENDER, judgement.told(news), openings=1)
+def _refuse_sender(attempt: Attempt, news: News, sender_domain: str) -> None:
+    over = _closed_before(attempt) | Q(retry_at__lte=Now())
+    _open(_found(attempt.provider, sender_domain), over, _Trouble.SENDER, judgement.told(news), openings=1)
 
 
-def _found(provider: str, sender_domain: str, began: datetime) -> Circuit:
-    """Return the circuit; a new one was closed before the attempt that asks began."""
-    rows = Circuit.objects
-    return rows.get_or_create(provider=provider, sender_domain=sender_domain, defaults={"changed_at": began})[
-        0
-    ]
+def _found(provider: str, sender_domain: str = "") -> Circuit:
+    """Return the circuit; a new one has been closed for long."""
+    key = {"provider": provider, "sender_domain": sender_domain}
+    return Circuit.objects.get_or_create(**key, defaults={"changed_at": timezone.now() - _LONG_AGO})[0]
+
+
+def _closed_before(attempt: Attempt) -> Q:
+    """Tell by the database's clock alone whether a circuit was closed before this attempt, which ends now, began."""
+    took = timedelta(milliseconds=attempt.latency_ms or 0)
+    return Q(state=_State.CLOSED, changed_at__lte=Now() - took)
 
 
 def _has_failed_enough(attempt: Attempt) -> bool:
@@ -144,7 +176,7 @@ def _latest(provider: str, since: datetime) -> list[tuple[str, int | None]]:
 def _pause(provider: str, seconds: float | None) -> None:
     """Leave a provider alone for the time it asked for. That is no trouble: nothing opens and nothing is counted."""
     now = timezone.now()
-    circuit, until = _found(provider, "", now), now + judgement.pause(seconds)
+    circuit, until = _found(provider), now + judgement.pause(seconds)
     was_paused = circuit.paused_until is not None and circuit.paused_until > now
     shorter = Q(paused_until=None) | Q(paused_until__lt=until)
     if Circuit.objects.filter(shorter, pk=circuit.pk).update(paused_until=until):
@@ -157,11 +189,11 @@ def _open(circuit: Circuit, still: Q, trouble: str, told: judgement.Told, *, ope
     wait = judgement.wait(trouble, openings, told.after)
     fields: dict[str, Any] = {
         "trouble": trouble,
-        "reason": told.reason,
         "openings": openings,
         "retry_at": Now() + wait,
+        "probe": None,
     }
-    _change(circuit, still, state=_State.OPEN, **fields)
+    _change(circuit, still, state=_State.OPEN, reason=storable(told.reason), **fields)
 
 
 def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, **fields: Any) -> bool:
@@ -169,7 +201,7 @@ def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, *
     reason = str(fields.get("reason", ""))
     with transaction.atomic():
         rows = Circuit.objects.filter(still, pk=circuit.pk)
-        changed = rows.update(state=state, changed_at=timezone.now(), changed_by=by, **fields)
+        changed = rows.update(state=state, changed_at=Now(), changed_by=by, **fields)
         if changed:
             CircuitChange.objects.create(circuit=circuit, state=state, reason=reason, by=by)
     standings.forget()

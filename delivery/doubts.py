@@ -36,7 +36,7 @@ def confirm(email: Email, *, by: str) -> bool:
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
             status=_Status.SENT,
             provider=_suspect(email),
-            reason=f"Settled by {by}: it was sent.",
+            reason="Settled by a person: it was sent.",
             due_at=None,
             finished_at=now,
         )
@@ -53,7 +53,7 @@ def deny(email: Email, *, by: str) -> bool:
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
             status=_Status.QUEUED,
             possible_duplicate=False,
-            reason=f"Settled by {by}: it was not sent.",
+            reason="Settled by a person: it was not sent.",
             due_at=now,
             expires_at=now + DEADLINE,
             finished_at=None,
@@ -63,6 +63,17 @@ def deny(email: Email, *, by: str) -> bool:
             _settle(email, _Outcome.NOT_SENT, by, now)
             _recipients(email).update(status=Recipient.Status.PENDING)
     return bool(settled)
+
+
+def accepted_after_all(email: Email) -> Attempt | None:
+    """Return an attempt that was accepted, though nobody knew when the email was sent again."""
+    return Attempt.objects.filter(email=email, outcome=_Outcome.ACCEPTED).order_by("id").first()
+
+
+def is_certain(email: Email, *, but: Attempt) -> bool:
+    """Tell whether no attempt other than this one may have sent the email."""
+    may_have = (_Outcome.STARTED, _Outcome.UNKNOWN, _Outcome.ACCEPTED)
+    return not Attempt.objects.filter(email=email, outcome__in=may_have).exclude(pk=but.pk).exists()
 
 
 def _settle(email: Email, outcome: str, by: str, now: datetime) -> None:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
+
+from django.utils import timezone
 
 from delivery import addresses
 from providers.message import Attachment, Mailbox
@@ -24,7 +27,14 @@ class Draft:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     on_ambiguous: Literal["resend", "stop"] = "resend"
+    priority: Literal["high", "normal"] = "normal"
+    send_at: datetime | None = None  # aware; None or past: now
+    expires_in: int = 24 * 60 * 60  # seconds after send_at: what nobody accepted by then has expired
     attachments: tuple[Attachment, ...] = ()
+
+    def is_for_later(self) -> bool:
+        """Tell whether the email has its time."""
+        return self.send_at is not None and self.send_at > timezone.now()
 
 
 def without_repeats(*groups: tuple[Mailbox, ...]) -> list[tuple[Mailbox, ...]]:

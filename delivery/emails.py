@@ -2,19 +2,20 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db import transaction
 from django.utils import timezone
 
-from delivery import addresses, attempts, carriers, doubts, outcomes, parcels
+from delivery import attempts, carriers, doubts, idempotency, outcomes, parcels, records
 from delivery.drafts import Draft
 from delivery.gate import Gate
+from delivery.idempotency import Claim
 from delivery.models import Attempt, Email, Owner, Recipient
+from delivery.models.email import NOT_SENT_YET
 from delivery.outcomes import Outcome
 from delivery.parcels import Parcel
 from providers import errors, failover
@@ -23,17 +24,58 @@ from providers.message import Message
 
 logger = logging.getLogger(__name__)
 NOT_OFFERED = "The process ended before the email was offered to a provider."
+GoingOn = Callable[[], bool]  # whether this process begins further attempts
+_LOOK_AGAIN = 60.0  # seconds
 BUDGET = 25.0  # seconds in which a round may begin attempts; each is bounded to 28 s
-SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 
 
-def send(draft: Draft, *, owner: Owner | None) -> Email:
+def accept(
+    draft: Draft, *, owner: Owner | None, once: Claim | None = None, resend_of: UUID | None = None
+) -> Email:
+    """Write an email down for a worker to hand over, at once or at its time. Raises NobodyCanCarry before that."""
+    return _once(once, lambda: _accept(draft, owner, once, resend_of))
+
+
+def send(draft: Draft, *, owner: Owner | None, once: Claim | None = None) -> Email:
     """Accept a draft and hand it over while the caller waits.
 
     Email and first attempt are durable in one transaction before the call, all that came of it in another one after
     it. Raises NobodyCanCarry before anything is stored.
     """
+    return _once(once, lambda: _send(draft, owner, once))
+
+
+def _once(once: Claim | None, make: Callable[[], Email]) -> Email:
+    """Return the email that was made under this claim before, or else a new one."""
+    if once and (known := idempotency.find(once)):
+        return known
+    try:
+        return make()
+    except idempotency.Taken:
+        if once and (known := idempotency.find(once)):
+            return known
+        raise
+
+
+def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UUID | None) -> Email:
+    parcel = parcels.waiting(draft, owner)
+    parcel.email.resend_of = resend_of
+    _, parcel.email.left_out = carriers.choose(parcel.message())
+    parcel.keep_files()
+    _save(parcel, once)
+    return parcel.email
+
+
+def _save(parcel: Parcel, once: Claim | None) -> None:
+    """Write an email down; the key first, so that of two requests with one key the second ends here."""
+    with transaction.atomic():
+        if once:
+            idempotency.burn([(once, parcel.email)])
+        parcel.save()
+
+
+def _send(draft: Draft, owner: Owner | None, once: Claim | None) -> Email:
     parcel = parcels.claimed(draft, owner)
     email, message = parcel.email, parcel.message()
     able, email.left_out = carriers.choose(message)
@@ -41,35 +83,45 @@ def send(draft: Draft, *, owner: Owner | None) -> Email:
     gate = Gate(email, able)
     first = gate.next()
     if first is None:
-        return _keep(parcel, _later(gate))
-    with transaction.atomic():
-        parcel.save()
-        attempt = attempts.write(email, first)
-    return _hand_over(parcel, message, _in_time(first, gate), attempts.Log(email, attempt, gate.learn))
+        records.apply(email, _later(gate))
+        _save(parcel, once)
+        return email
+    try:
+        with transaction.atomic():
+            _save(parcel, once)
+            attempt = attempts.write(email, first)
+    except idempotency.Taken:
+        gate.release()
+        raise
+    return _hand_over(_Round(email=email, message=message, gate=gate, first=first), attempt)
 
 
-def dispatch(pk: UUID) -> Email | None:
-    """Hand over a due email, or return None when another process has it or it is not due."""
+def dispatch(pk: UUID, going_on: GoingOn = lambda: True) -> Email | None:
+    """Hand over a due email, or return None when another process has it or it is not due.
+
+    A process that is not `going_on` begins no further attempt; what is left waits for another one.
+    """
     email = Email.claim(pk)
     if email is None:
         return None
-    parcel = parcels.load(email)
-    message = parcel.message()
+    message = parcels.load(email).message()
     try:
         able, email.left_out = carriers.choose(message)
     except carriers.NobodyCanCarry as nobody:
-        return _requeue(
-            email, outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
-        )
+        later = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
+        return _requeue(email, later, rounds=email.rounds)
     gate = Gate(email, doubts.asked_first(email, able))
     first = gate.next()
     if first is None:
-        return _requeue(email, _later(gate))
+        return _requeue(email, _later(gate), rounds=email.rounds - 1)  # nobody was asked
     try:
         attempt = attempts.begin(email, first)
     except attempts.ClaimLost:
+        gate.release()
         return None
-    return _hand_over(parcel, message, _in_time(first, gate), attempts.Log(email, attempt, gate.learn))
+    return _hand_over(
+        _Round(email=email, message=message, gate=gate, first=first, going_on=going_on), attempt
+    )
 
 
 def recover(email: Email) -> None:
@@ -80,7 +132,7 @@ def recover(email: Email) -> None:
             return
         count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
         known = _doubt(email, INTERRUPTED) if count else outcomes.wait(NOT_OFFERED, rounds=email.rounds)
-        _move(email, email.still_mine(), known)
+        records.move(email, email.still_mine(), records.judged(email, known))
 
 
 def expire(email: Email) -> None:
@@ -88,53 +140,61 @@ def expire(email: Email) -> None:
     overdue = Email.objects.overdue().filter(pk=email.pk)
     given_up: dict[str, Any] = {"due_at": None, "finished_at": timezone.now()}
     with transaction.atomic():
-        if overdue.filter(status=Email.Status.QUEUED).update(status=Email.Status.EXPIRED, **given_up):
-            _undecided(email).update(status=Recipient.Status.EXPIRED)
+        if overdue.filter(status__in=NOT_SENT_YET).update(status=Email.Status.EXPIRED, **given_up):
+            records.undecided(email).update(status=Recipient.Status.EXPIRED)
         else:
             overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
 
 
-def _hand_over(parcel: Parcel, message: Message, candidates: Iterator[Provider], log: attempts.Log) -> Email:
-    email = parcel.email
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """One walk of one email along the providers."""
+
+    email: Email
+    message: Message
+    gate: Gate
+    first: Provider  # has been let through, and its attempt is durable
+    going_on: GoingOn = lambda: True
+
+    def candidates(self) -> Iterator[Provider]:
+        """Yield the providers while attempts may still begin; what is left waits for the next round."""
+        started = time.monotonic()
+        yield self.first
+        while time.monotonic() - started <= BUDGET and self.going_on():
+            following = attempts.insist(self.gate.next)
+            if following is None:
+                return
+            yield following
+
+
+def _hand_over(this: _Round, attempt: Attempt) -> Email:
+    email, log = this.email, attempts.Log(this.email, attempt, this.gate.learn)
     try:
-        outcome = _offer(email, message, candidates, log)
-        attempts.insist(lambda: _record(email, outcome, log))
+        outcome = _offer(this, log)
+        attempts.insist(lambda: records.record(email, outcome, log))
+        log.tell()
     except attempts.ClaimLost:
-        attempts.insist(log.store)
-        email.refresh_from_db()
-    except (OperationalError, InterfaceError):
+        attempts.insist(lambda: records.record_loss(email, log))
+        log.tell()
+    except attempts.AWAY:
         # The email is durable, so nobody may be told to send it again: it stays `sending`, and is settled later.
         logger.exception("The outcome of email %s could not be written down", email.pk)
-        return email
-    log.tell()
+    finally:
+        this.gate.release()
     return email
 
 
-def _keep(parcel: Parcel, outcome: Outcome) -> Email:
-    """Write down an email that waits from the beginning."""
-    _set(parcel.email, outcome)
-    with transaction.atomic():
-        parcel.save()
-    return parcel.email
-
-
-def _in_time(first: Provider, gate: Gate) -> Iterator[Provider]:
-    """Yield the providers while a round may still begin an attempt; what is left waits for the next round."""
-    started = time.monotonic()
-    yield first
-    while time.monotonic() - started <= BUDGET and (following := gate.next()):
-        yield following
-
-
-def _offer(email: Email, message: Message, candidates: Iterable[Provider], log: attempts.Log) -> Outcome:
+def _offer(this: _Round, log: attempts.Log) -> Outcome:
     try:
-        receipt = failover.send(message, candidates, log.attempt)
+        receipt = failover.send(this.message, this.candidates(), log.attempt)
     except errors.NobodyAccepted as nobody:
-        return outcomes.of_nobody(nobody, rounds=email.rounds)
+        others_in = this.gate.seconds_to_wait()
+        return outcomes.of_nobody(nobody, rounds=this.email.rounds, others_in=others_in)
     except errors.Refused as refusal:
         return outcomes.failed(refusal.detail)
     except errors.Unknown as doubt:
-        return _doubt(email, doubt.detail)
+        reason = doubt.detail
+        return attempts.insist(lambda: _doubt(this.email, reason))
     return outcomes.sent(receipt)
 
 
@@ -143,73 +203,13 @@ def _doubt(email: Email, reason: str) -> Outcome:
 
 
 def _later(gate: Gate) -> Outcome:
-    """No provider may be used now: the email is kept until the first of them may."""
-    return outcomes.wait(gate.reason, rounds=1, at_least=gate.seconds_to_wait())
+    """No provider may be used now: the email is looked at again when one may, or may have been put back."""
+    return outcomes.wait(gate.reason, rounds=1, at_least=min(gate.seconds_to_wait() or 0.0, _LOOK_AGAIN))
 
 
-def _requeue(email: Email, outcome: Outcome) -> Email:
+def _requeue(email: Email, outcome: Outcome, *, rounds: int) -> Email:
     with transaction.atomic():
-        _move(email, email.still_mine(), outcome)
+        if records.move(email, email.still_mine(), records.judged(email, outcome)):
+            Email.objects.filter(pk=email.pk).update(rounds=rounds)
     email.refresh_from_db()
     return email
-
-
-def _record(email: Email, outcome: Outcome, log: attempts.Log) -> None:
-    """Write down what the round came to, all of it in one transaction."""
-    with transaction.atomic():
-        moved = _move(email, email.still_mine(), outcome) or _settle_late(email, outcome)
-        log.store()
-    if moved:
-        _set(email, _after_all(email, outcome))
-    else:  # the lease was over, and somebody else has the email
-        email.refresh_from_db()
-
-
-def _move(email: Email, rows: QuerySet[Email], outcome: Outcome) -> bool:
-    """Move the email and its recipients on, unless another process has claimed it since."""
-    known = _after_all(email, outcome)
-    moved = rows.update(**_changes(known), left_out=email.left_out)
-    if moved:
-        _move_recipients(_undecided(email), known)
-    return bool(moved)
-
-
-def _move_recipients(undecided: QuerySet[Recipient], outcome: Outcome) -> None:
-    if outcome.recipients == Recipient.Status.PENDING:
-        return
-    for address, reason in outcome.rejected.items():
-        mine = undecided.filter(canonical=addresses.canonical(address))
-        mine.update(status=Recipient.Status.REJECTED, reason=reason)
-    undecided.update(status=outcome.recipients)
-
-
-def _after_all(email: Email, outcome: Outcome) -> Outcome:
-    return outcomes.after_doubt(outcome) if email.possible_duplicate else outcome
-
-
-def _settle_late(email: Email, outcome: Outcome) -> bool:
-    """Settle an email that was given up as unknown while its attempt was still waiting for this very answer."""
-    if outcome.status not in {Email.Status.SENT, Email.Status.PARTIAL, Email.Status.FAILED}:
-        return False
-    return _move(email, email.left_unknown(), replace(outcome, reason=outcome.reason or SETTLED_LATE))
-
-
-def _set(email: Email, outcome: Outcome) -> None:
-    for name, value in _changes(outcome).items():
-        setattr(email, name, value)
-
-
-def _changes(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "status": outcome.status,
-        "provider": outcome.provider,
-        "reason": outcome.reason,
-        "due_at": outcome.due_at,
-        "lease_until": None,
-        "finished_at": outcome.at if outcome.is_final else None,
-    }
-
-
-def _undecided(email: Email) -> QuerySet[Recipient]:
-    undecided = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
-    return Recipient.objects.filter(email=email, status__in=undecided)

@@ -1,7 +1,8 @@
 """Which providers one email is let through to, by the standing of their circuits."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -23,7 +24,7 @@ class Outlook:
 
 def outlook(name: str, sender_domain: str) -> Outlook:
     """Look whether a provider would be used for an email of this sender, without taking a probe or throwing dice."""
-    now, whole = timezone.now(), standings.of_provider(name)
+    now, whole = timezone.now(), standings.of_provider(name, sender_domain)
     for circuit in standings.of(name, sender_domain):
         if refusal := judgement.shut(circuit, now):
             return Outlook(lets_through=False, reason=refusal.reason)
@@ -39,12 +40,13 @@ def outlook(name: str, sender_domain: str) -> Outlook:
 class Gate:
     """Lets one email through to the providers that may be used, and tells the circuits what they answered."""
 
-    def __init__(self, email: Email, providers: Iterable[Provider]) -> None:
+    def __init__(self, email: Email, providers: Sequence[Provider]) -> None:
         """Take the email, where the reasons are noted of those left out, and the providers in order."""
         self._email = email
-        self._providers = iter(providers)
+        self._providers = providers
+        self._position = 0  # of the provider whose turn is next
         self._domain = email.from_address.rpartition("@")[2].lower()
-        self._probed: set[str] = set()
+        self._probes: dict[str, UUID] = {}
         self._refusals: dict[str, Refusal] = {}
 
     @property
@@ -52,16 +54,20 @@ class Gate:
         """Why providers were not let through, for a person."""
         return " ".join(refusal.reason for refusal in self._refusals.values())
 
-    def seconds_to_wait(self) -> float:
-        """Return after how many seconds the first of those left out may be tried; 0.0 if none was."""
+    def seconds_to_wait(self) -> float | None:
+        """Return after how many seconds a provider that was not asked may be; None if there is no such provider."""
+        if self._position < len(self._providers):
+            return 0.0
         now = timezone.now()
-        soonest = min((refusal.until for refusal in self._refusals.values()), default=now)
-        return max(0.0, (soonest - now).total_seconds())
+        soonest = min((refusal.until for refusal in self._refusals.values()), default=None)
+        return max(0.0, (soonest - now).total_seconds()) if soonest else None
 
     def next(self) -> Provider | None:
-        """Return the next provider that may be used; each is looked at when its turn has come."""
-        for provider in self._providers:
+        """Return the next provider that may be used. Where the database fails the same call can be made again."""
+        while self._position < len(self._providers):
+            provider = self._providers[self._position]
             refusal = self._refusal(provider.name)
+            self._position += 1
             if refusal is None:
                 return provider
             self._refusals[provider.name] = refusal
@@ -70,19 +76,24 @@ class Gate:
 
     def learn(self, attempt: Attempt, news: ProviderError | Receipt) -> None:
         """Tell the circuits an answer that is durable already."""
-        probing = attempt.provider in self._probed
-        self._probed.discard(attempt.provider)
-        circuits.learn(attempt, news, sender_domain=self._domain, probing=probing)
+        probe = self._probes.pop(attempt.provider, None)
+        circuits.learn(attempt, news, sender_domain=self._domain, probe=probe)
+
+    def release(self) -> None:
+        """Give back the probes that were not made after all."""
+        while self._probes:
+            circuits.give_back(*self._probes.popitem())
 
     def _refusal(self, name: str) -> Refusal | None:
         now = timezone.now()
         for circuit in standings.of(name, self._domain):
             if refusal := judgement.refusal(circuit, now):
                 return refusal
-        whole = standings.of_provider(name)
+        whole = standings.of_provider(name, self._domain)
         if whole is None or whole.state == Circuit.State.CLOSED:
             return None
-        if not circuits.take_probe(whole):
+        probe = circuits.take_probe(whole)
+        if probe is None:
             return judgement.probed_elsewhere(whole, now)
-        self._probed.add(name)
+        self._probes[name] = probe
         return None

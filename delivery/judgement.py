@@ -22,8 +22,9 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=10)
 _MEMORY = timedelta(minutes=10)  # a provider that worked for so long starts anew with the first wait
 _WORKERS_TURN = timedelta(seconds=60)  # the worker asks about an account before an email is risked
 _MOST_OPENINGS = 10  # the longest wait is reached long before
-_PAUSE, _LONGEST_NAMED = (1.0, 5.0), 600.0  # seconds; the first where the vendor names none
+_PAUSE, LONGEST_NAMED = (1.0, 5.0), 3600.0  # seconds; the first where the vendor names none
 _AGAIN = timedelta(seconds=1)
+_ANOTHERS_PROBE = timedelta(seconds=3)  # most of them take less
 _OUT_FOR_NOW = timedelta(seconds=30)  # nobody knows when a person puts it back
 
 
@@ -98,7 +99,7 @@ def is_failing(attempts: Iterable[tuple[str, int | None]], *, on_ramp: bool) -> 
 def wait(trouble: str, openings: int, after: float | None) -> timedelta:
     """Return how long to leave a provider alone: what it named; else longer with each opening while it is failing."""
     if after is not None:
-        return timedelta(seconds=min(after, _LONGEST_NAMED))
+        return max(_FIRST_WAIT, timedelta(seconds=min(after, LONGEST_NAMED)))
     if trouble != Circuit.Trouble.FAILING:
         return _LONGEST_WAIT
     return min(_FIRST_WAIT * math.pow(2, min(openings, _MOST_OPENINGS) - 1), _LONGEST_WAIT)
@@ -112,7 +113,7 @@ def openings(circuit: Circuit, now: datetime) -> int:
 def pause(seconds: float | None) -> timedelta:
     """Return how long to leave alone a provider that asked for a pause."""
     chosen = seconds if seconds is not None else random.uniform(*_PAUSE)  # noqa: S311 - jitter, no secret
-    return timedelta(seconds=min(chosen, _LONGEST_NAMED))
+    return timedelta(seconds=max(_PAUSE[0], min(chosen, LONGEST_NAMED)))
 
 
 def is_on_ramp(circuit: Circuit, now: datetime) -> bool:
@@ -137,6 +138,8 @@ def shut(circuit: Circuit, now: datetime) -> Refusal | None:
     if circuit.paused_until and circuit.paused_until > now:
         reason = f"{circuit} asked for a pause until {_clock(circuit.paused_until)}."
         return Refusal(reason=reason, until=circuit.paused_until)
+    if circuit.state == Circuit.State.PROBING and circuit.retry_at and circuit.retry_at > now:
+        return probed_elsewhere(circuit, now)
     if circuit.state != Circuit.State.CLOSED and (until := _emails_turn(circuit)) > now:
         reason = f"{circuit} is not used until {_clock(until)}: {circuit.get_trouble_display()}."
         return Refusal(reason=reason, until=until)
@@ -145,7 +148,7 @@ def shut(circuit: Circuit, now: datetime) -> Refusal | None:
 
 def probed_elsewhere(circuit: Circuit, now: datetime) -> Refusal:
     """Return why the circuit lets no email through while another one tries it."""
-    return Refusal(reason=f"{circuit} is being tried with another email.", until=now + _AGAIN)
+    return Refusal(reason=f"{circuit} is being tried with another email.", until=now + _ANOTHERS_PROBE)
 
 
 def _is_slow(latency_ms: int | None) -> bool:
@@ -155,7 +158,7 @@ def _is_slow(latency_ms: int | None) -> bool:
 def _emails_turn(circuit: Circuit) -> datetime:
     if circuit.retry_at is None:
         raise ValueError(f"The circuit of {circuit} is open without an end.")
-    by_account = circuit.trouble == Circuit.Trouble.ACCOUNT and circuit.state == Circuit.State.OPEN
+    by_account = circuit.trouble == Circuit.Trouble.ACCOUNT
     return circuit.retry_at + (_WORKERS_TURN if by_account else timedelta())
 
 

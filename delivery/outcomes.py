@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from delivery import judgement
 from delivery.models import Email, Recipient
 from providers.errors import CannotCarry, NobodyAccepted
 from providers.message import Receipt
@@ -45,6 +46,12 @@ def sent(receipt: Receipt) -> Outcome:
     )
 
 
+def sent_late(provider: str, reason: str) -> Outcome:
+    """A provider accepted the email long ago, and its answer is known only now."""
+    accepted = Recipient.Status.ACCEPTED
+    return Outcome(status=Email.Status.SENT, recipients=accepted, provider=provider, reason=reason)
+
+
 def failed(reason: str) -> Outcome:
     """The email itself is bad."""
     return Outcome(status=Email.Status.FAILED, recipients=Recipient.Status.FAILED, reason=reason)
@@ -65,12 +72,16 @@ def after_doubt(outcome: Outcome) -> Outcome:
     return unknown(reason, resend_at=outcome.due_at)
 
 
-def of_nobody(nobody: NobodyAccepted, *, rounds: int) -> Outcome:
-    """Every provider was asked and none accepted: wait, unless none of them takes such a message at all."""
-    if all(isinstance(failure, CannotCarry) for failure in nobody.failures):
+def of_nobody(nobody: NobodyAccepted, *, rounds: int, others_in: float | None = None) -> Outcome:
+    """None of those that were asked accepted: wait, unless no provider takes such a message at all.
+
+    `others_in` says after how many seconds a provider may be asked that was not; None: all were.
+    """
+    if others_in is None and all(isinstance(failure, CannotCarry) for failure in nobody.failures):
         return failed(str(nobody))
-    soonest = min(failure.retry_after or 0.0 for failure in nobody.failures)
-    return wait(str(nobody), rounds=rounds, at_least=soonest)
+    waits = [failure.retry_after or 0.0 for failure in nobody.failures]
+    soonest = min([*waits, *([] if others_in is None else [others_in])])
+    return wait(str(nobody), rounds=rounds, at_least=min(soonest, judgement.LONGEST_NAMED))
 
 
 def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:

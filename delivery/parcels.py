@@ -1,6 +1,7 @@
 """An email with all that belongs to it: made from a draft or read from the record, and turned into a Message."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -42,6 +43,26 @@ class Parcel:
             attachments=self.files,
         )
 
+    def draft(self) -> Draft:
+        """Return what was asked for, to be asked for again; its times are not."""
+        email, message = self.email, self.message()
+        return Draft(
+            sender=message.sender,
+            to=message.to,
+            cc=message.cc,
+            bcc=message.bcc,
+            reply_to=message.reply_to,
+            subject=email.subject,
+            text=email.text_body,
+            html=email.html_body,
+            headers=email.headers,
+            tags=message.tags,
+            metadata=email.metadata,
+            on_ambiguous=email.on_ambiguous,  # type: ignore[arg-type]
+            priority=email.priority,  # type: ignore[arg-type]
+            attachments=self.files,
+        )
+
     def keep_files(self) -> None:
         """Store the content of the attachments, before any row speaks of it."""
         for row, file in zip(self.attachments, self.files, strict=True):
@@ -54,9 +75,11 @@ class Parcel:
         if self.attachments:
             Attachment.objects.bulk_create(self.attachments)
         if self.email.tags:
-            Tag.objects.bulk_create(
-                Tag(email=self.email, name=name) for name in dict.fromkeys(self.email.tags)
-            )
+            Tag.objects.bulk_create(self.tags())
+
+    def tags(self) -> list[Tag]:
+        """Return the index entries of the email's tags."""
+        return [Tag(email=self.email, name=name) for name in dict.fromkeys(self.email.tags)]
 
     def _boxes(self, kind: Recipient.Kind) -> tuple[border.Mailbox, ...]:
         return tuple(
@@ -69,9 +92,16 @@ def claimed(draft: Draft, owner: Owner | None) -> Parcel:
 
     Nothing is saved yet.
     """
-    email = _email(draft, owner)
-    email.status, email.epoch, email.rounds = Email.Status.SENDING, 1, 1
+    parcel = waiting(draft, owner)
+    email = parcel.email
+    email.status, email.due_at, email.epoch, email.rounds = Email.Status.SENDING, None, 1, 1
     email.lease_until = Now() + LEASE  # the database's clock, by which it is judged
+    return parcel
+
+
+def waiting(draft: Draft, owner: Owner | None) -> Parcel:
+    """Return a new email that a worker will hand over, at once or at its time. Nothing is saved yet."""
+    email = _email(draft, owner)
     return Parcel(
         email=email,
         recipients=_recipients(email, draft),
@@ -98,6 +128,7 @@ def read(pk: UUID) -> Parcel:
 
 def _email(draft: Draft, owner: Owner | None) -> Email:
     now = timezone.now()
+    due_at = max(now, draft.send_at or now)
     return Email(
         id=ids.at(now),
         created_at=now,
@@ -111,7 +142,11 @@ def _email(draft: Draft, owner: Owner | None) -> Email:
         headers=dict(draft.headers),
         tags=list(draft.tags),
         metadata=dict(draft.metadata),
+        priority=draft.priority,
         on_ambiguous=draft.on_ambiguous,
+        status=Email.Status.SCHEDULED if due_at > now else Email.Status.QUEUED,
+        due_at=due_at,
+        expires_at=due_at + timedelta(seconds=draft.expires_in),
     )
 
 

@@ -1,20 +1,21 @@
 """Whether the providers would carry mail today: asked before the outage, not during it. Nothing is sent."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from delivery import addresses, carriers, circuits
+from delivery import addresses, carriers, circuits, judgement
 from delivery.models import ApiKey, Circuit, Email, ProviderCheck
 from providers.base import Provider
 from providers.readiness import Readiness
 
 INTERVAL = timedelta(minutes=10)  # between two checks that nobody asked for
+_INTERVAL_OF_RIPE = timedelta(seconds=30)  # while a circuit waits for an answer
 _EMAILS_TURN = timedelta(seconds=15)  # a failing provider is tried with an email first, where there is one
 _MOST_EMAILS, _MOST_PER_DOMAIN, _MOST_SENDERS = 1000, 2, 25
 
@@ -29,7 +30,7 @@ def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readin
     """Ask one provider, keep what it said, and let its circuit know."""
     answer = provider.check(senders)
     row, _ = ProviderCheck.objects.update_or_create(provider=provider.name, defaults=_fields(answer))
-    for circuit in _ripe(provider.name):
+    for circuit in _ripe(provider.name) if answer.asked else ():
         _settle(circuit, answer)
     return row, answer
 
@@ -38,7 +39,8 @@ def check_due() -> None:
     """Ask the providers whose last answer is old, and those whose circuits wait for one."""
     senders = senders_in_use()
     for provider in carriers.configured():
-        if take_turn(provider.name, INTERVAL) or any(_ripe(provider.name)):
+        every = _INTERVAL_OF_RIPE if _ripe(provider.name).exists() else INTERVAL
+        if take_turn(provider.name, every):
             check(provider, senders)
 
 
@@ -76,7 +78,7 @@ def _candidates() -> Iterator[str]:
         yield from (f"postmaster{rule}" if rule.startswith("@") else rule for rule in rules)
 
 
-def _ripe(provider: str) -> Iterable[Circuit]:
+def _ripe(provider: str) -> QuerySet[Circuit]:
     """Return the provider's circuit if it is open, and an answer may close it."""
     now = timezone.now()
     failing = Q(trouble=Circuit.Trouble.FAILING, retry_at__lte=now - _EMAILS_TURN)
@@ -86,12 +88,12 @@ def _ripe(provider: str) -> Iterable[Circuit]:
 
 
 def _settle(circuit: Circuit, answer: Readiness) -> None:
-    if not answer.asked or not circuits.take_probe(circuit):
-        return
-    if answer.ready:
-        circuits.close(circuit)
-    else:
-        circuits.reopen(circuit, circuit.trouble, " ".join(answer.problems))
+    probe = circuits.take_probe(circuit)
+    if probe and answer.ready:
+        circuits.close(circuit.provider, probe)
+    elif probe:
+        told = judgement.Told(reason=" ".join(answer.problems))
+        circuits.reopen(circuit.provider, probe, circuit.trouble, told)
 
 
 def _fields(answer: Readiness) -> dict[str, Any]:

@@ -2,21 +2,28 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from delivery.models import Circuit
 
 _FRESH = 1.0  # seconds
-_NEVER = float("-inf")
-_MOST = 5000  # circuits; who sends from many strange domains makes many
-_Known = Mapping[tuple[str, str], Circuit]
+_MOST = 1000  # senders' domains that are remembered
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """What was read for the emails of one domain."""
+
+    circuits: dict[tuple[str, str], Circuit]
+    read_at: float
+    edition: int
 
 
 class _Reader:
-    """Keeps what was read last.
+    """Keeps what was read last for each sender's domain.
 
     When it is a second old one thread reads anew, and the others go on with the old for that moment; when it is
     known to be wrong they wait.
@@ -24,30 +31,38 @@ class _Reader:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: _Known = {}
-        self._read_at = _NEVER
+        self._entries: dict[str, _Entry] = {}
         self._edition = 0
 
-    def known(self) -> _Known:
-        if self._is_old() and self._lock.acquire(blocking=self._read_at == _NEVER):
+    def known(self, domain: str) -> dict[tuple[str, str], Circuit]:
+        entry = self._entries.get(domain)
+        if entry and self._is_fresh(entry):
+            return entry.circuits
+        usable = entry is not None and entry.edition == self._edition
+        if self._lock.acquire(blocking=not usable):
             try:
-                if self._is_old():
-                    self._read()
+                entry = self._entries.get(domain)
+                entry = entry if entry and self._is_fresh(entry) else self._read(domain)
             finally:
                 self._lock.release()
-        return self._known
-
-    def _is_old(self) -> bool:
-        return time.monotonic() - self._read_at > _FRESH
+        return entry.circuits if entry else {}
 
     def forget(self) -> None:
         self._edition += 1  # what is being read at this moment is old already
-        self._read_at = _NEVER
 
-    def _read(self) -> None:
+    def _is_fresh(self, entry: _Entry) -> bool:
+        return entry.edition == self._edition and time.monotonic() - entry.read_at <= _FRESH
+
+    def _read(self, domain: str) -> _Entry:
         begun, edition = time.monotonic(), self._edition
-        self._known = {(row.provider, row.sender_domain): row for row in _rows()[:_MOST]}
-        self._read_at = begun if edition == self._edition else _NEVER
+        # A sender's circuit matters as long as it is open; nobody closes it.
+        senders = Q(sender_domain=domain, retry_at__gt=Now())
+        rows = Circuit.objects.filter(Q(sender_domain="") | senders)
+        found = {(row.provider, row.sender_domain): row for row in rows}
+        if len(self._entries) >= _MOST:
+            self._entries.clear()
+        self._entries[domain] = _Entry(circuits=found, read_at=begun, edition=edition)
+        return self._entries[domain]
 
 
 _reader = _Reader()
@@ -55,21 +70,16 @@ _reader = _Reader()
 
 def of(provider: str, sender_domain: str) -> list[Circuit]:
     """Return the circuits that decide about an email: the provider's and that of the sender's domain."""
-    known = _reader.known()
+    known = _reader.known(sender_domain)
     keys = dict.fromkeys([(provider, ""), (provider, sender_domain)])
     return [known[key] for key in keys if key in known]
 
 
-def of_provider(provider: str) -> Circuit | None:
-    """Return the circuit of a provider as a whole; None if nothing was ever wrong with it."""
-    return _reader.known().get((provider, ""))
+def of_provider(provider: str, sender_domain: str = "") -> Circuit | None:
+    """Return the circuit of a provider as a whole, as an email of this domain has read it; None: nothing was wrong."""
+    return _reader.known(sender_domain).get((provider, ""))
 
 
 def forget() -> None:
     """Read anew next time."""
     _reader.forget()
-
-
-def _rows() -> QuerySet[Circuit]:
-    """Those of senders' domains matter as long as they are open; nobody closes them."""
-    return Circuit.objects.filter(Q(sender_domain="") | Q(retry_at__gt=Now())).order_by("sender_domain")

@@ -2,36 +2,33 @@
 
 import logging
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from django.db import OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
-from delivery import carriers, circuits, emails, readiness, storage
+from delivery import attempts, carriers, circuits, emails, readiness, storage
 from delivery.models import Email
+from delivery.turns import HIGH, NORMAL, Turns
 
-_IDLE_SECONDS = 1.0
+_IDLE_SECONDS = 0.5
 _SETTLE_SECONDS = 5.0
 _BATCH = 100
+# The lanes of the threads, one after the other: a sign-in code never waits behind a newsletter, nor for ever the
+# newsletter behind sign-in codes.
+_LANES: tuple[tuple[str, ...], ...] = ((HIGH, NORMAL), (NORMAL, HIGH), (HIGH,), (HIGH, NORMAL))
 log = logging.getLogger(__name__)
 
 
-def run(stop: threading.Event) -> None:
-    """Work until told to stop; a round in flight is finished first."""
+def run(stop: threading.Event, *, threads: int) -> None:
+    """Work until told to stop; attempts in flight are finished first."""
     storage.sweep()
-    threading.Thread(target=_ask_providers, args=(stop,), daemon=True).start()
-    settle_now_and_then = _Every(_SETTLE_SECONDS, settle)
-    while not stop.is_set():
-        close_old_connections()
-        try:
-            settle_now_and_then()
-            worked = hand_over(stop, settle_now_and_then)
-        except OperationalError:
-            log.exception("The database cannot be used; the worker tries again")
-            worked = 0
-        if not worked:
-            stop.wait(_IDLE_SECONDS)
+    turns = Turns()
+    crew = [_start(_hand_over_on, stop, turns, _lanes(number, threads)) for number in range(threads)]
+    _start(_every, stop, readiness.check_due, daemon=True)  # nobody waits for the vendors' answers
+    _every(stop, settle)
+    for thread in crew:
+        thread.join()
 
 
 def settle() -> None:
@@ -40,47 +37,63 @@ def settle() -> None:
         emails.recover(email)
     for email in Email.objects.overdue()[:_BATCH]:
         emails.expire(email)
+    circuits.forget_senders()
 
 
-def hand_over(stop: threading.Event, between: Callable[[], None]) -> int:
-    """Hand over what is due and return how many emails were; `between` any two of them something else has its turn."""
+def hand_over(stop: threading.Event, turns: Turns, lanes: Sequence[str] = (HIGH, NORMAL)) -> int:
+    """Hand over what is due, one by one, and return how many emails were."""
     handed_over = 0
-    for pk in list(Email.objects.due().values_list("pk", flat=True)[:_BATCH]):
+    for _ in range(_BATCH):
         if stop.is_set() or not circuits.anybody_may_be_used(carriers.names()):
             break
-        handed_over += _dispatch(pk)
-        between()
+        if not (pk := turns.take(lanes)):
+            break
+        handed_over += _dispatch(pk, stop)
     return handed_over
 
 
-def _ask_providers(stop: threading.Event) -> None:
-    """Ask the providers now and then whether they would carry mail; nobody waits for their answers, or for this."""
-    while not stop.wait(_SETTLE_SECONDS):
-        close_old_connections()
-        try:
-            readiness.check_due()
-        except Exception:  # a provider that cannot be asked must not end the asking of the others for good
-            log.exception("The providers could not be asked")
+def _lanes(number: int, threads: int) -> tuple[str, ...]:
+    """Return the lanes of a thread; a single one serves both."""
+    return _LANES[number % len(_LANES)] if threads > 1 else (HIGH, NORMAL)
+
+
+def _hand_over_on(stop: threading.Event, turns: Turns, lanes: Sequence[str]) -> None:
+    while not stop.is_set():
+        if not _guarded(lambda: hand_over(stop, turns, lanes)):
+            stop.wait(_IDLE_SECONDS)
     connection.close()
 
 
-class _Every:
-    """Does something, however often it is asked, once in so many seconds."""
-
-    def __init__(self, seconds: float, action: Callable[[], None]) -> None:
-        self._seconds, self._action, self._due = seconds, action, 0.0
-
-    def __call__(self) -> None:
-        if time.monotonic() >= self._due:
-            self._action()
-            self._due = time.monotonic() + self._seconds
+def _every(stop: threading.Event, action: Callable[[], None]) -> None:
+    while not stop.is_set():
+        _guarded(action)
+        stop.wait(_SETTLE_SECONDS)
+    connection.close()
 
 
-def _dispatch(pk: UUID) -> bool:
+def _guarded(action: Callable[[], int | None]) -> int | None:
+    """Do one thing. Whatever goes wrong with it must not end the worker, which would do nothing any more."""
+    close_old_connections()
     try:
-        return emails.dispatch(pk) is not None
-    except OperationalError:
+        return action()
+    except attempts.AWAY:
+        log.exception("The database cannot be used; the worker tries again")
+    except Exception:
+        log.exception("The worker met a defect and goes on")
+    return None
+
+
+def _dispatch(pk: UUID, stop: threading.Event) -> bool:
+    try:
+        return emails.dispatch(pk, going_on=lambda: not stop.is_set()) is not None
+    except attempts.AWAY:
         raise
     except Exception:  # a defect that shows with one email must not stop all the others
         log.exception("Email %s could not be handed over; its claim ends by itself", pk)
         return True
+
+
+def _start(target: Callable[..., None], *arguments: object, daemon: bool = False) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, daemon=daemon)
+    thread.start()
+    return thread

@@ -226,6 +226,9 @@ DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL")
 API_KEY_REQUIRED = environment.truth("API_KEY_REQUIRED", default=True)
 ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1024, least=0)
 
+# Emails that a worker hands over at the same time; each thread keeps a connection to the database.
+WORKER_THREADS = environment.number("WORKER_THREADS", 8)
+
 # How long an email that may have been sent is left for an answer to come, before it is sent again.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.test import Client
 
-from tests.providers.fault_server import FaultServer, answer, closed_port
+from tests.providers.fault_server import FaultServer, Request, answer, closed_port
 
 V1 = "/api/v1/email-service/"
 
@@ -55,6 +55,11 @@ class Arrived:
 
 class FakeVendor(FaultServer):
     """A fault server that can read the mails it was given."""
+
+    @property
+    def mails(self) -> list[Request]:
+        """Every request to send a mail; the worker asks other things beside."""
+        return [request for request in self.received if request.method == "POST"]
 
     def arrived(self) -> list[Arrived]:
         """Return every mail whose request came in whole, however it was answered."""

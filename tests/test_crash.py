@@ -96,7 +96,7 @@ def killed_while_ses_is_silent(gomail: Installation, ses: fakes.FakeVendor, on_a
     with gomail.serving():
         client = CLIENT.format(url=gomail.url("send-email/"), on_ambiguous=on_ambiguous)
         posting = subprocess.Popen([sys.executable, "-c", client])
-        eventually(lambda: len(ses.received) == 1)
+        eventually(lambda: len(ses.mails) == 1)
     posting.wait()  # the server and all its threads are gone
 
 
@@ -117,7 +117,7 @@ def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_says_unknown_a
         settled = gomail.email(email["id"])
     assert settled["attempts"][0]["outcome"] == "unknown"
     assert settled["recipients"][0]["status"] == "unknown"
-    assert (len(ses.received), len(sendgrid.received)) == (1, 0)
+    assert (len(ses.mails), len(sendgrid.mails)) == (1, 0)
 
 
 def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_is_sent_again_and_says_so(
@@ -133,7 +133,7 @@ def test_a_server_killed_while_ses_is_silent_leaves_an_email_that_is_sent_again_
         (email,) = gomail.emails()
 
     assert [attempt["outcome"] for attempt in email["attempts"]] == ["unknown", "accepted"]
-    assert (email["possible_duplicate"], len(ses.received)) == (True, 2)
+    assert (email["possible_duplicate"], len(ses.mails)) == (True, 2)
 
 
 def test_a_worker_sends_what_was_kept_while_every_provider_was_down(

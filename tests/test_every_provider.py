@@ -105,7 +105,12 @@ def test_mandrill_carries_the_short_form_when_mailgun_is_throttling(api: fakes.A
 
 def test_mailgun_carries_the_short_form_when_mandrill_is_suspended(api: fakes.Api, house: House) -> None:
     house.order("mandrill", "mailgun")
-    suspended = {"status": "error", "code": 10, "name": "PaymentRequired", "message": "The account is suspended"}
+    suspended = {
+        "status": "error",
+        "code": 10,
+        "name": "PaymentRequired",
+        "message": "The account is suspended",
+    }
     house.vendors["mandrill"].default = answer(500, suspended)
 
     assert post_short(api).status_code == 200

@@ -50,6 +50,7 @@ Lines, Line = UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 COLOURS = {
     "sent": "success",
     "accepted": "success",
+    "scheduled": "info",
     "queued": "info",
     "pending": "info",
     "sending": "info",
@@ -62,6 +63,7 @@ COLOURS = {
     "rejected": "danger",
     "refused": "danger",
     "expired": "danger",
+    "cancelled": "",
     "closed": "success",
     "probing": "warning",
     "open": "danger",

@@ -3,6 +3,7 @@
 from delivery.models.access import ApiKey, Owner
 from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.email import Attachment, Attempt, Email, Recipient, Tag
+from delivery.models.idempotency import IdempotencyKey
 from delivery.models.readiness import ProviderCheck
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Circuit",
     "CircuitChange",
     "Email",
+    "IdempotencyKey",
     "Owner",
     "ProviderCheck",
     "Recipient",

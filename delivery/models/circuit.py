@@ -27,6 +27,7 @@ class Circuit(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)
     changed_by = models.CharField(max_length=150, blank=True)  # a person; empty: GoMail itself
     retry_at = models.DateTimeField(null=True)  # open: when to try it; probing: when the probe counts as lost
+    probe = models.UUIDField(null=True)  # whose answer counts while it is being tried
     paused_until = models.DateTimeField(null=True)  # it asked us to slow down
 
     class Meta:

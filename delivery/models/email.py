@@ -14,6 +14,7 @@ from delivery.models.access import Owner
 
 LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
+NOT_SENT_YET = ("scheduled", "queued")  # the statuses in which nobody has been asked, or nobody has accepted
 
 
 def _deadline() -> datetime:
@@ -28,8 +29,8 @@ class EmailQuerySet(models.QuerySet["Email"]):
         return self.filter(owner=owner)
 
     def waiting(self) -> Self:
-        """Return what a worker will hand over one day: what is queued, and what is unknown and to be sent again."""
-        return self.filter(status__in=(Email.Status.QUEUED, Email.Status.UNKNOWN), due_at__isnull=False)
+        """Return what a worker will hand over one day: not sent yet, or unknown and to be sent again."""
+        return self.filter(status__in=(*NOT_SENT_YET, Email.Status.UNKNOWN), due_at__isnull=False)
 
     def due(self) -> Self:
         """Return what a worker should hand over now, the longest waiting first."""
@@ -48,13 +49,19 @@ class Email(models.Model):
     """One email, from the moment we promised to deliver it. The row is also its place in the queue."""
 
     class Status(models.TextChoices):
+        SCHEDULED = "scheduled"
         QUEUED = "queued"
         SENDING = "sending"
         SENT = "sent"
         PARTIAL = "partial"
         FAILED = "failed"
         EXPIRED = "expired"
+        CANCELLED = "cancelled"
         UNKNOWN = "unknown"
+
+    class Priority(models.TextChoices):
+        HIGH = "high"
+        NORMAL = "normal"
 
     class OnAmbiguous(models.TextChoices):
         RESEND = "resend"
@@ -75,6 +82,9 @@ class Email(models.Model):
     headers = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     metadata = models.JSONField(default=dict)
+    priority = models.CharField(
+        max_length=6, choices=Priority.choices, default=Priority.NORMAL, db_default=Priority.NORMAL
+    )
     on_ambiguous = models.CharField(max_length=6, choices=OnAmbiguous.choices, default=OnAmbiguous.RESEND)
 
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.QUEUED)
@@ -83,9 +93,9 @@ class Email(models.Model):
     left_out = models.JSONField(
         default=dict
     )  # providers that were not asked in the last round: {name: reason}
-    possible_duplicate = models.BooleanField(
-        default=False
-    )  # sent again although it may have been sent before
+    # sent again although it may have been sent before
+    possible_duplicate = models.BooleanField(default=False, db_default=False)
+    resend_of = models.UUIDField(null=True)  # the email that this one repeats at a client's wish
     finished_at = models.DateTimeField(null=True)
 
     due_at = models.DateTimeField(null=True)  # when it is to be handed over (again)
@@ -102,8 +112,12 @@ class Email(models.Model):
             models.Index(fields=["owner", "id"], name="email_by_owner"),
             models.Index(fields=["status", "id"], name="email_by_status"),
             models.Index(fields=["provider", "id"], name="email_by_provider"),
-            # read by EmailQuerySet.due and .overdue
-            models.Index(fields=["due_at"], name="email_waiting", condition=Q(due_at__isnull=False)),
+            # read by turns
+            models.Index(
+                fields=["priority", "owner", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
+            ),
+            # read by EmailQuerySet.overdue
+            models.Index(fields=["expires_at"], name="email_waiting", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.orphaned
             models.Index(fields=["lease_until"], name="email_leased", condition=Q(status="sending")),
             # read by the admin's filter
@@ -164,6 +178,7 @@ class Recipient(models.Model):
         REJECTED = "rejected"
         FAILED = "failed"
         EXPIRED = "expired"
+        CANCELLED = "cancelled"
         UNKNOWN = "unknown"
 
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="recipients")
@@ -221,13 +236,16 @@ class Attempt(models.Model):
     epoch = models.PositiveIntegerField()  # of the claim that made it
     outcome = models.CharField(max_length=19, choices=Outcome.choices, default=Outcome.STARTED)
     provider_message_id = models.CharField(max_length=255, blank=True)
-    error = models.CharField(max_length=20, blank=True)  # the kind of a ProviderError
+    # the kind of a ProviderError; the database's default lets a process of the version before go on writing
+    error = models.CharField(max_length=20, blank=True, default="", db_default="")
     code = models.CharField(max_length=100, blank=True)  # the provider's
     detail = models.TextField(blank=True)  # what the provider answered, or what happened instead
     started_at = models.DateTimeField(default=timezone.now)
     latency_ms = models.PositiveIntegerField(null=True)
     settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known after all
-    settled_by = models.CharField(max_length=150, blank=True)  # the person who knew
+    settled_by = models.CharField(
+        max_length=150, blank=True, default="", db_default=""
+    )  # the person who knew
 
     class Meta:
         ordering = ("started_at", "id")

@@ -10,7 +10,9 @@ class ProviderCheck(models.Model):
     provider = models.CharField(max_length=50, primary_key=True)  # its name in GOMAIL_PROVIDERS
     asked_at = models.DateTimeField(default=timezone.now)
     checked_at = models.DateTimeField(default=timezone.now, null=True)  # when it answered; None: it never has
-    can_be_asked = models.BooleanField(default=True)  # False: without sending, so that no problem proves nothing
+    can_be_asked = models.BooleanField(
+        default=True
+    )  # False: without sending, so that no problem proves nothing
     problems = models.JSONField(default=list)  # sentences: why it would not carry mail, and what to do
     warnings = models.JSONField(default=list)  # sentences
     sandbox = models.BooleanField(null=True)

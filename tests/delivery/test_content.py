@@ -108,5 +108,7 @@ def test_hostile_html_costs_neither_time_nor_room(name: str) -> None:
     start = time.process_time()
     content.is_html(html)
     text = content.text_of(html)
-    assert time.process_time() - start < 30  # about one second; what grows with the square would take many minutes
+    assert (
+        time.process_time() - start < 30
+    )  # about one second; what grows with the square would take many minutes
     assert len(text) < 3 * len(html)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from delivery import doubts, emails, standings, worker
 from delivery.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
+from delivery.turns import Turns
 from providers.message import Mailbox
 from tests import fakes
 from tests.providers.fault_server import Fault, answer
@@ -34,7 +35,7 @@ def go_on(email: Email) -> Email:
     Email.objects.filter(pk=email.pk, due_at__isnull=False).update(
         due_at=timezone.now() - timedelta(seconds=1)
     )
-    worker.hand_over(threading.Event(), lambda: None)
+    worker.hand_over(threading.Event(), Turns())
     email.refresh_from_db()
     return email
 
@@ -178,7 +179,7 @@ def test_a_person_who_knows_that_it_was_sent_settles_it(ses: fakes.FakeVendor) -
     attempt = email.attempts.get()
     assert (email.status, email.provider, email.due_at, len(ses.received)) == ("sent", "ses", None, 1)
     assert (attempt.outcome, attempt.settled_by, attempt.settled_at is not None) == ("accepted", "anna", True)
-    assert (recipients(email), email.reason) == ({"accepted"}, "Settled by anna: it was sent.")
+    assert (recipients(email), email.reason) == ({"accepted"}, "Settled by a person: it was sent.")
 
 
 def test_a_person_who_knows_that_it_was_not_sent_has_it_sent(ses: fakes.FakeVendor) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import attempts, emails, parcels, storage
+from delivery import attempts, emails, parcels, records, storage
 from delivery.drafts import Draft
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
@@ -124,7 +124,7 @@ def test_a_late_answer_settles_an_email_that_was_given_up_as_unknown(
     assert (email.status, email.recipients.get().status, email.reason) == (
         "sent",
         "accepted",
-        emails.SETTLED_LATE,
+        records.SETTLED_LATE,
     )
     assert email.attempts.get().outcome == "accepted"
 
@@ -265,7 +265,7 @@ def test_a_sender_whose_email_was_settled_meanwhile_asks_no_further_provider(
     emails.dispatch(email.pk)
 
     email.refresh_from_db()
-    assert (email.status, sendgrid.received) == ("unknown", [])
+    assert (email.status, sendgrid.received) == ("queued", [])
     assert email.attempts.get().outcome == "not_sent"
 
 

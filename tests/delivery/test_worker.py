@@ -1,36 +1,36 @@
 """The worker's loop: it survives a bad email and a bad moment of the database, and stops when it is told to."""
 
 import threading
-from collections.abc import Callable
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery import emails, worker
-from delivery.models import Email
-from tests.delivery.test_emails import orphan, queued
+from delivery.models import Email, Owner
+from delivery.turns import Turns
+from tests import fakes
+from tests.delivery.test_emails import queued
 
 pytestmark = pytest.mark.django_db
-
-
-def nothing() -> None:
-    """Do nothing between two emails."""
 
 
 def test_an_email_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any) -> None:
     bad, good = queued(), queued()
     real = emails.dispatch
 
-    def dispatch(pk: Any) -> Any:
+    def dispatch(pk: Any, going_on: Any) -> Any:
         if pk == bad.pk:
+            Email.claim(pk)
             raise ZeroDivisionError
         return real(pk)
 
     monkeypatch.setattr(emails, "dispatch", dispatch)
-    worker.hand_over(threading.Event(), nothing)
+    worker.hand_over(threading.Event(), Turns())
 
     good.refresh_from_db()
     assert good.status == "sent"
@@ -40,25 +40,11 @@ def test_the_longest_waiting_email_goes_first(monkeypatch: Any) -> None:
     now = timezone.now()
     late, early = queued(due_at=now), queued(due_at=now - timedelta(minutes=5))
     order: list[Any] = []
-    monkeypatch.setattr(emails, "dispatch", order.append)
+    monkeypatch.setattr(emails, "dispatch", lambda pk, going_on: order.append(pk) or Email.claim(pk))
 
-    worker.hand_over(threading.Event(), nothing)
+    worker.hand_over(threading.Event(), Turns())
 
     assert order == [early.pk, late.pk]
-
-
-def test_an_orphan_need_not_wait_for_the_emails_that_are_due(monkeypatch: Any) -> None:
-    queued(), queued()
-    waiting = orphan()
-    states: list[str] = []
-
-    def settle_and_look() -> None:
-        worker.settle()
-        states.append(Email.objects.get(pk=waiting.pk).status)
-
-    worker.hand_over(threading.Event(), settle_and_look)
-
-    assert states == ["queued", "queued"]
 
 
 def test_settling_gives_up_what_is_overdue() -> None:
@@ -73,26 +59,126 @@ def test_settling_gives_up_what_is_overdue() -> None:
 def test_told_to_stop_the_worker_begins_no_further_email(monkeypatch: Any) -> None:
     queued(), queued()
     stop = threading.Event()
-    worker.hand_over(stop, stop.set)
+    real = emails.dispatch
+
+    def dispatch(pk: Any, going_on: Any) -> Any:
+        stop.set()
+        return real(pk, going_on)
+
+    monkeypatch.setattr(emails, "dispatch", dispatch)
+    worker.hand_over(stop, Turns())
 
     assert sorted(Email.objects.values_list("status", flat=True)) == ["queued", "sent"]
 
 
-def test_a_database_that_fails_for_a_moment_does_not_end_the_worker(
-    transactional_db: None, monkeypatch: Any
+def test_told_to_stop_the_worker_asks_no_further_provider(
+    providers: None, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    email = queued()
+    ses.default = fakes.SES_FAILING
+    emails.dispatch(email.pk, going_on=lambda: False)
+
+    email.refresh_from_db()
+    assert (email.status, len(ses.received), sendgrid.received) == ("queued", 1, [])
+
+
+def test_high_priority_goes_first_and_the_longest_waiting_among_them() -> None:
+    now = timezone.now()
+    news = queued(due_at=now - timedelta(hours=1))
+    late, early = (queued(priority="high", due_at=now - timedelta(seconds=age)) for age in (1, 2))
+
+    assert given_out(Turns()) == [early.pk, late.pk, news.pk]
+
+
+def test_a_thread_for_high_priority_gives_out_nothing_else() -> None:
+    queued()
+    urgent = queued(priority="high")
+    turns = Turns()
+
+    assert turns.take(["high"]) == urgent.pk
+    Email.claim(urgent.pk)
+    assert turns.take(["high"]) is None
+
+
+def test_every_owner_has_a_turn_however_much_another_has_waiting() -> None:
+    busy, calm, quiet = (Owner.objects.create(name=name) for name in ("busy", "calm", "quiet"))
+    for _ in range(40):
+        queued(owner=busy)
+    one, other, nobodys = queued(owner=calm), queued(owner=quiet), queued()
+    order = given_out(Turns())
+
+    assert len(order) == 43
+    assert max(order.index(email.pk) for email in (one, other, nobodys)) < 10
+
+
+def test_emails_that_are_not_due_are_not_given_out() -> None:
+    queued(due_at=timezone.now() + timedelta(minutes=1))
+    queued(expires_at=timezone.now())
+
+    assert Turns().take(["high", "normal"]) is None
+
+
+def test_an_empty_queue_is_not_asked_again_at_once() -> None:
+    turns = Turns()
+    turns.take(["normal"])
+    with CaptureQueriesContext(connection) as captured:
+        for _ in range(20):
+            turns.take(["normal"])
+
+    assert len(captured) <= 8  # a slow machine may need half a second
+
+
+def test_with_more_threads_than_one_both_lanes_are_served_first_by_somebody() -> None:
+    lanes = [worker._lanes(number, 4) for number in range(4)]
+
+    assert ("high",) in lanes
+    assert any(lane[0] == "normal" for lane in lanes)
+    assert worker._lanes(0, 1) == ("high", "normal")
+
+
+def test_a_worker_of_many_threads_hands_over_everything_once_and_ends(
+    transactional_db: None, providers: None, ses: fakes.FakeVendor
+) -> None:
+    for _ in range(30):
+        queued()
+    stop = threading.Event()
+    running = threading.Thread(target=worker.run, args=(stop,), kwargs={"threads": 4})
+    running.start()
+    deadline = time.monotonic() + 60
+    while Email.objects.exclude(status="sent").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stop.set()
+    running.join(60)
+
+    assert not running.is_alive()
+    assert (Email.objects.filter(status="sent").count(), len(ses.mails)) == (30, 30)
+
+
+@pytest.mark.parametrize("failure", [OperationalError("gone"), ZeroDivisionError()])
+def test_what_goes_wrong_once_does_not_end_the_worker(
+    transactional_db: None, monkeypatch: Any, failure: Exception
 ) -> None:
     stop = threading.Event()
     calls: list[str] = []
 
-    def fail_once(_: threading.Event, __: Callable[[], None]) -> int:
+    def fail_once(*_: Any) -> int:
         calls.append("called")
         if len(calls) == 1:
-            raise OperationalError("gone")
+            raise failure
         stop.set()
         return 1
 
     monkeypatch.setattr(worker, "hand_over", fail_once)
     monkeypatch.setattr(worker, "_IDLE_SECONDS", 0.01)
-    worker.run(stop)
+    worker.run(stop, threads=1)
 
     assert len(calls) == 2
+
+
+def given_out(turns: Turns) -> list[Any]:
+    """Take everything, as a worker does that claims what it takes."""
+    taken: list[Any] = []
+    while pk := turns.take(["high", "normal"]):
+        taken.append(pk)
+        Email.objects.filter(pk=pk).update(status="sent", due_at=None)
+    return taken

@@ -4,17 +4,18 @@ import signal
 import threading
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from delivery import worker
 
 
 class Command(BaseCommand):
-    help = "Hands over emails that are due, until it gets SIGTERM or SIGINT."
+    help = "Hands over emails that are due, in WORKER_THREADS threads, until it gets SIGTERM or SIGINT."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write("The delivery worker is running.")
-        worker.run(stop)
+        worker.run(stop, threads=settings.WORKER_THREADS)

@@ -1,0 +1,62 @@
+"""Many emails at once, each written down or refused for itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from delivery import carriers, emails, idempotency, parcels
+from delivery.drafts import Draft
+from delivery.idempotency import Claim
+from delivery.models import Attachment, Email, Owner, Recipient, Tag
+from delivery.parcels import Parcel
+
+_CHUNK = 100  # emails in one transaction: a crash loses no more than the last
+Result = Email | carriers.NobodyCanCarry | idempotency.UsedOtherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One email of a batch."""
+
+    draft: Draft
+    once: Claim | None = None
+
+
+def accept(items: Sequence[Item], *, owner: Owner | None) -> list[Result]:
+    """Write the emails down for a worker to hand over; return for each the email, or why it was not taken."""
+    chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+    return [result for chunk in chunks for result in _accept_chunk(chunk, owner)]
+
+
+def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
+    if any(item.once for item in items):  # some may be there already
+        return [_accept_one(item, owner) for item in items]
+    results = [_prepared(item.draft, owner) for item in items]
+    _save([result for result in results if isinstance(result, Parcel)])
+    return [result.email if isinstance(result, Parcel) else result for result in results]
+
+
+def _accept_one(item: Item, owner: Owner | None) -> Result:
+    try:
+        return emails.accept(item.draft, owner=owner, once=item.once)
+    except (carriers.NobodyCanCarry, idempotency.UsedOtherwise) as refusal:
+        return refusal
+
+
+def _prepared(draft: Draft, owner: Owner | None) -> Parcel | carriers.NobodyCanCarry:
+    parcel = parcels.waiting(draft, owner)
+    try:
+        _, parcel.email.left_out = carriers.choose(parcel.message())
+    except carriers.NobodyCanCarry as nobody:
+        return nobody
+    parcel.keep_files()
+    return parcel
+
+
+def _save(chunk: list[Parcel]) -> None:
+    with transaction.atomic():
+        Email.objects.bulk_create(parcel.email for parcel in chunk)
+        Recipient.objects.bulk_create(row for parcel in chunk for row in parcel.recipients)
+        Attachment.objects.bulk_create(row for parcel in chunk for row in parcel.attachments)
+        Tag.objects.bulk_create(tag for parcel in chunk for tag in parcel.tags())

@@ -1,0 +1,87 @@
+"""The same key, the same answer: a request that is repeated finds the email of the first one."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any
+
+from django.db import IntegrityError
+
+from delivery.models import Email, IdempotencyKey, Owner
+from providers.message import Attachment
+
+_PIECE = 1024 * 1024
+
+
+class UsedOtherwise(Exception):
+    """The key was used with another payload."""
+
+
+class StillRunning(Exception):
+    """The first request with this key is being worked on."""
+
+
+class Taken(Exception):
+    """Another request with this key was accepted a moment ago."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A request under a key of its client."""
+
+    scope: str
+    key: str
+    fingerprint: str
+
+
+def claim(key: str, owner: Owner | None, **content: Any) -> Claim:
+    """Return the claim of a request for this content on its key; a key is its owner's alone."""
+    return Claim(scope=str(owner.pk) if owner else "", key=key, fingerprint=_fingerprint(content))
+
+
+def find(claim: Claim) -> Email | None:
+    """Return the email that this request has made before; None if it is the first.
+
+    Raises UsedOtherwise for another payload, StillRunning while the outcome of the first request is not written.
+    """
+    known = IdempotencyKey.objects.select_related("email").filter(scope=claim.scope, key=claim.key).first()
+    if known is None:
+        return None
+    if known.fingerprint != claim.fingerprint:
+        raise UsedOtherwise
+    if known.waited and known.email.status == Email.Status.SENDING and known.email.epoch == 1:
+        raise StillRunning
+    return known.email
+
+
+def burn(claims: Sequence[tuple[Claim, Email]]) -> None:
+    """Bind keys to emails, in the transaction that inserts them; raise Taken when another request was faster."""
+    rows = [
+        IdempotencyKey(**asdict(claim), email=email, waited=email.status == Email.Status.SENDING)
+        for claim, email in claims
+    ]
+    try:
+        IdempotencyKey.objects.bulk_create(rows)
+    except IntegrityError as error:
+        raise Taken from error
+
+
+def _fingerprint(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Attachment):
+        return [value.filename, value.content_type, value.content_id, value.size, _digest(value)]
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _digest(file: Attachment) -> str:
+    digest = hashlib.sha256()
+    with file.open() as content:
+        while piece := content.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()

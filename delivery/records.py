@@ -1,0 +1,99 @@
+"""Write down what a round came to, also when its claim is over and somebody else has the email."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from delivery import addresses, attempts, doubts, outcomes
+from delivery.models import Attempt, Email, Recipient
+from delivery.outcomes import Outcome
+from delivery.texts import storable
+
+SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
+_CERTAINLY_NOT = (Attempt.Outcome.REFUSED_TEMPORARILY, Attempt.Outcome.REFUSED, Attempt.Outcome.NOT_SENT)
+
+
+def record(email: Email, outcome: Outcome, log: attempts.Log) -> None:
+    """Write down what the round came to, all of it in one transaction."""
+    known = judged(email, outcome)
+    with transaction.atomic():
+        moved = move(email, email.still_mine(), known)
+        if not moved:  # the lease was over
+            _settle_late(email, outcome, log.last)
+        log.store()
+    if moved:
+        apply(email, known)
+    else:
+        email.refresh_from_db()
+
+
+def record_loss(email: Email, log: attempts.Log) -> None:
+    """Write down the last answer of a round whose claim was lost between two providers."""
+    with transaction.atomic():
+        if log.last.outcome in _CERTAINLY_NOT:
+            _settle_late(email, outcomes.wait(log.last.detail, rounds=email.rounds), log.last)
+        log.store()
+    email.refresh_from_db()
+
+
+def judged(email: Email, outcome: Outcome) -> Outcome:
+    """Return what a round came to in the light of earlier ones, of which one may have sent the email."""
+    if not email.possible_duplicate or outcome.recipients == Recipient.Status.ACCEPTED:
+        return outcome
+    accepted = doubts.accepted_after_all(email)
+    return outcomes.sent_late(accepted.provider, SETTLED_LATE) if accepted else outcomes.after_doubt(outcome)
+
+
+def move(email: Email, rows: QuerySet[Email], outcome: Outcome) -> bool:
+    """Move the email, if `rows` still holds it, and its recipients on; the caller holds the transaction."""
+    moved = rows.update(**_changes(outcome), left_out=email.left_out)
+    if moved:
+        _move_recipients(undecided(email), outcome)
+    return bool(moved)
+
+
+def apply(email: Email, outcome: Outcome) -> None:
+    """Show an outcome in the email in memory."""
+    for name, value in _changes(outcome).items():
+        setattr(email, name, value)
+
+
+def undecided(email: Email) -> QuerySet[Recipient]:
+    """Return the recipients of whom nothing final is known."""
+    states = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
+    return Recipient.objects.filter(email=email, status__in=states)
+
+
+def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
+    """Make the best of an answer that came when the email had been given up, or given to somebody else."""
+    late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
+    if outcome.recipients == Recipient.Status.ACCEPTED:
+        not_under_way = Email.objects.filter(
+            pk=email.pk, status__in=(Email.Status.UNKNOWN, Email.Status.QUEUED)
+        )
+        if not move(email, not_under_way, late) and not doubts.is_certain(email, but=attempt):
+            Email.objects.filter(pk=email.pk).update(possible_duplicate=True)
+    elif outcome.status == Email.Status.FAILED or (
+        outcome.status == Email.Status.QUEUED and doubts.is_certain(email, but=attempt)
+    ):
+        move(email, email.left_unknown(), late)
+
+
+def _move_recipients(undecided: QuerySet[Recipient], outcome: Outcome) -> None:
+    for address, reason in outcome.rejected.items():
+        mine = undecided.filter(canonical=addresses.canonical(address))
+        mine.update(status=Recipient.Status.REJECTED, reason=reason)
+    undecided.exclude(status=outcome.recipients).update(status=outcome.recipients)
+
+
+def _changes(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "provider": outcome.provider,
+        "reason": storable(outcome.reason),
+        "due_at": outcome.due_at,
+        "lease_until": None,
+        "finished_at": outcome.at if outcome.is_final else None,
+    }
