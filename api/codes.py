@@ -78,6 +78,21 @@ REQUEST = {
         meaning="There is no such resource, or it is not yours.",
         remedy="Check the id.",
     ),
+    "too_late": Code(
+        status=409,
+        meaning="The email is not in a state in which this can be done.",
+        remedy="Look at its status: only what is waiting can be cancelled, only what is finished can be sent again.",
+    ),
+    "idempotency_key_in_use": Code(
+        status=409,
+        meaning="The first request with this Idempotency-Key is still being worked on.",
+        remedy="Repeat the request after the seconds in Retry-After; it will get the answer of the first.",
+    ),
+    "idempotency_key_reused": Code(
+        status=422,
+        meaning="This Idempotency-Key was used with another request.",
+        remedy="Use a new key for every new email, and the same key only to repeat the very same request.",
+    ),
     "method_not_allowed": Code(
         status=405,
         meaning="The path does not know this method.",
@@ -169,7 +184,4 @@ FIELD = {
     "invalid_value": Code(status=0, meaning="The value has the wrong form.", remedy="See docs/."),
     "unknown_field": Code(status=0, meaning="The contract has no such field.", remedy="Check the spelling."),
     "duplicate_field": Code(status=0, meaning="The field was given twice.", remedy="Give it once."),
-    "not_available": Code(
-        status=0, meaning="This version of GoMail does not do that yet.", remedy="Leave the field out."
-    ),
 }

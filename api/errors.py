@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import codes
+from delivery import changes, idempotency
 from delivery.carriers import NobodyCanCarry
 
 RETRY_AFTER = "5"  # seconds
@@ -81,7 +82,10 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((exceptions.NotFound, Http404), "not_found"),
     ((exceptions.MethodNotAllowed,), "method_not_allowed"),
     ((SuspiciousOperation, BadRequest), "malformed_request"),
-    ((OperationalError, InterfaceError), "unavailable"),
+    ((idempotency.StillRunning,), "idempotency_key_in_use"),
+    ((idempotency.UsedOtherwise,), "idempotency_key_reused"),
+    ((changes.TooLate,), "too_late"),
+    ((OperationalError, InterfaceError, InternalError), "unavailable"),
 )
 
 
@@ -90,7 +94,8 @@ def _headers(error: ContractError, exc: Exception, context: dict[str, Any]) -> d
         return {"WWW-Authenticate": "Bearer"}
     if error.status_code == 405:
         return {"Allow": ", ".join(context["view"].allowed_methods)}
-    return {"Retry-After": RETRY_AFTER} if error.status_code == 503 else {}
+    waits = error.status_code == 503 or error.code == "idempotency_key_in_use"
+    return {"Retry-After": RETRY_AFTER} if waits else {}
 
 
 def _invalid(exc: exceptions.ValidationError) -> ContractError:

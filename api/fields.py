@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, cast
 
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -17,8 +20,12 @@ MAX_BODY_CHARACTERS = 2 * 1024 * 1024
 MAX_SUBJECT_CHARACTERS = 900
 MAX_TAGS, MAX_TAG_CHARACTERS = 10, 100
 MAX_HEADERS = 50
+MAX_AHEAD = timedelta(days=365)
 MAX_METADATA, MAX_METADATA_CHARACTERS = 20, 255
 _METADATA_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
+
+
+_DIGITS = re.compile("[0-9]{1,9}")
 
 
 def fail(code: str, message: str, path: str = "") -> serializers.ValidationError:
@@ -50,6 +57,41 @@ class Text(serializers.Field):  # type: ignore[type-arg]
     def to_representation(self, value: str) -> str:
         """Return it unchanged."""
         return value
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class Moment(serializers.Field):  # type: ignore[type-arg]
+    """A moment in ISO 8601 with its offset from UTC, at most a year ahead."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        """Return the moment, aware."""
+        if not isinstance(data, str):
+            raise fail("wrong_type", "must be a string.")
+        moment = _moment(data)
+        if moment is None or moment.tzinfo is None:
+            raise fail("invalid_value", "must be a time such as 2026-12-31T08:00:00+01:00.")
+        if moment > timezone.now() + MAX_AHEAD:
+            raise fail("invalid_value", f"may be {MAX_AHEAD.days} days ahead.")
+        return moment
+
+
+@extend_schema_field({"type": "integer"})
+class Seconds(serializers.Field):  # type: ignore[type-arg]
+    """A whole number of seconds, in a form as text."""
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        self.least, self.most = least, most
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number."""
+        if isinstance(data, str) and _DIGITS.fullmatch(data):
+            data = int(data)
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise fail("wrong_type", "must be a whole number of seconds.")
+        if not self.least <= data <= self.most:
+            raise fail("invalid_value", f"must lie between {self.least} and {self.most} seconds.")
+        return data
 
 
 @extend_schema_field({"type": "string"})
@@ -213,3 +255,10 @@ def _texts_by_name(data: Any, *, most: int) -> dict[str, str]:
     if len(data) > most:
         raise fail("too_many", f"may have {most} entries.")
     return cast("dict[str, str]", data)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_datetime(text)
+    except ValueError:  # the form is right, and there is no such day
+        return None

@@ -1,6 +1,7 @@
 """Emails in (a Draft) and emails out (the record)."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +13,30 @@ from api.fields import fail
 from delivery import addresses, content
 from delivery.drafts import Draft
 from delivery.models import Attachment, Attempt, Email, Recipient
+from delivery.models.email import DEADLINE
 from providers.message import Mailbox
 
-_NOT_YET = {"send_at", "expires_in"}
+_SHORTEST, _LONGEST = 60, 5 * 24 * 60 * 60  # seconds in which an email may be tried
 
 
-class DraftSerializer(serializers.Serializer[Draft]):
+class StrictSerializer(serializers.Serializer[Any]):
+    """A request whose unknown fields are refused: a misspelt cc_addresses must not be lost in silence."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuse what the contract does not know; null is the same as nothing."""
+        if not isinstance(data, Mapping):
+            raise fail("wrong_type", "must be an object.", "non_field_errors")
+        present = {name: value for name, value in data.items() if value is not None}
+        unknown = present.keys() - self.fields.keys()
+        if unknown:
+            raise serializers.ValidationError(
+                {name[:80]: [_unknown(name, list(self.fields))] for name in sorted(unknown)}
+            )
+        values: dict[str, Any] = super().to_internal_value(present)
+        return values
+
+
+class DraftSerializer(StrictSerializer):
     """The request of send-email/."""
 
     from_address = fields.MailboxField(required=False)
@@ -32,18 +51,10 @@ class DraftSerializer(serializers.Serializer[Draft]):
     tags = fields.TagsField(required=False)
     metadata = fields.MetadataField(required=False)
     on_ambiguous = serializers.ChoiceField(Email.OnAmbiguous.choices, required=False)
+    priority = serializers.ChoiceField(Email.Priority.choices, required=False)
+    send_at = fields.Moment(required=False)
+    expires_in = fields.Seconds(least=_SHORTEST, most=_LONGEST, required=False)
     attachments = files.AttachmentsField(required=False)
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Refuse what the contract does not know: a misspelt cc_addresses must not be lost in silence."""
-        present = {name: value for name, value in data.items() if value is not None}
-        unknown = present.keys() - self.fields.keys()
-        if unknown:
-            raise serializers.ValidationError(
-                {name[:80]: [_unknown(name, list(self.fields))] for name in sorted(unknown)}
-            )
-        values: dict[str, Any] = super().to_internal_value(present)
-        return values
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
         """Check what only all fields together tell."""
@@ -75,6 +86,9 @@ class DraftSerializer(serializers.Serializer[Draft]):
             tags=values.get("tags", ()),
             metadata=values.get("metadata", {}),
             on_ambiguous=values.get("on_ambiguous", "resend"),
+            priority=values.get("priority", "normal"),
+            send_at=values.get("send_at"),
+            expires_in=values.get("expires_in", int(DEADLINE.total_seconds())),
             attachments=values.get("attachments", ()),
         )
 
@@ -100,8 +114,6 @@ def default_sender() -> Mailbox:
 
 
 def _unknown(name: str, known: list[str]) -> serializers.ErrorDetail:
-    if name in _NOT_YET:
-        return serializers.ErrorDetail("is not available in this version.", "not_available")
     close = difflib.get_close_matches(name[:80], known, 1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return serializers.ErrorDetail(f"is not a field of this request.{hint}", "unknown_field")
@@ -139,7 +151,6 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
             "started_at",
             "latency_ms",
             "settled_at",
-            "settled_by",
         )
 
 
@@ -172,6 +183,7 @@ class EmailSerializer(EmailSummarySerializer):
         fields = (
             *EmailSummarySerializer.Meta.fields,
             "reply_to", "headers", "text_body", "html_body", "on_ambiguous", "left_out", "expires_at",
+            "priority", "resend_of",
             "attachments", "attempts",
         )  # fmt: skip
 

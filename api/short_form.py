@@ -9,11 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import errors, fields
-from api.authentication import owner
 from api.parsers import StrictJSONParser
 from api.serializers import bodies
-from api.views import allowed, taken
-from delivery import addresses, emails
+from api.views import allowed, sent, taken
+from delivery import addresses
 from delivery.drafts import Draft
 from delivery.models import ApiKey
 from providers.message import Mailbox
@@ -65,13 +64,13 @@ class PostEmail(APIView):
     @extend_schema(
         operation_id="post_email",
         request=ShortFormSerializer,
-        responses=dict.fromkeys((200, 202, 400, 401, 403, 405, 413, 500, 503), AnswerSerializer),
+        responses=dict.fromkeys((200, 202, 400, 401, 403, 405, 409, 413, 422, 500, 503), AnswerSerializer),
     )
     def post(self, request: Request) -> Response:
         """Accept the email, offer it to the providers in order, and answer with what became of it."""
         serializer = ShortFormSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        email = emails.send(allowed(request, serializer.to_draft()), owner=owner(request))
+        email = sent(request, allowed(request, serializer.to_draft()))
         answer = taken(request, email)
         return Response(
             {"message": answer.data["message"]}, status=answer.status_code, headers=dict(answer.headers)

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api import health, providers, reference, short_form, views
+from api import batches, changes, health, providers, reference, short_form, views
 
 V1 = "api/v1/email-service/"
 
@@ -10,7 +10,10 @@ urlpatterns = [
     path(V1 + "send-email/", views.SendEmail.as_view(), name="send-email"),
     path(V1 + "send-mail/", views.SendMail.as_view(), name="send-mail"),
     path(V1 + "emails/", views.Emails.as_view(), name="emails"),
-    path(V1 + "emails/<str:id>/", views.EmailDetail.as_view(), name="email"),
+    path(V1 + "emails/<str:id>/", changes.OneEmail.as_view(), name="email"),
+    path(V1 + "emails/<str:id>/cancel/", changes.CancelEmail.as_view(), name="cancel"),
+    path(V1 + "emails/<str:id>/resend/", changes.ResendEmail.as_view(), name="resend"),
+    path(V1 + "batches/", batches.Batches.as_view(), name="batches"),
     path(V1 + "providers/", providers.Providers.as_view(), name="providers"),
     path(V1 + "schema/", reference.Schema.as_view(), name="schema"),
     path(V1 + "docs/", reference.Docs.as_view(), name="docs"),

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import explained, parameters
+from api import explained, parameters, requests
 from api.authentication import key, owner
 from api.errors import ContractError, shape
 from api.explained import ExplainedSerializer
@@ -39,7 +39,11 @@ MESSAGES = {
     Email.Status.QUEUED: "No provider could take the email now; it is kept and will be offered again",
     Email.Status.UNKNOWN: "A provider may or may not have taken the email; it is kept and not sent again by itself",
     Email.Status.SENDING: "The email is being handed over",
+    Email.Status.SCHEDULED: "The email is accepted and will be sent at its time",
+    Email.Status.CANCELLED: "The email was cancelled before it was sent",
+    Email.Status.EXPIRED: "No provider could take the email before its time was over",
 }
+ACCEPTED_FOR_LATER = "The email is accepted and will be sent"
 SENT_AGAIN = (
     "A provider may or may not have taken the email; it will be sent again and marked possible_duplicate"
 )
@@ -51,7 +55,7 @@ _ANSWER = PolymorphicProxySerializer(
     serializers=[TakenSerializer, ExplainedSerializer],
     resource_type_field_name=None,
 )
-_FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
+_FAILURES = dict.fromkeys((400, 401, 403, 405, 409, 413, 422, 500, 503), FailureSerializer)
 _NOT_READ = dict.fromkeys((400, 401, 403, 405, 500, 503), FailureSerializer)
 
 
@@ -65,7 +69,7 @@ class SendEmail(APIView):
     @extend_schema(
         operation_id="send_email",
         request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
-        parameters=[_DRY_RUN],
+        parameters=[_DRY_RUN, requests.IDEMPOTENCY_KEY, requests.PREFER],
         responses={200: _ANSWER, 202: TakenSerializer, **_FAILURES},
     )
     def post(self, request: Request) -> Response:
@@ -76,7 +80,7 @@ class SendEmail(APIView):
         draft = allowed(request, serializer.to_draft())
         if dry_run:
             return Response(explained.answer(explain.explain(draft, owner=owner(request))))
-        return taken(request, emails.send(draft, owner=owner(request)))
+        return taken(request, sent(request, draft))
 
 
 @extend_schema_view(get=extend_schema(responses={200: EmailSummarySerializer(many=True), **_NOT_READ}))
@@ -98,7 +102,7 @@ class Emails(generics.ListAPIView[Email]):
 class EmailDetail(generics.RetrieveAPIView[Email]):
     """One email with its recipients, attachments and attempts."""
 
-    http_method_names = ("get", "head")
+    http_method_names: tuple[str, ...] = ("get", "head")
     scope = ApiKey.Scope.READ
     serializer_class = EmailSerializer
     lookup_url_kwarg = "id"
@@ -120,7 +124,7 @@ class SendMail(SendEmail):
     @extend_schema(
         operation_id="send_mail",
         request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
-        parameters=[_DRY_RUN],
+        parameters=[_DRY_RUN, requests.IDEMPOTENCY_KEY, requests.PREFER],
         responses={200: _ANSWER, 202: TakenSerializer, **_FAILURES},
     )
     def post(self, request: Request) -> Response:
@@ -136,10 +140,19 @@ def allowed(request: Request, draft: Draft) -> Draft:
     return draft
 
 
+def sent(request: Request, draft: Draft) -> Email:
+    """Hand the email over now, or leave it to a worker when the client does not wait or it has its time."""
+    later = requests.wants_async(request) or draft.is_for_later()
+    verb = emails.accept if later else emails.send
+    return verb(draft, owner=owner(request), once=requests.once(request, draft=draft))
+
+
 def message_of(email: Email) -> str:
     """Return what became of an email, for a person."""
-    sent_again = email.status == Email.Status.UNKNOWN and email.due_at is not None
-    return SENT_AGAIN if sent_again else MESSAGES[Email.Status(email.status)]
+    if email.status == Email.Status.UNKNOWN and email.due_at is not None:
+        return SENT_AGAIN
+    untried = email.status == Email.Status.QUEUED and not email.rounds
+    return ACCEPTED_FOR_LATER if untried else MESSAGES[Email.Status(email.status)]
 
 
 def taken(request: Request, email: Email) -> Response:
@@ -151,5 +164,7 @@ def taken(request: Request, email: Email) -> Response:
     answer = {"success": True, "message": message_of(email), **where}
     if email.status in {Email.Status.SENT, Email.Status.PARTIAL}:
         return Response(answer)
-    location = reverse("email", kwargs={"id": email.pk})
-    return Response(answer, status=202, headers={"Location": request.build_absolute_uri(location)})
+    headers = {"Location": request.build_absolute_uri(reverse("email", kwargs={"id": email.pk}))}
+    if requests.wants_async(request):
+        headers["Preference-Applied"] = requests.ASYNC
+    return Response(answer, status=202, headers=headers)

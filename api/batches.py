@@ -1,0 +1,122 @@
+"""Many emails in one request, with a result for each."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import errors, requests
+from api.authentication import owner
+from api.errors import ContractError, shape
+from api.fields import fail
+from api.parsers import StrictJSONParser
+from api.serializers import DraftSerializer, FailureSerializer, StrictSerializer
+from api.views import allowed, message_of
+from delivery import batches
+from delivery.models import ApiKey, Email, Owner
+
+MOST = 1000
+_FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
+
+
+@extend_schema_field(DraftSerializer(many=True))
+class Requests(serializers.Field):  # type: ignore[type-arg]
+    """A list; each entry is looked at for itself."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Count the entries."""
+        if not isinstance(data, list):
+            raise fail("wrong_type", "must be a list.")
+        if not data:
+            raise fail("empty", "must hold an email.")
+        if len(data) > MOST:
+            raise fail("too_many", f"may hold {MOST:,} emails.")
+        return data
+
+
+class BatchSerializer(StrictSerializer):
+    """Up to 1,000 requests of send-email/."""
+
+    emails = Requests()
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """What became of one email of a batch."""
+
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+    id = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(Email.Status.choices, required=False)
+    code = serializers.CharField(required=False)
+
+
+class BatchResultSerializer(serializers.Serializer[Any]):
+    """The results, in the order of the request."""
+
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+    accepted = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = ResultSerializer(many=True)
+
+
+class Batches(APIView):
+    """Hand over up to 1,000 emails; a worker sends them."""
+
+    http_method_names = ("post",)
+    scope = ApiKey.Scope.SEND
+    parser_classes = (StrictJSONParser,)
+
+    @extend_schema(
+        operation_id="send_batch",
+        request=BatchSerializer,
+        parameters=[requests.IDEMPOTENCY_KEY],
+        responses={202: BatchResultSerializer, **_FAILURES},
+    )
+    def post(self, request: Request) -> Response:
+        """Write the emails down and answer with a result for each, in their order."""
+        serializer = BatchSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        items = [_item(request, *entry) for entry in enumerate(serializer.validated_data["emails"])]
+        return _answer(_accepted(items, owner(request)))
+
+
+def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractError:
+    """Return one email of the batch, validated, or what is wrong with it."""
+    serializer = DraftSerializer(data=entry)
+    try:
+        serializer.is_valid(raise_exception=True)
+        draft = allowed(request, serializer.to_draft())
+        return batches.Item(draft=draft, once=requests.once(request, number, draft=draft))
+    except (serializers.ValidationError, ContractError) as error:
+        return errors.translated(error)
+
+
+def _accepted(items: list[batches.Item | ContractError], owner: Owner | None) -> list[Email | ContractError]:
+    good = iter(batches.accept([item for item in items if isinstance(item, batches.Item)], owner=owner))
+    return [item if isinstance(item, ContractError) else _taken(next(good)) for item in items]
+
+
+def _taken(result: batches.Result) -> Email | ContractError:
+    return result if isinstance(result, Email) else errors.translated(result)
+
+
+def _answer(results: list[Email | ContractError]) -> Response:
+    accepted = sum(isinstance(result, Email) for result in results)
+    answer = {
+        "success": accepted > 0,
+        "message": f"{accepted} of {len(results)} emails are accepted and will be sent",
+        "accepted": accepted,
+        "refused": len(results) - accepted,
+        "results": [_row(result) for result in results],
+    }
+    return Response(answer, status=202 if accepted else 400)
+
+
+def _row(result: Email | ContractError) -> dict[str, Any]:
+    if isinstance(result, ContractError):
+        return shape(result)
+    return {"success": True, "message": message_of(result), "id": str(result.pk), "status": result.status}

@@ -1,0 +1,93 @@
+"""What a client may change about an email that is there: cancel it, send it at another time, send it once more."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import fields, requests
+from api.authentication import owner
+from api.parsers import StrictJSONParser
+from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
+from api.views import EmailDetail, taken
+from delivery import changes
+from delivery.models import ApiKey, Email
+
+_FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
+
+
+class RescheduleSerializer(serializers.Serializer[Email]):
+    """What may be changed of a scheduled email."""
+
+    send_at = fields.Moment()
+
+
+class NothingSerializer(serializers.Serializer[Any]):
+    """A request without fields; a body, if there is one, is an empty object."""
+
+
+class _OfOneEmail(generics.GenericAPIView[Email]):
+    """A verb upon one of the caller's emails."""
+
+    http_method_names = ("post",)
+    scope = ApiKey.Scope.SEND
+    parser_classes = (StrictJSONParser,)
+    serializer_class = NothingSerializer
+    lookup_url_kwarg = "id"
+
+    def get_queryset(self) -> Any:
+        """Return what this key may touch."""
+        return Email.objects.owned_by(owner(self.request))
+
+
+class CancelEmail(_OfOneEmail):
+    """Do not send an email that is waiting; one in doubt is not sent again."""
+
+    @extend_schema(operation_id="cancel_email", request=None, responses={200: EmailSerializer, **_FAILURES})
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Cancel."""
+        email = self.get_object()
+        changes.cancel(email)
+        return shown(email)
+
+
+class ResendEmail(_OfOneEmail):
+    """Send an email that is finished once more: as a new one, whose resend_of names the old."""
+
+    @extend_schema(operation_id="resend_email", request=None, responses={202: TakenSerializer, **_FAILURES})
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Resend."""
+        email = self.get_object()
+        return taken(request, changes.resend(email, once=requests.once(request, resend=email.pk)))
+
+
+class OneEmail(EmailDetail):
+    """One email: look at it, or give a scheduled one another time."""
+
+    http_method_names: tuple[str, ...] = ("get", "head", "patch")
+    parser_classes = (StrictJSONParser,)
+
+    @property
+    def scope(self) -> str:  # type: ignore[override]
+        """Looking and changing are two scopes."""
+        return ApiKey.Scope.SEND if self.request.method == "PATCH" else ApiKey.Scope.READ
+
+    @extend_schema(
+        operation_id="reschedule_email",
+        request=RescheduleSerializer,
+        responses={200: EmailSerializer, **_FAILURES},
+    )
+    def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Reschedule."""
+        serializer = RescheduleSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        email = self.get_object()
+        changes.reschedule(email, serializer.validated_data["send_at"])
+        return shown(email)
+
+
+def shown(email: Email) -> Response:
+    """Answer with the whole email."""
+    return Response({"success": True, "message": "The email", **EmailSerializer(email).data})

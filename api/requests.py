@@ -1,0 +1,44 @@
+"""What the headers of a sending request ask for."""
+
+import re
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from api.authentication import owner
+from api.errors import ContractError
+from delivery import idempotency
+from delivery.idempotency import Claim
+
+_KEY = re.compile("[ -~]{1,255}")
+_SEPARATOR = "\x1f"  # in no key of a client
+ASYNC = "respond-async"
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable ASCII characters"
+)
+PREFER = OpenApiParameter(
+    "Prefer", str, OpenApiParameter.HEADER, description="respond-async: do not wait for a provider; 202"
+)
+
+
+def once(request: Request, number: int | None = None, **content: Any) -> Claim | None:
+    """Return the claim of a request for this content on its Idempotency-Key; None if it brings none.
+
+    Each email of a batch, by its number, has a claim of its own under the batch's key.
+    """
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        message = "must have 1 to 255 printable ASCII characters."
+        error = {"field": "Idempotency-Key", "code": "invalid_value", "message": message}
+        raise ContractError("invalid", f"Idempotency-Key: {message}", [error])
+    own = key if number is None else f"{key}{_SEPARATOR}{number}"
+    return idempotency.claim(own, owner(request), **content)
+
+
+def wants_async(request: Request) -> bool:
+    """Tell whether the client would rather not wait (RFC 7240)."""
+    preferences = request.META.get("HTTP_PREFER", "").split(",")
+    return ASYNC in {preference.partition(";")[0].strip().lower() for preference in preferences}
