@@ -26,7 +26,7 @@ class _Reader:
     """Keeps what was read last for each sender's domain.
 
     When it is a second old one thread reads anew, and the others go on with the old for that moment; when it is
-    known to be wrong they wait.
+    known to be wrong, or older, they wait.
     """
 
     def __init__(self) -> None:
@@ -38,8 +38,7 @@ class _Reader:
         entry = self._entries.get(domain)
         if entry and self._is_fresh(entry):
             return entry.circuits
-        usable = entry is not None and entry.edition == self._edition
-        if self._lock.acquire(blocking=not usable):
+        if self._lock.acquire(blocking=not self._is_usable(entry)):
             try:
                 entry = self._entries.get(domain)
                 entry = entry if entry and self._is_fresh(entry) else self._read(domain)
@@ -49,6 +48,12 @@ class _Reader:
 
     def forget(self) -> None:
         self._edition += 1  # what is being read at this moment is old already
+
+    def _is_usable(self, entry: _Entry | None) -> bool:
+        """Tell whether it will do for the moment in which another thread reads."""
+        if entry is None or entry.edition != self._edition:
+            return False
+        return time.monotonic() - entry.read_at <= 2 * _FRESH
 
     def _is_fresh(self, entry: _Entry) -> bool:
         return entry.edition == self._edition and time.monotonic() - entry.read_at <= _FRESH

@@ -204,6 +204,27 @@ def test_one_email_of_many_makes_the_probe(transactional_db: None, ses: fakes.Fa
     assert (len(ses.received), changes()) == (1, ["probing", "open"])
 
 
+def test_a_process_that_was_idle_knows_of_a_circuit_that_another_has_opened(
+    transactional_db: None, ses: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    send()  # reads the circuits: there are none
+    Circuit.objects.create(
+        provider="ses", state="open", trouble="failing", retry_at=timezone.now() + timedelta(minutes=5)
+    )
+    monkeypatch.setattr(standings, "_FRESH", 0.0)  # what was read is long ago
+    barrier = threading.Barrier(8)
+
+    def one(_: int) -> str:
+        barrier.wait()
+        try:
+            return send().provider
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(one, range(8))) == {"sendgrid"}
+
+
 def test_a_probe_whose_process_has_gone_is_made_again() -> None:
     row = opened(state="probing", retry_at=timezone.now() + timedelta(seconds=50))
     assert not circuits.take_probe(row)
