@@ -97,7 +97,7 @@ def test_one_that_cannot_carry_the_email_says_why_and_the_next_one_is_first(serv
     [
         ({"state": "open", "trouble": "account", "reason": "bob@x.org"}, "its account cannot send."),
         ({"state": "open", "trouble": "failing"}, "it fails or is slow."),
-        ({"state": "probing", "trouble": "failing"}, "it fails or is slow."),
+        ({"state": "probing", "trouble": "failing"}, "is being tried with another email."),
         (
             {"sender_domain": "example.org", "state": "open", "trouble": "sender"},
             "does not take this sender.",

@@ -141,7 +141,7 @@ def test_an_email_is_settled_as_sent(anna: Client) -> None:
     email.refresh_from_db()
     assert (email.status, email.provider, email.due_at) == ("sent", "ses", None)
     assert email.recipients.get().status == "accepted"
-    for words in ("Settled: it was sent.", "Settled by anna: it was sent.", "settled by anna"):
+    for words in ("Settled: it was sent.", "Settled by a person: it was sent.", "settled by anna"):
         assert words in shown
 
 
@@ -238,7 +238,7 @@ def test_reading_and_settling_is_enough() -> None:
 
     assert "It was sent…" in text(client.get(page(email)))
     assert client.post(url(email, "was-sent")).status_code == 302
-    assert Email.objects.get().reason == "Settled by reader: it was sent."
+    assert Email.objects.get().reason == "Settled by a person: it was sent."
 
 
 @pytest.mark.parametrize("word", WORDS)
