@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-on-sqlite test-on-postgresql test-faults test-faults-quick lint format bench bench-quick lock
+.PHONY: help run test test-on-sqlite test-on-postgresql test-without-database test-faults test-faults-quick lint format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -16,16 +16,16 @@ help: ## list the verbs
 run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= overrides)
 	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
 
-# The providers' tests know no database, nor does what is refused at the door; the browser's pages are drawn by the
-# same code on both.
+# What need not run on both: the providers' tests know no database, nor does what is refused at the door, and the
+# browser's pages are drawn by the same code.
 WITHOUT_DATABASE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/test_architecture.py
 WITH_DATABASE := $(filter-out $(WITHOUT_DATABASE),$(wildcard tests/api/test_*.py tests/delivery/test_*.py tests/test_*.py))
 
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and beside it all that uses a database on PostgreSQL
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-on-sqlite test-on-postgresql
+	@$(MAKE) --no-print-directory --jobs=2 test-on-sqlite test-on-postgresql test-without-database
 
 test-on-sqlite: $(VENV)/.dev
-	$(PY) manage.py test
+	$(PY) manage.py test $(wildcard tests/test_*.py) tests/api tests/delivery
 
 test-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres $(PY) manage.py test $(WITH_DATABASE)
@@ -36,6 +36,9 @@ test-faults: $(VENV)/.dev ## a real installation while its first provider has a 
 
 test-faults-quick: $(VENV)/.dev ## the same in little, a minute or so
 	$(PY) -m tests.faults --quick
+
+test-without-database: $(VENV)/.dev
+	$(PY) manage.py test tests/providers tests/browser tests/faults
 
 lint: $(VENV)/.dev ## format, lint, types, directions of imports, migrations, configuration
 	$(VENV)/bin/ruff format --check .

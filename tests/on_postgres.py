@@ -18,11 +18,19 @@ def main(command: list[str]) -> int:
                 f"The suite's own PostgreSQL {server.psql('SHOW server_version;').split()[2]} is running.",
                 flush=True,
             )
-            return subprocess.run(
-                command, env=os.environ | {"TEST_DATABASE_URL": server.get_uri()}, check=False
-            ).returncode
+            return _run(command, {"TEST_DATABASE_URL": server.get_uri()})
         finally:
             server.cleanup()
+
+
+def _run(command: list[str], variables: dict[str, str]) -> int:
+    """Run the command and name the database before each of its lines: another run may be talking beside."""
+    with subprocess.Popen(
+        command, env=os.environ | variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        for line in process.stdout or ():
+            print(f"[PostgreSQL] {line}", end="", flush=True)
+    return process.returncode
 
 
 if __name__ == "__main__":
