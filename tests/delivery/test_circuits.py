@@ -325,6 +325,105 @@ def test_a_change_is_logged_once(ses: fakes.FakeVendor, caplog: Any) -> None:
     assert lines[0].startswith("ses: not used. ")
 
 
+def test_a_provider_that_is_put_back_is_used_fully_and_at_once() -> None:
+    opened(openings=4, retry_at=timezone.now() + timedelta(minutes=5))
+    Circuit.objects.update(paused_until=timezone.now() + timedelta(minutes=5))
+    circuits.put_back("ses", by="anna")
+
+    assert (circuit().openings, circuit().paused_until) == (0, None)
+    assert {send().provider for _ in range(8)} == {"ses"}
+
+
+def test_a_paused_provider_can_be_put_back() -> None:
+    Circuit.objects.create(provider="ses", paused_until=timezone.now() + timedelta(minutes=5))
+    assert circuits.put_back("ses", by="anna")
+    assert send().provider == "ses"
+
+
+def test_putting_back_a_provider_leaves_the_senders_that_it_refuses(ses: fakes.FakeVendor) -> None:
+    ses.script(fakes.SES_UNVERIFIED)
+    send()
+    circuits.take_out("ses", by="anna")
+    circuits.put_back("ses", by="anna")
+
+    assert (circuit("ses", "example.org").state, send().provider) == ("open", "sendgrid")
+
+
+def test_a_probe_that_meets_a_suspended_account_opens_it_as_that_for_ten_minutes(
+    ses: fakes.FakeVendor,
+) -> None:
+    ses.default = fakes.SES_SUSPENDED
+    opened()
+    send()
+
+    assert (circuit().trouble, wait_left(circuit())) == ("account", pytest.approx(600, abs=20))
+
+
+def test_a_probe_with_an_email_that_cannot_be_carried_is_made_again_at_once(
+    ses: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    from providers.errors import CannotCarry
+    from providers.ses import SES
+
+    real = SES.send
+
+    def refuse(*_: Any) -> Any:
+        monkeypatch.setattr(SES, "send", real)
+        raise CannotCarry("a file it does not take")
+
+    monkeypatch.setattr(SES, "send", refuse)
+    opened()
+
+    assert [send().provider, send().provider] == ["sendgrid", "ses"]
+    assert changes() == ["probing", "open", "probing", "closed"]
+
+
+@pytest.mark.parametrize("state", ["open", "probing", "out"])
+def test_a_straggler_that_fails_changes_nothing_about_a_circuit_that_is_not_closed(
+    ses: fakes.FakeVendor, while_ses_works: Callable[[Callable[[], None]], None], state: str
+) -> None:
+    later = timezone.now() + timedelta(minutes=3)
+    ses.default = fakes.SES_SUSPENDED
+    while_ses_works(lambda: Circuit.objects.create(provider="ses", state=state, retry_at=later) and None)
+    send()
+
+    assert (circuit().state, circuit().retry_at, changes()) == (state, later, [])
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one_and_is_not_logged(caplog: Any) -> None:
+    for seconds in (600.0, 5.0, 700.0):
+        circuits._pause("ses", seconds)
+
+    paused_until = circuit().paused_until
+    assert paused_until is not None
+    assert paused_until > timezone.now() + timedelta(seconds=650)
+    assert len([record for record in caplog.records if record.name == "delivery.circuits"]) == 1
+
+
+def test_failures_from_before_the_closing_do_not_count(ses: fakes.FakeVendor) -> None:
+    ses.default = DOWN
+    for _ in range(4):
+        send()
+    Circuit.objects.create(provider="ses", changed_at=timezone.now())
+    standings.forget()
+    send()
+
+    assert circuit().state == "closed"
+
+
+def test_two_failures_in_a_row_open_a_provider_that_has_just_come_back(
+    ses: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(judgement, "_FIRST_SHARE", 1.0)
+    Circuit.objects.create(provider="ses", openings=1, changed_at=timezone.now())
+    standings.forget()
+    ses.default = DOWN
+    for _ in range(3):
+        send()
+
+    assert (circuit().state, circuit().openings, len(ses.received)) == ("open", 2, 2)
+
+
 def test_a_slow_provider_is_opened_although_it_accepts(monkeypatch: Any) -> None:
     monkeypatch.setattr(judgement, "_SLOW_MS", -1)
     for _ in range(12):

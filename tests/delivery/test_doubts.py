@@ -195,6 +195,36 @@ def test_a_person_who_knows_that_it_was_not_sent_has_it_sent(ses: fakes.FakeVend
     assert email.attempts.order_by("id")[0].settled_by == "anna"
 
 
+def test_a_person_who_knows_that_neither_copy_was_sent_clears_the_mark(ses: fakes.FakeVendor) -> None:
+    email = in_doubt(ses)
+    ses.script(TOOK_IT_AND_SAID_NOTHING)
+    email = go_on(email)
+    assert email.possible_duplicate
+
+    doubts.deny(email, by="anna")
+    email = go_on(email)
+    assert (email.status, email.possible_duplicate) == ("sent", False)
+    assert [outcome for _, outcome in story(email)] == ["not_sent", "not_sent", "accepted"]
+
+
+def test_settling_leaves_alone_whom_the_provider_has_rejected(ses: fakes.FakeVendor) -> None:
+    email = in_doubt(ses, cc=(Mailbox(address="eve@example.com"),))
+    email.recipients.filter(kind="cc").update(status="rejected")
+    doubts.confirm(email, by="anna")
+
+    assert [row.status for row in email.recipients.order_by("id")] == ["accepted", "rejected"]
+
+
+def test_recovering_touches_no_attempt_of_an_earlier_claim(ses: fakes.FakeVendor) -> None:
+    email = go_on(in_doubt(ses))
+    Attempt.objects.filter(outcome="unknown").update(detail="as it was")
+    Attempt.objects.filter(outcome="accepted").update(outcome="started")
+    Email.objects.update(status="sending", lease_until=timezone.now() - timedelta(seconds=1))
+    worker.settle()
+
+    assert [attempt.detail for attempt in email.attempts.order_by("id")] == ["as it was", emails.INTERRUPTED]
+
+
 def test_an_email_that_is_being_sent_cannot_be_settled(ses: fakes.FakeVendor) -> None:
     email = in_doubt(ses)
     Email.objects.filter(pk=email.pk).update(status="sending")
