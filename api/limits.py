@@ -34,13 +34,13 @@ class BodyLimit:
         self.admits = admits or _everybody
 
     def receive(self, environ: Environ, work: Callable[..., Any] | None = None) -> None:
-        """Read the body; `work(function, argument)` calls what asks the database."""
+        """Read the body; `work(function, argument)` calls what asks the database. A small one is read unasked."""
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         if _length(environ) > MAX_BODY_BYTES:
             environ[_RECEIVED] = None
         elif not chunked and not _length(environ):
             environ[_RECEIVED] = BytesIO()
-        elif not (work or _call)(self.admits, environ):
+        elif (chunked or _length(environ) > _CHUNK) and not (work or _call)(self.admits, environ):
             environ |= {_RECEIVED: BytesIO(), "CONTENT_LENGTH": "0"}
         else:
             _read(environ, MAX_BODY_BYTES + 1 if chunked else _length(environ))

@@ -63,16 +63,19 @@ def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UU
     parcel.email.resend_of = resend_of
     _, parcel.email.left_out = carriers.choose(parcel.message())
     parcel.keep_files()
-    _save(parcel, once)
+    with transaction.atomic():
+        _save(parcel, once)
     return parcel.email
 
 
 def _save(parcel: Parcel, once: Claim | None) -> None:
-    """Write an email down; the key first, so that of two requests with one key the second ends here."""
-    with transaction.atomic():
-        if once:
-            idempotency.burn([(once, parcel.email)])
-        parcel.save()
+    """Write an email down; the key first, so that of two requests with one key the second ends here.
+
+    The caller holds the transaction.
+    """
+    if once:
+        idempotency.burn([(once, parcel.email)])
+    parcel.save()
 
 
 def _send(draft: Draft, owner: Owner | None, once: Claim | None) -> Email:
@@ -84,7 +87,8 @@ def _send(draft: Draft, owner: Owner | None, once: Claim | None) -> Email:
     first = gate.next()
     if first is None:
         records.apply(email, _later(gate))
-        _save(parcel, once)
+        with transaction.atomic():
+            _save(parcel, once)
         return email
     try:
         with transaction.atomic():

@@ -85,7 +85,7 @@ def _move_recipients(undecided: QuerySet[Recipient], outcome: Outcome) -> None:
     for address, reason in outcome.rejected.items():
         mine = undecided.filter(canonical=addresses.canonical(address))
         mine.update(status=Recipient.Status.REJECTED, reason=reason)
-    undecided.exclude(status=outcome.recipients).update(status=outcome.recipients)
+    undecided.update(status=outcome.recipients)
 
 
 def _changes(outcome: Outcome) -> dict[str, Any]:
