@@ -11,9 +11,10 @@ from api import fields, requests
 from api.authentication import owner
 from api.parsers import StrictJSONParser
 from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
-from api.views import EmailDetail, taken
+from api.views import EmailDetail, refuse_sender, taken
 from delivery import changes
 from delivery.models import ApiKey, Email
+from providers.message import Mailbox
 
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
 
@@ -60,6 +61,7 @@ class ResendEmail(_OfOneEmail):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Resend."""
         email = self.get_object()
+        refuse_sender(request, Mailbox(address=email.from_address))
         return taken(request, changes.resend(email, once=requests.once(request, resend=email.pk)))
 
 

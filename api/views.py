@@ -31,6 +31,7 @@ from api.serializers import (
 from delivery import access, emails, explain
 from delivery.drafts import Draft
 from delivery.models import ApiKey, Email
+from providers.message import Mailbox
 
 ACCEPTED = "Email sent to recipients"
 MESSAGES = {
@@ -134,10 +135,15 @@ class SendMail(SendEmail):
 
 def allowed(request: Request, draft: Draft) -> Draft:
     """Return the draft if the request's key may send from its sender."""
-    used = key(request)
-    if used and not access.may_send_from(used, draft.sender):
-        raise ContractError("sender_not_allowed", f"This API key may not send from {draft.sender.address}.")
+    refuse_sender(request, draft.sender)
     return draft
+
+
+def refuse_sender(request: Request, sender: Mailbox) -> None:
+    """Raise if the request's key may not send from this sender."""
+    used = key(request)
+    if used and not access.may_send_from(used, sender):
+        raise ContractError("sender_not_allowed", f"This API key may not send from {sender.address}.")
 
 
 def sent(request: Request, draft: Draft) -> Email:

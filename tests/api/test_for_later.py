@@ -259,3 +259,12 @@ def test_the_emails_of_others_are_not_there(api: fakes.Api, verb: str) -> None:
     assert patch(reader, email, send_at=TOMORROW.isoformat()).status_code == 403
     email.refresh_from_db()
     assert email.status == "scheduled"
+
+
+def test_a_key_sends_once_more_only_what_it_may_send(api: fakes.Api) -> None:
+    email = Email.objects.get(pk=api.send().json()["id"])
+    rules = {"scopes": ApiKey.Scope.values, "from_addresses": ["@other.example"]}
+    restricted = fakes.Api(Client(), access.issue("tests", **rules)[1])
+
+    assert do(restricted, email, "resend").json()["code"] == "sender_not_allowed"
+    assert Email.objects.count() == 1
