@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header
+	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-on-sqlite test-on-postgresql test-without-database test-faults test-faults-quick lint format bench bench-quick lock
@@ -61,6 +61,7 @@ bench-quick: $(VENV)/.dev ## see that the benchmarks run
 
 lock: $(VENV)/.dev ## lock the requirements anew, with hashes
 	$(LOCK) requirements/base.in -o requirements/base.txt
+	$(LOCK) requirements/celery.in -o requirements/celery.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 
 $(VENV)/bin/python:
