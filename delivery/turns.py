@@ -43,7 +43,7 @@ class Turns:
 
     def _refill(self, lane: str) -> Iterator[UUID]:
         """Yield some emails of each owner who has any, beginning after the owner who came last."""
-        emails = Email.objects.due().filter(priority=lane)
+        emails = Email.objects.due().innocent().filter(priority=lane)
         yield from _some(emails.filter(owner=None))
         for owner in self._owners(lane):
             yield from _some(emails.filter(owner=owner))
