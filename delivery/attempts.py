@@ -91,7 +91,7 @@ class Log:
     def attempt(self, provider: Provider, message: Message) -> Receipt:
         """Offer the message to one provider, and keep what came of it; the form that `failover.send` asks for."""
         self.last = self._take_prepared() or self._next(provider)
-        failpoints.reach("after-attempt-row")
+        failpoints.reach("after-attempt-row", about=self._email.subject)
         started = time.monotonic()
         try:
             receipt = _readable(provider.send(message, str(self.last.pk)))

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from tests.faults import periods
 from tests.faults.clients import Answer
+from tests.faults.customers import Order
 from tests.faults.record import Email, Record
 from tests.faults.vendors import Entry
 
 GOAL = 0.70  # of the second provider alone
-_GIVEN_UP = {"failed", "expired"}
+_GIVEN_UP = {"failed", "expired", "quarantined"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,9 @@ class Evidence:
     ledger: list[Entry]
     record: Record
     log: str
+    orders: list[Order] = field(default_factory=list)
+    journals: list[str] = field(default_factory=list)  # files that nobody has taken care of
+    kills: int = 0
     unsent: int = 0  # emails that the clients did not come to send in their time
     ill_at: float = 0.0  # when the first provider fell ill, in seconds since the epoch
     well_at: float = float("inf")

@@ -1,10 +1,13 @@
 """A whole GoMail: several web processes and a worker, on a database of its own."""
 
+import fcntl
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +16,28 @@ from tests.faults import processes
 from tests.faults.record import Record
 
 PROCESSES = 4
+_SERVER = ("-m", "gunicorn", "--config")
+_UNSETTLED = "SELECT count(*) FROM delivery_email WHERE due_at IS NOT NULL OR status = 'sending'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """How the processes of an installation are started: what Python is given."""
+
+    web: tuple[str, ...] = (*_SERVER, "python:gomail.gunicorn")
+    worker: tuple[str, ...] = ("manage.py", "worker")
+
+    def with_defect(self, name: str) -> "Crew":
+        """Let all processes have the defect of this name; an empty name is none."""
+        launcher = ("-m", "tests.faults.defective", name, "--")
+        return Crew(web=(*launcher, *self.web), worker=(*launcher, *self.worker)) if name else self
+
+
+def crew(workers: int) -> Crew:
+    """Return processes that can be killed by the hundred: they are forked from what has loaded everything."""
+    return Crew(
+        web=(*_SERVER, "python:tests.faults.preloaded"), worker=("-m", "tests.faults.keeper", str(workers))
+    )
 
 
 class Databases:
@@ -24,6 +49,10 @@ class Databases:
         self._number = 0
         self._empty = self._make("")
         processes.answer_of(["manage.py", "migrate", "-v0"], {"DATABASE_URL": self._url(self._empty)})
+
+    @property
+    def are_files(self) -> bool:
+        return not self._server
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
@@ -68,9 +97,14 @@ class Databases:
 class Installation:
     """GoMail with a port, a log and a database of its own."""
 
-    def __init__(self, database: str, folder: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, database: str, folder: Path, variables: Mapping[str, str], crew: Crew | None = None
+    ) -> None:
         self.port = processes.free_port()
         self.folder = folder
+        self.watched = database  # where the harness asks; some trials leave it a way of its own
+        self.parents: dict[str, processes.Process] = {}  # web, worker: what starts the processes that work
+        self._crew = crew or Crew()
         self.environment = {
             "DJANGO_SETTINGS_MODULE": "gomail.settings",
             "DATABASE_URL": database,
@@ -87,12 +121,12 @@ class Installation:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the web processes and one worker."""
-        web = ["-m", "gunicorn", "--config", "python:gomail.gunicorn"]
+        """Run the web processes and the workers."""
         with (
-            processes.running(web, self.environment, self.folder / "web.log"),
-            processes.running(["manage.py", "worker"], self.environment, self.folder / "worker.log"),
+            processes.running([*self._crew.web], self.environment, self.folder / "web.log") as web,
+            processes.running([*self._crew.worker], self.environment, self.folder / "worker.log") as worker,
         ):
+            self.parents = {"web": web, "worker": worker}
             try:
                 processes.eventually(lambda: processes.listening(self.port), seconds=60)
             except processes.Late:
@@ -107,6 +141,15 @@ class Installation:
         """Count the emails about which something is still to be done."""
         return int(self._ask("waiting"))
 
+    def unsettled(self) -> int:
+        """Count the same without a process; a database that is away raises its own error."""
+        return int(ask(self.watched, _UNSETTLED)[0][0])
+
+    def journals(self) -> list[Path]:
+        """Return the journal's files of which no process is in charge (any more)."""
+        files = sorted(Path(self.environment["GOMAIL_JOURNAL_DIR"]).glob("*.journal"))
+        return [file for file in files if _is_abandoned(file)]
+
     def ripen(self) -> int:
         """Let every open circuit be ripe for a probe in two seconds; return how many there were."""
         return int(self._ask("ripen"))
@@ -116,4 +159,23 @@ class Installation:
         return "".join(file.read_text(errors="replace") for file in files)
 
     def _ask(self, question: str) -> Any:
-        return json.loads(processes.answer_of(["-m", "tests.faults.record", question], self.environment))
+        variables = self.environment | {"DATABASE_URL": self.watched}
+        return json.loads(processes.answer_of(["-m", "tests.faults.record", question], variables))
+
+
+def ask(database: str, statement: str) -> list[Any]:
+    """Return the rows that a database answers."""
+    if database.startswith("sqlite"):
+        with closing(sqlite3.connect(database.removeprefix("sqlite:///"), timeout=20)) as connection:
+            return connection.execute(statement).fetchall()
+    import psycopg
+
+    with psycopg.connect(database, connect_timeout=5) as session:
+        return session.execute(statement.encode()).fetchall()
+
+
+def _is_abandoned(file: Path) -> bool:
+    with suppress(FileNotFoundError), file.open("rb") as handle, suppress(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    return False

@@ -6,7 +6,7 @@ python -m tests.faults.record dump|waiting|ripen      answers in JSON
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -25,6 +25,16 @@ class Email:
     created_at: float
     finished_at: float | None
     due_at: float | None
+    subject: str = ""
+    crashes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """One recipient's row."""
+
+    email_id: str
+    status: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +65,7 @@ class Record:
     emails: Mapping[str, Email]
     attempts: list[Attempt]
     changes: list[Change]
+    recipients: list[Recipient] = field(default_factory=list)
 
     @classmethod
     def read(cls, rows: Any) -> Self:
@@ -62,6 +73,7 @@ class Record:
             emails={row["id"]: Email(**row) for row in rows["emails"]},
             attempts=[Attempt(**row) for row in rows["attempts"]],
             changes=[Change(**row) for row in rows["changes"]],
+            recipients=[Recipient(**row) for row in rows["recipients"]],
         )
 
 
@@ -77,6 +89,7 @@ def _dump() -> Any:
         "emails": list(models.Email.objects.order_by("id").values(*Email.__annotations__)),
         "attempts": list(models.Attempt.objects.order_by("id").values(*Attempt.__annotations__)),
         "changes": told,
+        "recipients": list(models.Recipient.objects.order_by("id").values(*Recipient.__annotations__)),
     }
 
 

