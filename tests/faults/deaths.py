@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import psutil
@@ -46,10 +46,10 @@ def storm(scene: Scene) -> None:
 
 
 def slowly(scene: Scene) -> None:
-    """Vendors take a second and a half for each mail."""
-    with ill(scene, "slowish"):
+    """Vendors take three seconds for each mail."""
+    with ill(scene, "slowish"), suppress(processes.Late):
         orders(scene)
-        processes.eventually(lambda: not scene.gomail.unsettled(), seconds=180, pause=0.5)
+        processes.eventually(lambda: not scene.gomail.unsettled(), seconds=scene.trial.drain, pause=0.5)
 
 
 def rolling(scene: Scene) -> None:

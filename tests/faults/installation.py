@@ -1,6 +1,7 @@
 """A whole GoMail: several web processes and a worker, on a database of its own."""
 
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -46,7 +47,7 @@ class Databases:
     def __init__(self, server: str, folder: Path) -> None:
         """Use SQLite files in the folder if the server is empty, else databases in that PostgreSQL server."""
         self._server, self._folder = server, folder
-        self._number = 0
+        self._numbers = itertools.count(1)
         self._empty = self._make("")
         processes.answer_of(["manage.py", "migrate", "-v0"], {"DATABASE_URL": self._url(self._empty)})
 
@@ -67,8 +68,7 @@ class Databases:
         self._drop(self._empty)
 
     def _make(self, template: str) -> str:
-        self._number += 1
-        name = f"gomail_faults_{os.getpid()}_{self._number:03}"
+        name = f"gomail_faults_{os.getpid()}_{next(self._numbers):03}"
         if self._server:
             self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
         elif template:

@@ -1,12 +1,13 @@
-"""What is promised of emails whatever happens to the processes, the database and the disk; a sentence for each breach."""
+"""What is promised of emails whatever happens to the processes, database and disk; a sentence for each breach."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.faults import checks
 from tests.faults.checks import Evidence
-from tests.faults.vendors import Entry
+from tests.faults.record import Attempt
 
 _DECIDED = {"accepted", "rejected", "failed", "expired", "cancelled", "unknown"}
 # What a vendor has done to a caller that cannot know afterwards whether the mail was taken.
@@ -21,8 +22,6 @@ class Promise:
     unknown: bool = True  # whether the outcome of an attempt may stay unknown, or have been so
     refusals: bool = False  # whether requests may be answered 503
     quarantine: int | None = None  # how many emails are; None: any number
-    kills: int = 0  # the least that the run must have seen
-    letters: int = 0  # the same of emails
 
 
 def broken(evidence: Evidence, promise: Promise) -> list[str]:
@@ -36,17 +35,21 @@ def not_kept(evidence: Evidence) -> list[str]:
 
 
 def outside(evidence: Evidence) -> list[str]:
-    """Return the emails that were sent again though an earlier acceptance was in no doubt."""
-    outcomes = {attempt.id: attempt.outcome for attempt in evidence.record.attempts}
-    taken: dict[str, list[Entry]] = defaultdict(list)
+    """Return the emails that were sent again though it was known by then that a vendor had them."""
+    attempts = {attempt.id: attempt for attempt in evidence.record.attempts}
+    taken: dict[str, list[Attempt | None]] = defaultdict(list)
     for entry in evidence.ledger:
         if entry.accepted:
-            taken[entry.email].append(entry)
-    return [
-        email
-        for email, entries in taken.items()
-        if any(outcomes.get(entry.attempt) != "unknown" for entry in entries[:-1])
-    ]
+            taken[entry.email].append(attempts.get(entry.attempt))
+    return [email for email, calls in taken.items() if any(_was_known(*two) for two in pairwise(calls))]
+
+
+def _was_known(first: Attempt | None, second: Attempt | None) -> bool:
+    """Tell whether an attempt's answer was there when another one began; an answer may come late, too."""
+    if first is None or second is None:
+        return True
+    answered = first.started_at + (first.latency_ms or 0) / 1000
+    return first.outcome != "unknown" and answered < second.started_at
 
 
 def after_doubt(evidence: Evidence) -> list[str]:
@@ -141,11 +144,6 @@ def _about_the_trial(evidence: Evidence, promise: Promise) -> Iterator[str]:
         yield from _count("answered 503", answered(evidence, 503))
     if promise.quarantine is not None and len(quarantined(evidence)) != promise.quarantine:
         yield f"{len(quarantined(evidence))} in quarantine instead of {promise.quarantine}"
-    if evidence.kills < promise.kills:
-        yield f"only {evidence.kills} kills of {promise.kills} in the time of the trial"
-    letters = len(evidence.record.emails)
-    if letters < promise.letters:
-        yield f"only {letters} emails of {promise.letters} in the time of the trial"
 
 
 def _any(what: str, found: Iterable[str]) -> Iterator[str]:

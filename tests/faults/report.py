@@ -69,8 +69,8 @@ def not_back(stage: Stage, evidence: Evidence) -> list[str]:
 
 def show(results: Sequence[Result]) -> None:
     """Print both tables, and what is broken."""
-    _table(_PROMISES, [_promises(result) for result in results])
-    _table(_MEASURES, [_measures(result) for result in results])
+    table(_PROMISES, [_promises(result) for result in results])
+    table(_MEASURES, [_measures(result) for result in results])
     for result in results:
         for sentence in result.broken:
             print(f"BROKEN {result.scenario.name}: {sentence}")
@@ -144,7 +144,7 @@ def _ratio(value: float | None, baseline: float) -> str:
     return f"{value / baseline:.2f}" if value and baseline else "-"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     print()
     for row in (head, ["-" * width for width in widths], *rows):

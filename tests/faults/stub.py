@@ -49,7 +49,7 @@ ILL: Mapping[tuple[str, str], Answer] = {
     ("sendgrid", "bad_key"): (401, {"errors": [{"message": "authorization required", "field": None}]}, {}),
 }
 ACCEPTING = {"ok", "slow", "slowish", "brisk", "silent", "page", "dropped", "stalled"}
-WAITS = {"slow": SLOW, "slowish": 1.5, "brisk": 0.3}
+WAITS = {"slow": SLOW, "slowish": 4.0, "brisk": 0.3}
 STALL = 4.0  # seconds until a connection that is not answered is cut; a vendor that never does costs half a minute
 # What a hostile vendor does, and how often in 1,000: a proxy's 500 for an accepted mail, a connection that is lost
 # before the mail is taken and after it, one that stays silent first.
