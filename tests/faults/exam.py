@@ -15,6 +15,7 @@ from tests.faults.places import LeftOut
 from tests.faults.trial import Trial
 from tests.faults.trials import Defect
 
+UNPLAYED = "the trial could not be played to its end"
 _AT_A_TIME = 2
 _numbers = itertools.count()
 
@@ -61,11 +62,8 @@ def _played(one: Trial, seed: int, databases: Databases, folder: Path) -> Verdic
         raise
     except Exception as error:
         traceback.print_exc()
-        return Verdict(trial=one, broken=[f"{_UNPLAYED}: {error!r}"])
+        return Verdict(trial=one, broken=[f"{UNPLAYED}: {error!r}"])
     return Verdict(trial=one, broken=scene.broken, figures=scene.figures, evidence=evidence)
-
-
-_UNPLAYED = "the trial could not be played to its end"
 
 
 def kept(verdicts: Iterable[Verdict]) -> bool:
@@ -82,10 +80,10 @@ def kept(verdicts: Iterable[Verdict]) -> bool:
 
 def caught(defects: Sequence[Defect], verdicts: Sequence[Verdict]) -> bool:
     """Print which check has seen which defect; tell whether all were seen."""
-    for defect, verdict in zip(defects, verdicts, strict=True):
-        seen = [sentence for sentence in verdict.broken if not sentence.startswith(_UNPLAYED)]
+    found = [[s for s in verdict.broken if not s.startswith(UNPLAYED)] for verdict in verdicts]
+    for defect, seen in zip(defects, found, strict=True):
         print(f"{'caught' if seen else 'NOT SEEN'}  {defect.name}, {defect.says}: {'; '.join(seen)}")
-    return all(set(v.broken) - {s for s in v.broken if s.startswith(_UNPLAYED)} for v in verdicts)
+    return all(found)
 
 
 def _faults(one: Verdict) -> list[str]:
