@@ -33,9 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examined(chosen: argparse.Namespace, seed: int, databases: Databases, folder: Path) -> Iterator[bool]:
     """Yield whether each part went well."""
-    if not chosen.defects:
+    if not chosen.defects and chosen.part != "days":
         if table := _wanted(trials.QUICK if chosen.quick else trials.FULL, chosen.only):
             yield exam.kept(exam.examined(table, seed, databases, folder))
+    if not chosen.defects and chosen.part != "trials":
         bad_days = scenarios.QUICK if chosen.quick else scenarios.FULL
         if table := _wanted(() if chosen.quick and chosen.database_url else bad_days, chosen.only):
             yield days.kept(
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="few scenarios, few emails, one defect")
+    parser.add_argument(
+        "--part", choices=("trials", "days"), help="faults of our own, or of the first provider"
+    )
     size.add_argument("--defects", action="store_true", help="seed each defect: the harness must see it")
     parser.add_argument("--emails", type=int, default=0, help="of a provider's bad day")
     parser.add_argument("--clients", type=int, default=24, help="of a provider's bad day")

@@ -164,7 +164,7 @@ def _die_with_emails(scene: Scene, *, without_journal: bool = False) -> None:
     with ill(scene, "silent"):
         for _ in range(scene.trial.letters):
             _place(scene, "async", scene.customers.subject)
-        processes.eventually(lambda: scene.ask(_HELD) == scene.trial.letters, seconds=60)
+        processes.eventually(lambda: len(scene.vendors.ledger()) == scene.trial.letters, seconds=60)
         if without_journal:
             for file in (scene.place.data / "journal").glob("*.journal"):
                 file.unlink()

@@ -1,6 +1,7 @@
 """Plays trials, two at a time, and says what each has shown."""
 
 import itertools
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -73,9 +74,17 @@ def kept(verdicts: Iterable[Verdict]) -> bool:
     for one in verdicts:
         for sentence in _faults(one):
             print(f"BROKEN {one.trial.name}: {sentence}")
+            _tell(one.evidence, sentence)
         if one.left_out:
             print(f"LEFT OUT {one.trial.name}: {one.left_out}")
     return not any(_faults(one) for one in verdicts)
+
+
+def _tell(evidence: Evidence | None, sentence: str) -> None:
+    """Print the life of the first email that a sentence names."""
+    named = re.search(r"[0-9a-f-]{36}", sentence)
+    if evidence and named:
+        print("\n".join(f"  {line}" for line in promises.life(evidence, named[0])))
 
 
 def caught(defects: Sequence[Defect], verdicts: Sequence[Verdict]) -> bool:

