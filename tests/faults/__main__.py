@@ -9,11 +9,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 from tests import environment  # noqa: F401 - before any child reads it: no key of the developer's .env
 from tests.faults import days, exam, scenarios, trials
 from tests.faults.installation import Databases
-from tests.faults.scenarios import Setting
+from tests.faults.scenarios import Scenario, Setting
+from tests.faults.trial import Trial
+from tests.faults.trials import Defect
+
+PARTS = ("trials", "defects", "days")
+T = TypeVar("T", Scenario, Trial, Defect)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,27 +39,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examined(chosen: argparse.Namespace, seed: int, databases: Databases, folder: Path) -> Iterator[bool]:
     """Yield whether each part went well."""
-    if not chosen.defects and chosen.part != "days":
-        if table := _wanted(trials.QUICK if chosen.quick else trials.FULL, chosen.only):
-            yield exam.kept(exam.examined(table, seed, databases, folder))
-    if not chosen.defects and chosen.part != "trials":
-        bad_days = scenarios.QUICK if chosen.quick else scenarios.FULL
-        if table := _wanted(() if chosen.quick and chosen.database_url else bad_days, chosen.only):
-            yield days.kept(
-                table, _setting(chosen, seed), databases, folder, at_once=2 if chosen.quick else 1
-            )
-    if chosen.defects or chosen.quick:
-        fitting = [
-            one
-            for one in _wanted(trials.DEFECTS if chosen.defects else trials.QUICK_DEFECTS, chosen.only)
-            if ("SQLite" if databases.are_files else "PostgreSQL") in one.trial.on
-        ]
-        found = exam.examined([one.seeded() for one in fitting], seed, databases, folder)
-        yield exam.caught(fitting, found)
+    quick, parts = chosen.quick, _parts(chosen)
+    if table := _wanted("trials" in parts, trials.QUICK if quick else trials.FULL, chosen):
+        yield exam.kept(exam.examined(table, seed, databases, folder))
+    if defects := _wanted("defects" in parts, trials.QUICK_DEFECTS if quick else trials.DEFECTS, chosen):
+        yield exam.caught(exam.examined([one.seeded() for one in defects], seed, databases, folder))
+    if bad_days := _wanted("days" in parts, scenarios.QUICK if quick else scenarios.FULL, chosen):
+        setting = _setting(chosen, seed)
+        yield days.kept(bad_days, setting, databases, folder, at_once=2 if quick else 1)
 
 
-def _wanted(table: Sequence[object], only: Sequence[str] | None) -> list[object]:
-    return [one for one in table if not only or one.name in only]
+def _parts(chosen: argparse.Namespace) -> Sequence[str]:
+    if chosen.defects:
+        return ("defects",)
+    if chosen.quick and chosen.database_url:
+        return ("trials", "defects")  # the bad days of a provider are no matter of the database
+    return (chosen.part,) if chosen.part else PARTS
+
+
+def _wanted(wanted: bool, table: Sequence[T], chosen: argparse.Namespace) -> list[T]:
+    return [one for one in table if wanted and (not chosen.only or one.name in chosen.only)]
 
 
 def _setting(chosen: argparse.Namespace, seed: int) -> Setting:
@@ -65,10 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="few scenarios, few emails, one defect")
-    parser.add_argument(
-        "--part", choices=("trials", "days"), help="faults of our own, or of the first provider"
-    )
     size.add_argument("--defects", action="store_true", help="seed each defect: the harness must see it")
+    parser.add_argument("--part", choices=PARTS, help="trials: of us; days: of the first provider; defects")
     parser.add_argument("--emails", type=int, default=0, help="of a provider's bad day")
     parser.add_argument("--clients", type=int, default=24, help="of a provider's bad day")
     parser.add_argument("--database-url", default="", help="a PostgreSQL server; else SQLite")

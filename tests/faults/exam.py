@@ -14,7 +14,6 @@ from tests.faults.checks import Evidence
 from tests.faults.installation import Databases
 from tests.faults.places import LeftOut
 from tests.faults.trial import Trial
-from tests.faults.trials import Defect
 
 UNPLAYED = "the trial could not be played to its end"
 _AT_A_TIME = 2
@@ -87,12 +86,12 @@ def _tell(evidence: Evidence | None, sentence: str) -> None:
         print("\n".join(f"  {line}" for line in promises.life(evidence, named[0])))
 
 
-def caught(defects: Sequence[Defect], verdicts: Sequence[Verdict]) -> bool:
+def caught(verdicts: Iterable[Verdict]) -> bool:
     """Print which check has seen which defect; tell whether all were seen."""
-    found = [[s for s in verdict.broken if not s.startswith(UNPLAYED)] for verdict in verdicts]
-    for defect, seen in zip(defects, found, strict=True):
-        print(f"{'caught' if seen else 'NOT SEEN'}  {defect.name}, {defect.says}: {'; '.join(seen)}")
-    return all(found)
+    found = [(v.trial, [s for s in v.broken if not s.startswith(UNPLAYED)]) for v in verdicts]
+    for one, seen in found:
+        print(f"{'caught' if seen else 'NOT SEEN'}  {one.name}: {'; '.join(seen)}")
+    return all(seen for _, seen in found)
 
 
 def _faults(one: Verdict) -> list[str]:

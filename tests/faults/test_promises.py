@@ -117,12 +117,11 @@ def test_a_trial_that_saw_too_little_says_so():
 
 
 def test_a_defect_that_no_check_sees_fails_the_run(capsys):
-    defect = trials.DEFECTS[0]
-    unseen = exam.Verdict(trial=defect.trial)
-    assert not exam.caught([defect], [unseen])
-    assert exam.caught([defect], [replace(unseen, broken=["1 lost: e1"])])
-    assert not exam.caught([defect], [replace(unseen, broken=[f"{exam.UNPLAYED}: it broke off"])])
-    assert "NOT SEEN" in capsys.readouterr().out
+    unseen = exam.Verdict(trial=trials.DEFECTS[0].seeded())
+    assert not exam.caught([unseen])
+    assert exam.caught([replace(unseen, broken=["1 lost: e1"])])
+    assert not exam.caught([replace(unseen, broken=[f"{exam.UNPLAYED}: it broke off"])])
+    assert "NOT SEEN  commit-after-send" in capsys.readouterr().out
 
 
 def test_every_defect_can_be_seeded():
