@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-on-sqlite test-on-postgresql test-without-database test-faults test-faults-quick lint format bench bench-quick lock
+.PHONY: help run test test-on-sqlite test-on-postgresql test-without-database test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,12 +30,18 @@ test-on-sqlite: $(VENV)/.dev
 test-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres $(PY) manage.py test $(WITH_DATABASE)
 
-test-faults: $(VENV)/.dev ## a real installation while its first provider has a bad day, half an hour
+test-faults: $(VENV)/.dev ## a real installation, killed, starved and lied to, on both databases; an hour and a half
 	$(PY) -m tests.faults
 	$(PY) -m tests.on_postgres sh -c '$(PY) -m tests.faults --database-url "$$TEST_DATABASE_URL"'
 
-test-faults-quick: $(VENV)/.dev ## the same in little, a minute or so
+test-faults-quick: $(VENV)/.dev ## the same in little, on both databases at the same time, three minutes
+	@$(MAKE) --no-print-directory --jobs=2 test-faults-on-sqlite test-faults-on-postgresql
+
+test-faults-on-sqlite: $(VENV)/.dev
 	$(PY) -m tests.faults --quick
+
+test-faults-on-postgresql: $(VENV)/.dev
+	$(PY) -m tests.on_postgres sh -c '$(PY) -m tests.faults --quick --database-url "$$TEST_DATABASE_URL"'
 
 test-without-database: $(VENV)/.dev
 	$(PY) manage.py test tests/providers tests/browser tests/faults
