@@ -11,7 +11,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ SILENCE_SECONDS = 10.0  # between two pieces of a body
 BODY_SECONDS = 120.0  # for the whole of it: 12 MB at 0.8 Mbit/s
 WRITE_SECONDS = 30.0  # for an answer
 SYNC_SECONDS = 25.0  # until a client is told how far its email has come, instead of what became of it
+_LOOK_AGAIN_SECONDS = 0.25
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 T = TypeVar("T")
@@ -143,12 +144,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Return the application's answer, or what it has left to be said meanwhile if its work takes too long."""
         meanwhile: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
         working = self._work.submit(_collect, application, environ)
-        try:
-            return working.result(SYNC_SECONDS)
-        except TimeoutError:
-            if working.done() or not meanwhile:
-                return working.result()
-            return meanwhile[0]()
+        patience = SYNC_SECONDS
+        while not wait([working], patience).done:
+            if meanwhile:
+                return meanwhile[0]()
+            patience = _LOOK_AGAIN_SECONDS  # nothing has been promised yet
+        return working.result()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Stop in order: what is under way is finished, but no further provider is asked."""

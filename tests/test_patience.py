@@ -84,7 +84,8 @@ def test_the_short_form_keeps_its_shape(server: Server, ses: fakes.FakeVendor) -
     )
 
 
-def test_a_quick_answer_is_the_final_one(server: Server) -> None:
+def test_a_quick_answer_is_the_final_one(server: Server, monkeypatch: Any) -> None:
+    monkeypatch.setattr(connections, "SYNC_SECONDS", 25.0)
     told = server.ask(f"{fakes.V1}send-email/", to_addresses="ann@example.org")
     assert (told.status, json.loads(told.body[0])["status"]) == ("200 OK", "sent")
 
