@@ -45,6 +45,7 @@ MESSAGES = {
     Email.Status.SENDING: "The email is being handed over",
     Email.Status.SCHEDULED: "The email is accepted and will be sent at its time",
     Email.Status.CANCELLED: "The email was cancelled before it was sent",
+    Email.Status.QUARANTINED: "The email is in quarantine: it has ended the processes that were to hand it over",
     Email.Status.EXPIRED: "No provider could take the email before its time was over",
 }
 ACCEPTED_FOR_LATER = "The email is accepted and will be sent"
