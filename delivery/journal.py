@@ -192,9 +192,7 @@ def known() -> dict[str, Entry]:
 
 def abandoned() -> list[Path]:
     """Return the files whose process has gone."""
-    return [
-        file for file in sorted(Path(settings.GOMAIL_JOURNAL_DIR).glob(f"*{_ENDING}")) if _is_abandoned(file)
-    ]
+    return [file for file in _files() if _is_abandoned(file)]
 
 
 @contextmanager
