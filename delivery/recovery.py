@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import attempts, doubts, journal, outcomes, records
+from delivery import attempts, doubts, journal, outcomes, records, workers
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
@@ -46,6 +46,7 @@ def inherit() -> None:
                 for entry in left.entries:
                     apply(entry)
                 _end_claims(left.worker)
+                workers.bury(left.worker)
 
 
 def apply(entry: Entry) -> None:
