@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import attempts, carriers, doubts, idempotency, outcomes, parcels, records
+from delivery import announcements, attempts, carriers, doubts, idempotency, outcomes, parcels, records
 from delivery.drafts import Draft
 from delivery.gate import Gate
 from delivery.idempotency import Claim
@@ -65,6 +65,7 @@ def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UU
     parcel.keep_files()
     with transaction.atomic():
         _save(parcel, once)
+        announcements.announce([parcel.email])
     return parcel.email
 
 

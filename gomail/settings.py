@@ -216,7 +216,12 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # Answers of 4xx are the clients' affair.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    # Celery would write two lines for every email.
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
 
 TEST_RUNNER = "pytest_django.runner.TestRunner"
@@ -228,6 +233,10 @@ ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1
 
 # Emails that a worker hands over at the same time; each thread keeps a connection to the database.
 WORKER_THREADS = environment.number("WORKER_THREADS", 8)
+
+# Set: the workers are Celery workers (gomail/celery.py). Installations that share a broker differ in the prefix.
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL")
+CELERY_QUEUE_PREFIX = environment.text("CELERY_QUEUE_PREFIX", "gomail")
 
 # How long an email that may have been sent is left for an answer to come, before it is sent again.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
