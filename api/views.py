@@ -31,6 +31,7 @@ from api.serializers import (
 from delivery import access, emails, explain
 from delivery.drafts import Draft
 from delivery.models import ApiKey, Email
+from providers import failpoints
 from providers.message import Mailbox
 
 ACCEPTED = "Email sent to recipients"
@@ -163,6 +164,7 @@ def message_of(email: Email) -> str:
 
 def taken(request: Request, email: Email) -> Response:
     """Answer what became of an email: 200 when a provider has it, 202 while we still have it, 400 when it is bad."""
+    failpoints.reach("before-answer")
     where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
     if email.status == Email.Status.FAILED:
         error = ContractError("refused_by_provider", email.reason)

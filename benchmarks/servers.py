@@ -90,6 +90,7 @@ def server(name: str, database: str, vendor: Stub, folder: Path) -> Iterator[Ser
         port = _free_port()
         variables = _variables(name, vendor) | {"DATABASE_URL": url, "PORT": str(port)}
         variables["GOMAIL_STORAGE_DIR"] = str(folder / "attachments")
+        variables["GOMAIL_JOURNAL_DIR"] = str(folder / "journal")
         token = _prepare(name, variables)
         application = {GOMAIL: "gomail.wsgi", PEER: "benchmarks.peer.wsgi"}[name]
         command = ["-m", "gunicorn", "--config", "python:gomail.gunicorn", application]

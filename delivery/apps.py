@@ -1,6 +1,9 @@
 """Django's door to the domain."""
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from providers import failpoints
 
 
 class DeliveryConfig(AppConfig):
@@ -10,5 +13,7 @@ class DeliveryConfig(AppConfig):
     verbose_name = "Email"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks; arm the failpoints of a fault run."""
         from delivery import checks  # noqa: F401
+
+        failpoints.arm(settings.GOMAIL_FAILPOINTS)

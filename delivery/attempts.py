@@ -9,14 +9,16 @@ from typing import TypeVar
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
+from delivery import journal
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
 from delivery.texts import storable
+from providers import failpoints
 from providers.base import Provider
 from providers.errors import ProviderError
 from providers.message import Message, Receipt
 
-_ANSWER = ("provider_message_id", "error", "code", "detail", "latency_ms")
+ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
 _INSISTENCE, _PAUSE = 20.0, 0.25  # seconds; less than a lease
 # What a database says that will be there again: away, restarting, or read-only while it changes places.
 AWAY = (OperationalError, InterfaceError, InternalError)
@@ -39,6 +41,15 @@ def begin(email: Email, provider: Provider) -> Attempt:
     with transaction.atomic():
         _hold(email)
         return write(email, provider)
+
+
+def store(last: Attempt) -> None:
+    """Write what an attempt came to, but not over a person's word; the caller holds the transaction."""
+    row = Attempt.objects.filter(pk=last.pk)
+    answer = {name: getattr(last, name) for name in ANSWER}
+    if not row.filter(settled_by="").update(**answer):
+        del answer["outcome"]
+        row.update(**answer)
 
 
 def insist(action: Callable[[], T]) -> T:
@@ -64,8 +75,8 @@ def _hold(email: Email) -> None:
 class Log:
     """Writes the attempts of one round.
 
-    What the last one came to is kept in memory until it is stored: together with the start of the next attempt,
-    or with the outcome of the email, in one transaction each. Once it is durable, `learn` is told of it.
+    What the last one came to is in the journal and in memory until it is stored: together with the start of the
+    next attempt, or with the outcome of the email, in one transaction each. Then `learn` is told of it.
     """
 
     def __init__(self, email: Email, first: Attempt, learn: Callable[[Attempt, News], None]) -> None:
@@ -74,11 +85,13 @@ class Log:
         self._prepared: Attempt | None = first
         self._learn = learn
         self._news: News | None = None
+        self._owed: journal.Owed = None
         self.last = first
 
     def attempt(self, provider: Provider, message: Message) -> Receipt:
         """Offer the message to one provider, and keep what came of it; the form that `failover.send` asks for."""
         self.last = self._take_prepared() or self._next(provider)
+        failpoints.reach("after-attempt-row")
         started = time.monotonic()
         try:
             receipt = _readable(provider.send(message, str(self.last.pk)))
@@ -90,16 +103,11 @@ class Log:
         )
         return receipt
 
-    def store(self) -> None:
-        """Write what the last attempt came to, but not over a person's word; the caller holds the transaction."""
-        row, last = Attempt.objects.filter(pk=self.last.pk), self.last
-        answer = {name: getattr(last, name) for name in _ANSWER}
-        if not row.filter(settled_by="").update(**answer, outcome=last.outcome):
-            row.update(**answer)
-
     def tell(self) -> None:
-        """Pass on what the last attempt came to, once; it is durable now."""
+        """Pass on what the last attempt came to, once; it is in the database now."""
         news, self._news = self._news, None
+        journal.settle(self._owed)
+        self._owed = None
         if news is not None:
             self._learn(self.last, news)
 
@@ -117,15 +125,25 @@ class Log:
             transaction.atomic()
         ):  # the email's row first, as everywhere, so that nobody waits for each other
             _hold(self._email)
-            self.store()
+            store(self.last)
             return write(self._email, provider)
 
     def _keep(self, started: float, news: News, **answer: str) -> None:
+        failpoints.reach("after-response")
         self._news = news
         self.last.outcome = news.outcome if isinstance(news, ProviderError) else Attempt.Outcome.ACCEPTED
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
         for field, value in answer.items():
             setattr(self.last, field, storable(value))
+        self._owed = journal.write(_entry(self.last, news))
+        failpoints.reach("after-journal")
+
+
+def _entry(last: Attempt, news: News) -> journal.Entry:
+    refused = {} if isinstance(news, ProviderError) else news.refused
+    return journal.Entry(
+        attempt=str(last.pk), refused=refused, **{name: getattr(last, name) for name in ANSWER}
+    )
 
 
 def _readable(receipt: Receipt) -> Receipt:

@@ -10,6 +10,7 @@ from delivery.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
 from delivery.parcels import Parcel
+from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction: a crash loses no more than the last
 Result = Email | carriers.NobodyCanCarry | idempotency.UsedOtherwise
@@ -61,3 +62,5 @@ def _save(chunk: list[Parcel]) -> None:
         Attachment.objects.bulk_create(row for parcel in chunk for row in parcel.attachments)
         Tag.objects.bulk_create(tag for parcel in chunk for tag in parcel.tags())
         announcements.announce(parcel.email for parcel in chunk)
+        failpoints.reach("in-accept")
+    failpoints.reach("after-commit")

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 HAND_OVER = "delivery.hand_over"  # the task that is given an email's id
-UPKEEP = "upkeep"  # the lane of the tasks that come by the clock
+SWEEP, CHECK_PROVIDERS, TRY_SUSPECTS = "delivery.sweep", "delivery.check_providers", "delivery.try_suspects"
 _CONNECT_SECONDS = 2
 # Of a connection that gives up soon; kombu's own would try for ever.
 _IMPATIENT = {"max_retries": 0, "interval_start": 0}

@@ -8,8 +8,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from delivery import outcomes
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
+from delivery.outcomes import Outcome
 from providers.base import Provider
 
 MOST = 3  # attempts of one email whose outcome is unknown; then only a person, or the provider, can tell
@@ -21,6 +23,11 @@ def resend_at(email: Email) -> datetime | None:
     if email.on_ambiguous == Email.OnAmbiguous.STOP or _not_known(email) >= MOST:
         return None
     return timezone.now() + timedelta(seconds=settings.GOMAIL_HOLD_SECONDS)
+
+
+def outcome(email: Email, reason: str) -> Outcome:
+    """Return what an attempt that may have sent the email comes to, by the email's policy."""
+    return outcomes.unknown(reason, resend_at=resend_at(email))
 
 
 def asked_first(email: Email, providers: Sequence[Provider]) -> list[Provider]:

@@ -4,30 +4,40 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
-from delivery import announcements, attempts, carriers, doubts, idempotency, outcomes, parcels, records
+from delivery import (
+    announcements,
+    attempts,
+    carriers,
+    doubts,
+    idempotency,
+    leases,
+    outcomes,
+    parcels,
+    process,
+    records,
+)
 from delivery.drafts import Draft
 from delivery.gate import Gate
 from delivery.idempotency import Claim
-from delivery.models import Attempt, Email, Owner, Recipient
-from delivery.models.email import NOT_SENT_YET
+from delivery.models import Attempt, Email, Owner
 from delivery.outcomes import Outcome
 from delivery.parcels import Parcel
-from providers import errors, failover
+from providers import errors, failover, failpoints
 from providers.base import Provider
 from providers.message import Message
 
 logger = logging.getLogger(__name__)
-NOT_OFFERED = "The process ended before the email was offered to a provider."
 GoingOn = Callable[[], bool]  # whether this process begins further attempts
 _LOOK_AGAIN = 60.0  # seconds
 BUDGET = 25.0  # seconds in which a round may begin attempts; each is bounded to 28 s
-INTERRUPTED = "The process ended between the call and the record of its outcome."
+
+
+def _process_goes_on() -> bool:
+    return not process.is_ending()
 
 
 def accept(
@@ -66,6 +76,7 @@ def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UU
     with transaction.atomic():
         _save(parcel, once)
         announcements.announce([parcel.email])
+    failpoints.reach("after-commit")
     return parcel.email
 
 
@@ -77,6 +88,7 @@ def _save(parcel: Parcel, once: Claim | None) -> None:
     if once:
         idempotency.burn([(once, parcel.email)])
     parcel.save()
+    failpoints.reach("in-accept")
 
 
 def _send(draft: Draft, owner: Owner | None, once: Claim | None) -> Email:
@@ -98,17 +110,32 @@ def _send(draft: Draft, owner: Owner | None, once: Claim | None) -> Email:
     except idempotency.Taken:
         gate.release()
         raise
+    failpoints.reach("after-commit")
     return _hand_over(_Round(email=email, message=message, gate=gate, first=first), attempt)
 
 
-def dispatch(pk: UUID, going_on: GoingOn = lambda: True) -> Email | None:
+def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
     """Hand over a due email, or return None when another process has it or it is not due.
 
     A process that is not `going_on` begins no further attempt; what is left waits for another one.
     """
     email = Email.claim(pk)
-    if email is None:
-        return None
+    return _dispatch(email, going_on) if email else None
+
+
+def dispatch_suspect(pk: UUID) -> Email | None:
+    """Do the same with an email that may have ended the processes which had it; see suspects."""
+    email = Email.claim_suspect(pk)
+    return _dispatch(email, _process_goes_on) if email else None
+
+
+def _dispatch(email: Email, going_on: GoingOn) -> Email | None:
+    with leases.kept(email.pk):
+        return _offer_claimed(email, going_on)
+
+
+def _offer_claimed(email: Email, going_on: GoingOn) -> Email | None:
+    failpoints.reach("after-claim", about=email.subject)
     message = parcels.load(email).message()
     try:
         able, email.left_out = carriers.choose(message)
@@ -129,28 +156,6 @@ def dispatch(pk: UUID, going_on: GoingOn = lambda: True) -> Email | None:
     )
 
 
-def recover(email: Email) -> None:
-    """Say what is known of an email whose process stopped in the middle: unknown if an attempt had begun."""
-    interrupted = Attempt.objects.filter(email=email, epoch=email.epoch, outcome=Attempt.Outcome.STARTED)
-    with transaction.atomic():
-        if not email.take_over():
-            return
-        count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
-        known = _doubt(email, INTERRUPTED) if count else outcomes.wait(NOT_OFFERED, rounds=email.rounds)
-        records.move(email, email.still_mine(), records.judged(email, known))
-
-
-def expire(email: Email) -> None:
-    """Give up an email whose deadline has passed; one that may have been sent stays unknown."""
-    overdue = Email.objects.overdue().filter(pk=email.pk)
-    given_up: dict[str, Any] = {"due_at": None, "finished_at": timezone.now()}
-    with transaction.atomic():
-        if overdue.filter(status__in=NOT_SENT_YET).update(status=Email.Status.EXPIRED, **given_up):
-            records.undecided(email).update(status=Recipient.Status.EXPIRED)
-        else:
-            overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Round:
     """One walk of one email along the providers."""
@@ -159,7 +164,7 @@ class _Round:
     message: Message
     gate: Gate
     first: Provider  # has been let through, and its attempt is durable
-    going_on: GoingOn = lambda: True
+    going_on: GoingOn = _process_goes_on
 
     def candidates(self) -> Iterator[Provider]:
         """Yield the providers while attempts may still begin; what is left waits for the next round."""
@@ -176,13 +181,15 @@ def _hand_over(this: _Round, attempt: Attempt) -> Email:
     email, log = this.email, attempts.Log(this.email, attempt, this.gate.learn)
     try:
         outcome = _offer(this, log)
-        attempts.insist(lambda: records.record(email, outcome, log))
+        attempts.insist(lambda: records.record(email, outcome, log.last))
+        failpoints.reach("after-finish")
         log.tell()
     except attempts.ClaimLost:
-        attempts.insist(lambda: records.record_loss(email, log))
+        attempts.insist(lambda: records.record_loss(email, log.last))
         log.tell()
     except attempts.AWAY:
-        # The email is durable, so nobody may be told to send it again: it stays `sending`, and is settled later.
+        # The email is durable, so nobody may be told to send it again: it stays `sending`. The journal has the
+        # answer, and recovery reads it there.
         logger.exception("The outcome of email %s could not be written down", email.pk)
     finally:
         this.gate.release()
@@ -199,12 +206,8 @@ def _offer(this: _Round, log: attempts.Log) -> Outcome:
         return outcomes.failed(refusal.detail)
     except errors.Unknown as doubt:
         reason = doubt.detail
-        return attempts.insist(lambda: _doubt(this.email, reason))
+        return attempts.insist(lambda: doubts.outcome(this.email, reason))
     return outcomes.sent(receipt)
-
-
-def _doubt(email: Email, reason: str) -> Outcome:
-    return outcomes.unknown(reason, resend_at=doubts.resend_at(email))
 
 
 def _later(gate: Gate) -> Outcome:

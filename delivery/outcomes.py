@@ -95,6 +95,19 @@ def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:
     )
 
 
+def at_once(reason: str) -> Outcome:
+    """Nobody was asked: the email is offered as soon as somebody has time."""
+    return Outcome(
+        status=Email.Status.QUEUED, recipients=Recipient.Status.PENDING, reason=reason, due_at=timezone.now()
+    )
+
+
+def quarantined(reason: str, *, in_doubt: bool) -> Outcome:
+    """The email ends whatever process has it: no process is given it any more."""
+    recipients = Recipient.Status.UNKNOWN if in_doubt else Recipient.Status.FAILED
+    return Outcome(status=Email.Status.QUARANTINED, recipients=recipients, reason=reason)
+
+
 def longest_wait(rounds: int) -> float:
     """Return the most seconds to wait after so many rounds; jitter keeps a recovered provider from being stormed."""
     return min(_LONGEST_WAIT, _FIRST_WAIT * math.pow(_WAIT_FACTOR, min(rounds - 1, _MOST_TRIPLINGS)))

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import addresses, ids, storage
+from delivery import addresses, ids, process, storage
 from delivery.drafts import Draft, without_repeats
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
 from delivery.models.email import LEASE
@@ -96,6 +96,7 @@ def claimed(draft: Draft, owner: Owner | None) -> Parcel:
     email = parcel.email
     email.status, email.due_at, email.epoch, email.rounds = Email.Status.SENDING, None, 1, 1
     email.lease_until = Now() + LEASE  # the database's clock, by which it is judged
+    email.worker = process.identity()
     return parcel
 
 

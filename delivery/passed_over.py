@@ -44,7 +44,7 @@ class PassedOver:
             return None
 
     def _look(self, lane: str) -> Iterator[Waiting]:
-        overdue = Email.objects.due().filter(priority=lane, due_at__lte=Now() - PATIENCE)
+        overdue = Email.objects.due().innocent().filter(priority=lane, due_at__lte=Now() - PATIENCE)
         yield from ((None, pk) for pk in turns.some(overdue.filter(owner=None)))
         for owner in turns.owners(lane, self._last_owner[lane]):
             self._last_owner[lane] = owner

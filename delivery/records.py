@@ -10,31 +10,34 @@ from delivery import addresses, attempts, doubts, outcomes
 from delivery.models import Attempt, Email, Recipient
 from delivery.outcomes import Outcome
 from delivery.texts import storable
+from providers import failpoints
 
 SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
+_NOT_UNDER_WAY = (Email.Status.UNKNOWN, Email.Status.QUEUED, Email.Status.QUARANTINED)
 _CERTAINLY_NOT = (Attempt.Outcome.REFUSED_TEMPORARILY, Attempt.Outcome.REFUSED, Attempt.Outcome.NOT_SENT)
 
 
-def record(email: Email, outcome: Outcome, log: attempts.Log) -> None:
+def record(email: Email, outcome: Outcome, last: Attempt) -> None:
     """Write down what the round came to, all of it in one transaction."""
     known = judged(email, outcome)
     with transaction.atomic():
         moved = move(email, email.still_mine(), known)
         if not moved:  # the lease was over
-            _settle_late(email, outcome, log.last)
-        log.store()
+            _settle_late(email, outcome, last)
+        attempts.store(last)
+        failpoints.reach("in-finish")
     if moved:
         apply(email, known)
     else:
         email.refresh_from_db()
 
 
-def record_loss(email: Email, log: attempts.Log) -> None:
+def record_loss(email: Email, last: Attempt) -> None:
     """Write down the last answer of a round whose claim was lost between two providers."""
     with transaction.atomic():
-        if log.last.outcome in _CERTAINLY_NOT:
-            _settle_late(email, outcomes.wait(log.last.detail, rounds=email.rounds), log.last)
-        log.store()
+        if last.outcome in _CERTAINLY_NOT:
+            _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
+        attempts.store(last)
     email.refresh_from_db()
 
 
@@ -70,9 +73,7 @@ def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
     """Make the best of an answer that came when the email had been given up, or given to somebody else."""
     late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
     if outcome.recipients == Recipient.Status.ACCEPTED:
-        not_under_way = Email.objects.filter(
-            pk=email.pk, status__in=(Email.Status.UNKNOWN, Email.Status.QUEUED)
-        )
+        not_under_way = Email.objects.filter(pk=email.pk, status__in=_NOT_UNDER_WAY)
         if not move(email, not_under_way, late) and not doubts.is_certain(email, but=attempt):
             Email.objects.filter(pk=email.pk).update(possible_duplicate=True)
     elif outcome.status == Email.Status.FAILED or (

@@ -43,7 +43,7 @@ class Turns:
 
     def _refill(self, lane: str) -> Iterator[UUID]:
         """Yield some emails of each owner who has any, beginning after the owner who came last."""
-        emails = Email.objects.due().filter(priority=lane)
+        emails = Email.objects.due().innocent().filter(priority=lane)
         yield from some(emails.filter(owner=None))
         for owner in owners(lane, self._last_owner[lane]):
             self._last_owner[lane] = owner

@@ -7,8 +7,18 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import attempts, carriers, circuits, emails, readiness, storage
-from delivery.models import Email
+from delivery import (
+    attempts,
+    carriers,
+    circuits,
+    emails,
+    journal,
+    readiness,
+    recovery,
+    storage,
+    suspects,
+    workers,
+)
 from delivery.turns import HIGH, NORMAL, Turns
 
 _IDLE_SECONDS = 0.5
@@ -22,21 +32,29 @@ log = logging.getLogger(__name__)
 
 def run(stop: threading.Event, *, threads: int) -> None:
     """Work until told to stop; attempts in flight are finished first."""
+    journal.begin()
     storage.sweep()
-    turns = Turns()
+    turns, done = Turns(), threading.Event()
     crew = [_start(_hand_over_on, stop, turns, _lanes(number, threads)) for number in range(threads)]
-    _start(_every, stop, readiness.check_due, daemon=True)  # nobody waits for the vendors' answers
-    _every(stop, settle)
+    heart = _start(_every, done, workers.BEAT_SECONDS, lambda: workers.beat(threads=threads))
+    for slow in (
+        readiness.check_due,
+        suspects.try_some,
+    ):  # what vendors answer, how a suspect ends: nobody waits for it
+        _start(_every, stop, _SETTLE_SECONDS, slow, daemon=True)
+    _every(stop, _SETTLE_SECONDS, settle)
     for thread in crew:
         thread.join()
+    done.set()
+    heart.join()
+    _guarded(workers.leave)
+    journal.close()
+    connection.close()
 
 
 def settle() -> None:
     """Say what is known of emails whose process has gone, and give up those whose deadline has passed."""
-    for email in Email.objects.orphaned()[:_BATCH]:
-        emails.recover(email)
-    for email in Email.objects.overdue()[:_BATCH]:
-        emails.expire(email)
+    recovery.settle()
     circuits.forget_senders()
 
 
@@ -64,11 +82,11 @@ def _hand_over_on(stop: threading.Event, turns: Turns, lanes: Sequence[str]) -> 
     connection.close()
 
 
-def _every(stop: threading.Event, action: Callable[[], None]) -> None:
+def _every(stop: threading.Event, seconds: float, action: Callable[[], None]) -> None:
     while not stop.is_set():
         _guarded(action)
-        stop.wait(_SETTLE_SECONDS)
-    connection.close()
+        connection.close()  # what works now and then keeps none of the database's connections
+        stop.wait(seconds)
 
 
 def _guarded(action: Callable[[], int | None]) -> int | None:

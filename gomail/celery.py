@@ -43,7 +43,7 @@ app.conf.update(
         # Quorum queues outlive a node, and their prefetching needs no "global QoS", which RabbitMQ gives up.
         _queue("high", **{"x-queue-type": "quorum"}),
         _queue("normal", **{"x-queue-type": "quorum"}),
-        _queue("upkeep", **{"x-max-length": 4}),  # what the clock asked for while nobody was there
+        _queue("upkeep", **{"x-max-length": 6}),  # what the clock asked for while nobody was there
     ],
     task_default_queue=f"{_PREFIX}.normal",
     task_default_exchange=_PREFIX,
@@ -65,17 +65,19 @@ app.conf.update(
     CELERY_DB_REUSE_MAX=2**62,  # connections are kept by CONN_MAX_AGE, as everywhere
     beat_scheduler="celery.beat.Scheduler",  # remembers nothing: there is nothing to remember
     beat_schedule={
-        "sweep": {"task": "delivery.sweep", "schedule": 5.0, "options": _BY_THE_CLOCK},
-        "check_providers": {"task": "delivery.check_providers", "schedule": 5.0, "options": _BY_THE_CLOCK},
+        name: {"task": f"delivery.{name}", "schedule": 5.0, "options": _BY_THE_CLOCK}
+        for name in ("sweep", "check_providers", "try_suspects")
     },
 )
 
 
 @signals.worker_init.connect
-def _prepare(**_: Any) -> None:
+def _prepare(sender: Any, **_: Any) -> None:
     """Let a worker that cannot work say so, and not start."""
     from gomail import start  # not before: it needs the settings, and the models
 
+    if "thread" not in str(sender.pool_cls):
+        raise SystemExit("GoMail's workers are threads, which share a heart and a journal: leave --pool out.")
     try:
         call_command("check")
         start.prepare()

@@ -21,6 +21,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
 
 from api import codes
+from delivery import process
 
 HEAD_SECONDS = 10.0  # for the request line and the headers, from their first byte
 SILENCE_SECONDS = 10.0  # between two pieces of a body
@@ -135,6 +136,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def work(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call the function in one of the threads that work, and wait for what it returns."""
         return self._work.submit(function, *arguments).result()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop in order: what is under way is finished, but no further provider is asked."""
+        process.end()
+        super().handle_exit(sig, frame)
 
     def handle(self, conn: Connection) -> Any:
         """Read and answer a request; close here what is done, for that waits up to two seconds for the client."""

@@ -28,6 +28,14 @@ def post_worker_init(worker: Any) -> None:
         start.prepare()
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """Leave nothing behind when a process ends in order."""
+    if worker.app.app_uri == wsgi_app:
+        from gomail import start
+
+        start.clear_up()
+
+
 def _give_memory_back() -> None:
     """Keep an upload's buffers from sticking to the process: few arenas, large blocks returned to the system.
 

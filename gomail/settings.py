@@ -6,6 +6,7 @@ The names are explained in .env.example. A secret may be given as NAME_FILE, the
 import re
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
@@ -108,6 +109,8 @@ STORAGES = {
         "OPTIONS": {"location": GOMAIL_STORAGE_DIR},
     },
 }
+# What providers answered, until the database has it: a folder of this machine, for all processes of the machine.
+GOMAIL_JOURNAL_DIR = environment.text("GOMAIL_JOURNAL_DIR", str(BASE_DIR / "data" / "journal"))
 # One upload costs one file on disk, whatever its size, and no memory.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
@@ -237,6 +240,14 @@ WORKER_THREADS = environment.number("WORKER_THREADS", 8)
 # Set: the workers are Celery workers (gomail/celery.py). Installations that share a broker differ in the prefix.
 CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL")
 CELERY_QUEUE_PREFIX = environment.text("CELERY_QUEUE_PREFIX", "gomail")
+
+# Where a fault run ends processes; see providers/failpoints.py. Anywhere else it would be a way to lose the service.
+GOMAIL_FAILPOINTS = environment.text("GOMAIL_FAILPOINTS")
+if GOMAIL_FAILPOINTS and not environment.truth("GOMAIL_TESTING", default=False):
+    raise ImproperlyConfigured(
+        "GOMAIL_FAILPOINTS ends processes in the middle of their work; unset it. Only the project's own fault runs, "
+        "which set GOMAIL_TESTING, may use it."
+    )
 
 # How long an email that may have been sent is left for an answer to come, before it is sent again.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)

@@ -7,16 +7,34 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from api import uploads
-from delivery import storage
+from delivery import journal, recovery, storage
+from delivery.attempts import AWAY
 
 log = logging.getLogger(__name__)
 
 
 def prepare() -> None:
-    """Refuse a database without our tables, and clear away what killed processes left."""
+    """Refuse a database without our tables, and see to what killed processes left."""
     refuse_an_old_database()
+    journal.begin()
+    inherit()
     storage.sweep()
     uploads.sweep()
+
+
+def clear_up() -> None:
+    """Do what a process does last, after its last request."""
+    journal.close()
+
+
+def inherit() -> None:
+    """Write down what killed processes knew; where no worker runs on this machine nobody else does it."""
+    try:
+        recovery.inherit()
+    except AWAY:
+        log.exception("What killed processes left in the journal waits until the database can be used")
+    finally:
+        connection.close()
 
 
 def refuse_an_old_database() -> None:

@@ -21,6 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
+from providers import failpoints
 from providers.body import Body
 from providers.deadlines import Reader, left
 from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
@@ -165,10 +166,15 @@ class _Connection(HTTPConnection):
 
     _deadline = float("inf")
 
+    def connect(self) -> None:
+        super().connect()
+        failpoints.reach("after-connect")
+
     def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
         self._deadline = body.deadline
         self.response_class = partial(_Response, deadline=body.deadline)  # type: ignore[assignment]
         super().request(method, url, body if body.size else None, *args, **options)
+        failpoints.reach("after-request-bytes")
 
     def send(self, data: Any) -> None:
         if self.sock is not None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from delivery import access, carriers, standings
+from delivery import access, carriers, journal, standings
 from delivery.models import ApiKey
 from tests import fakes
 
@@ -33,6 +33,14 @@ def attachment_folder(settings: Any, tmp_path: Path) -> Path:
     storages["attachments"] = {**storages["attachments"], "OPTIONS": {"location": str(folder)}}
     settings.STORAGES = storages
     return folder
+
+
+@pytest.fixture(autouse=True)
+def journal_folder(settings: Any, tmp_path: Path) -> Path:
+    """Keep the journal in the test's own folder."""
+    settings.GOMAIL_JOURNAL_DIR = str(tmp_path / "journal")
+    journal.close()
+    return tmp_path / "journal"
 
 
 @pytest.fixture(autouse=True)

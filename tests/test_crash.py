@@ -31,6 +31,7 @@ class Installation:
         self.environment = os.environ | {
             "DATABASE_URL": f"sqlite:///{folder / 'crash.sqlite3'}",
             "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
+            "GOMAIL_JOURNAL_DIR": str(folder / "journal"),
             "GOMAIL_PROVIDERS": "ses,sendgrid",
             "API_KEY_REQUIRED": "false",
             "PORT": str(self.port),

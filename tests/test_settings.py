@@ -37,6 +37,12 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
     assert f"ATTACHMENTS_MAX_BYTES is '{word}'; write a whole number in digits, 0 or more." in done.stderr
 
 
+def test_failpoints_are_refused_outside_of_a_fault_run() -> None:
+    done = start(GOMAIL_FAILPOINTS="after-claim=1", GOMAIL_TESTING="false")
+    assert done.returncode != 0
+    assert "GOMAIL_FAILPOINTS ends processes in the middle of their work; unset it." in done.stderr
+
+
 @pytest.mark.parametrize("name", ["PORT", "WEB_CONCURRENCY", "WEB_THREADS"])
 def test_the_servers_numbers_are_read_like_the_others(name: str) -> None:
     command = [sys.executable, "-m", "gunicorn", "--check-config", "--config", "python:gomail.gunicorn"]

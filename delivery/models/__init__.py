@@ -5,6 +5,7 @@ from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.email import Attachment, Attempt, Email, Recipient, Tag
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.readiness import ProviderCheck
+from delivery.models.worker import Worker
 
 __all__ = [
     "ApiKey",
@@ -18,4 +19,5 @@ __all__ = [
     "ProviderCheck",
     "Recipient",
     "Tag",
+    "Worker",
 ]

@@ -9,11 +9,12 @@ from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import ids, storage
+from delivery import ids, process, storage
 from delivery.models.access import Owner
 
 LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
+SUSPECT = 2  # processes that ended while they had an email; the third time it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # the statuses in which nobody has been asked, or nobody has accepted
 
 
@@ -35,6 +36,14 @@ class EmailQuerySet(models.QuerySet["Email"]):
     def due(self) -> Self:
         """Return what a worker should hand over now, the longest waiting first."""
         return self.waiting().filter(due_at__lte=Now(), expires_at__gt=Now()).order_by("due_at")
+
+    def innocent(self) -> Self:
+        """Leave out the suspects."""
+        return self.filter(crashes__lt=SUSPECT)
+
+    def suspected(self) -> Self:
+        """Keep what may have ended the processes that had it; it is handed over alone."""
+        return self.filter(crashes__gte=SUSPECT)
 
     def overdue(self) -> Self:
         """Return what is waiting although its deadline has passed."""
@@ -58,6 +67,7 @@ class Email(models.Model):
         EXPIRED = "expired"
         CANCELLED = "cancelled"
         UNKNOWN = "unknown"
+        QUARANTINED = "quarantined"
 
     class Priority(models.TextChoices):
         HIGH = "high"
@@ -103,6 +113,9 @@ class Email(models.Model):
     rounds = models.PositiveIntegerField(default=0)  # how often it was offered to the providers
     epoch = models.PositiveIntegerField(default=0)  # the number of its claim: a late worker has an older one
     lease_until = models.DateTimeField(null=True)
+    worker = models.UUIDField(null=True)  # the process that made the claim
+    # how often the process that had claimed it ended in the middle
+    crashes = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     objects = EmailQuerySet.as_manager()
 
@@ -135,9 +148,17 @@ class Email(models.Model):
     @classmethod
     def claim(cls, pk: UUID) -> "Email | None":
         """Take a due email for this process, or return None when it is not to be had (any more)."""
+        return cls._claim(cls.objects.due().innocent(), pk)
+
+    @classmethod
+    def claim_suspect(cls, pk: UUID) -> "Email | None":
+        """Take a due email that is a suspect; for a process that has nothing else."""
+        return cls._claim(cls.objects.due().suspected(), pk)
+
+    @classmethod
+    def _claim(cls, due: EmailQuerySet, pk: UUID) -> "Email | None":
         claimed = (
-            cls.objects.due()
-            .filter(pk=pk)
+            due.filter(pk=pk)
             .order_by()
             .update(
                 status=cls.Status.SENDING,
@@ -147,6 +168,7 @@ class Email(models.Model):
                 epoch=F("epoch") + 1,
                 rounds=F("rounds") + 1,
                 lease_until=Now() + LEASE,
+                worker=process.identity(),
             )
         )
         return cls.objects.select_related("owner").get(pk=pk) if claimed else None
@@ -161,7 +183,8 @@ class Email(models.Model):
 
     def take_over(self) -> bool:
         """End the claim of the process that has gone: from here on its epoch is an older one."""
-        taken = Email.objects.orphaned().filter(pk=self.pk, epoch=self.epoch).update(epoch=F("epoch") + 1)
+        mine = Email.objects.orphaned().filter(pk=self.pk, epoch=self.epoch)
+        taken = mine.update(epoch=F("epoch") + 1, crashes=F("crashes") + 1)
         self.epoch += taken
         return bool(taken)
 

@@ -38,6 +38,7 @@ def serving(folder: Path, *, migrated: bool = True, **variables: str) -> Iterato
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{folder / 'server.sqlite3'}",
         "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
+        "GOMAIL_JOURNAL_DIR": str(folder / "journal"),
         "PORT": str(port),
         "WEB_THREADS": "4",
         **variables,

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import attempts, emails, parcels, records, storage
+from delivery import attempts, emails, parcels, records, recovery, storage
 from delivery.drafts import Draft
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
@@ -87,7 +87,7 @@ def test_an_email_whose_deadline_has_passed_expires_with_its_recipients(
     email = queued(expires_at=timezone.now() - timedelta(seconds=1))
 
     assert emails.dispatch(email.pk) is None
-    emails.expire(email)
+    recovery.expire(email)
 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status) == ("expired", "expired")
@@ -96,7 +96,7 @@ def test_an_email_whose_deadline_has_passed_expires_with_its_recipients(
 def test_an_orphan_that_was_never_offered_is_due_again() -> None:
     email = orphan()
 
-    emails.recover(email)
+    recovery.recover(email, {})
 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status) == ("queued", "pending")
@@ -106,7 +106,7 @@ def test_an_orphan_whose_attempt_had_begun_is_unknown() -> None:
     email = orphan()
     Attempt.objects.create(email=email, provider="ses", epoch=email.epoch)
 
-    emails.recover(email)
+    recovery.recover(email, {})
 
     email.refresh_from_db()
     assert (email.status, email.attempts.get().outcome) == ("unknown", "unknown")
@@ -181,7 +181,7 @@ def settle_elsewhere(email: Email) -> None:
     """Do what another worker does when the lease is over."""
     Email.objects.filter(pk=email.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     for orphaned in Email.objects.orphaned():
-        emails.recover(orphaned)
+        recovery.recover(orphaned, {})
 
 
 def orphan() -> Email:
@@ -272,12 +272,12 @@ def test_a_sender_whose_email_was_settled_meanwhile_asks_no_further_provider(
 def test_an_orphan_is_settled_by_one_process_only() -> None:
     email = orphan()
     stale = Email.objects.get(pk=email.pk)
-    emails.recover(email)
+    recovery.recover(email, {})
     Email.objects.filter(pk=email.pk).update(
         status="sending", lease_until=timezone.now() + timedelta(minutes=1)
     )
 
-    emails.recover(stale)
+    recovery.recover(stale, {})
 
     email.refresh_from_db()
     assert email.status == "sending"

@@ -75,6 +75,7 @@ class Installation:
             "DJANGO_SETTINGS_MODULE": "gomail.settings",
             "DATABASE_URL": database,
             "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
+            "GOMAIL_JOURNAL_DIR": str(folder / "journal"),
             "API_KEY_REQUIRED": "false",
             "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
             "GOMAIL_HOLD_SECONDS": "2",

@@ -1,0 +1,37 @@
+"""The claims that this process has, for its heartbeat to renew."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from delivery import process
+from delivery.models import Email
+from delivery.models.email import LEASE
+
+_LONGEST = (
+    180.0  # seconds; a round takes a minute at most: what is held for longer is held by a thread that hangs
+)
+_held: dict[UUID, float] = {}
+
+
+@contextmanager
+def kept(pk: UUID) -> Iterator[None]:
+    """Keep the claim of an email while it is handed over."""
+    _held[pk] = time.monotonic()
+    try:
+        yield
+    finally:
+        _held.pop(pk, None)
+
+
+def renew() -> int:
+    """Hold what is being handed over for another lease; return how many claims were held still."""
+    youngest = time.monotonic() - _LONGEST
+    mine = [pk for pk, since in list(_held.items()) if since > youngest]
+    if not mine:
+        return 0
+    rows = Email.objects.filter(pk__in=mine, worker=process.identity(), status=Email.Status.SENDING)
+    return rows.filter(lease_until__gt=Now()).update(lease_until=Now() + LEASE)

@@ -1,0 +1,24 @@
+"""manage.py dispatch_suspect ID: hands over one email that may end its process; the worker starts it."""
+
+import signal
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from delivery import emails, journal
+
+
+class Command(BaseCommand):
+    help = "Hands over one email that was there when two processes ended; the worker calls it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=UUID)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Who stops the worker stops it in order, and it waits for this process.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        journal.begin()
+        emails.dispatch_suspect(options["id"])
+        journal.close()

@@ -1,0 +1,61 @@
+"""Emails that may have ended the processes that had them: each is tried once more, in a process that has nothing else.
+
+Many emails are under way when a process ends, and one of them may be the reason. Who has been there twice is a
+suspect. If the process that has it alone ends as well it is the reason, and is put into quarantine; else it was not.
+"""
+
+import logging
+import signal
+import subprocess
+import sys
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from delivery import outcomes, records
+from delivery.models import Attempt, Email
+
+COMMAND: Final = "dispatch_suspect"
+_PATIENCE = 120.0  # seconds; a hand-over takes less than one minute, however slow the provider
+_AT_A_TIME = 10
+# What ends a process that has met something terrible. Others are sent by people and by machines that shut down.
+_FATAL = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
+log = logging.getLogger(__name__)
+
+
+def try_some() -> None:
+    """Try some of them, one by one."""
+    for email in Email.objects.due().suspected()[:_AT_A_TIME]:
+        if _ends_its_process(email):
+            quarantine(email)
+
+
+def quarantine(email: Email) -> None:
+    """Give an email to no process any more, unless it was not under way."""
+    under_way = Email.objects.filter(pk=email.pk, status=Email.Status.SENDING)
+    started = Attempt.objects.filter(email=email, outcome=Attempt.Outcome.STARTED)
+    with transaction.atomic():
+        started.update(outcome=Attempt.Outcome.UNKNOWN, detail=_REASON)
+        in_doubt = Attempt.objects.filter(email=email, outcome=Attempt.Outcome.UNKNOWN).exists()
+        if records.move(email, under_way, outcomes.quarantined(_REASON, in_doubt=in_doubt)):
+            log.error("Email %s is in quarantine: it has ended every process that had it", email.pk)
+
+
+_REASON = "The process that handed the email over ended in the middle, three times, at last with nothing else to do."
+
+
+def _ends_its_process(email: Email) -> bool:
+    log.warning(
+        "Email %s was there when a process ended, %s times; it is tried alone", email.pk, email.crashes
+    )
+    command = [sys.executable, "-m", "django", COMMAND, str(email.pk)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command and an id
+            command, cwd=settings.BASE_DIR, timeout=_PATIENCE, check=False, start_new_session=True
+        )
+    except (
+        subprocess.TimeoutExpired
+    ):  # it has been killed: such an email must not hold a thread for ever either
+        return True
+    return done.returncode in _FATAL

@@ -1,0 +1,218 @@
+"""The journal: what a process that ended in the middle knew is not lost, and who has gone is known at once."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from delivery import journal
+from delivery.journal import Entry
+
+
+def entry(**fields: Any) -> Entry:
+    return Entry(**{"attempt": str(uuid4()), "outcome": "accepted", **fields})
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.journal"))
+
+
+@contextmanager
+def another_process(folder: Path, *, entries: int = 0) -> Iterator[int]:
+    """Run a process that has begun its journal, and give its pid."""
+    code = f"""
+import os, signal, sys, time
+from django.conf import settings
+settings.configure(GOMAIL_JOURNAL_DIR={str(folder)!r})
+from delivery import journal
+journal.begin()
+for number in range({entries}):
+    journal.write(journal.Entry(attempt=str(number), outcome="accepted"))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def test_an_answer_is_there_for_others_as_soon_as_it_is_written() -> None:
+    written = entry(provider_message_id="m-1", refused={"ann@example.org": "unknown"}, latency_ms=7)
+    journal.write(written)
+
+    assert journal.known() == {written.attempt: written}
+
+
+def test_an_answer_is_on_disk_when_it_is_written(monkeypatch: Any) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda handle: synced.append(os.fstat(handle).st_size))
+    journal.write(entry())
+    journal.write(entry())
+
+    assert len(synced) == 2
+    assert synced[0] < synced[1]
+
+
+def test_a_process_that_ends_in_order_leaves_nothing(journal_folder: Path) -> None:
+    journal.settle(journal.write(entry()))
+    journal.close()
+
+    assert files(journal_folder) == []
+
+
+def test_a_file_of_which_an_entry_is_owed_stays(journal_folder: Path) -> None:
+    journal.write(entry())
+    journal.settle(journal.write(entry()))
+    journal.close()
+
+    assert len(files(journal_folder)) == 1
+
+
+def test_a_full_file_is_followed_by_a_new_one_and_goes_when_nothing_of_it_is_owed(
+    journal_folder: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(journal, "_LARGE", 10)
+    first = journal.write(entry())
+    second = journal.write(entry())
+    assert len(files(journal_folder)) == 2
+
+    journal.settle(first)
+    assert len(files(journal_folder)) == 1
+    journal.settle(second)  # the one being written stays
+    assert len(files(journal_folder)) == 1
+
+
+def test_threads_that_write_at_once_lose_no_line() -> None:
+    with ThreadPoolExecutor(16) as pool:
+        written = [found.attempt for found in pool.map(write_one, range(200))]
+
+    assert sorted(journal.known()) == sorted(written)
+
+
+def write_one(_: int) -> Entry:
+    one = entry()
+    journal.settle(journal.write(one))
+    return one
+
+
+def test_a_line_that_was_cut_off_says_nothing_and_hides_no_other(journal_folder: Path) -> None:
+    first = entry()
+    journal.write(first)
+    with files(journal_folder)[0].open("ab") as file:
+        file.write(b'{"attempt":"half')
+
+    assert list(journal.known()) == [first.attempt]
+
+
+def test_a_disk_that_fails_costs_a_line_and_nothing_else(monkeypatch: Any, caplog: Any) -> None:
+    real = os.write
+    journal.write(entry())
+    monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[:9]))
+    assert journal.write(entry()) is None
+    assert "could not be written to the journal" in caplog.text
+
+    monkeypatch.undo()
+    after = entry()
+    journal.write(after)
+    assert after.attempt in journal.known()
+
+
+def test_a_folder_that_cannot_be_used_stops_nobody(settings: Any, monkeypatch: Any, caplog: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    journal.begin()
+
+    assert journal.write(entry()) is None
+    assert "The journal cannot be written" in caplog.text
+
+
+def test_a_process_that_lives_has_left_nothing(journal_folder: Path) -> None:
+    with another_process(journal_folder, entries=1):
+        assert journal.abandoned() == []
+
+
+def test_a_stopped_process_lives(journal_folder: Path) -> None:
+    with another_process(journal_folder) as pid:
+        os.kill(pid, signal.SIGSTOP)
+        assert journal.abandoned() == []
+
+
+def test_what_a_killed_process_knew_is_inherited_once(journal_folder: Path) -> None:
+    with another_process(journal_folder, entries=3):
+        (file,) = files(journal_folder)
+
+    assert journal.abandoned() == [file]
+    with journal.inherited(file) as left:
+        assert left
+        assert [one.attempt for one in left.entries] == ["0", "1", "2"]
+        assert str(left.worker) == file.name[:36]
+        assert journal.abandoned() == []  # for others, while this one sees to it
+    assert files(journal_folder) == []
+
+
+def test_an_heir_that_fails_leaves_it_to_another(journal_folder: Path) -> None:
+    with another_process(journal_folder, entries=1):
+        (file,) = files(journal_folder)
+
+    with pytest.raises(ZeroDivisionError), journal.inherited(file):
+        raise ZeroDivisionError
+    assert journal.abandoned() == [file]
+
+
+def test_a_file_that_its_writer_has_deleted_is_no_sign_that_the_writer_has_gone(journal_folder: Path) -> None:
+    journal.begin()
+    (file,) = files(journal_folder)
+    handle = os.open(file, os.O_RDWR)
+    journal.close()
+    try:
+        assert journal._try_lock(handle)
+        assert not journal._is(handle, file)
+    finally:
+        os.close(handle)
+
+
+def test_a_forked_process_has_a_file_of_its_own_and_does_not_hold_the_others(journal_folder: Path) -> None:
+    code = f"""
+import os, sys, time
+from django.conf import settings
+settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
+from delivery import journal
+journal.begin()
+if os.fork():
+    os._exit(0)  # the first one ends without order
+journal.begin()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with child:
+        assert child.stdout
+        child.stdout.readline()
+        assert len(files(journal_folder)) == 2
+        assert len(journal.abandoned()) == 1
+
+
+def test_many_threads_share_a_sync(monkeypatch: Any) -> None:
+    syncs, real = [], os.fdatasync
+    slow = threading.Event()
+    monkeypatch.setattr(os, "fdatasync", lambda handle: (syncs.append(handle), slow.wait(0.05), real(handle)))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(write_one, range(64)))
+
+    assert len(syncs) < 64

@@ -1,0 +1,119 @@
+"""Emails that end whatever process has them: found for certain, and kept from all processes then."""
+
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from delivery import emails, suspects
+from delivery.models import Attempt, Email
+from delivery.turns import Turns
+from tests import fakes
+from tests.delivery.test_emails import queued
+
+pytestmark = pytest.mark.django_db
+
+
+class Ended:
+    """What `subprocess.run` returns of a process that ended so."""
+
+    def __init__(self, returncode: int) -> None:
+        self.returncode = returncode
+
+
+def ends(monkeypatch: Any, returncode: int, *, before: Any = None) -> None:
+    """Let the process that has a suspect alone claim it, and end like this."""
+
+    def run(command: list[str], **_: Any) -> Ended:
+        email = Email.claim_suspect(command[-1])  # type: ignore[arg-type]
+        if before:
+            before(email)
+        return Ended(returncode)
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+
+def test_a_suspect_is_not_given_to_a_process_that_has_others() -> None:
+    suspect = queued(crashes=2)
+
+    assert Turns().take(["high", "normal"]) is None
+    assert emails.dispatch(suspect.pk) is None
+
+
+def test_an_email_that_was_there_once_is_given_out_as_before() -> None:
+    email = queued(crashes=1)
+    assert Turns().take(["normal"]) == email.pk
+
+
+def test_a_suspect_that_ends_its_process_alone_is_quarantined(monkeypatch: Any) -> None:
+    email = queued(crashes=2)
+    ends(monkeypatch, -signal.SIGKILL)
+
+    suspects.try_some()
+
+    email.refresh_from_db()
+    assert (email.status, email.recipients.get().status, email.due_at) == ("quarantined", "failed", None)
+    assert "three times" in email.reason
+
+
+def test_a_quarantined_email_that_may_have_been_sent_says_so(monkeypatch: Any) -> None:
+    email = queued(crashes=2)
+
+    def begin(claimed: Email) -> None:
+        Attempt.objects.create(email=claimed, provider="ses", epoch=claimed.epoch)
+
+    ends(monkeypatch, -signal.SIGSEGV, before=begin)
+    suspects.try_some()
+
+    email.refresh_from_db()
+    assert (email.status, email.recipients.get().status) == ("quarantined", "unknown")
+    assert email.attempts.get().outcome == "unknown"
+
+
+@pytest.mark.parametrize("returncode", [0, 1, -signal.SIGTERM])
+def test_a_suspect_whose_process_ends_otherwise_is_not_quarantined(monkeypatch: Any, returncode: int) -> None:
+    email = queued(crashes=2)
+    ends(monkeypatch, returncode)
+
+    suspects.try_some()
+
+    email.refresh_from_db()
+    assert email.status == "sending"
+
+
+def test_a_process_that_was_killed_before_it_had_the_suspect_proves_nothing(monkeypatch: Any) -> None:
+    email = queued(crashes=2)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: Ended(-signal.SIGKILL))
+
+    suspects.try_some()
+
+    email.refresh_from_db()
+    assert email.status == "queued"
+
+
+def test_a_suspect_that_hangs_alone_is_quarantined(monkeypatch: Any) -> None:
+    email = queued(crashes=2)
+
+    def hang(command: list[str], **_: Any) -> Ended:
+        Email.claim_suspect(command[-1])  # type: ignore[arg-type]
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    suspects.try_some()
+
+    email.refresh_from_db()
+    assert email.status == "quarantined"
+
+
+def test_an_innocent_suspect_is_sent(providers: None, ses: fakes.FakeVendor) -> None:
+    email = queued(crashes=2)
+
+    emails.dispatch_suspect(email.pk)
+
+    email.refresh_from_db()
+    assert (email.status, len(ses.mails)) == ("sent", 1)
+
+
+def test_only_a_suspect_is_dispatched_as_one() -> None:
+    assert emails.dispatch_suspect(queued().pk) is None
