@@ -59,6 +59,9 @@ def try_suspects() -> None:
 def begin(sender: Any, **_: Any) -> None:
     """Let the worker's heart beat until its last email has been handed over."""
     threads = sender.controller.concurrency
+    sender.timer.call_repeatedly(
+        1.0, lambda: None
+    )  # wakes the loop, so that a signal is noticed when nothing comes
     threading.Thread(target=_beat_on, args=(threads,), name="heart", daemon=True).start()
 
 
