@@ -48,7 +48,7 @@ def _played(
 
 def _play(number: int, scenario: Scenario, setting: Setting, databases: Databases, folder: Path) -> Result:
     started, folder = time.monotonic(), folder / f"{number}-{scenario.name}"
-    with databases.fresh() as url, vendors.stubbed() as stubs:
+    with databases.fresh() as url, vendors.stubbed(setting.seed) as stubs:
         stage, evidence = scenarios.played(scenario, setting, url, stubs, folder)
     broken = checks.broken(evidence, scenario.expected)
     if scenario.play is scenarios.recovery:

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def ill(scene: Scene, mode: str) -> Iterator[None]:
 def orders(scene: Scene) -> None:
     """Customers order until there is enough; processes end at the failpoints that are armed."""
     end = time.monotonic() + scene.trial.seconds
-    with scene.customers.ordering(scene.trial.rate):
+    with ill(scene, scene.trial.vendors), scene.customers.ordering(scene.trial.rate):
         while not scene.has_enough() and time.monotonic() < end:
             processes.go_on()
             time.sleep(0.5)
@@ -42,13 +42,30 @@ def orders(scene: Scene) -> None:
 def storm(scene: Scene) -> None:
     """The same with hostile vendors, and with kills at any moment."""
     with ill(scene, "hostile"), scene.customers.ordering(scene.trial.rate):
-        scene.nemesis.rage(scene.has_enough, every=0.8, seconds=scene.trial.seconds)
+        _rage(scene, scene.has_enough)
+
+
+def broker_storm(scene: Scene) -> None:
+    """The same, and the broker is killed once in the middle."""
+    broker, half = scene.place.broker, scene.trial.kills // 2
+    assert broker
+    with ill(scene, "hostile"), scene.customers.ordering(scene.trial.rate):
+        _rage(scene, lambda: scene.nemesis.kills >= half)
+        broker.kill()
+        coming_back = threading.Thread(target=broker.start)
+        coming_back.start()
+        _rage(scene, lambda: scene.has_enough() and not coming_back.is_alive())
+        coming_back.join()
+
+
+def _rage(scene: Scene, enough: Callable[[], bool]) -> None:
+    scene.nemesis.rage(enough, every=0.8, seconds=scene.trial.seconds)
 
 
 def slowly(scene: Scene) -> None:
-    """Vendors take three seconds for each mail."""
-    with ill(scene, "slowish"), suppress(processes.Late):
-        orders(scene)
+    """Customers order, and vendors take their time until everything is settled."""
+    orders(scene)
+    with ill(scene, scene.trial.vendors), suppress(processes.Late):
         processes.eventually(lambda: not scene.gomail.unsettled(), seconds=scene.trial.drain, pause=0.5)
 
 

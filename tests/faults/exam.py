@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.faults import checks, processes, promises, report, trial, vendors
 from tests.faults.checks import Evidence
 from tests.faults.installation import Databases
-from tests.faults.places import LeftOut
+from tests.faults.processes import LeftOut
 from tests.faults.trial import Trial
 
 UNPLAYED = "the trial could not be played to its end"
@@ -61,6 +61,7 @@ def _played(one: Trial, seed: int, databases: Databases, folder: Path) -> Verdic
     except processes.Ended:
         raise
     except Exception as error:
+        processes.go_on()  # what breaks because the run is being ended is no finding
         traceback.print_exc()
         return Verdict(trial=one, broken=[f"{UNPLAYED}: {error!r}"])
     return Verdict(trial=one, broken=scene.broken, figures=scene.figures, evidence=evidence)

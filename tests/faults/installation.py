@@ -34,11 +34,10 @@ class Crew:
         return Crew(web=(*launcher, *self.web), worker=(*launcher, *self.worker)) if name else self
 
 
-def crew(workers: int) -> Crew:
+def crew(workers: int, engine: str) -> Crew:
     """Return processes that can be killed by the hundred: they are forked from what has loaded everything."""
-    return Crew(
-        web=(*_SERVER, "python:tests.faults.preloaded"), worker=("-m", "tests.faults.keeper", str(workers))
-    )
+    keeper = ("-m", "tests.faults.keeper", engine, str(workers))
+    return Crew(web=(*_SERVER, "python:tests.faults.preloaded"), worker=keeper)
 
 
 class Databases:

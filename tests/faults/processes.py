@@ -22,6 +22,10 @@ class Late(Exception):
     """Something did not happen in its time."""
 
 
+class LeftOut(Exception):
+    """This machine does not allow what a trial needs."""
+
+
 class Ended(Exception):
     """The whole run is being ended."""
 

@@ -48,7 +48,7 @@ ILL: Mapping[tuple[str, str], Answer] = {
     ("sendgrid", "throttled"): (429, {"errors": [{"message": "too many requests"}]}, {}),
     ("sendgrid", "bad_key"): (401, {"errors": [{"message": "authorization required", "field": None}]}, {}),
 }
-ACCEPTING = {"ok", "slow", "slowish", "brisk", "silent", "page", "dropped", "stalled"}
+ACCEPTING = {"ok", "slow", "slowish", "brisk", "closing", "silent", "page", "dropped", "stalled"}
 WAITS = {"slow": SLOW, "slowish": 4.0, "brisk": 0.3}
 STALL = 4.0  # seconds until a connection that is not answered is cut; a vendor that never does costs half a minute
 # What a hostile vendor does, and how often in 1,000: a proxy's 500 for an accepted mail, a connection that is lost
@@ -127,7 +127,7 @@ class Vendor:
             later(STALL, wire.transport.abort)
         else:
             answer = PAGE if fate == "page" else ILL.get((self.name, fate)) or self._well(path)
-            later(WAITS.get(fate, 0.0), wire.write, answer)
+            later(WAITS.get(fate, 0.0), wire.write, answer, fate == "closing")
 
     def _well(self, path: str) -> Answer:
         if path == MAIL[self.name]:
@@ -158,14 +158,17 @@ class Wire(asyncio.Protocol):
             method, path, _ = head.split(b" ", 2)
             self._ask(self, method.decode(), path.decode(), body)
 
-    def write(self, answer: Answer) -> None:
+    def write(self, answer: Answer, last: bool = False) -> None:
         if self.transport.is_closing():  # who asked has been killed
             return
         status, words, headers = answer
         body = (words if isinstance(words, str) else json.dumps(words)).encode()
         fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+        fields |= {"Connection": "close"} if last else {}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self.transport.write(f"HTTP/1.1 {status} Stub\r\n{head}\r\n".encode() + body)
+        if last:
+            self.transport.close()
 
 
 def _from_ses(mail: Any) -> tuple[str, str]:

@@ -43,6 +43,8 @@ class Trial:
     defect: str = ""  # see defective
     threads: int = 12  # of a web process
     worker_threads: int = 4
+    vendors: str = "ok"  # how they are meanwhile
+    engine: str = "embedded"  # or celery: what kind of workers
 
 
 class Scene:
@@ -110,8 +112,8 @@ def played(
         gomail = Installation(
             place.database,
             folder,
-            _variables(trial, seed) | vendors.variables() | _data(place),
-            crew(trial.workers).with_defect(trial.defect),
+            _variables(trial, seed) | vendors.variables() | _data(place) | place.variables,
+            crew(trial.workers, trial.engine).with_defect(trial.defect),
         )
         gomail.watched = place.watched or place.database
         scene = Scene(trial, seed, gomail, vendors, place)

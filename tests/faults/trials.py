@@ -25,7 +25,7 @@ def _at(point: str) -> Trial:
     """One thread in each process: nothing else is under way when it ends at its failpoint."""
     return Trial(
         name=point, says=f"killed {point}", play=deaths.orders, failpoints={point: 0.1}, letters=100, kills=8,
-        threads=1, worker_threads=1, web=3,
+        threads=1, worker_threads=1, web=3, vendors="closing" if point == "after-connect" else "ok",
         promise=Promise(duplicates=point in _WINDOW),
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ CROWDED = Trial(
 )  # fmt: skip
 LATE = Trial(
     name="late", says="claims end before their work does", play=deaths.slowly, letters=30, rate=4,
-    worker_threads=16, defect="short-lease,slow-reading", kinds={"async": 4, "sync": 1}, keyless=0.0,
+    worker_threads=16, defect="short-lease,slow-reading", vendors="slowish", kinds={"async": 4, "sync": 1}, keyless=0.0,
 )  # fmt: skip
 ROLLING = Trial(
     name="rolling", says="SIGTERM to all, again and again", play=deaths.rolling, letters=400, rate=15,
@@ -76,9 +76,15 @@ FEW = Trial(
     promise=_REFUSING,
 )  # fmt: skip
 
+CELERY = replace(
+    _storm(2000, 300, 600.0), name="celery", says="the same with Celery, its broker killed",
+    play=deaths.broker_storm, place=places.with_broker, engine="celery",
+)  # fmt: skip
+
 # The longest first: two are played at a time.
 FULL = (
     _storm(2000, 300, 600.0),
+    CELERY,
     *map(_at, failpoints.POINTS),
     ANSWERED,
     FULL_DISK,
