@@ -52,9 +52,12 @@ def broker_storm(scene: Scene) -> None:
     with ill(scene, "hostile"), scene.customers.ordering(scene.trial.rate):
         _rage(scene, lambda: scene.nemesis.kills >= half)
         broker.kill()
+        away = time.monotonic()
         coming_back = threading.Thread(target=broker.start)
         coming_back.start()
-        _rage(scene, lambda: scene.has_enough() and not coming_back.is_alive())
+        _rage(scene, lambda: not coming_back.is_alive())
+        scene.figures["broker away"] = f"{time.monotonic() - away:.0f} s"
+        _rage(scene, scene.has_enough)
         coming_back.join()
 
 
