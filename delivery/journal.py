@@ -187,7 +187,13 @@ def close() -> None:
 
 def known() -> dict[str, Entry]:
     """Return the answers in all files of this machine by attempt, also in those of processes that are running."""
-    return {entry.attempt: entry for file in _files() for entry in _read(file)}
+    found: dict[str, Entry] = {}
+    for file in _files():
+        try:
+            found |= {entry.attempt: entry for entry in _read(file)}
+        except OSError:
+            log.exception("%s cannot be read; what stands in it may be taken for unknown", file.name)
+    return found
 
 
 def abandoned() -> list[Path]:
@@ -218,16 +224,25 @@ def _is_abandoned(file: Path) -> bool:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[bool]:
-    """Try to take the lock of a file that may be gone."""
-    try:
-        handle = os.open(file, os.O_RDWR)
-    except FileNotFoundError:
+    """Try to take the lock of a file that may be gone, or another user's, or on a disk that is read-only."""
+    handle = _opened(file)
+    if handle is None:
         yield False
         return
     try:
         yield _try_lock(handle) and _is(handle, file)
     finally:
         os.close(handle)
+
+
+def _opened(file: Path) -> int | None:
+    try:
+        return os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        log.exception("%s cannot be opened; the claims of its process end by their leases", file.name)
+        return None
 
 
 def _try_lock(handle: int) -> bool:

@@ -1,8 +1,10 @@
 """What is done about emails whose process has gone: what the journal knows, and else what can be concluded."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -33,19 +35,20 @@ def settle() -> None:
     orphans = list(Email.objects.orphaned()[:_BATCH])
     known = journal.known() if orphans else {}
     for email in orphans:
-        recover(email, known)
+        with _for_itself(f"Email {email.pk}"):
+            recover(email, known)
     for email in Email.objects.overdue()[:_BATCH]:
         expire(email)
 
 
 def inherit() -> None:
-    """Write down what processes of this machine knew that have gone, and end their claims at once."""
+    """Write down what processes of this machine knew that have gone, and end their claims at once.
+
+    A file with which that fails stays, and stands in nobody's way; a database that is away is everybody's trouble.
+    """
     for file in journal.abandoned():
-        with journal.inherited(file) as left:
-            if left:
-                for entry in left.entries:
-                    apply(entry)
-                _end_claims(left.worker)
+        with _for_itself(file.name):
+            _inherit(file)
 
 
 def apply(entry: Entry) -> None:
@@ -81,6 +84,25 @@ def expire(email: Email) -> None:
             records.undecided(email).update(status=Recipient.Status.EXPIRED)
         else:
             overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
+
+
+@contextmanager
+def _for_itself(name: str) -> Iterator[None]:
+    """Keep a defect that shows with one of many from stopping all the others, and the process that starts."""
+    try:
+        yield
+    except attempts.AWAY:
+        raise
+    except Exception:
+        log.exception("%s could not be seen to; it is tried again", name)
+
+
+def _inherit(file: Path) -> None:
+    with journal.inherited(file) as left:
+        if left:
+            for entry in left.entries:
+                apply(entry)
+            _end_claims(left.worker)
 
 
 def _apply(entry: Entry, last: Attempt) -> None:

@@ -154,6 +154,17 @@ def test_a_server_killed_after_the_answer_of_ses_leaves_no_doubt(
     assert (email["possible_duplicate"], len(ses.mails)) == (False, 1)
 
 
+def test_a_journal_that_cannot_be_applied_does_not_stop_the_server(
+    gomail: Installation, tmp_path: Path
+) -> None:
+    strange = tmp_path / "journal" / "01a217b9-1645-4f63-98d7-f511c2d3d41a-1.journal"
+    strange.parent.mkdir()
+    strange.write_text('{"attempt":"no id of ours","outcome":"accepted"}\n')
+
+    with gomail.serving():  # the port is open before a process is behind it
+        gomail.post()
+
+
 def test_an_email_that_ends_whatever_has_it_is_quarantined_and_holds_up_no_other(
     gomail: Installation, ses: fakes.FakeVendor
 ) -> None:

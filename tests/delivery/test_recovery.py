@@ -1,5 +1,7 @@
 """What becomes of emails whose process has gone, by what the journal knows and by what it does not."""
 
+import errno
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,39 @@ def test_the_worker_inherits_as_well(journal_folder: Path) -> None:
     worker.settle()
 
     assert story(attempt)[0] == "sent"
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_file_that_cannot_be_opened_stands_in_nobodys_way(
+    journal_folder: Path, monkeypatch: Any, number: int
+) -> None:
+    left_behind(journal_folder, under_way(), outcome="accepted")
+    orphan = under_way(lease_until=NOW() - timedelta(seconds=1))
+    refuse_to_open_journals(monkeypatch, number)
+
+    recovery.settle()
+
+    assert story(orphan)[0] == "unknown"
+
+
+def refuse_to_open_journals(monkeypatch: Any, number: int) -> None:
+    real = os.open
+
+    def refuse(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if str(path).endswith(".journal") and flags & os.O_RDWR:
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_a_line_that_cannot_be_applied_stands_in_nobodys_way(journal_folder: Path) -> None:
+    left_behind(journal_folder, under_way(), outcome="accepted")
+    with files(journal_folder)[0].open("a") as file:
+        file.write('{"attempt":"no id of ours","outcome":"accepted"}\n')
+    orphan = under_way(lease_until=NOW() - timedelta(seconds=1))
+
+    recovery.settle()
+
+    assert story(orphan)[0] == "unknown"
+    assert len(files(journal_folder)) == 1  # what it says is not lost
