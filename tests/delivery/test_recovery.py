@@ -2,15 +2,17 @@
 
 import errno
 import os
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from delivery import journal, process, recovery, worker
+from delivery import doubts, journal, outcomes, process, records, recovery, worker
 from delivery.journal import Entry
 from delivery.models import Attempt, Email
 from tests.delivery.test_emails import queued
@@ -191,3 +193,38 @@ def test_a_line_that_cannot_be_applied_stands_in_nobodys_way(journal_folder: Pat
 
     assert story(orphan)[0] == "unknown"
     assert len(files(journal_folder)) == 1  # what it says is not lost
+
+
+def test_a_late_refusal_of_a_second_copy_says_nothing_of_the_first(journal_folder: Path) -> None:
+    second = under_way(epoch=2, possible_duplicate=True, lease_until=NOW() - timedelta(seconds=1))
+    Attempt.objects.create(email=second.email, provider="ses", epoch=1, outcome="unknown")
+    recovery.settle()  # on a machine without the journal
+    assert story(second)[0] == "unknown"
+
+    left_behind(journal_folder, second, outcome="refused", error="refused", detail="bad")
+    recovery.settle()
+
+    assert story(second) == ("unknown", "refused", "unknown")
+    assert Email.objects.get().due_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_acceptance_that_comes_while_a_second_copy_is_judged_is_heard(monkeypatch: Any) -> None:
+    second = under_way(epoch=2, possible_duplicate=True)
+    first = Attempt.objects.create(email=second.email, provider="ses", epoch=1, outcome="unknown")
+    told = Entry(attempt=str(first.pk), outcome="accepted")
+    thread = threading.Thread(target=lambda: (recovery.apply(told), connection.close()))
+    real = doubts.accepted_after_all
+
+    def looked(email: Email) -> Attempt | None:
+        found = real(email)
+        thread.start()
+        thread.join(1)  # it must wait for us, not we for it
+        return found
+
+    monkeypatch.setattr(doubts, "accepted_after_all", looked)
+    second.outcome = "not_sent"
+    records.record(second.email, outcomes.wait("down", rounds=1), second)
+    thread.join()
+
+    assert story(first)[0] == "sent"
