@@ -1,7 +1,7 @@
 """What is done about emails whose process has gone: what the journal knows, and else what can be concluded."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from providers.message import Receipt
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 NOT_OFFERED = "The process ended before the email was offered to a provider."
 _BATCH = 100
+_CHUNK = 500  # entries looked up at once
 _Outcome = Attempt.Outcome
 _NOT_KNOWN = (_Outcome.STARTED, _Outcome.UNKNOWN)
 _SECOND = timedelta(seconds=1)
@@ -100,9 +102,25 @@ def _for_itself(name: str) -> Iterator[None]:
 def _inherit(file: Path) -> None:
     with journal.inherited(file) as left:
         if left:
-            for entry in left.entries:
+            for entry in _news(left.entries):
+                _count_end(left.worker, entry)
                 apply(entry)
             _end_claims(left.worker)
+
+
+def _news(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield what the database does not know; of a full file that is the last few of thousands."""
+    for start in range(0, len(entries), _CHUNK):
+        chunk = entries[start : start + _CHUNK]
+        told = Attempt.objects.filter(pk__in=[entry.attempt for entry in chunk])
+        known = set(told.exclude(outcome__in=_NOT_KNOWN).values_list("pk", flat=True))
+        yield from (entry for entry in chunk if UUID(entry.attempt) not in known)
+
+
+def _count_end(worker: UUID, entry: Entry) -> None:
+    """Count that a process ended while it had this email; whose answer it left behind has done so as well."""
+    had = Email.objects.filter(worker=worker, status=Email.Status.SENDING)
+    had.filter(attempts__pk=entry.attempt, attempts__epoch=F("epoch")).update(crashes=F("crashes") + 1)
 
 
 def _apply(entry: Entry, last: Attempt) -> None:

@@ -228,3 +228,23 @@ def test_an_acceptance_that_comes_while_a_second_copy_is_judged_is_heard(monkeyp
     thread.join()
 
     assert story(first)[0] == "sent"
+
+
+def test_an_email_whose_answer_was_left_behind_was_there_when_the_process_ended(journal_folder: Path) -> None:
+    left_behind(journal_folder, under_way(), outcome="not_sent", error="unavailable")
+    recovery.settle()
+
+    assert Email.objects.get().crashes == 1
+
+
+def test_what_the_database_knows_is_looked_up_all_at_once(
+    journal_folder: Path, django_assert_max_num_queries: Any
+) -> None:
+    known = under_way(outcome="accepted", status="sent")
+    left_behind(journal_folder, known, outcome="accepted")
+    with files(journal_folder)[0].open("r+") as file:
+        line = file.read()
+        file.write(line * 400)
+
+    with django_assert_max_num_queries(3):
+        recovery.inherit()
