@@ -6,13 +6,13 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from delivery import doubts, journal, outcomes, process, records, recovery, worker
+from delivery import doubts, journal, outcomes, records, recovery, worker
 from delivery.journal import Entry
 from delivery.models import Attempt, Email
 from tests.delivery.test_emails import queued
@@ -90,8 +90,9 @@ def test_the_claims_of_a_process_that_is_known_to_have_gone_end_at_once(journal_
 
 
 def test_the_claims_of_a_process_that_lives_do_not_end(journal_folder: Path) -> None:
-    attempt = under_way(worker=process.identity())
     with another_process(journal_folder):
+        (file,) = files(journal_folder)
+        attempt = under_way(worker=UUID(file.name[:36]))
         recovery.settle()
 
     assert story(attempt)[:2] == ("sending", "started")
