@@ -59,11 +59,17 @@ class _File:
         self.size = 0
         self._synced = 0
         self._syncing = threading.Lock()
+        self._failed = False
         unnamed = path.with_suffix(".new")  # nobody takes it for abandoned before it is locked
         self._handle = os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-        unnamed.rename(path)
-        _sync_directory(path.parent)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
+            unnamed.rename(path)
+            _sync_directory(path.parent)
+        except OSError:
+            unnamed.unlink(missing_ok=True)
+            self.discard()
+            raise
 
     def append(self, line: bytes) -> int:
         """Write a line, and return what must be synced for it; the caller lets one thread in at a time."""
@@ -75,9 +81,15 @@ class _File:
     def sync(self, position: int) -> None:
         """Return when everything up to there is on disk, by this thread's sync or by another's."""
         with self._syncing:
+            if (
+                self._failed
+            ):  # the system forgets what it could not write: a second sync would say that all is well
+                raise OSError(errno.EIO, "the journal's disk has failed")
             if self._synced < position:
                 reached = self.size
+                self._failed = True
                 os.fdatasync(self._handle)
+                self._failed = False
                 self._synced = reached
 
     def discard(self) -> None:
@@ -97,6 +109,7 @@ class _Writer:
         self._lock = threading.Lock()
         self._number = 0
         self._file: _File | None = None
+        self._open: set[_File] = set()  # that one, and older ones of which an entry is owed
 
     def open(self) -> _File:
         """Return the file to write to, locked."""
@@ -112,26 +125,31 @@ class _Writer:
                 file.size = _LARGE + 1  # half a line may stand there: the next one goes to a new file
                 raise
             file.owed += 1
-        file.sync(position)
+        try:
+            file.sync(position)
+        except OSError:
+            file.size = _LARGE + 1
+            self.settle(file)  # nobody will
+            raise
         return file
 
     def settle(self, file: _File) -> None:
         with self._lock:
             file.owed -= 1
             if not file.owed and file is not self._file:
-                file.discard()
+                self._discard(file)
 
     def close(self) -> None:
         with self._lock:
             file, self._file = self._file, None
             if file and not file.owed:
-                file.discard()
+                self._discard(file)
 
     def begin_anew(self) -> None:
         """Be the writer of a process that has just been forked; nobody else runs in it yet."""
-        inherited, self._file, self._lock = self._file, None, threading.Lock()
-        if inherited:
-            inherited.leave()
+        for file in self._open:
+            file.leave()
+        self._file, self._open, self._lock = None, set(), threading.Lock()
 
     def _current(self) -> _File:
         if self._file is None:
@@ -139,14 +157,20 @@ class _Writer:
         elif self._file.size > _LARGE:
             full, self._file = self._file, self._new()
             if not full.owed:
-                full.discard()
+                self._discard(full)
         return self._file
+
+    def _discard(self, file: _File) -> None:
+        self._open.discard(file)
+        file.discard()
 
     def _new(self) -> _File:
         folder = Path(settings.GOMAIL_JOURNAL_DIR)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._number += 1
-        return _File(folder / f"{process.identity()}-{self._number}{_ENDING}")
+        file = _File(folder / f"{process.identity()}-{self._number}{_ENDING}")
+        self._open.add(file)
+        return file
 
 
 _writer = _Writer()
@@ -187,7 +211,13 @@ def close() -> None:
 
 def known() -> dict[str, Entry]:
     """Return the answers in all files of this machine by attempt, also in those of processes that are running."""
-    return {entry.attempt: entry for file in _files() for entry in _read(file)}
+    found: dict[str, Entry] = {}
+    for file in _files():
+        try:
+            found |= {entry.attempt: entry for entry in _read(file)}
+        except OSError:
+            log.exception("%s cannot be read; what stands in it may be taken for unknown", file.name)
+    return found
 
 
 def abandoned() -> list[Path]:
@@ -218,16 +248,24 @@ def _is_abandoned(file: Path) -> bool:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[bool]:
-    """Try to take the lock of a file that may be gone."""
-    try:
-        handle = os.open(file, os.O_RDWR)
-    except FileNotFoundError:
+    """Try to take the lock of a file that may be gone, or another user's, or on a disk that is read-only."""
+    handle = _opened(file)
+    if handle is None:
         yield False
         return
     try:
         yield _try_lock(handle) and _is(handle, file)
     finally:
         os.close(handle)
+
+
+def _opened(file: Path) -> int | None:
+    try:
+        return os.open(file, os.O_RDWR)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            log.exception("%s cannot be opened; the claims of its process end by their leases", file.name)
+        return None
 
 
 def _try_lock(handle: int) -> bool:

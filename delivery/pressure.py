@@ -42,7 +42,10 @@ class Reading:
 
 
 class _Gauge:
-    """Reads at most once a second, in one thread; the others go on with what was read last."""
+    """Reads at most once a second, in one thread; the others go on with what was read last, or with nothing.
+
+    They wait for no reading: behind a database that is away each would wait for all those before it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,7 +56,7 @@ class _Gauge:
         last = self._reading
         if last and time.monotonic() < self._good_until:
             return last
-        if self._lock.acquire(blocking=last is None):
+        if self._lock.acquire(blocking=False):
             try:
                 self._reading = last = self._read()
             finally:

@@ -16,6 +16,11 @@ def identity() -> UUID:
     return _known[pid]
 
 
+def adopt(name: UUID) -> None:
+    """Bear the name that the process which started this one has chosen: it wants to know what this one claims."""
+    _known[os.getpid()] = name
+
+
 def end() -> None:
     """Say that this process has been told to stop: what is under way is finished, nothing further begun."""
     _ending.set()

@@ -19,8 +19,8 @@ _CERTAINLY_NOT = (Attempt.Outcome.REFUSED_TEMPORARILY, Attempt.Outcome.REFUSED, 
 
 def record(email: Email, outcome: Outcome, last: Attempt) -> None:
     """Write down what the round came to, all of it in one transaction."""
-    known = judged(email, outcome)
     with transaction.atomic():
+        known = judged(email, outcome)
         moved = move(email, email.still_mine(), known)
         if not moved:  # the lease was over
             _settle_late(email, outcome, last)
@@ -42,9 +42,14 @@ def record_loss(email: Email, last: Attempt) -> None:
 
 
 def judged(email: Email, outcome: Outcome) -> Outcome:
-    """Return what a round came to in the light of earlier ones, of which one may have sent the email."""
+    """Return what a round came to in the light of earlier ones, of which one may have sent the email.
+
+    The caller holds the transaction: an answer to an earlier one comes before this judgement, or after what is made
+    of it, and not between.
+    """
     if not email.possible_duplicate or outcome.recipients == Recipient.Status.ACCEPTED:
         return outcome
+    _lock(email)
     accepted = doubts.accepted_after_all(email)
     return outcomes.sent_late(accepted.provider, SETTLED_LATE) if accepted else outcomes.after_doubt(outcome)
 
@@ -71,15 +76,21 @@ def undecided(email: Email) -> QuerySet[Recipient]:
 
 def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
     """Make the best of an answer that came when the email had been given up, or given to somebody else."""
+    _lock(email)  # PostgreSQL's UPDATE does not wait for a row that has the right status only after it
     late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
     if outcome.recipients == Recipient.Status.ACCEPTED:
         not_under_way = Email.objects.filter(pk=email.pk, status__in=_NOT_UNDER_WAY)
         if not move(email, not_under_way, late) and not doubts.is_certain(email, but=attempt):
             Email.objects.filter(pk=email.pk).update(possible_duplicate=True)
-    elif outcome.status == Email.Status.FAILED or (
-        outcome.status == Email.Status.QUEUED and doubts.is_certain(email, but=attempt)
-    ):
-        move(email, email.left_unknown(), late)
+    elif doubts.is_certain(email, but=attempt):
+        if outcome.status in {Email.Status.FAILED, Email.Status.QUEUED}:
+            move(email, email.left_unknown(), late)
+    elif outcome.status == Email.Status.FAILED:
+        move(email, email.left_unknown(), outcomes.after_doubt(late))
+
+
+def _lock(email: Email) -> None:
+    Email.objects.select_for_update().only("pk").get(pk=email.pk)
 
 
 def _move_recipients(undecided: QuerySet[Recipient], outcome: Outcome) -> None:

@@ -1,12 +1,15 @@
 """What is done about emails whose process has gone: what the journal knows, and else what can be concluded."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -21,6 +24,7 @@ from providers.message import Receipt
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 NOT_OFFERED = "The process ended before the email was offered to a provider."
 _BATCH = 100
+_CHUNK = 500  # entries looked up at once
 _Outcome = Attempt.Outcome
 _NOT_KNOWN = (_Outcome.STARTED, _Outcome.UNKNOWN)
 _SECOND = timedelta(seconds=1)
@@ -33,20 +37,20 @@ def settle() -> None:
     orphans = list(Email.objects.orphaned()[:_BATCH])
     known = journal.known() if orphans else {}
     for email in orphans:
-        recover(email, known)
+        with _for_itself(f"Email {email.pk}"):
+            recover(email, known)
     for email in Email.objects.overdue()[:_BATCH]:
         expire(email)
 
 
 def inherit() -> None:
-    """Write down what processes of this machine knew that have gone, and end their claims at once."""
+    """Write down what processes of this machine knew that have gone, and end their claims at once.
+
+    A file with which that fails stays, and stands in nobody's way; a database that is away is everybody's trouble.
+    """
     for file in journal.abandoned():
-        with journal.inherited(file) as left:
-            if left:
-                for entry in left.entries:
-                    apply(entry)
-                _end_claims(left.worker)
-                workers.bury(left.worker)
+        with _for_itself(file.name):
+            _inherit(file)
 
 
 def apply(entry: Entry) -> None:
@@ -82,6 +86,42 @@ def expire(email: Email) -> None:
             records.undecided(email).update(status=Recipient.Status.EXPIRED)
         else:
             overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
+
+
+@contextmanager
+def _for_itself(name: str) -> Iterator[None]:
+    """Keep a defect that shows with one of many from stopping all the others, and the process that starts."""
+    try:
+        yield
+    except attempts.AWAY:
+        raise
+    except Exception:
+        log.exception("%s could not be seen to; it is tried again", name)
+
+
+def _inherit(file: Path) -> None:
+    with journal.inherited(file) as left:
+        if left:
+            for entry in _news(left.entries):
+                _count_end(left.worker, entry)
+                apply(entry)
+            _end_claims(left.worker)
+            workers.bury(left.worker)
+
+
+def _news(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield what the database does not know; of a full file that is the last few of thousands."""
+    for start in range(0, len(entries), _CHUNK):
+        chunk = entries[start : start + _CHUNK]
+        told = Attempt.objects.filter(pk__in=[entry.attempt for entry in chunk])
+        known = set(told.exclude(outcome__in=_NOT_KNOWN).values_list("pk", flat=True))
+        yield from (entry for entry in chunk if UUID(entry.attempt) not in known)
+
+
+def _count_end(worker: UUID, entry: Entry) -> None:
+    """Count that a process ended while it had this email; whose answer it left behind has done so as well."""
+    had = Email.objects.filter(worker=worker, status=Email.Status.SENDING)
+    had.filter(attempts__pk=entry.attempt, attempts__epoch=F("epoch")).update(crashes=F("crashes") + 1)
 
 
 def _apply(entry: Entry, last: Attempt) -> None:

@@ -8,7 +8,9 @@ import logging
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Final
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -24,32 +26,37 @@ _FATAL = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -si
 log = logging.getLogger(__name__)
 
 
-def try_some() -> None:
-    """Try some of them, one by one."""
+def try_some(going_on: Callable[[], bool] = lambda: True) -> None:
+    """Try some of them, one by one, while this process goes on."""
     for email in Email.objects.due().suspected()[:_AT_A_TIME]:
-        if _ends_its_process(email):
-            quarantine(email)
+        if not going_on():
+            return
+        alone = uuid4()
+        if _ends_its_process(email, alone):
+            quarantine(email, alone)
 
 
-def quarantine(email: Email) -> None:
-    """Give an email to no process any more, unless it was not under way."""
-    under_way = Email.objects.filter(pk=email.pk, status=Email.Status.SENDING)
-    started = Attempt.objects.filter(email=email, outcome=Attempt.Outcome.STARTED)
+def quarantine(email: Email, worker: UUID) -> None:
+    """Give an email to no process any more, if it was this process that had it when it ended."""
+    under_way = Email.objects.filter(pk=email.pk, status=Email.Status.SENDING, worker=worker)
+    attempts = Attempt.objects.filter(email=email)
+    started = attempts.filter(outcome=Attempt.Outcome.STARTED)
     with transaction.atomic():
-        started.update(outcome=Attempt.Outcome.UNKNOWN, detail=_REASON)
-        in_doubt = Attempt.objects.filter(email=email, outcome=Attempt.Outcome.UNKNOWN).exists()
+        in_doubt = attempts.filter(outcome__in=_IN_DOUBT).exists()
         if records.move(email, under_way, outcomes.quarantined(_REASON, in_doubt=in_doubt)):
+            started.update(outcome=Attempt.Outcome.UNKNOWN, detail=_REASON)
             log.error("Email %s is in quarantine: it has ended every process that had it", email.pk)
 
 
+_IN_DOUBT = (Attempt.Outcome.STARTED, Attempt.Outcome.UNKNOWN)
 _REASON = "The process that handed the email over ended in the middle, three times, at last with nothing else to do."
 
 
-def _ends_its_process(email: Email) -> bool:
+def _ends_its_process(email: Email, alone: UUID) -> bool:
     log.warning(
         "Email %s was there when a process ended, %s times; it is tried alone", email.pk, email.crashes
     )
-    command = [sys.executable, "-m", "django", COMMAND, str(email.pk)]
+    command = [sys.executable, "-m", "django", COMMAND, f"--as={alone}", str(email.pk)]
     try:
         done = subprocess.run(  # noqa: S603 - our own command and an id
             command, cwd=settings.BASE_DIR, timeout=_PATIENCE, check=False, start_new_session=True

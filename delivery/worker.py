@@ -37,11 +37,9 @@ def run(stop: threading.Event, *, threads: int) -> None:
     turns, done = Turns(), threading.Event()
     crew = [_start(_hand_over_on, stop, turns, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, workers.BEAT_SECONDS, lambda: workers.beat(threads=threads))
-    for slow in (
-        readiness.check_due,
-        suspects.try_some,
-    ):  # what vendors answer, how a suspect ends: nobody waits for it
-        _start(_every, stop, _SETTLE_SECONDS, slow, daemon=True)
+    # What has been given to a suspect's own process is in flight like the rest; for vendors' answers nobody waits.
+    crew.append(_start(_every, stop, _SETTLE_SECONDS, lambda: suspects.try_some(lambda: not stop.is_set())))
+    _start(_every, stop, _SETTLE_SECONDS, readiness.check_due, daemon=True)
     _every(stop, _SETTLE_SECONDS, settle)
     for thread in crew:
         thread.join()

@@ -9,6 +9,7 @@ threads that have a connection to the database.
 import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -119,6 +120,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return  # another process was faster, or the client has gone
         self.nr_conns += 1
         self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
+
+    def run(self) -> None:
+        """Serve; then see to the end of what goes on although its client has been answered."""
+        super().run()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Say to the server, while that takes its time, that this process has not hung."""
+        ending = threading.Thread(target=self._work.shutdown, daemon=True)
+        ending.start()
+        until = time.monotonic() + self.cfg.graceful_timeout
+        while ending.is_alive() and time.monotonic() < until:
+            self.notify()
+            ending.join(1.0)
 
     def load_wsgi(self) -> None:
         """Let the application answer in the threads that work, what it receives come in at the client's pace."""

@@ -154,6 +154,17 @@ def test_a_server_killed_after_the_answer_of_ses_leaves_no_doubt(
     assert (email["possible_duplicate"], len(ses.mails)) == (False, 1)
 
 
+def test_a_journal_that_cannot_be_applied_does_not_stop_the_server(
+    gomail: Installation, tmp_path: Path
+) -> None:
+    strange = tmp_path / "journal" / "01a217b9-1645-4f63-98d7-f511c2d3d41a-1.journal"
+    strange.parent.mkdir()
+    strange.write_text('{"attempt":"no id of ours","outcome":"accepted"}\n')
+
+    with gomail.serving():  # the port is open before a process is behind it
+        gomail.post()
+
+
 def test_an_email_that_ends_whatever_has_it_is_quarantined_and_holds_up_no_other(
     gomail: Installation, ses: fakes.FakeVendor
 ) -> None:
@@ -170,6 +181,21 @@ def test_an_email_that_ends_whatever_has_it_is_quarantined_and_holds_up_no_other
             eventually(lambda: len(gomail.emails("quarantined")) == 1)
 
     assert len(ses.mails) == 3
+
+
+def test_a_worker_that_is_stopped_waits_for_the_suspect_that_it_has_given_out(
+    gomail: Installation, ses: fakes.FakeVendor
+) -> None:
+    ses.default = answer(200, {"MessageId": "late"}, wait=4.0)
+    with gomail.serving():
+        gomail.post(prefer="respond-async")
+        gomail.manage("shell", "-c", "from delivery.models import Email; Email.objects.update(crashes=2)")
+        with gomail.running("manage.py", "worker") as worker:
+            eventually(lambda: len(ses.mails) == 1)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(SOON) == 0
+
+        assert gomail.emails()[0]["status"] == "sent"
 
 
 def test_a_worker_sends_what_was_kept_while_every_provider_was_down(

@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.db import connections as databases
 from django.test import RequestFactory
+from gunicorn.config import Config
 
 from api.meanwhile import PLACE, Answer
 from delivery import emails
@@ -25,6 +27,7 @@ class Server(connections.Worker):
     def __init__(self, application: Any) -> None:
         self._work = connections.ThreadPoolExecutor(1)
         self._application = application
+        self.cfg = Config()
 
     def ask(self, path: str, **fields: Any) -> Answer:
         request = RequestFactory().post(path, fields, content_type="application/json")
@@ -44,7 +47,8 @@ def server(monkeypatch: Any, settings: Any, providers: None) -> Iterator[Server]
     monkeypatch.setattr(connections, "SYNC_SECONDS", 0.5)
     server = Server(application)
     yield server
-    server.finish()
+    with suppress(RuntimeError):  # it has stopped already
+        server.finish()
     server._work.shutdown()
 
 
@@ -88,6 +92,20 @@ def test_a_quick_answer_is_the_final_one(server: Server, monkeypatch: Any) -> No
     monkeypatch.setattr(connections, "SYNC_SECONDS", 25.0)
     told = server.ask(f"{fakes.V1}send-email/", to_addresses="ann@example.org")
     assert (told.status, json.loads(told.body[0])["status"]) == ("200 OK", "sent")
+
+
+def test_a_process_that_stops_sees_to_the_end_of_what_goes_on(
+    server: Server, ses: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    beats: list[float] = []
+    monkeypatch.setattr(server, "notify", lambda: beats.append(time.monotonic()))
+    ses.default = slow()
+    server.ask(f"{fakes.V1}send-email/", to_addresses="ann@example.org")
+    server._work.submit(databases.close_all)
+    server._finish()
+
+    assert Email.objects.get().status == "sent"
+    assert beats
 
 
 def test_what_left_nothing_to_be_said_is_waited_for(monkeypatch: Any) -> None:

@@ -222,3 +222,56 @@ def test_many_threads_share_a_sync(monkeypatch: Any) -> None:
         list(pool.map(write_one, range(64)))
 
     assert len(syncs) < 64
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_folder_without_locks_costs_no_open_files(journal_folder: Path, monkeypatch: Any) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    monkeypatch.setattr(journal.fcntl, "flock", refuse)
+    before = open_files()
+    for _ in range(20):
+        assert journal.write(entry()) is None
+
+    assert open_files() == before
+    assert list(journal_folder.iterdir()) == []
+
+
+def test_a_file_whose_sync_has_failed_is_trusted_no_more(journal_folder: Path, monkeypatch: Any) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "no disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        assert journal.write(entry()) is None
+    (first,) = files(journal_folder)
+    journal.settle(journal.write(entry()))
+
+    assert first not in files(journal_folder)
+    journal.close()
+    assert files(journal_folder) == []
+
+
+def test_a_forked_process_does_not_hold_an_older_file_of_which_an_entry_is_owed(journal_folder: Path) -> None:
+    code = f"""
+import os, sys
+from django.conf import settings
+settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
+from delivery import journal
+journal._LARGE = 10
+for name in "12":
+    journal.write(journal.Entry(attempt=name, outcome="accepted"))
+if os.fork():
+    os._exit(0)  # the first one ends without order
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with child:
+        assert child.stdout
+        child.stdout.readline()
+        assert len(journal.abandoned()) == 2

@@ -1,11 +1,12 @@
 """What cannot be promised is refused, and nothing is stored of it; what was promised is sent all the same."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -88,3 +89,21 @@ def test_a_reading_that_takes_long_is_made_seldom(monkeypatch: Any) -> None:
     assert gauge.reading() is first
     monkeypatch.undo()
     assert gauge._good_until == 105.0
+
+
+def test_nobody_waits_for_a_reading_behind_a_database_that_is_away(monkeypatch: Any) -> None:
+    reached, goes_on, gauge = threading.Event(), threading.Event(), pressure._Gauge()
+
+    def count() -> int:
+        reached.set()
+        goes_on.wait(5)
+        raise OperationalError("away")
+
+    monkeypatch.setattr(pressure, "_count", count)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(gauge.reading)
+        reached.wait(5)
+        assert gauge.reading() == pressure.Reading()
+        goes_on.set()
+        with pytest.raises(OperationalError):
+            first.result()

@@ -1,14 +1,18 @@
 """What becomes of emails whose process has gone, by what the journal knows and by what it does not."""
 
+import errno
+import os
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from delivery import journal, process, recovery, worker
+from delivery import doubts, journal, outcomes, records, recovery, worker
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Worker
 from tests.delivery.test_emails import queued
@@ -96,8 +100,9 @@ def test_a_worker_that_is_known_to_have_gone_is_not_in_the_list_any_more(journal
 
 
 def test_the_claims_of_a_process_that_lives_do_not_end(journal_folder: Path) -> None:
-    attempt = under_way(worker=process.identity())
     with another_process(journal_folder):
+        (file,) = files(journal_folder)
+        attempt = under_way(worker=UUID(file.name[:36]))
         recovery.settle()
 
     assert story(attempt)[:2] == ("sending", "started")
@@ -163,3 +168,94 @@ def test_the_worker_inherits_as_well(journal_folder: Path) -> None:
     worker.settle()
 
     assert story(attempt)[0] == "sent"
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_file_that_cannot_be_opened_stands_in_nobodys_way(
+    journal_folder: Path, monkeypatch: Any, number: int
+) -> None:
+    left_behind(journal_folder, under_way(), outcome="accepted")
+    orphan = under_way(lease_until=NOW() - timedelta(seconds=1))
+    refuse_to_open_journals(monkeypatch, number)
+
+    recovery.settle()
+
+    assert story(orphan)[0] == "unknown"
+
+
+def refuse_to_open_journals(monkeypatch: Any, number: int) -> None:
+    real = os.open
+
+    def refuse(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if str(path).endswith(".journal") and flags & os.O_RDWR:
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_a_line_that_cannot_be_applied_stands_in_nobodys_way(journal_folder: Path) -> None:
+    left_behind(journal_folder, under_way(), outcome="accepted")
+    with files(journal_folder)[0].open("a") as file:
+        file.write('{"attempt":"no id of ours","outcome":"accepted"}\n')
+    orphan = under_way(lease_until=NOW() - timedelta(seconds=1))
+
+    recovery.settle()
+
+    assert story(orphan)[0] == "unknown"
+    assert len(files(journal_folder)) == 1  # what it says is not lost
+
+
+def test_a_late_refusal_of_a_second_copy_says_nothing_of_the_first(journal_folder: Path) -> None:
+    second = under_way(epoch=2, possible_duplicate=True, lease_until=NOW() - timedelta(seconds=1))
+    Attempt.objects.create(email=second.email, provider="ses", epoch=1, outcome="unknown")
+    recovery.settle()  # on a machine without the journal
+    assert story(second)[0] == "unknown"
+
+    left_behind(journal_folder, second, outcome="refused", error="refused", detail="bad")
+    recovery.settle()
+
+    assert story(second) == ("unknown", "refused", "unknown")
+    assert Email.objects.get().due_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_acceptance_that_comes_while_a_second_copy_is_judged_is_heard(monkeypatch: Any) -> None:
+    second = under_way(epoch=2, possible_duplicate=True)
+    first = Attempt.objects.create(email=second.email, provider="ses", epoch=1, outcome="unknown")
+    told = Entry(attempt=str(first.pk), outcome="accepted")
+    thread = threading.Thread(target=lambda: (recovery.apply(told), connection.close()))
+    real = doubts.accepted_after_all
+
+    def looked(email: Email) -> Attempt | None:
+        found = real(email)
+        thread.start()
+        thread.join(1)  # it must wait for us, not we for it
+        return found
+
+    monkeypatch.setattr(doubts, "accepted_after_all", looked)
+    second.outcome = "not_sent"
+    records.record(second.email, outcomes.wait("down", rounds=1), second)
+    thread.join()
+
+    assert story(first)[0] == "sent"
+
+
+def test_an_email_whose_answer_was_left_behind_was_there_when_the_process_ended(journal_folder: Path) -> None:
+    left_behind(journal_folder, under_way(), outcome="not_sent", error="unavailable")
+    recovery.settle()
+
+    assert Email.objects.get().crashes == 1
+
+
+def test_what_the_database_knows_is_looked_up_all_at_once(
+    journal_folder: Path, django_assert_max_num_queries: Any
+) -> None:
+    known = under_way(outcome="accepted", status="sent")
+    left_behind(journal_folder, known, outcome="accepted")
+    with files(journal_folder)[0].open("r+") as file:
+        line = file.read()
+        file.write(line * 400)
+
+    with django_assert_max_num_queries(3):
+        recovery.inherit()

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -22,11 +23,20 @@ class Ended:
         self.returncode = returncode
 
 
+def claim_as_its_process(command: list[str]) -> Email:
+    """Claim the email as the process would that this command starts."""
+    identity, pk = command[-2].removeprefix("--as="), command[-1]
+    email = Email.claim_suspect(UUID(pk))
+    assert email
+    Email.objects.filter(pk=pk).update(worker=UUID(identity))
+    return email
+
+
 def ends(monkeypatch: Any, returncode: int, *, before: Any = None) -> None:
     """Let the process that has a suspect alone claim it, and end like this."""
 
     def run(command: list[str], **_: Any) -> Ended:
-        email = Email.claim_suspect(command[-1])  # type: ignore[arg-type]
+        email = claim_as_its_process(command)
         if before:
             before(email)
         return Ended(returncode)
@@ -92,11 +102,35 @@ def test_a_process_that_was_killed_before_it_had_the_suspect_proves_nothing(monk
     assert email.status == "queued"
 
 
+def test_an_email_that_another_machines_process_has_is_not_condemned_for_the_death_of_ours(
+    monkeypatch: Any,
+) -> None:
+    email = queued(crashes=2)
+
+    def run(*_: Any, **__: Any) -> Ended:
+        theirs = Email.claim_suspect(email.pk)
+        assert theirs
+        Attempt.objects.create(email=theirs, provider="ses", epoch=theirs.epoch)
+        return Ended(-signal.SIGKILL)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    suspects.try_some()
+
+    email.refresh_from_db()
+    assert (email.status, email.attempts.get().outcome) == ("sending", "started")
+
+
+def test_no_further_suspect_is_tried_by_a_worker_that_is_to_stop(monkeypatch: Any) -> None:
+    queued(crashes=2)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("one was tried"))
+    suspects.try_some(lambda: False)
+
+
 def test_a_suspect_that_hangs_alone_is_quarantined(monkeypatch: Any) -> None:
     email = queued(crashes=2)
 
     def hang(command: list[str], **_: Any) -> Ended:
-        Email.claim_suspect(command[-1])  # type: ignore[arg-type]
+        claim_as_its_process(command)
         raise subprocess.TimeoutExpired(command, 1)
 
     monkeypatch.setattr(subprocess, "run", hang)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from delivery import emails, journal
+from delivery import emails, journal, process
 
 
 class Command(BaseCommand):
@@ -14,11 +14,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", type=UUID)
+        parser.add_argument("--as", type=UUID, dest="identity", help="the name under which it is claimed")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Who stops the worker stops it in order, and it waits for this process.
+        # Who stops the worker may stop this process as well; the worker waits for it.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, lambda *_: process.end())
+        if options["identity"]:
+            process.adopt(options["identity"])
         journal.begin()
         emails.dispatch_suspect(options["id"])
         journal.close()
