@@ -12,11 +12,13 @@ import psutil
 
 from tests.faults import customers, processes
 from tests.faults.customers import Order
+from tests.faults.nemesis import lives
 from tests.faults.trial import Scene
 
 LEASE, SETTLED = 60.0, 15.0  # seconds: an orphan is recovered within both together
 LONGEST_EXIT = 35.0  # seconds from SIGTERM
 _RACERS = 50
+_JOINED = "SELECT count(*) FROM delivery_worker WHERE stopped_at IS NULL"
 _HELD = "SELECT count(*) FROM delivery_email WHERE status = 'sending' AND epoch = 1"
 
 
@@ -76,7 +78,7 @@ def rolling(scene: Scene) -> None:
     """All processes are told to end and are replaced, again and again, while vendors take their time."""
     slowest = 0.0
     with ill(scene, "brisk"), scene.customers.ordering(scene.trial.rate):
-        time.sleep(2)
+        processes.eventually(lambda: scene.ask(_JOINED) == scene.trial.workers, seconds=60)
         while not scene.has_enough():
             slowest = max(slowest, _rolled(scene))
     log = scene.gomail.log()
@@ -89,20 +91,14 @@ def rolling(scene: Scene) -> None:
 
 def _rolled(scene: Scene) -> float:
     """Replace all web processes and all workers; return how long the slowest took to end."""
-    old = [*scene.nemesis.working("web"), *scene.nemesis.working("worker")]
+    old = [psutil.Process(pid) for kind in ("web", "worker") for pid in scene.nemesis.working(kind)]
     os.kill(scene.gomail.parents["web"].pid, signal.SIGHUP)
     for pid in scene.nemesis.working("worker"):
         os.kill(pid, signal.SIGTERM)
-    took = processes.eventually(lambda: not any(_lives(pid) for pid in old), seconds=LONGEST_EXIT + 30)
-    time.sleep(3)  # the new ones take over
+    took = processes.eventually(lambda: not any(map(lives, old)), seconds=LONGEST_EXIT + 30)
+    processes.eventually(lambda: scene.ask(_JOINED) == scene.trial.workers, seconds=60)
+    time.sleep(1)
     return took
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def poison(scene: Scene) -> None:

@@ -153,6 +153,10 @@ class Installation:
         """Let every open circuit be ripe for a probe in two seconds; return how many there were."""
         return int(self._ask("ripen"))
 
+    def hurry(self) -> int:
+        """Let all emails that wait be due, and every open circuit be ripe; return how many emails there were."""
+        return int(self._ask("hurry"))
+
     def log(self) -> str:
         files = sorted(self.folder.glob("*.log"))
         return "".join(file.read_text(errors="replace") for file in files)

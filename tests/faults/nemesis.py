@@ -57,5 +57,13 @@ class Nemesis:
         """Return the processes that the server, or the keeper of the workers, has started."""
         with suppress(psutil.Error):
             parent = psutil.Process(self._gomail.parents[kind].pid)
-            return sorted(child.pid for child in parent.children())
+            return sorted(child.pid for child in parent.children() if lives(child))
         return []
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process has not ended; one that nobody has asked for its status yet has."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_GRACE = 20.0  # seconds between SIGTERM and SIGKILL
+_GRACE = 40.0  # seconds between SIGTERM and SIGKILL
 Process = subprocess.Popen[str]
 _children: set[Process] = set()
 _ending = threading.Event()

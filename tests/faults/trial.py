@@ -1,6 +1,7 @@
 """One fault being played: an installation, its customers, its nemesis, and what is learned."""
 
 import random
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from tests.faults.places import Kind, Place
 from tests.faults.promises import Promise
 from tests.faults.vendors import Vendors
 
+_HURRY = 10.0  # seconds after which nobody waits for a pause to end
 _NEARLY = 0.9  # of the letters there may be fewer: a customer without a key does not repeat an order
 
 
@@ -78,14 +80,20 @@ class Scene:
         """Wait until nothing is left to be done, with well vendors."""
         for vendor in ("ses", "sendgrid"):
             self.vendors.turn(vendor, "ok")
-        self.gomail.ripen()
-        with suppress(processes.Late):
-            took = processes.eventually(self._is_drained, seconds=self.trial.drain, pause=0.5)
-            self.figures["drained"] = f"{took:.0f} s"
+        begun = time.monotonic()
+        while not self._is_drained_after(_HURRY) and time.monotonic() < begun + self.trial.drain:
+            self.gomail.hurry()
+        self.figures["drained"] = f"{time.monotonic() - begun:.0f} s"
         points = self.nemesis.at_points()
         self.kills = self.nemesis.kills
         self.figures |= {"kills": str(self.kills)} if self.kills else {}
         self.figures |= {"at points": ", ".join(f"{n} {c}" for n, c in points.items())} if points else {}
+
+    def _is_drained_after(self, seconds: float) -> bool:
+        with suppress(processes.Late):
+            processes.eventually(self._is_drained, seconds=seconds, pause=0.5)
+            return True
+        return False
 
     def _is_drained(self) -> bool:
         return not self.gomail.unsettled() and not self.gomail.journals()
