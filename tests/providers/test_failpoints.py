@@ -36,6 +36,12 @@ def test_a_process_ends_where_it_was_told_to_and_nowhere_else() -> None:
     assert status("after-claim=0", "after-claim") == 0
 
 
+def test_a_process_that_ends_says_where() -> None:
+    code = ARMED.format(text="after-claim=1", name="after-claim", about="")
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert re.fullmatch(r"failpoint after-claim ends process \d+\n", ended.stderr)
+
+
 def test_a_place_may_be_for_one_email_alone() -> None:
     assert status("after-claim@poison=1", "after-claim", about="this is poison") == -signal.SIGKILL
     assert status("after-claim@poison=1", "after-claim", about="honey") == 0
