@@ -103,6 +103,7 @@ class Installation:
         self.folder = folder
         self.watched = database  # where the harness asks; some trials leave it a way of its own
         self.parents: dict[str, processes.Process] = {}  # web, worker: what starts the processes that work
+        self.web_variables: Mapping[str, str] = {}  # of the server's processes alone
         self._crew = crew or Crew()
         self.environment = {
             "DJANGO_SETTINGS_MODULE": "gomail.settings",
@@ -121,8 +122,9 @@ class Installation:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run the web processes and the workers."""
+        web_environment = self.environment | self.web_variables
         with (
-            processes.running([*self._crew.web], self.environment, self.folder / "web.log") as web,
+            processes.running([*self._crew.web], web_environment, self.folder / "web.log") as web,
             processes.running([*self._crew.worker], self.environment, self.folder / "worker.log") as worker,
         ):
             self.parents = {"web": web, "worker": worker}

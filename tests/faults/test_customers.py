@@ -28,6 +28,7 @@ def server(monkeypatch):
             if status := self.server.script.pop(0):
                 words = json.dumps(TAKEN if status < 300 else {"code": "unavailable"}).encode()
                 self.send_response(status)
+                self.send_header("Connection", "close")
                 self.send_header("Content-Length", str(len(words)))
                 self.end_headers()
                 self.wfile.write(words)

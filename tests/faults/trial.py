@@ -30,7 +30,8 @@ class Trial:
     place: Kind = places.usual
     on: tuple[str, ...] = ("SQLite", "PostgreSQL")
     promise: Promise = field(default_factory=Promise)
-    failpoints: Mapping[str, float] = field(default_factory=dict)
+    failpoints: dict[str, float] = field(default_factory=dict)
+    web_failpoints: dict[str, float] = field(default_factory=dict)  # of the server's processes alone
     web: int = 2  # processes
     workers: int = 2
     letters: int = 200  # at least
@@ -123,6 +124,7 @@ def played(
             _variables(trial, seed) | vendors.variables() | _data(place) | place.variables,
             crew(trial.workers, trial.engine).with_defect(trial.defect),
         )
+        gomail.web_variables = _armed(seed, trial.failpoints | trial.web_failpoints)
         gomail.watched = place.watched or place.database
         scene = Scene(trial, seed, gomail, vendors, place)
         with gomail.running():
@@ -142,15 +144,19 @@ def too_small(trial: Trial, evidence: Evidence) -> list[str]:
 
 
 def _variables(trial: Trial, seed: int) -> Mapping[str, str]:
-    armed = [f"seed={seed}", *(f"{point}={probability}" for point, probability in trial.failpoints.items())]
     return {
+        **_armed(seed, trial.failpoints),
         "GOMAIL_PROVIDERS": "ses,sendgrid",
         "GOMAIL_TESTING": "true",
-        "GOMAIL_FAILPOINTS": ",".join(armed) if trial.failpoints else "",
         "WEB_CONCURRENCY": str(trial.web),
         "WEB_THREADS": str(trial.threads),
         "WORKER_THREADS": str(trial.worker_threads),
     }
+
+
+def _armed(seed: int, points: Mapping[str, float]) -> Mapping[str, str]:
+    words = [f"seed={seed}", *(f"{point}={probability}" for point, probability in points.items())]
+    return {"GOMAIL_FAILPOINTS": ",".join(words) if points else ""}
 
 
 def _data(place: Place) -> Mapping[str, str]:

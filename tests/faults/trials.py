@@ -10,6 +10,8 @@ from tests.faults.trial import Trial
 # Between these two a duplicate may arise: the request may have left, and its answer is not in the journal yet.
 _WINDOW = ("after-request-bytes", "after-response")
 _ANSWERED = ("after-journal", "in-finish", "after-finish")
+# A worker that settles what others left passes through it, too, and would end what it has under way itself.
+_IN_WEB_ALONE = {"in-finish"}
 _SURE = Promise(duplicates=False, unknown=False)
 _REFUSING = Promise(refusals=True)
 
@@ -21,19 +23,29 @@ def _storm(letters: int, kills: int, seconds: float) -> Trial:
     )  # fmt: skip
 
 
+def _alone(probability: float, *points: str) -> dict[str, dict[str, float] | int]:
+    """Arm points where nothing else is under way when a process ends: one thread in each."""
+    return {
+        "failpoints": dict.fromkeys(set(points) - _IN_WEB_ALONE, probability),
+        "web_failpoints": dict.fromkeys(points, probability),
+        "threads": 1,
+        "worker_threads": 1,
+        "web": 3,
+    }
+
+
 def _at(point: str) -> Trial:
-    """One thread in each process: nothing else is under way when it ends at its failpoint."""
     return Trial(
-        name=point, says=f"killed {point}", play=deaths.orders, failpoints={point: 0.1}, letters=100, kills=8,
-        threads=1, worker_threads=1, web=3, vendors="closing" if point == "after-connect" else "ok",
-        promise=Promise(duplicates=point in _WINDOW),
+        name=point, says=f"killed {point}", play=deaths.orders, letters=100, kills=8, seconds=180,
+        vendors="closing" if point == "after-connect" else "ok", promise=Promise(duplicates=point in _WINDOW),
+        **_alone(0.1, point),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
 ANSWERED = Trial(
     name="answered", says="killed after the answer is in the journal", play=deaths.orders, letters=200,
-    kills=50, seconds=180, failpoints=dict.fromkeys(_ANSWERED, 0.15), threads=1, worker_threads=1, web=3,
-    workers=3, promise=_SURE,
+    kills=50, seconds=240, workers=3, promise=_SURE,
+    **_alone(0.15, *_ANSWERED),  # type: ignore[arg-type]
 )  # fmt: skip
 POISON = Trial(
     name="poison", says="two emails that end every process", play=deaths.poison, letters=60, keyless=0.0,
