@@ -16,9 +16,10 @@ help: ## list the verbs
 run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= overrides)
 	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
 
-# What need not run on both: the providers' tests know no database, nor does what is refused at the door, and the
-# browser's pages are drawn by the same code.
-WITHOUT_DATABASE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/test_architecture.py
+# What need not run on both: the providers' tests know no database, nor does what is refused at the door, the browser's
+# pages are drawn by the same code, and the brokers' tests have processes and a database of their own.
+WITHOUT_DATABASE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/test_architecture.py \
+	tests/test_celery.py
 WITH_DATABASE := $(filter-out $(WITHOUT_DATABASE),$(wildcard tests/api/test_*.py tests/delivery/test_*.py tests/test_*.py))
 
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and beside it all that uses a database on PostgreSQL

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from delivery import carriers, emails, idempotency, parcels, pressure
+from delivery import announcements, carriers, emails, idempotency, parcels, pressure
 from delivery.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
@@ -62,5 +62,6 @@ def _save(chunk: list[Parcel]) -> None:
         Recipient.objects.bulk_create(row for parcel in chunk for row in parcel.recipients)
         Attachment.objects.bulk_create(row for parcel in chunk for row in parcel.attachments)
         Tag.objects.bulk_create(tag for parcel in chunk for tag in parcel.tags())
+        announcements.announce(parcel.email for parcel in chunk)
         failpoints.reach("in-accept")
     failpoints.reach("after-commit")

@@ -1,6 +1,7 @@
 """What cannot work is said before the first request, with the way to mend it."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from delivery import addresses, carriers
 
 _SECRET_KEY_LENGTH = 50
+_BROKERS = {"amqp", "amqps", "redis", "rediss"}
 _NO_PROVIDER = (
     "Give one of GOMAIL_PROVIDERS its credentials; .env.example names them. "
     "In development (DJANGO_DEBUG=true) the sandbox would keep the mail."
@@ -44,6 +46,20 @@ def hosts(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Set it to the host names that clients use, separated by commas: mail.example.org"
     return [Error("DJANGO_ALLOWED_HOSTS is empty.", hint=hint, id="gomail.E004")]
+
+
+@register
+def engine(**_: Any) -> Sequence[CheckMessage]:
+    """Refuse a broker that nobody could speak to: emails for later would wait for workers that cannot be."""
+    if not settings.CELERY_BROKER_URL:
+        return []
+    if not find_spec("celery"):
+        hint = "pip install --require-hashes -r requirements/celery.txt, or leave it empty for `manage.py worker`."
+        return [Error("CELERY_BROKER_URL is set, and Celery is not installed.", hint=hint, id="gomail.E005")]
+    if settings.CELERY_BROKER_URL.partition("://")[0] not in _BROKERS:
+        hint = "Write amqp://user:password@host:5672/ for RabbitMQ, redis://:password@host:6379/0 for Redis."
+        return [Error("CELERY_BROKER_URL names no broker that is known here.", hint=hint, id="gomail.E006")]
+    return []
 
 
 @register

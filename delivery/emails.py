@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from delivery import (
+    announcements,
     attempts,
     carriers,
     doubts,
@@ -85,6 +86,7 @@ def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UU
     parcel.keep_files()
     with transaction.atomic():
         _save(parcel, once)
+        announcements.announce([parcel.email])
     failpoints.reach("after-commit")
     return parcel.email
 

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import attempts, doubts, journal, outcomes, records
+from delivery import attempts, doubts, journal, outcomes, records, workers
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
@@ -106,6 +106,7 @@ def _inherit(file: Path) -> None:
                 _count_end(left.worker, entry)
                 apply(entry)
             _end_claims(left.worker)
+            workers.bury(left.worker)
 
 
 def _news(entries: Sequence[Entry]) -> Iterator[Entry]:

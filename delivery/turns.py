@@ -9,7 +9,7 @@ from uuid import UUID
 from delivery.models import Email
 from delivery.models.email import EmailQuerySet
 
-HIGH, NORMAL = Email.Priority.HIGH, Email.Priority.NORMAL
+HIGH, NORMAL = LANES = Email.Priority.HIGH, Email.Priority.NORMAL
 _AT_A_TURN = 5  # emails of one owner
 _MOST_OWNERS = 50  # at a time
 _EMPTY_SECONDS = 0.5  # before an empty queue is looked at again, by however many threads
@@ -44,27 +44,30 @@ class Turns:
     def _refill(self, lane: str) -> Iterator[UUID]:
         """Yield some emails of each owner who has any, beginning after the owner who came last."""
         emails = Email.objects.due().innocent().filter(priority=lane)
-        yield from _some(emails.filter(owner=None))
-        for owner in self._owners(lane):
-            yield from _some(emails.filter(owner=owner))
-
-    def _owners(self, lane: str) -> Iterator[int]:
-        waiting = Email.objects.waiting().filter(priority=lane, owner__isnull=False)
-        first = None
-        for _ in range(_MOST_OWNERS):
-            owner = _following(waiting, self._last_owner[lane])
-            if owner is None or owner == first:
-                return
-            first = first or owner
+        yield from some(emails.filter(owner=None))
+        for owner in owners(lane, self._last_owner[lane]):
             self._last_owner[lane] = owner
-            yield owner
+            yield from some(emails.filter(owner=owner))
+
+
+def owners(lane: str, last: int) -> Iterator[int]:
+    """Yield owners who have emails waiting, each once, beginning after the one who came last."""
+    waiting = Email.objects.waiting().filter(priority=lane, owner__isnull=False)
+    first = None
+    for _ in range(_MOST_OWNERS):
+        owner = _following(waiting, last)
+        if owner is None or owner == first:
+            return
+        first, last = first or owner, owner
+        yield owner
+
+
+def some(emails: EmailQuerySet) -> list[UUID]:
+    """Return what goes at one turn."""
+    return list(emails.values_list("pk", flat=True)[:_AT_A_TURN])
 
 
 def _following(waiting: EmailQuerySet, owner: int) -> int | None:
     """Return the next owner with emails waiting, after the last one the first again."""
     owners = waiting.order_by("owner").values_list("owner", flat=True)
     return owners.filter(owner__gt=owner).first() or owners.first()
-
-
-def _some(emails: EmailQuerySet) -> list[UUID]:
-    return list(emails.values_list("pk", flat=True)[:_AT_A_TURN])

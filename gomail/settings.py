@@ -219,7 +219,12 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # Answers of 4xx are the clients' affair.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    # Celery would write two lines for every email.
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
 
 TEST_RUNNER = "pytest_django.runner.TestRunner"
@@ -235,6 +240,9 @@ WORKER_THREADS = environment.number("WORKER_THREADS", 8)
 # More than so many emails waiting, or less room than so many MiB on a disk, and no further email is taken on.
 GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
 GOMAIL_DISK_MIN_MB = environment.number("GOMAIL_DISK_MIN_MB", 256, least=0)
+# Set: the workers are Celery workers (gomail/celery.py). Installations that share a broker differ in the prefix.
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL")
+CELERY_QUEUE_PREFIX = environment.text("CELERY_QUEUE_PREFIX", "gomail")
 
 # Where a fault run ends processes; see providers/failpoints.py. Anywhere else it would be a way to lose the service.
 GOMAIL_FAILPOINTS = environment.text("GOMAIL_FAILPOINTS")

@@ -23,6 +23,9 @@ def test_no_function_has_more_than_40_lines() -> None:
     assert [name for name, length in functions() if length > 40] == []
 
 
+LOOPS = {"delivery/worker.py", "delivery/recovery.py", "delivery/tasks.py", "delivery/announcements.py"}
+
+
 def test_only_loops_over_many_catch_what_they_do_not_know() -> None:
     broad = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -31,7 +34,7 @@ def test_only_loops_over_many_catch_what_they_do_not_know() -> None:
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
-    assert {place.partition(":")[0] for place in broad} == {"delivery/recovery.py", "delivery/worker.py"}
+    assert {place.partition(":")[0] for place in broad} == LOOPS
 
 
 def modules() -> Iterator[Path]:

@@ -129,6 +129,8 @@ class Email(models.Model):
             models.Index(
                 fields=["priority", "owner", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
             ),
+            # read by sweep
+            models.Index(fields=["priority", "due_at"], name="email_due", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.overdue
             models.Index(fields=["expires_at"], name="email_waiting", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.orphaned

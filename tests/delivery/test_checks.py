@@ -38,3 +38,22 @@ def test_production_without_host_names_is_an_error(settings: Any) -> None:
 def test_production_that_asks_for_no_key_or_sends_nothing_is_warned_of(settings: Any) -> None:
     settings.API_KEY_REQUIRED = False
     assert ids(checks.openness()) == ["gomail.W002", "gomail.W003"]
+
+
+@pytest.mark.parametrize(
+    ("url", "installed", "expected"),
+    [
+        ("", False, []),
+        ("amqp://guest@127.0.0.1/", True, []),
+        ("rediss://127.0.0.1/0", True, []),
+        ("amqp://guest@127.0.0.1/", False, ["gomail.E005"]),
+        ("127.0.0.1:5672", True, ["gomail.E006"]),
+    ],
+)
+def test_a_broker_that_nobody_could_speak_to_is_an_error(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, url: str, installed: bool, expected: list[str]
+) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda name: installed or None)
+    settings.CELERY_BROKER_URL = url
+
+    assert ids(checks.engine()) == expected

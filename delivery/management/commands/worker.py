@@ -9,6 +9,12 @@ from django.core.management.base import BaseCommand
 
 from delivery import worker
 
+# Harmless, and good to have: it needs no broker.
+_BESIDE = (
+    "CELERY_BROKER_URL is set, so Celery's workers are the engine: celery -A gomail worker. "
+    "This one works beside them, from the database alone, also while the broker is away."
+)
+
 
 class Command(BaseCommand):
     help = "Hands over emails that are due, in WORKER_THREADS threads, until it gets SIGTERM or SIGINT."
@@ -17,5 +23,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        if settings.CELERY_BROKER_URL:
+            self.stdout.write(_BESIDE)
         self.stdout.write("The delivery worker is running.")
         worker.run(stop, threads=settings.WORKER_THREADS)

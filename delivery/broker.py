@@ -1,0 +1,59 @@
+"""The message broker between this process and the workers of many machines: its queues, and what is put into them.
+
+Celery is imported where it is needed: without CELERY_BROKER_URL nobody needs it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+
+HAND_OVER = "delivery.hand_over"  # the task that is given an email's id
+SWEEP, CHECK_PROVIDERS, TRY_SUSPECTS = "delivery.sweep", "delivery.check_providers", "delivery.try_suspects"
+_CONNECT_SECONDS = 2
+# Of a connection that gives up soon; kombu's own would try for ever.
+_IMPATIENT = {"max_retries": 0, "interval_start": 0}
+_TIMEOUTS = {
+    "redis": {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": 5},
+    "amqp": {"read_timeout": 5, "write_timeout": 5},
+}
+Announcement = tuple[str, str]  # lane, id of an email
+
+
+def queue_name(lane: str) -> str:
+    """Return the name of a lane's queue."""
+    return f"{settings.CELERY_QUEUE_PREFIX}.{lane}"
+
+
+def connection() -> Any:
+    """Return a connection that is opened by its first use, and gives up within seconds."""
+    from celery import current_app
+
+    kind = settings.CELERY_BROKER_URL.partition(":")[0].rstrip("s").removeprefix("py")
+    options = _IMPATIENT | _TIMEOUTS.get("redis" if kind == "redi" else kind, {})
+    return current_app.connection_for_write(connect_timeout=_CONNECT_SECONDS, transport_options=options)
+
+
+@contextmanager
+def connected() -> Iterator[Any]:
+    """Connect for as long as the block takes."""
+    with connection() as opened:
+        yield opened
+
+
+def publish(announcements: Sequence[Announcement], connection: Any) -> None:
+    """Put a message for each into the queue of its lane, and raise what the broker's client raises."""
+    from celery import current_app
+
+    with current_app.amqp.Producer(connection, auto_declare=False) as producer:
+        for lane, pk in announcements:
+            current_app.send_task(HAND_OVER, (pk,), queue=queue_name(lane), producer=producer, retry=False)
+
+
+def waiting(lane: str, connection: Any) -> int:
+    """Count the messages of a lane that no worker has taken yet."""
+    from celery import current_app
+
+    queue = current_app.amqp.queues[queue_name(lane)]
+    return int(queue.bind(connection.default_channel).queue_declare().message_count)

@@ -1,0 +1,222 @@
+"""Emails are announced to the broker, once they are committed; whoever accepts them never waits for it."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import kombu
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from delivery import announcements, batches, broker, emails
+from delivery.announcements import Announcer
+from delivery.batches import Item
+from tests.delivery.test_emails import draft
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Wire:
+    """Stands for the broker: keeps what it is told, or fails."""
+
+    def __init__(self) -> None:
+        self.told: list[broker.Announcement] = []
+        self.connections, self.calls, self.closed = 0, 0, 0
+        self.fault: Exception | None = None
+
+    def connection(self) -> "Wire":
+        self.connections += 1
+        return self
+
+    def publish(self, some: Any, connection: Any) -> None:
+        self.calls += 1
+        if self.fault:
+            raise self.fault
+        self.told += some
+
+    def collect(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    wire = Wire()
+    monkeypatch.setattr(broker, "connection", wire.connection)
+    monkeypatch.setattr(broker, "publish", wire.publish)
+    return wire
+
+
+@pytest.fixture
+def announcer(wire: Wire, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Announcer:
+    settings.CELERY_BROKER_URL = "amqp://broker/"
+    fresh = Announcer()
+    monkeypatch.setattr(announcements, "_announcer", fresh)
+    return fresh
+
+
+def ids(count: int) -> list[broker.Announcement]:
+    return [("normal", str(number)) for number in range(count)]
+
+
+def told(announcer: Announcer, some: list[broker.Announcement]) -> None:
+    announcer.tell(some)
+    announcer.finish(10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_accepted_email_is_announced_in_its_lane(wire: Wire, announcer: Announcer) -> None:
+    email = emails.accept(draft(priority="high"), owner=None)
+    announcer.finish(10)
+
+    assert wire.told == [("high", str(email.pk))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_not_committed_is_not_announced(wire: Wire, announcer: Announcer) -> None:
+    with transaction.atomic():
+        emails.accept(draft(), owner=None)
+        transaction.set_rollback(True)
+    announcer.finish(10)
+
+    assert wire.told == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scheduled_email_is_left_to_the_sweep(wire: Wire, announcer: Announcer) -> None:
+    emails.accept(draft(send_at=timezone.now() + timedelta(hours=1)), owner=None)
+    announcer.finish(10)
+
+    assert wire.told == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thousand_emails_are_announced_over_one_connection(wire: Wire, announcer: Announcer) -> None:
+    batches.accept([Item(draft=draft())] * 1000, owner=None)
+    announcer.finish(10)
+
+    assert (len(wire.told), wire.connections) == (1000, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_broker_nothing_is_announced(wire: Wire, announcer: Announcer, settings: Any) -> None:
+    settings.CELERY_BROKER_URL = ""
+    emails.accept(draft(), owner=None)
+    announcer.finish(10)
+
+    assert (wire.told, announcer._thread) == ([], None)
+
+
+def test_many_threads_announce_over_one_connection(wire: Wire, announcer: Announcer) -> None:
+    threads = [threading.Thread(target=announcer.tell, args=(ids(10),)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    announcer.finish(10)
+
+    assert (len(wire.told), wire.connections) == (200, 1)
+
+
+def test_a_broker_that_is_down_is_left_alone_for_a_while(
+    wire: Wire, announcer: Announcer, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.fault = ConnectionRefusedError()
+    for _ in range(5):
+        told(announcer, ids(3))
+
+    assert (wire.calls, caplog.text.count("cannot be told")) == (1, 1)
+
+
+def test_after_the_pause_it_is_told_again_over_a_new_connection(
+    wire: Wire,
+    announcer: Announcer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(announcements, "_PAUSE_SECONDS", 0.0)
+    wire.fault = ConnectionResetError()
+    told(announcer, ids(3))
+    wire.fault = None
+    told(announcer, ids(2))
+
+    assert (wire.told, wire.connections, wire.closed) == (ids(2), 2, 1)
+    assert "not told of about 3 emails" in caplog.text
+
+
+def test_what_memory_cannot_hold_is_dropped_and_counted(
+    wire: Wire, announcer: Announcer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcer, "_begin", lambda: None)  # nobody takes anything away
+    announcer.tell(ids(announcements._MOST_WAITING + 5))
+
+    assert announcer._dropped == 5
+
+
+def test_an_idle_connection_is_closed(
+    wire: Wire, announcer: Announcer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements, "_IDLE_SECONDS", 0.05)
+    told(announcer, ids(1))
+    deadline = time.monotonic() + 10
+    while not wire.closed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    told(announcer, ids(1))
+
+    assert (wire.closed >= 1, wire.connections) == (True, 2)
+
+
+def test_the_child_of_a_fork_announces_with_a_thread_of_its_own(announcer: Announcer) -> None:
+    told(announcer, ids(1))
+    announcements._begin_anew()
+
+    assert announcements._announcer is not announcer
+    assert announcements._announcer._thread is None
+
+
+@pytest.fixture
+def silent_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A port that takes connections and never says a word."""
+    import gomail.celery
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"amqp://guest:guest@127.0.0.1:{listener.getsockname()[1]}/"
+        settings.CELERY_BROKER_URL = url
+        monkeypatch.setattr(gomail.celery.app.conf, "broker_write_url", url)
+        gomail.celery.app.set_current()
+        monkeypatch.setattr(announcements, "_announcer", Announcer())
+        yield listener
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_does_not_answer_delays_nobody(silent_broker: socket.socket) -> None:
+    begun = time.monotonic()
+    for _ in range(5):
+        emails.accept(draft(), owner=None)
+
+    assert time.monotonic() - begun < 2
+
+
+def test_the_connection_to_a_silent_broker_gives_up_in_seconds(silent_broker: socket.socket) -> None:
+    begun = time.monotonic()
+    with (
+        pytest.raises(kombu.exceptions.OperationalError, match="timed out"),
+        broker.connected() as connection,
+    ):
+        broker.publish(ids(1), connection)
+
+    assert time.monotonic() - begun < 10
+
+
+def test_without_a_broker_no_process_loads_celery() -> None:
+    loaded = "import gomail.wsgi, sys; print([name for name in sys.modules if name in ('celery', 'kombu')])"
+    told = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines()[-1] == "[]"

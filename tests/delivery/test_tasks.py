@@ -1,0 +1,230 @@
+"""What a message makes a worker do, and which messages the sweep sends."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+from kombu import Connection
+
+from delivery import broker, circuits, emails, process, sweep, tasks, worker
+from delivery.models import Email, Owner
+from delivery.passed_over import PassedOver
+from tests import fakes
+from tests.delivery.test_emails import queued
+
+pytestmark = pytest.mark.django_db
+LONG_AGO = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_passed_over", PassedOver())
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)  # the test's transaction is in it
+
+
+@pytest.fixture
+def memory(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A broker in this process's memory."""
+    import gomail.celery
+
+    app = gomail.celery.app
+    settings.CELERY_BROKER_URL, settings.CELERY_QUEUE_PREFIX = "memory://", "gomail"
+    monkeypatch.setattr(app.conf, "broker_write_url", "memory://")
+    app.set_current()
+    with Connection("memory://") as connection:
+        yield connection
+        for lane in ("high", "normal"):
+            connection.default_channel.queue_delete(broker.queue_name(lane))
+
+
+def announced(connection: Any, lane: str) -> list[str]:
+    """Take the messages of a lane, and return the ids in them."""
+    channel, found = connection.default_channel, []
+    while message := channel.basic_get(broker.queue_name(lane), no_ack=True):
+        found.append(message.decode()[0][0])
+    return found
+
+
+def waiting(**changes: Any) -> Email:
+    return queued(**{"due_at": timezone.now() - LONG_AGO, **changes})
+
+
+def status(email: Email) -> str:
+    email.refresh_from_db()
+    return email.status
+
+
+def test_a_message_sends_its_email() -> None:
+    email = queued()
+    tasks.hand_over(str(email.pk))
+
+    assert status(email) == "sent"
+
+
+def test_a_message_that_comes_twice_sends_once(providers: None, ses: fakes.FakeVendor) -> None:
+    email = queued()
+    for _ in range(2):
+        tasks.hand_over(str(email.pk))
+
+    assert (status(email), len(ses.mails)) == ("sent", 1)
+
+
+@pytest.mark.parametrize("pk", [str(uuid4()), "no id at all"])
+def test_a_message_of_no_email_is_over_with(pk: str) -> None:
+    tasks.hand_over(pk)
+
+
+@pytest.mark.parametrize("failure", [OperationalError("gone"), ZeroDivisionError()])
+def test_what_goes_wrong_is_logged_and_leaves_no_task(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(pk: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(emails, "dispatch", fail)
+    email = queued()
+    tasks.hand_over(str(email.pk))
+
+    assert f"Email {email.pk} could not be handed over" in caplog.text
+
+
+def test_told_to_stop_a_worker_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "is_ending", lambda: True)
+    email = queued()
+    tasks.hand_over(str(email.pk))
+
+    assert status(email) == "queued"
+
+
+def test_while_nobody_may_be_used_an_email_is_not_even_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circuits, "anybody_may_be_used", lambda names: False)
+    email = queued()
+    tasks.hand_over(str(email.pk))
+
+    assert (status(email), email.rounds) == ("queued", 1)
+
+
+def test_an_email_of_another_owner_goes_along_if_it_was_passed_over() -> None:
+    newsletter, sign_in = (Owner.objects.create(name=name) for name in ("newsletter", "sign-in"))
+    mine, other = waiting(owner=newsletter), waiting(owner=sign_in)
+    tasks.hand_over(str(mine.pk))
+
+    assert (status(mine), status(other)) == ("sent", "sent")
+
+
+def test_an_email_of_the_same_owner_waits_for_its_own_message() -> None:
+    owner = Owner.objects.create(name="newsletter")
+    mine, next_one = waiting(owner=owner), waiting(owner=owner)
+    tasks.hand_over(str(mine.pk))
+
+    assert (status(mine), status(next_one)) == ("sent", "queued")
+
+
+def test_an_email_of_the_other_lane_waits_for_its_own_workers() -> None:
+    mine, other = waiting(priority="high"), waiting(owner=Owner.objects.create(name="b"))
+    tasks.hand_over(str(mine.pk))
+
+    assert status(other) == "queued"
+
+
+def test_what_has_just_become_due_has_not_been_passed_over() -> None:
+    queued(owner=Owner.objects.create(name="b"))
+
+    assert PassedOver().take("normal", but=None) is None
+
+
+def test_all_owners_who_were_passed_over_have_their_turn() -> None:
+    owners = [Owner.objects.create(name=str(number)) for number in range(3)]
+    theirs = [waiting(owner=owner).pk for owner in owners for _ in range(2)]
+    passed_over, taken = PassedOver(), []
+    while pk := passed_over.take("normal", but=None):
+        taken.append(pk)
+
+    assert sorted(taken) == sorted(theirs)
+
+
+def test_the_sweep_announces_what_is_due_by_lanes(memory: Any) -> None:
+    urgent, news = waiting(priority="high"), waiting()
+    doubtful = waiting(status="unknown")
+    queued(due_at=timezone.now() + LONG_AGO, status="scheduled")
+
+    assert sweep.announce() == 3
+    assert announced(memory, "high") == [str(urgent.pk)]
+    assert set(announced(memory, "normal")) == {str(news.pk), str(doubtful.pk)}
+
+
+def test_what_was_accepted_a_moment_ago_is_not_announced_again(memory: Any) -> None:
+    queued()
+
+    assert sweep.announce() == 0
+
+
+def test_what_has_a_message_is_not_announced_again_and_again(memory: Any) -> None:
+    for _ in range(50):
+        waiting()
+    announced_first, *later = [sweep.announce() for _ in range(4)]
+
+    assert announced_first == 50
+    assert later == [sweep._CERTAINLY] * 3
+
+
+def test_the_longest_waiting_are_announced_whatever_the_queue_holds() -> None:
+    due = [uuid4() for _ in range(100)]
+
+    assert sweep.unannounced(due, 1_000_000) == due[: sweep._CERTAINLY]
+    assert sweep.unannounced(due, 70) == due[:30]
+    assert sweep.unannounced(due, 0) == due
+
+
+def test_a_sweep_announces_no_more_than_it_may(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "_MOST", 3)
+    for _ in range(5):
+        waiting()
+
+    assert sweep.announce() == 3
+
+
+def test_a_suspect_is_announced_to_nobody(memory: Any) -> None:
+    waiting(crashes=2)
+
+    assert sweep.announce() == 0
+
+
+def test_while_nobody_may_be_used_nothing_is_announced(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circuits, "anybody_may_be_used", lambda names: False)
+    waiting()
+
+    assert sweep.announce() == 0
+
+
+def test_a_sweep_settles_even_while_the_broker_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ConnectionRefusedError
+
+    settled: list[str] = []
+    monkeypatch.setattr(worker, "settle", lambda: settled.append("settled"))
+    monkeypatch.setattr(sweep, "announce", fail)
+    tasks.sweep_up()
+
+    assert settled == ["settled"]
+    assert "What is due could not be announced" in caplog.text
+
+
+def test_two_sweeps_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[str] = []
+
+    def settle() -> None:
+        settled.append("settled")
+        tasks.sweep_up()
+
+    monkeypatch.setattr(worker, "settle", settle)
+    monkeypatch.setattr(sweep, "announce", lambda: 0)
+    tasks.sweep_up()
+
+    assert settled == ["settled"]
