@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
-from delivery import outcomes, records
+from delivery import outcomes, process, records
 from delivery.models import Attempt, Email
 
 COMMAND: Final = "dispatch_suspect"
@@ -26,7 +26,7 @@ _FATAL = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -si
 log = logging.getLogger(__name__)
 
 
-def try_some(going_on: Callable[[], bool] = lambda: True) -> None:
+def try_some(going_on: Callable[[], bool] = lambda: not process.is_ending()) -> None:
     """Try some of them, one by one, while this process goes on."""
     for email in Email.objects.due().suspected()[:_AT_A_TIME]:
         if not going_on():
