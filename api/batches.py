@@ -113,7 +113,16 @@ def _answer(results: list[Email | ContractError]) -> Response:
         "refused": len(results) - accepted,
         "results": [_row(result) for result in results],
     }
-    return Response(answer, status=202 if accepted else 400)
+    if any(isinstance(result, Email) for result in results):
+        return Response(answer, status=202)
+    return _refused(answer, {result.status_code for result in results if isinstance(result, ContractError)})
+
+
+def _refused(answer: dict[str, Any], statuses: set[int]) -> Response:
+    """Answer that nothing was taken: 503 if that is all GoMail's own affair, for then the same batch may be later."""
+    if statuses == {503}:
+        return Response(answer, status=503, headers={"Retry-After": errors.RETRY_AFTER})
+    return Response(answer, status=400)
 
 
 def _row(result: Email | ContractError) -> dict[str, Any]:

@@ -143,6 +143,11 @@ REQUEST = {
         meaning="There is no such path below /api/.",
         remedy="Check the address; docs/ lists all paths.",
     ),
+    "overloaded": Code(
+        status=503,
+        meaning="More emails are waiting than GoMail can promise to deliver, or a disk is nearly full.",
+        remedy="Try again after the seconds in Retry-After; what was accepted before is being sent meanwhile.",
+    ),
     "unavailable": Code(
         status=503,
         meaning="GoMail cannot write the email down now, so it does not take it on.",

@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import codes
-from delivery import changes, idempotency
+from delivery import changes, idempotency, pressure
 from delivery.carriers import NobodyCanCarry
 
 RETRY_AFTER = "5"  # seconds
@@ -48,7 +48,7 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response:
     from rest_framework.views import set_rollback  # not before: it loads our parsers, which load this module
 
     error = translated(exc)
-    if error.status_code >= 500:
+    if error.status_code >= 500 and error.code != "overloaded":  # no fault, and at that moment there are many
         log.error("%s while answering %s", error.code, context["request"].path, exc_info=exc)
     set_rollback()
     context["request"].accepted_renderer = JSONRenderer()  # also where the view writes pages
@@ -85,6 +85,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((idempotency.StillRunning,), "idempotency_key_in_use"),
     ((idempotency.UsedOtherwise,), "idempotency_key_reused"),
     ((changes.TooLate,), "too_late"),
+    ((pressure.Overloaded,), "overloaded"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),
 )
 

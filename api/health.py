@@ -32,6 +32,11 @@ class HealthSerializer(serializers.Serializer[Health]):
 
     status = serializers.ChoiceField([health.READY, health.DEGRADED, health.UNAVAILABLE])
     database = serializers.CharField(help_text="ok, not migrated or cannot be used")
+    queue = serializers.CharField(help_text="ok or full: further emails are refused until some are sent")
+    disk = serializers.CharField(help_text="ok or nearly full: emails are refused until there is room")
+    workers = serializers.IntegerField(
+        help_text="delivery workers that are running; without one nothing that waits is sent"
+    )
     providers = serializers.DictField(
         child=ProviderHealthSerializer(), help_text="by name, in order of preference"
     )

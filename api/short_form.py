@@ -14,7 +14,7 @@ from api.serializers import bodies
 from api.views import allowed, sent, taken
 from delivery import addresses
 from delivery.drafts import Draft
-from delivery.models import ApiKey
+from delivery.models import ApiKey, Email
 from providers.message import Mailbox
 
 REQUIRED = ("to", "to_name", "from", "from_name", "subject", "body")
@@ -70,15 +70,18 @@ class PostEmail(APIView):
         """Accept the email, offer it to the providers in order, and answer with what became of it."""
         serializer = ShortFormSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        email = sent(request, allowed(request, serializer.to_draft()))
-        answer = taken(request, email)
-        return Response(
-            {"message": answer.data["message"]}, status=answer.status_code, headers=dict(answer.headers)
-        )
+        return _told(request, sent(request, allowed(request, serializer.to_draft()), _told))
 
     def get_exception_handler(self) -> Any:
         """Answer in this contract's shape."""
         return _answer
+
+
+def _told(request: Request, email: Email) -> Response:
+    answer = taken(request, email)
+    return Response(
+        {"message": answer.data["message"]}, status=answer.status_code, headers=dict(answer.headers)
+    )
 
 
 def _answer(exc: Exception, context: dict[str, Any]) -> Response:

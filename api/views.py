@@ -1,5 +1,6 @@
 """Validate, call one verb, serialize, answer."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,11 +12,12 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework import generics
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import explained, parameters, requests
+from api import explained, meanwhile, parameters, requests
 from api.authentication import key, owner
 from api.errors import ContractError, shape
 from api.explained import ExplainedSerializer
@@ -43,6 +45,7 @@ MESSAGES = {
     Email.Status.SENDING: "The email is being handed over",
     Email.Status.SCHEDULED: "The email is accepted and will be sent at its time",
     Email.Status.CANCELLED: "The email was cancelled before it was sent",
+    Email.Status.QUARANTINED: "The email is in quarantine: it has ended the processes that were to hand it over",
     Email.Status.EXPIRED: "No provider could take the email before its time was over",
 }
 ACCEPTED_FOR_LATER = "The email is accepted and will be sent"
@@ -82,7 +85,7 @@ class SendEmail(APIView):
         draft = allowed(request, serializer.to_draft())
         if dry_run:
             return Response(explained.answer(explain.explain(draft, owner=owner(request))))
-        return taken(request, sent(request, draft))
+        return taken(request, sent(request, draft, taken))
 
 
 @extend_schema_view(get=extend_schema(responses={200: EmailSummarySerializer(many=True), **_NOT_READ}))
@@ -147,11 +150,23 @@ def refuse_sender(request: Request, sender: Mailbox) -> None:
         raise ContractError("sender_not_allowed", f"This API key may not send from {sender.address}.")
 
 
-def sent(request: Request, draft: Draft) -> Email:
-    """Hand the email over now, or leave it to a worker when the client does not wait or it has its time."""
-    later = requests.wants_async(request) or draft.is_for_later()
-    verb = emails.accept if later else emails.send
-    return verb(draft, owner=owner(request), once=requests.once(request, draft=draft))
+def sent(request: Request, draft: Draft, told: Callable[[Request, Email], Response]) -> Email:
+    """Hand the email over now, or leave it to a worker when the client does not wait or it has its time.
+
+    When it takes too long the client is told how far it has come.
+    """
+    given: dict[str, Any] = {"owner": owner(request), "once": requests.once(request, draft=draft)}
+    if requests.wants_async(request) or draft.is_for_later():
+        return emails.accept(draft, **given)
+    return emails.send(draft, **given, accepted=lambda email: _leave(request, email, told))
+
+
+def _leave(request: Request, email: Email, told: Callable[[Request, Email], Response]) -> None:
+    def so_far() -> tuple[int, Mapping[str, str], bytes]:
+        answer = told(request, email)
+        return answer.status_code, dict(answer.items()), JSONRenderer().render(answer.data)
+
+    meanwhile.leave(request.META, so_far)
 
 
 def message_of(email: Email) -> str:

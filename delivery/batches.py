@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from delivery import announcements, carriers, emails, idempotency, parcels
+from delivery import announcements, carriers, emails, idempotency, parcels, pressure
 from delivery.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
@@ -13,7 +13,7 @@ from delivery.parcels import Parcel
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction: a crash loses no more than the last
-Result = Email | carriers.NobodyCanCarry | idempotency.UsedOtherwise
+Result = Email | carriers.NobodyCanCarry | idempotency.UsedOtherwise | pressure.Overloaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +41,17 @@ def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
 def _accept_one(item: Item, owner: Owner | None) -> Result:
     try:
         return emails.accept(item.draft, owner=owner, once=item.once)
-    except (carriers.NobodyCanCarry, idempotency.UsedOtherwise) as refusal:
+    except (carriers.NobodyCanCarry, idempotency.UsedOtherwise, pressure.Overloaded) as refusal:
         return refusal
 
 
-def _prepared(draft: Draft, owner: Owner | None) -> Parcel | carriers.NobodyCanCarry:
-    parcel = parcels.waiting(draft, owner)
+def _prepared(draft: Draft, owner: Owner | None) -> Parcel | carriers.NobodyCanCarry | pressure.Overloaded:
     try:
+        pressure.refuse_if_too_high(draft.priority)
+        parcel = parcels.waiting(draft, owner)
         _, parcel.email.left_out = carriers.choose(parcel.message())
-    except carriers.NobodyCanCarry as nobody:
-        return nobody
+    except (carriers.NobodyCanCarry, pressure.Overloaded) as refusal:
+        return refusal
     parcel.keep_files()
     return parcel
 

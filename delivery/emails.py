@@ -17,6 +17,7 @@ from delivery import (
     leases,
     outcomes,
     parcels,
+    pressure,
     process,
     records,
 )
@@ -43,17 +44,26 @@ def _process_goes_on() -> bool:
 def accept(
     draft: Draft, *, owner: Owner | None, once: Claim | None = None, resend_of: UUID | None = None
 ) -> Email:
-    """Write an email down for a worker to hand over, at once or at its time. Raises NobodyCanCarry before that."""
+    """Write an email down for a worker to hand over, at once or at its time.
+
+    Raises Overloaded or NobodyCanCarry before anything is stored.
+    """
     return _once(once, lambda: _accept(draft, owner, once, resend_of))
 
 
-def send(draft: Draft, *, owner: Owner | None, once: Claim | None = None) -> Email:
-    """Accept a draft and hand it over while the caller waits.
+def send(
+    draft: Draft,
+    *,
+    owner: Owner | None,
+    once: Claim | None = None,
+    accepted: Callable[[Email], None] = lambda _: None,
+) -> Email:
+    """Accept a draft and hand it over while the caller waits; call `accepted` when it is durable.
 
     Email and first attempt are durable in one transaction before the call, all that came of it in another one after
-    it. Raises NobodyCanCarry before anything is stored.
+    it. Raises Overloaded or NobodyCanCarry before anything is stored.
     """
-    return _once(once, lambda: _send(draft, owner, once))
+    return _once(once, lambda: _send(draft, owner, once, accepted))
 
 
 def _once(once: Claim | None, make: Callable[[], Email]) -> Email:
@@ -69,6 +79,7 @@ def _once(once: Claim | None, make: Callable[[], Email]) -> Email:
 
 
 def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UUID | None) -> Email:
+    pressure.refuse_if_too_high(draft.priority)
     parcel = parcels.waiting(draft, owner)
     parcel.email.resend_of = resend_of
     _, parcel.email.left_out = carriers.choose(parcel.message())
@@ -91,7 +102,8 @@ def _save(parcel: Parcel, once: Claim | None) -> None:
     failpoints.reach("in-accept")
 
 
-def _send(draft: Draft, owner: Owner | None, once: Claim | None) -> Email:
+def _send(draft: Draft, owner: Owner | None, once: Claim | None, accepted: Callable[[Email], None]) -> Email:
+    pressure.refuse_if_too_high(draft.priority)
     parcel = parcels.claimed(draft, owner)
     email, message = parcel.email, parcel.message()
     able, email.left_out = carriers.choose(message)
@@ -111,6 +123,7 @@ def _send(draft: Draft, owner: Owner | None, once: Claim | None) -> Email:
         gate.release()
         raise
     failpoints.reach("after-commit")
+    accepted(email)
     return _hand_over(_Round(email=email, message=message, gate=gate, first=first), attempt)
 
 

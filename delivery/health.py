@@ -9,9 +9,10 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from delivery import carriers, readiness, standings
+from delivery import carriers, pressure, readiness, standings, workers
 from delivery.models import Circuit, ProviderCheck
 
+_OK, _NOT_KNOWN = "ok", "not known"
 READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"
 _VERDICTS = {True: "ready", False: "not ready"}
 
@@ -34,14 +35,18 @@ class Health:
     """What monitoring wants to know."""
 
     database: str  # "ok", or what is wrong
+    queue: str = _NOT_KNOWN  # "ok", or "full"
+    disk: str = _NOT_KNOWN  # "ok", or "nearly full"
+    workers: int = 0  # delivery workers that are running
     providers: Mapping[str, ProviderHealth] = field(default_factory=dict)  # in order of preference
 
     @property
     def status(self) -> str:
-        """`ready`, `degraded`: takes emails on, but a provider is in trouble; `unavailable`: takes none on."""
-        if self.database != "ok" or not self.providers:
+        """`ready`; `degraded`: takes emails on, but some wait; `unavailable`: takes none on."""
+        if {self.database, self.queue, self.disk} != {_OK} or not self.providers:
             return UNAVAILABLE
-        return READY if all(provider.is_well for provider in self.providers.values()) else DEGRADED
+        well = self.workers and all(provider.is_well for provider in self.providers.values())
+        return READY if well else DEGRADED
 
 
 def look() -> Health:
@@ -49,9 +54,20 @@ def look() -> Health:
     try:
         if not _is_migrated():
             return Health(database="not migrated")
-        return Health(database="ok", providers=_providers())
+        return _found()
     except (DatabaseError, InterfaceError):
         return Health(database="cannot be used")
+
+
+def _found() -> Health:
+    reading = pressure.reading()
+    return Health(
+        database=_OK,
+        queue="full" if reading.queue_is_full else _OK,
+        disk="nearly full" if reading.short_of_room else _OK,
+        workers=workers.running().count(),
+        providers=_providers(),
+    )
 
 
 def _is_migrated() -> bool:

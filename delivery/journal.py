@@ -10,6 +10,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from delivery import process
 
 _LARGE = 1024 * 1024  # bytes, after which a new file is begun
 _ENDING = ".journal"
+_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+")  # whose, and which of his
 log = logging.getLogger(__name__)
 
 
@@ -185,15 +187,12 @@ def close() -> None:
 
 def known() -> dict[str, Entry]:
     """Return the answers in all files of this machine by attempt, also in those of processes that are running."""
-    files = Path(settings.GOMAIL_JOURNAL_DIR).glob(f"*{_ENDING}")
-    return {entry.attempt: entry for file in files for entry in _read(file)}
+    return {entry.attempt: entry for file in _files() for entry in _read(file)}
 
 
 def abandoned() -> list[Path]:
     """Return the files whose process has gone."""
-    return [
-        file for file in sorted(Path(settings.GOMAIL_JOURNAL_DIR).glob(f"*{_ENDING}")) if _is_abandoned(file)
-    ]
+    return [file for file in _files() if _is_abandoned(file)]
 
 
 @contextmanager
@@ -205,6 +204,11 @@ def inherited(file: Path) -> Iterator[Left | None]:
             return
         yield Left(worker=UUID(file.name[:36]), entries=list(_read(file)))
         file.unlink(missing_ok=True)
+
+
+def _files() -> list[Path]:
+    found = Path(settings.GOMAIL_JOURNAL_DIR).glob(f"*{_ENDING}")
+    return sorted(file for file in found if _NAME.fullmatch(file.stem))
 
 
 def _is_abandoned(file: Path) -> bool:

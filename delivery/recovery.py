@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import attempts, doubts, journal, outcomes, records
+from delivery import attempts, doubts, journal, outcomes, records, workers
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
@@ -22,6 +22,7 @@ INTERRUPTED = "The process ended between the call and the record of its outcome.
 NOT_OFFERED = "The process ended before the email was offered to a provider."
 _BATCH = 100
 _Outcome = Attempt.Outcome
+_NOT_KNOWN = (_Outcome.STARTED, _Outcome.UNKNOWN)
 _SECOND = timedelta(seconds=1)
 log = logging.getLogger(__name__)
 
@@ -45,24 +46,16 @@ def inherit() -> None:
                 for entry in left.entries:
                     apply(entry)
                 _end_claims(left.worker)
+                workers.bury(left.worker)
 
 
 def apply(entry: Entry) -> None:
     """Write down what a process knew of an attempt, unless the database knows as much."""
     last = Attempt.objects.select_related("email").filter(pk=entry.attempt).first()
-    if (
-        last is None
-        or last.outcome not in (_Outcome.STARTED, _Outcome.UNKNOWN)
-        or last.outcome == entry.outcome
-    ):
-        return
-    email = last.email
-    email.epoch = last.epoch
-    outcome = _outcome(email, last.provider, entry)
-    for name in attempts.ANSWER:
-        setattr(last, name, getattr(entry, name))
-    records.record(email, outcome, last)
-    log.info("The journal knew that attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
+    if last is None:
+        log.warning("The journal tells of attempt %s, which is not in this database", entry.attempt)
+    elif last.outcome in _NOT_KNOWN and last.outcome != entry.outcome:
+        _apply(entry, last)
 
 
 def recover(email: Email, known: Mapping[str, Entry]) -> None:
@@ -89,6 +82,16 @@ def expire(email: Email) -> None:
             records.undecided(email).update(status=Recipient.Status.EXPIRED)
         else:
             overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
+
+
+def _apply(entry: Entry, last: Attempt) -> None:
+    email = last.email
+    email.epoch = last.epoch
+    outcome = _outcome(email, last.provider, entry)
+    for name in attempts.ANSWER:
+        setattr(last, name, getattr(entry, name))
+    records.record(email, outcome, last)
+    log.info("The journal knew that attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
 
 
 def _end_claims(worker: UUID) -> None:

@@ -3,6 +3,7 @@
 import os
 import socket
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -32,6 +33,11 @@ def beat(*, threads: int) -> None:
 def leave() -> None:
     """Say that this process ends in order."""
     Worker.objects.filter(pk=process.identity()).update(seen_at=Now(), stopped_at=Now())
+
+
+def bury(worker: UUID) -> None:
+    """Strike a worker off the list whose process is known to have gone without a word."""
+    Worker.objects.filter(pk=worker, stopped_at=None).delete()
 
 
 def running() -> QuerySet[Worker]:

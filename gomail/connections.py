@@ -11,7 +11,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -21,12 +21,15 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
 
 from api import codes
+from api.meanwhile import PLACE, Answer
 from delivery import process
 
 HEAD_SECONDS = 10.0  # for the request line and the headers, from their first byte
 SILENCE_SECONDS = 10.0  # between two pieces of a body
 BODY_SECONDS = 120.0  # for the whole of it: 12 MB at 0.8 Mbit/s
 WRITE_SECONDS = 30.0  # for an answer
+SYNC_SECONDS = 25.0  # until a client is told how far its email has come, instead of what became of it
+_LOOK_AGAIN_SECONDS = 0.25
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 T = TypeVar("T")
@@ -125,17 +128,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
             receive(environ, self.work)
-            body = self.work(_collect, application, environ, start_response)
+            found = self._answer_in_time(application, environ)
+            start_response(found.status, found.headers)
             environ["gunicorn.socket"].settimeout(WRITE_SECONDS)
-            return (
-                [] if environ["REQUEST_METHOD"] == "HEAD" else body
-            )  # gunicorn warns of what it must not send
+            # gunicorn warns of what it must not send
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else found.body
 
         self.wsgi = answer
 
     def work(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call the function in one of the threads that work, and wait for what it returns."""
         return self._work.submit(function, *arguments).result()
+
+    def _answer_in_time(self, application: Application, environ: dict[str, Any]) -> Answer:
+        """Return the application's answer, or what it has left to be said meanwhile if its work takes too long."""
+        meanwhile: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
+        working = self._work.submit(_collect, application, environ)
+        patience = SYNC_SECONDS
+        while not wait([working], patience).done:
+            if meanwhile:
+                return meanwhile[0]()
+            patience = _LOOK_AGAIN_SECONDS  # nothing has been promised yet
+        return working.result()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Stop in order: what is under way is finished, but no further provider is asked."""
@@ -187,15 +201,14 @@ def _message(status: int, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _collect(
-    application: Application, environ: dict[str, Any], start_response: Callable[..., Any]
-) -> list[bytes]:
+def _collect(application: Application, environ: dict[str, Any]) -> Answer:
     """Return the whole answer: what writes it knows nothing of the database."""
-    answer = application(environ, start_response)
+    head: list[Any] = []
+    body = application(environ, lambda status, headers, *_: head.extend((status, headers)))
     try:
-        return list(answer)
+        return Answer(status=head[0], headers=head[1], body=list(body))
     finally:
-        getattr(answer, "close", _nothing)()
+        getattr(body, "close", _nothing)()
 
 
 def _nothing(*_: Any) -> None:

@@ -237,6 +237,9 @@ ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1
 # Emails that a worker hands over at the same time; each thread keeps a connection to the database.
 WORKER_THREADS = environment.number("WORKER_THREADS", 8)
 
+# More than so many emails waiting, or less room than so many MiB on a disk, and no further email is taken on.
+GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
+GOMAIL_DISK_MIN_MB = environment.number("GOMAIL_DISK_MIN_MB", 256, least=0)
 # Set: the workers are Celery workers (gomail/celery.py). Installations that share a broker differ in the prefix.
 CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL")
 CELERY_QUEUE_PREFIX = environment.text("CELERY_QUEUE_PREFIX", "gomail")

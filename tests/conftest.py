@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from delivery import access, carriers, journal, standings
+from delivery import access, carriers, journal, pressure, standings
 from delivery.models import ApiKey
 from tests import fakes
 
@@ -48,6 +48,7 @@ def _fresh_memory() -> None:
     """Forget the API keys and the circuits of the test before."""
     access._live.cache_clear()
     standings.forget()
+    pressure.forget()
 
 
 @pytest.fixture

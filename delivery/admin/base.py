@@ -57,6 +57,7 @@ COLOURS = {
     "started": "info",
     "unknown": "warning",
     "partial": "warning",
+    "quarantined": "danger",
     "refused_temporarily": "warning",
     "not_sent": "warning",
     "failed": "danger",

@@ -17,7 +17,7 @@ from delivery.models import Email
 
 _MOST = 10_000  # counted exactly; beyond it "10,000+" says enough
 _DAY = timedelta(days=1)
-_TROUBLE = (Email.Status.UNKNOWN, Email.Status.FAILED, Email.Status.EXPIRED)
+_TROUBLE = (Email.Status.UNKNOWN, Email.Status.FAILED, Email.Status.EXPIRED, Email.Status.QUARANTINED)
 _SHOWN = 5
 
 

@@ -95,12 +95,13 @@ def _ago(when: datetime) -> str:
 
 
 def _times(email: Email) -> list[tuple[str, SafeString]]:
-    queued = email.status == Email.Status.QUEUED
+    queued, scheduled = email.status == Email.Status.QUEUED, email.status == Email.Status.SCHEDULED
     times = [
         ("Accepted", email.created_at),
         ("Finished", email.finished_at),
+        ("Leaves", email.due_at if scheduled else None),
         ("Next offer", email.due_at if queued else None),
-        ("Given up after", email.expires_at if queued else None),
+        ("Given up after", email.expires_at if queued or scheduled else None),
         ("Claimed until", email.lease_until if email.status == Email.Status.SENDING else None),
     ]
     return [(name, moment(when)) for name, when in times if when]

@@ -43,5 +43,9 @@ class Migration(migrations.Migration):
             name='status',
             field=models.CharField(choices=[('scheduled', 'Scheduled'), ('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('partial', 'Partial'), ('failed', 'Failed'), ('expired', 'Expired'), ('cancelled', 'Cancelled'), ('unknown', 'Unknown'), ('quarantined', 'Quarantined')], default='queued', max_length=11),
         ),
+        migrations.AddIndex(
+            model_name='email',
+            index=models.Index(condition=models.Q(('crashes__gte', 2)), fields=['due_at'], name='email_suspects'),
+        ),
         migrations.RunPython(subjects.create_index, migrations.RunPython.noop),  # SQLite has rebuilt the table
     ]

@@ -135,6 +135,8 @@ class Email(models.Model):
             models.Index(fields=["expires_at"], name="email_waiting", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.orphaned
             models.Index(fields=["lease_until"], name="email_leased", condition=Q(status="sending")),
+            # read by suspects
+            models.Index(fields=["due_at"], name="email_suspects", condition=Q(crashes__gte=SUSPECT)),
             # read by the admin's filter
             models.Index(
                 fields=["id"], name="email_possible_duplicate", condition=Q(possible_duplicate=True)

@@ -7,11 +7,20 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
-from delivery import circuits, standings
-from delivery.models import Circuit, ProviderCheck
+from delivery import circuits, standings, workers
+from delivery.models import Circuit, ProviderCheck, Worker
 from tests import fakes
+from tests.delivery.test_emails import queued
 
 WELL = {"state": "in use", "check": "not asked"}
+
+
+@pytest.fixture(autouse=True)
+def a_worker(request: pytest.FixtureRequest) -> None:
+    """Let a worker be running, for tests that have a database."""
+    if request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("db")
+        workers.beat(threads=1)
 
 
 def ready(expected: int = 200) -> Any:
@@ -48,7 +57,37 @@ def test_a_foreign_host_is_refused_as_on_any_path(path: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("providers")
 def test_it_is_ready_when_nothing_is_wrong() -> None:
-    assert ready() == {"status": "ready", "database": "ok", "providers": {"ses": WELL, "sendgrid": WELL}}
+    assert ready() == {
+        "status": "ready",
+        "database": "ok",
+        "queue": "ok",
+        "disk": "ok",
+        "workers": 1,
+        "providers": {"ses": WELL, "sendgrid": WELL},
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_without_a_worker_emails_are_taken_on_but_what_waits_is_not_sent() -> None:
+    Worker.objects.all().delete()
+    assert (ready()["status"], ready()["workers"]) == ("degraded", 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_a_full_queue_is_no_time_to_send_more_here(settings: Any) -> None:
+    settings.GOMAIL_QUEUE_MAX = 2
+    queued(), queued()
+    assert (ready(503)["status"], ready(503)["queue"]) == ("unavailable", "full")
+    assert Client().get("/health/live").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+def test_a_disk_that_is_nearly_full_is_no_time_to_send_more_here(settings: Any) -> None:
+    settings.GOMAIL_DISK_MIN_MB = 10**9
+    assert (ready(503)["status"], ready(503)["disk"]) == ("unavailable", "nearly full")
 
 
 @pytest.mark.django_db
@@ -95,7 +134,8 @@ def test_a_database_that_cannot_be_used_is_503_without_its_words() -> None:
         answer = Client().get("/health/ready")
         assert Client().get("/health/live").status_code == 200
     assert answer.status_code == 503
-    assert answer.json() == {"status": "unavailable", "database": "cannot be used", "providers": {}}
+    unknown = {"queue": "not known", "disk": "not known", "workers": 0, "providers": {}}
+    assert answer.json() == {"status": "unavailable", "database": "cannot be used", **unknown}
     assert answer["Cache-Control"] == "no-store"
 
 

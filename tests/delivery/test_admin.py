@@ -225,6 +225,12 @@ def test_an_attempt_that_nobody_closed_is_not_going_on_for_ever(
     assert shown in text(admin.get(page(email)))
 
 
+def test_an_email_that_was_there_when_its_process_ended_says_so(admin: Client) -> None:
+    shown = text(admin.get(page(written(crashes=2, status="quarantined"))))
+    assert "2 times the process that was handing it over ended in the middle." in shown
+    assert "Quarantined" in shown
+
+
 @pytest.mark.parametrize("pk", ["00000000-0000-0000-0000-000000000000", "nonsense", "1", "_5F"])
 def test_an_email_that_is_not_there_is_not_there(admin: Client, pk: str) -> None:
     assert admin.get(f"{LIST}{pk}/change/").status_code == 404

@@ -166,6 +166,12 @@ def test_what_a_killed_process_knew_is_inherited_once(journal_folder: Path) -> N
     assert files(journal_folder) == []
 
 
+def test_a_file_of_somebody_elses_is_left_alone(journal_folder: Path) -> None:
+    journal_folder.mkdir()
+    (journal_folder / "notes.journal").write_text("{}")
+    assert (journal.abandoned(), journal.known()) == ([], {})
+
+
 def test_an_heir_that_fails_leaves_it_to_another(journal_folder: Path) -> None:
     with another_process(journal_folder, entries=1):
         (file,) = files(journal_folder)

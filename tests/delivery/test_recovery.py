@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from delivery import journal, process, recovery, worker
 from delivery.journal import Entry
-from delivery.models import Attempt, Email
+from delivery.models import Attempt, Email, Worker
 from tests.delivery.test_emails import queued
 from tests.delivery.test_journal import another_process, files
 
@@ -83,6 +83,16 @@ def test_the_claims_of_a_process_that_is_known_to_have_gone_end_at_once(journal_
 
     assert story(attempt)[:2] == ("unknown", "unknown")
     assert Email.objects.get(pk=attempt.email_id).crashes == 1
+
+
+def test_a_worker_that_is_known_to_have_gone_is_not_in_the_list_any_more(journal_folder: Path) -> None:
+    attempt = under_way()
+    Worker.objects.create(id=attempt.email.worker, host="here", pid=1, threads=1)
+    left_behind(journal_folder, attempt, outcome="accepted")
+
+    recovery.settle()
+
+    assert not Worker.objects.exists()
 
 
 def test_the_claims_of_a_process_that_lives_do_not_end(journal_folder: Path) -> None:

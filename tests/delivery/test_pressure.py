@@ -1,0 +1,90 @@
+"""What cannot be promised is refused, and nothing is stored of it; what was promised is sent all the same."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from delivery import batches, emails, pressure, worker
+from delivery.models import Email
+from delivery.turns import Turns
+from tests.delivery.test_emails import draft, queued
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two_at_most(settings: Any) -> None:
+    """A queue with room for two, and two in it."""
+    settings.GOMAIL_QUEUE_MAX = 2
+    queued(), queued()
+
+
+@pytest.mark.usefixtures("two_at_most")
+@pytest.mark.parametrize("verb", [emails.accept, emails.send])
+def test_a_full_queue_takes_no_more_and_stores_nothing(verb: Any) -> None:
+    with pytest.raises(pressure.Overloaded):
+        verb(draft(), owner=None)
+    assert Email.objects.count() == 2
+
+
+@pytest.mark.usefixtures("two_at_most")
+def test_a_full_queue_refuses_every_email_of_a_batch() -> None:
+    results = batches.accept([batches.Item(draft=draft()), batches.Item(draft=draft())], owner=None)
+    assert [type(result) for result in results] == [pressure.Overloaded, pressure.Overloaded]
+    assert Email.objects.count() == 2
+
+
+def test_high_priority_is_refused_last(settings: Any) -> None:
+    settings.GOMAIL_QUEUE_MAX = 10
+    for _ in range(10):
+        queued()
+    with pytest.raises(pressure.Overloaded):
+        emails.accept(draft(), owner=None)
+
+    emails.accept(draft(priority="high"), owner=None)
+    pressure.forget()
+    with pytest.raises(pressure.Overloaded):
+        emails.accept(draft(priority="high"), owner=None)
+
+
+@pytest.mark.usefixtures("two_at_most")
+def test_what_is_waiting_is_sent_while_nothing_is_taken_on() -> None:
+    worker.hand_over(threading.Event(), Turns())
+    pressure.forget()
+
+    assert emails.accept(draft(), owner=None).status == "queued"
+
+
+def test_what_is_scheduled_fills_no_queue(settings: Any) -> None:
+    settings.GOMAIL_QUEUE_MAX = 1
+    queued(status="scheduled", due_at=timezone.now() + timedelta(hours=1))
+    assert emails.accept(draft(), owner=None).status == "queued"
+
+
+def test_a_disk_without_room_takes_nothing_on(settings: Any) -> None:
+    settings.GOMAIL_DISK_MIN_MB = 10**9
+    with pytest.raises(pressure.Overloaded):
+        emails.accept(draft(priority="high"), owner=None)
+    assert pressure.reading().short_of_room[:2] == ("attachments", "journal")
+
+
+def test_many_requests_cost_one_reading() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        for _ in range(20):
+            pressure.refuse_if_too_high("normal")
+    assert len(captured) <= 2
+
+
+def test_a_reading_that_takes_long_is_made_seldom(monkeypatch: Any) -> None:
+    gauge = pressure._Gauge()
+    clock = iter([0.0, 5.0, 100.0, 105.1])
+    monkeypatch.setattr(pressure.time, "monotonic", lambda: next(clock))
+    first = gauge.reading()  # takes five seconds
+    assert gauge.reading() is first
+    monkeypatch.undo()
+    assert gauge._good_until == 105.0
