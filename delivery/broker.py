@@ -12,7 +12,7 @@ from django.conf import settings
 HAND_OVER = "delivery.hand_over"  # the task that is given an email's id
 SWEEP, CHECK_PROVIDERS, TRY_SUSPECTS = "delivery.sweep", "delivery.check_providers", "delivery.try_suspects"
 _CONNECT_SECONDS = 2
-# Of a connection that gives up soon; kombu's own would try for ever.
+# Of a connection that gives up at once when nobody listens; kombu's own tries again until its time is over.
 _IMPATIENT = {"max_retries": 0, "interval_start": 0}
 _TIMEOUTS = {
     "redis": {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": 5},

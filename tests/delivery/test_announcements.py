@@ -214,6 +214,17 @@ def test_the_connection_to_a_silent_broker_gives_up_in_seconds(silent_broker: so
     assert time.monotonic() - begun < 10
 
 
+def test_a_connection_that_is_refused_is_not_tried_again(
+    silent_broker: socket.socket,
+) -> None:
+    silent_broker.close()
+    begun = time.monotonic()
+    with pytest.raises(kombu.exceptions.OperationalError, match="refused"), broker.connected() as connection:
+        broker.publish(ids(1), connection)
+
+    assert time.monotonic() - begun < 1.5
+
+
 def test_without_a_broker_no_process_loads_celery() -> None:
     loaded = "import gomail.wsgi, sys; print([name for name in sys.modules if name in ('celery', 'kombu')])"
     told = subprocess.run(
