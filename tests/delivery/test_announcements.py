@@ -194,6 +194,7 @@ def silent_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[so
         gomail.celery.app.set_current()
         monkeypatch.setattr(announcements, "_announcer", Announcer())
         yield listener
+        announcements._announcer.finish(30)  # else its thread would go on with the settings of the next test
 
 
 @pytest.mark.django_db(transaction=True)
