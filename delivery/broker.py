@@ -12,12 +12,9 @@ from django.conf import settings
 HAND_OVER = "delivery.hand_over"  # the task that is given an email's id
 SWEEP, CHECK_PROVIDERS, TRY_SUSPECTS = "delivery.sweep", "delivery.check_providers", "delivery.try_suspects"
 _CONNECT_SECONDS = 2
-# Of a connection that gives up soon; kombu's own would try for ever.
-_IMPATIENT = {"max_retries": 0, "interval_start": 0}
-_TIMEOUTS = {
-    "redis": {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": 5},
-    "amqp": {"read_timeout": 5, "write_timeout": 5},
-}
+_REDIS = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": 5}
+_AMQP = {"read_timeout": 5, "write_timeout": 5}
+_TIMEOUTS = {"redis": _REDIS, "rediss": _REDIS, "amqp": _AMQP, "amqps": _AMQP}
 Announcement = tuple[str, str]  # lane, id of an email
 
 
@@ -27,12 +24,20 @@ def queue_name(lane: str) -> str:
 
 
 def connection() -> Any:
-    """Return a connection that is opened by its first use, and gives up within seconds."""
+    """Return a connection that is opened by its first use: it tries each node of the broker once, for two seconds."""
     from celery import current_app
 
-    kind = settings.CELERY_BROKER_URL.partition(":")[0].rstrip("s").removeprefix("py")
-    options = _IMPATIENT | _TIMEOUTS.get("redis" if kind == "redi" else kind, {})
-    return current_app.connection_for_write(connect_timeout=_CONNECT_SECONDS, transport_options=options)
+    url = settings.CELERY_BROKER_URL
+    others = url.count(";")  # further nodes, in the notation of kombu
+    patience = {
+        "max_retries": others,
+        "interval_start": 0,
+        "connect_retries_timeout": _CONNECT_SECONDS * (others + 1),
+    }
+    return current_app.connection_for_write(
+        connect_timeout=_CONNECT_SECONDS,
+        transport_options=patience | _TIMEOUTS.get(url.partition("://")[0], {}),
+    )
 
 
 @contextmanager

@@ -31,17 +31,27 @@ class PassedOver:
         self._look_at: dict[str, float] = dict.fromkeys(turns.LANES, 0.0)
 
     def take(self, lane: str, *, but: int | None) -> UUID | None:
-        """Return an email of another owner than this one, or None when nobody else has been passed over."""
-        with self._lock:
-            ready = self._ready[lane]
-            if not ready and time.monotonic() >= self._look_at[lane]:
-                ready.extend(self._look(lane))
-                self._look_at[lane] = time.monotonic() + _LOOK_AGAIN_SECONDS
-            while ready:
-                owner, pk = ready.popleft()
-                if owner != but:
-                    return pk
+        """Return an email of another owner than this one, or None when nobody else is known to have been passed over.
+
+        No thread waits for another one that is looking.
+        """
+        if not self._lock.acquire(blocking=False):
             return None
+        try:
+            return self._next(lane, but)
+        finally:
+            self._lock.release()
+
+    def _next(self, lane: str, but: int | None) -> UUID | None:
+        ready = self._ready[lane]
+        if not ready and time.monotonic() >= self._look_at[lane]:
+            ready.extend(self._look(lane))
+            self._look_at[lane] = time.monotonic() + _LOOK_AGAIN_SECONDS
+        while ready:
+            owner, pk = ready.popleft()
+            if owner != but:
+                return pk
+        return None
 
     def _look(self, lane: str) -> Iterator[Waiting]:
         overdue = Email.objects.due().innocent().filter(priority=lane, due_at__lte=Now() - PATIENCE)

@@ -8,6 +8,7 @@ import logging
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID, uuid4
@@ -15,54 +16,77 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
-from delivery import outcomes, records
+from delivery import emails, outcomes, process, records
+from delivery.attempts import AWAY
 from delivery.models import Attempt, Email
 
-COMMAND: Final = "dispatch_suspect"
-_PATIENCE = 120.0  # seconds; a hand-over takes less than one minute, however slow the provider
-_AT_A_TIME = 10
+COMMAND: Final = "try_suspects"
+_TURN = 60.0  # seconds in which such a process takes further emails
+_PATIENCE = 150.0  # seconds; with the last one, which takes less than a minute however slow the provider
+_DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h: the process met a defect with the email in its hands
 # What ends a process that has met something terrible. Others are sent by people and by machines that shut down.
 _FATAL = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
+_IN_DOUBT = (Attempt.Outcome.STARTED, Attempt.Outcome.UNKNOWN)
+_REASON = "The process that handed the email over ended in the middle, three times, at last with nothing else to do."
 log = logging.getLogger(__name__)
 
 
 def try_some(going_on: Callable[[], bool] = lambda: True) -> None:
-    """Try some of them, one by one, while this process goes on."""
-    for email in Email.objects.due().suspected()[:_AT_A_TIME]:
-        if not going_on():
-            return
+    """Have the suspects that are due tried in processes of their own, one after the other, while this one goes on."""
+    while going_on() and Email.objects.due().suspected().order_by().exists():
         alone = uuid4()
-        if _ends_its_process(email, alone):
-            quarantine(email, alone)
+        if not (_ends_badly(alone) and quarantine(alone)):
+            return
 
 
-def quarantine(email: Email, worker: UUID) -> None:
-    """Give an email to no process any more, if it was this process that had it when it ended."""
-    under_way = Email.objects.filter(pk=email.pk, status=Email.Status.SENDING, worker=worker)
+def try_all() -> None:
+    """Hand over the suspects that are due, one by one; for a process that has nothing else and may end any moment."""
+    last = time.monotonic() + _TURN
+    for pk in list(Email.objects.due().suspected().values_list("pk", flat=True)[:100]):
+        if process.is_ending() or time.monotonic() > last:
+            return
+        log.warning("Email %s was there when two processes ended; it is tried alone", pk)
+        _try(pk)
+
+
+def quarantine(worker: UUID) -> int:
+    """Give what this process had when it ended to no process any more; return how many emails that were."""
+    had = Email.objects.filter(worker=worker, status=Email.Status.SENDING)
+    return sum(_quarantine(email) for email in had)
+
+
+def _try(pk: UUID) -> None:
+    try:
+        tried = emails.dispatch_suspect(pk)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("Email %s could not be handed over, a third time", pk)
+        sys.exit(_DEFECT)
+    if tried:
+        Email.objects.filter(pk=pk).update(crashes=0)  # it was innocent
+
+
+def _quarantine(email: Email) -> bool:
     attempts = Attempt.objects.filter(email=email)
-    started = attempts.filter(outcome=Attempt.Outcome.STARTED)
     with transaction.atomic():
         in_doubt = attempts.filter(outcome__in=_IN_DOUBT).exists()
-        if records.move(email, under_way, outcomes.quarantined(_REASON, in_doubt=in_doubt)):
-            started.update(outcome=Attempt.Outcome.UNKNOWN, detail=_REASON)
+        condemned = records.move(email, email.still_mine(), outcomes.quarantined(_REASON, in_doubt=in_doubt))
+        if condemned:
+            attempts.filter(outcome=Attempt.Outcome.STARTED).update(
+                outcome=Attempt.Outcome.UNKNOWN, detail=_REASON
+            )
             log.error("Email %s is in quarantine: it has ended every process that had it", email.pk)
+    return condemned
 
 
-_IN_DOUBT = (Attempt.Outcome.STARTED, Attempt.Outcome.UNKNOWN)
-_REASON = "The process that handed the email over ended in the middle, three times, at last with nothing else to do."
-
-
-def _ends_its_process(email: Email, alone: UUID) -> bool:
-    log.warning(
-        "Email %s was there when a process ended, %s times; it is tried alone", email.pk, email.crashes
-    )
-    command = [sys.executable, "-m", "django", COMMAND, f"--as={alone}", str(email.pk)]
+def _ends_badly(alone: UUID) -> bool:
+    """Run such a process; tell whether its end speaks against what it had."""
+    command = [sys.executable, "-m", "django", COMMAND, f"--as={alone}"]
     try:
-        done = subprocess.run(  # noqa: S603 - our own command and an id
+        done = subprocess.run(  # noqa: S603 - our own command
             command, cwd=settings.BASE_DIR, timeout=_PATIENCE, check=False, start_new_session=True
         )
-    except (
-        subprocess.TimeoutExpired
-    ):  # it has been killed: such an email must not hold a thread for ever either
+    except subprocess.TimeoutExpired:  # it has been killed: no email may hold a thread for ever
         return True
-    return done.returncode in _FATAL
+    return done.returncode in _FATAL | {_DEFECT}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ import pytest
 
 from tests import brokers, fakes
 from tests.brokers import Broker
+from tests.faults import processes
 from tests.providers.fault_server import answer, closed_port, hang
-from tests.test_crash import Installation, eventually, free_port
+from tests.test_crash import Installation, free_port
 
 pytestmark = [pytest.mark.processes, pytest.mark.broker]
 WORKER = ("-m", "celery", "-A", "gomail", "worker")
 BEAT = ("-m", "celery", "-A", "gomail", "beat")
+eventually = partial(processes.eventually, seconds=60.0)
 
 
 class Machines(Installation):
@@ -135,10 +138,11 @@ def test_a_worker_that_was_killed_leaves_a_doubt_and_no_second_mail(machines: Ma
     with machines.running(*WORKER):
         pk = machines.accept(on_ambiguous="stop")
         eventually(lambda: machines.mails(pk) == 1)
+    eventually(lambda: machines.broker.messages("normal") == 1)  # the broker gives it to the next
     machines.ses.default = answer(200, {"MessageId": "a second copy"})
     with machines.running(*WORKER), machines.running(*BEAT):
         machines.await_status("unknown", pk)
-        eventually(lambda: machines.broker.messages("normal") == 0)  # the message came again
+        eventually(lambda: machines.broker.messages("normal") == 0)
 
     assert machines.mails(pk) == 1
 
@@ -160,7 +164,7 @@ def test_a_worker_told_to_stop_finishes_what_it_has_begun(machines: Machines) ->
 def test_redis_will_do_as_well(tmp_path: Path, ses: fakes.FakeVendor) -> None:
     with brokers.fresh("redis") as broker:
         machines = Machines(tmp_path, broker, ses)
-        with machines.serving(), machines.running(*WORKER), machines.running(*BEAT):
+        with machines.running(*WORKER), machines.running(*BEAT), machines.serving():
             told = machines.accept()
             machines.await_status("sent", told)
             later = machines.accept(send_at=(datetime.now(UTC) + timedelta(seconds=1)).isoformat())

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import pytest
 import yaml
 
 from tests import brokers, fakes
+from tests.faults import processes
 from tests.faults.installation import Databases
-from tests.test_crash import eventually, free_port, listening
+from tests.test_crash import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -37,6 +39,7 @@ def seconds(duration: str) -> int:
 
 
 KNOWN = variables(ROOT / ".env.example")
+eventually = partial(processes.eventually, seconds=60.0)
 
 
 @pytest.mark.parametrize("name", GOMAIL)
@@ -141,6 +144,12 @@ class Host:
                 command, cwd=ROOT, env=os.environ | path | set_here | self._own, stdout=log, stderr=log
             )
 
+    def is_healthy(self) -> bool:
+        """Ask what the engine would ask."""
+        check = GOMAIL["web"]["healthcheck"]["test"][2:]
+        command = [sys.executable, *(word.replace(":8000", f":{self.port}") for word in check)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
     def _local(self, word: str) -> str:
         for there, here in self._here.items():
             word = word.replace(there, here)
@@ -172,10 +181,9 @@ def test_the_commands_start_send_an_email_and_stop_in_their_time(
         assert host.start("migrate").wait(60) == 0
         running = {name: host.start(name) for name in GOMAIL if name != "migrate"}
         for process in running.values():
+            ending.callback(process.wait)
             ending.callback(process.kill)
-        eventually(lambda: listening(host.port))
-        check = GOMAIL["web"]["healthcheck"]["test"][1:]
-        subprocess.run([word.replace(":8000", f":{host.port}") for word in check], check=True)
+        eventually(host.is_healthy)
         emails = [send(host, priority) for priority in ("high", "normal")]
         eventually(lambda: all(status(host, pk) == "sent" for pk in emails))
         begun = time.monotonic()

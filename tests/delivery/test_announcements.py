@@ -18,7 +18,9 @@ from django.utils import timezone
 from delivery import announcements, batches, broker, emails
 from delivery.announcements import Announcer
 from delivery.batches import Item
+from tests import brokers
 from tests.delivery.test_emails import draft
+from tests.providers.fault_server import closed_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -192,6 +194,7 @@ def silent_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[so
         gomail.celery.app.set_current()
         monkeypatch.setattr(announcements, "_announcer", Announcer())
         yield listener
+        announcements._announcer.finish(30)  # else its thread would go on with the settings of the next test
 
 
 @pytest.mark.django_db(transaction=True)
@@ -212,6 +215,30 @@ def test_the_connection_to_a_silent_broker_gives_up_in_seconds(silent_broker: so
         broker.publish(ids(1), connection)
 
     assert time.monotonic() - begun < 10
+
+
+def test_a_connection_that_is_refused_is_not_tried_again(
+    silent_broker: socket.socket,
+) -> None:
+    silent_broker.close()
+    begun = time.monotonic()
+    with pytest.raises(kombu.exceptions.OperationalError, match="refused"), broker.connected() as connection:
+        broker.publish(ids(1), connection)
+
+    assert time.monotonic() - begun < 1.5
+
+
+@pytest.mark.broker
+def test_each_node_of_a_broker_is_tried(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gomail.celery
+
+    with brokers.fresh("rabbitmq") as living:
+        url = f"amqp://guest:guest@127.0.0.1:{closed_port()}/;{living.url}"
+        settings.CELERY_BROKER_URL = url
+        monkeypatch.setattr(gomail.celery.app.conf, "broker_write_url", url)
+        gomail.celery.app.set_current()
+        with broker.connected() as connection:
+            assert connection.default_channel.is_open
 
 
 def test_without_a_broker_no_process_loads_celery() -> None:

@@ -3,9 +3,11 @@
 import signal
 import subprocess
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError
 
 from delivery import emails, suspects
 from delivery.models import Attempt, Email
@@ -24,12 +26,13 @@ class Ended:
 
 
 def claim_as_its_process(command: list[str]) -> Email:
-    """Claim the email as the process would that this command starts."""
-    identity, pk = command[-2].removeprefix("--as="), command[-1]
-    email = Email.claim_suspect(UUID(pk))
-    assert email
-    Email.objects.filter(pk=pk).update(worker=UUID(identity))
-    return email
+    """Claim a suspect as the process would that this command starts."""
+    suspect = Email.objects.due().suspected().first()
+    assert suspect
+    claimed = Email.claim_suspect(suspect.pk)
+    assert claimed
+    Email.objects.filter(pk=claimed.pk).update(worker=UUID(command[-1].removeprefix("--as=")))
+    return claimed
 
 
 def ends(monkeypatch: Any, returncode: int, *, before: Any = None) -> None:
@@ -79,6 +82,39 @@ def test_a_quarantined_email_that_may_have_been_sent_says_so(monkeypatch: Any) -
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status) == ("quarantined", "unknown")
     assert email.attempts.get().outcome == "unknown"
+
+
+def test_one_after_the_other_is_tried_though_each_ends_its_process(monkeypatch: Any) -> None:
+    for _ in range(3):
+        queued(crashes=2)
+    ends(monkeypatch, -signal.SIGKILL)
+
+    suspects.try_some()
+
+    assert set(Email.objects.values_list("status", flat=True)) == {"quarantined"}
+
+
+def test_a_defect_that_shows_whenever_an_email_is_handed_over_is_no_better(monkeypatch: Any) -> None:
+    email = queued(crashes=2)
+    monkeypatch.setattr(emails, "dispatch_suspect", fail)
+    with pytest.raises(SystemExit) as ended:
+        suspects.try_all()
+
+    ends(monkeypatch, ended.value.code)
+    suspects.try_some()
+    email.refresh_from_db()
+    assert email.status == "quarantined"
+
+
+def test_a_database_that_is_away_speaks_against_no_email(monkeypatch: Any) -> None:
+    queued(crashes=2)
+    monkeypatch.setattr(emails, "dispatch_suspect", Mock(side_effect=OperationalError))
+    with pytest.raises(OperationalError):
+        suspects.try_all()
+
+
+def fail(pk: UUID) -> None:
+    raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("returncode", [0, 1, -signal.SIGTERM])
@@ -143,10 +179,22 @@ def test_a_suspect_that_hangs_alone_is_quarantined(monkeypatch: Any) -> None:
 def test_an_innocent_suspect_is_sent(providers: None, ses: fakes.FakeVendor) -> None:
     email = queued(crashes=2)
 
-    emails.dispatch_suspect(email.pk)
+    suspects.try_all()
 
     email.refresh_from_db()
-    assert (email.status, len(ses.mails)) == ("sent", 1)
+    assert (email.status, email.crashes, len(ses.mails)) == ("sent", 0, 1)
+
+
+def test_an_innocent_one_that_nobody_takes_is_no_suspect_any_more(
+    providers: None, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    email = queued(crashes=2)
+    ses.default, sendgrid.default = fakes.SES_FAILING, fakes.SENDGRID_DOWN
+
+    suspects.try_all()
+
+    email.refresh_from_db()
+    assert (email.status, email.crashes) == ("queued", 0)
 
 
 def test_only_a_suspect_is_dispatched_as_one() -> None:

@@ -1,4 +1,4 @@
-"""manage.py dispatch_suspect ID: hands over one email that may end its process; the worker starts it."""
+"""manage.py try_suspects: hands over, one by one, the emails that may end their process; the worker starts it."""
 
 import signal
 from typing import Any
@@ -6,15 +6,14 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from delivery import emails, journal, process
+from delivery import journal, process, suspects
 
 
 class Command(BaseCommand):
-    help = "Hands over one email that was there when two processes ended; the worker calls it."
+    help = "Hands over, one by one, the emails that were there when two processes ended; the worker calls it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", type=UUID)
-        parser.add_argument("--as", type=UUID, dest="identity", help="the name under which it is claimed")
+        parser.add_argument("--as", type=UUID, dest="identity", help="the name under which they are claimed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Who stops the worker may stop this process as well; the worker waits for it.
@@ -23,5 +22,5 @@ class Command(BaseCommand):
         if options["identity"]:
             process.adopt(options["identity"])
         journal.begin()
-        emails.dispatch_suspect(options["id"])
+        suspects.try_all()
         journal.close()
