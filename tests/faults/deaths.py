@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-import psutil
-
 from tests.faults import customers, processes
 from tests.faults.customers import Order
 from tests.faults.nemesis import lives
@@ -64,7 +62,7 @@ def broker_storm(scene: Scene) -> None:
 
 
 def _rage(scene: Scene, enough: Callable[[], bool]) -> None:
-    scene.nemesis.rage(enough, every=0.8, seconds=scene.trial.seconds)
+    scene.nemesis.rage(enough, due=scene.is_due_for_a_kill, seconds=scene.trial.seconds)
 
 
 def slowly(scene: Scene) -> None:
@@ -91,11 +89,11 @@ def rolling(scene: Scene) -> None:
 
 def _rolled(scene: Scene) -> float:
     """Replace all web processes and all workers; return how long the slowest took to end."""
-    old = [psutil.Process(pid) for kind in ("web", "worker") for pid in scene.nemesis.working(kind)]
+    web, workers = scene.nemesis.working("web"), scene.nemesis.working("worker")
     os.kill(scene.gomail.parents["web"].pid, signal.SIGHUP)
-    for pid in scene.nemesis.working("worker"):
-        os.kill(pid, signal.SIGTERM)
-    took = processes.eventually(lambda: not any(map(lives, old)), seconds=LONGEST_EXIT + 30)
+    for process in workers:
+        process.terminate()
+    took = processes.eventually(lambda: not any(map(lives, web + workers)), seconds=LONGEST_EXIT + 30)
     processes.eventually(lambda: scene.ask(_JOINED) == scene.trial.workers, seconds=60)
     time.sleep(1)
     return took
@@ -184,9 +182,8 @@ def _die_with_emails(scene: Scene, *, without_journal: bool = False) -> None:
         if without_journal:
             for file in (scene.place.data / "journal").glob("*.journal"):
                 file.unlink()
-        for pid in scene.nemesis.working("worker"):
-            os.kill(pid, signal.SIGKILL)
-            scene.nemesis.struck["worker"] += 1
+        for process in scene.nemesis.working("worker"):
+            scene.nemesis.kill(process, "worker")
 
 
 def _expect_recovery(scene: Scene) -> None:

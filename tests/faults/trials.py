@@ -90,7 +90,7 @@ FEW = Trial(
 
 CELERY = replace(
     _storm(2000, 300, 600.0), name="celery", says="the same with Celery, its broker killed",
-    play=deaths.broker_storm, place=places.with_broker, engine="celery",
+    play=deaths.broker_storm, place=places.with_broker, engine="celery", grown_up=4.0,
 )  # fmt: skip
 
 # The longest first: two are played at a time.
