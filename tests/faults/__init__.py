@@ -1,0 +1,13 @@
+"""What becomes of emails when something goes wrong, shown with real processes: `make test-faults`.
+
+    trials      the faults of our own, one row each, and the defects that must be seen
+    trial       one of them being played: installation, places, keeper, customers, nemesis, stub vendors
+    deaths      how processes end: at failpoints, at random, told to, with poison, in a race for one key
+    outages     what they stand on fails: places has PostgreSQL and disk for it, broker RabbitMQ
+    promises    the checker: joins the customers' log, the vendors' ledger and GoMail's record
+    defective   puts a defect into the running code from outside; exam plays trials and says who has caught what
+    scenarios   the first provider's bad days; clients, checks, periods, days and report belong to them
+
+Everything that is chosen at random comes from `--seed`, which each run prints. The moments at which the system lets
+threads and processes run are its own: a seed repeats what was asked for, and most of what happens, not all.
+"""
