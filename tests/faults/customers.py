@@ -21,7 +21,7 @@ from tests.faults.clients import Answer
 
 API = "/api/v1/email-service/"
 _ANSWER_SECONDS = 60.0
-_PATIENCE = 120.0  # seconds in which an order is repeated
+_PATIENCE = 240.0  # seconds in which an order is repeated
 _PAUSES = (0.2, 1.0)  # seconds before it is; GoMail asks for five, but these are in a hurry
 _AGAIN = {0, 409, 429, 500, 502, 503}
 _KINDS = {"sync": 45, "async": 25, "file": 5, "later": 10, "batch": 15}
