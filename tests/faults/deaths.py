@@ -16,7 +16,6 @@ from tests.faults.trial import Scene
 LEASE, SETTLED = 60.0, 15.0  # seconds: an orphan is recovered within both together
 LONGEST_EXIT = 35.0  # seconds from SIGTERM
 _RACERS = 50
-_JOINED = "SELECT count(*) FROM delivery_worker WHERE stopped_at IS NULL"
 _HELD = "SELECT count(*) FROM delivery_email WHERE status = 'sending' AND epoch = 1"
 
 
@@ -76,7 +75,7 @@ def rolling(scene: Scene) -> None:
     """All processes are told to end and are replaced, again and again, while vendors take their time."""
     slowest = 0.0
     with ill(scene, "brisk"), scene.customers.ordering(scene.trial.rate):
-        processes.eventually(lambda: scene.ask(_JOINED) == scene.trial.workers, seconds=60)
+        _await_workers(scene)
         while not scene.has_enough():
             slowest = max(slowest, _rolled(scene))
     log = scene.gomail.log()
@@ -94,9 +93,13 @@ def _rolled(scene: Scene) -> float:
     for process in workers:
         process.terminate()
     took = processes.eventually(lambda: not any(map(lives, web + workers)), seconds=LONGEST_EXIT + 30)
-    processes.eventually(lambda: scene.ask(_JOINED) == scene.trial.workers, seconds=60)
+    _await_workers(scene)
     time.sleep(1)
     return took
+
+
+def _await_workers(scene: Scene) -> None:
+    processes.eventually(lambda: len(scene.gomail.joined()) == scene.trial.workers, seconds=60)
 
 
 def poison(scene: Scene) -> None:

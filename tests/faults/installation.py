@@ -18,6 +18,7 @@ from tests.faults.record import Record
 
 PROCESSES = 4
 _SERVER = ("-m", "gunicorn", "--config")
+_JOINED = "SELECT pid FROM delivery_worker WHERE stopped_at IS NULL"
 _UNSETTLED = "SELECT count(*) FROM delivery_email WHERE due_at IS NOT NULL OR status = 'sending'"
 
 
@@ -145,6 +146,10 @@ class Installation:
     def unsettled(self) -> int:
         """Count the same without a process; a database that is away raises its own error."""
         return int(ask(self.watched, _UNSETTLED)[0][0])
+
+    def joined(self) -> set[int]:
+        """Return the process ids of the workers that have begun to work."""
+        return {int(pid) for (pid,) in ask(self.watched, _JOINED)}
 
     def journals(self) -> list[Path]:
         """Return the journal's files of which no process is in charge (any more)."""

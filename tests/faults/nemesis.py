@@ -15,14 +15,15 @@ from tests.faults.installation import Installation
 
 _FAILPOINT = "failpoint "
 _EVERY = 0.4  # seconds
+# Seconds that a process is spared, unless it is known to have begun: one that is killed before has nothing to lose.
+_GROWN_UP = {"web": 1.0, "worker": 30.0}
 
 
 class Nemesis:
     """What the machine, its administrator and its memory do to processes at the worst of times."""
 
-    def __init__(self, gomail: Installation, dice: random.Random, *, grown_up: float) -> None:
-        """Spare processes for so many seconds: who is killed before it begins has nothing to lose."""
-        self._gomail, self._dice, self._grown_up = gomail, dice, grown_up
+    def __init__(self, gomail: Installation, dice: random.Random) -> None:
+        self._gomail, self._dice = gomail, dice
         self.struck: Counter[str] = Counter()  # web, worker: how many
 
     @property
@@ -58,8 +59,12 @@ class Nemesis:
         return []
 
     def _strike(self, kind: str) -> None:
-        born = time.time() - self._grown_up
-        found = [process for process in self.working(kind) if process.create_time() <= born]
+        now, joined = time.time(), self._gomail.joined() if kind == "worker" else ()
+        found = [
+            one
+            for one in self.working(kind)
+            if one.pid in joined or now - one.create_time() > _GROWN_UP[kind]
+        ]
         if found:
             self.kill(self._dice.choice(found), kind)
 

@@ -48,7 +48,6 @@ class Trial:
     worker_threads: int = 4
     vendors: str = "ok"  # how they are meanwhile
     engine: str = "embedded"  # or celery: what kind of workers
-    grown_up: float = 1.0  # seconds that a process has before it may be killed at random
 
 
 class Scene:
@@ -60,7 +59,7 @@ class Scene:
         self.customers = Customers(gomail.port, trial.customers, self.dice)
         self.customers.kinds = trial.kinds or self.customers.kinds
         self.customers.policies, self.customers.keyless = trial.policies, trial.keyless
-        self.nemesis = Nemesis(gomail, random.Random(f"{seed} {trial.name} nemesis"), grown_up=trial.grown_up)
+        self.nemesis = Nemesis(gomail, random.Random(f"{seed} {trial.name} nemesis"))
         self.figures: dict[str, str] = {}
         self.broken: list[str] = []  # what the trial promises beyond what all do
         self.kills = 0

@@ -90,7 +90,7 @@ FEW = Trial(
 
 CELERY = replace(
     _storm(2000, 300, 600.0), name="celery", says="the same with Celery, its broker killed",
-    play=deaths.broker_storm, place=places.with_broker, engine="celery", grown_up=4.0,
+    play=deaths.broker_storm, place=places.with_broker, engine="celery",
 )  # fmt: skip
 
 # Two are played at a time, so that the longest go with many short ones.
