@@ -89,7 +89,7 @@ FEW = Trial(
 )  # fmt: skip
 
 CELERY = replace(
-    _storm(2000, 300, 600.0), name="celery", says="the same with Celery, its broker killed",
+    _storm(1000, 150, 600.0), name="celery", says="the same with Celery, its broker killed",
     play=deaths.broker_storm, place=places.with_broker, engine="celery",
 )  # fmt: skip
 
