@@ -22,6 +22,9 @@ class Promise:
 
     duplicates: bool = True  # whether emails may be sent twice, marked
     unknown: bool = True  # whether the outcome of an attempt may stay unknown, or have been so
+    locked: bool = (
+        True  # whether SQLite may be waited for in vain, as on a machine that has far too much to do
+    )
     refusals: bool = False  # whether requests may be answered 503
     quarantine: int | None = None  # how many emails are; None: any number
 
@@ -155,7 +158,6 @@ def _about_requests(evidence: Evidence) -> Iterator[str]:
     yield from _count("repeats refused as another payload (422)", answered(evidence, 422))
     yield from _count("answered 400", answered(evidence, 400))
     yield from _count("answered 500", answered(evidence, 500))
-    yield from _count("`database is locked` in the logs", evidence.logged("database is locked"))
 
 
 def _about_the_trial(evidence: Evidence, promise: Promise) -> Iterator[str]:
@@ -165,6 +167,8 @@ def _about_the_trial(evidence: Evidence, promise: Promise) -> Iterator[str]:
         )
     if not promise.unknown:
         yield from _any("unknown though it was answered", doubts(evidence))
+    if not promise.locked:
+        yield from _count("`database is locked` in the logs", evidence.logged("database is locked"))
     if not promise.refusals:
         yield from _count("answered 503", answered(evidence, 503))
     if promise.quarantine is not None and len(quarantined(evidence)) != promise.quarantine:

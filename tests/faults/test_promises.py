@@ -17,7 +17,7 @@ LETTER = {"subject": SUBJECT}
 TAKEN = Exchange(status=200, ids=("e1",), said=("sent",), started=100.0, ended=101.0)
 ORDER = Order(key="order-1", kind="sync", policy="stop", letters=(LETTER,), exchanges=[TAKEN])
 WRITTEN = replace(EMAIL, subject=SUBJECT)
-SURE = Promise(duplicates=False, unknown=False, quarantine=0)
+SURE = Promise(duplicates=False, unknown=False, locked=False, quarantine=0)
 LATER = replace(ATTEMPT, id="a2", started_at=105.0)
 AGAIN = replace(ENTRY, attempt="a2", at=105.5)
 
