@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from delivery import journal
+from delivery.later import AWAY
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
 from delivery.texts import storable
@@ -20,8 +21,6 @@ from providers.message import Message, Receipt
 
 ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
 _INSISTENCE, _PAUSE = 20.0, 0.25  # seconds; less than a lease
-# What a database says that will be there again: away, restarting, or read-only while it changes places.
-AWAY = (OperationalError, InterfaceError, InternalError)
 T = TypeVar("T")
 News = ProviderError | Receipt  # what a provider answered
 logger = logging.getLogger(__name__)
@@ -86,6 +85,7 @@ class Log:
         self._learn = learn
         self._news: News | None = None
         self._owed: journal.Owed = None
+        self.answer: journal.Entry | None = None  # what the last one came to, until the database has it
         self.last = first
 
     def attempt(self, provider: Provider, message: Message) -> Receipt:
@@ -107,7 +107,7 @@ class Log:
         """Pass on what the last attempt came to, once; it is in the database now."""
         news, self._news = self._news, None
         journal.settle(self._owed)
-        self._owed = None
+        self._owed = self.answer = None
         if news is not None:
             self._learn(self.last, news)
 
@@ -135,7 +135,8 @@ class Log:
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
         for field, value in answer.items():
             setattr(self.last, field, storable(value))
-        self._owed = journal.write(_entry(self.last, news))
+        self.answer = _entry(self.last, news)
+        self._owed = journal.write(self.answer)
         failpoints.reach("after-journal")
 
 

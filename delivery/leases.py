@@ -11,20 +11,20 @@ from delivery import process
 from delivery.models import Email
 from delivery.models.email import LEASE
 
-_LONGEST = (
-    180.0  # seconds; a round takes a minute at most: what is held for longer is held by a thread that hangs
-)
+_LONGEST = 180.0  # seconds; a round takes a minute at most: for longer only a thread holds it that hangs
 _held: dict[UUID, float] = {}
 
 
 @contextmanager
 def kept(pk: UUID) -> Iterator[None]:
     """Keep the claim of an email while it is handed over."""
-    _held[pk] = time.monotonic()
+    mine = time.monotonic()
+    _held[pk] = mine
     try:
         yield
     finally:
-        _held.pop(pk, None)
+        if _held.get(pk) == mine:  # else another thread of this process has it by now
+            del _held[pk]
 
 
 def renew() -> int:

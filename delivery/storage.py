@@ -39,7 +39,7 @@ class ContentStorage(FileSystemStorage):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
         return name
 
 
@@ -91,10 +91,11 @@ def _make_durable_directory(directory: Path) -> None:
     if not directory.is_dir():
         _make_durable_directory(directory.parent)
         directory.mkdir(exist_ok=True)
-        _sync_directory(directory.parent)
+        sync_directory(directory.parent)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Return when the directory's entries are on disk."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

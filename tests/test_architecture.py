@@ -27,6 +27,7 @@ LOOPS = {
     "delivery/worker.py",
     "delivery/suspects.py",
     "delivery/recovery.py",
+    "delivery/later.py",
     "delivery/tasks.py",
     "delivery/announcements.py",
 }
