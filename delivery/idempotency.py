@@ -4,13 +4,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from delivery.models import Email, IdempotencyKey, Owner
+from delivery.models.email import FINISHED
 from providers.message import Attachment
 
+KEPT = timedelta(hours=24)  # at least
 _PIECE = 1024 * 1024
 
 
@@ -65,6 +70,11 @@ def burn(claims: Sequence[tuple[Claim, Email]]) -> None:
         IdempotencyKey.objects.bulk_create(rows)
     except IntegrityError as error:
         raise Taken from error
+
+
+def useless() -> QuerySet[IdempotencyKey]:
+    """Return the keys that were kept for as long as was promised: a day at least, and until the email was finished."""
+    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT, email__status__in=FINISHED)
 
 
 def _fingerprint(content: Any) -> str:

@@ -16,6 +16,7 @@ LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
 SUSPECT = 2  # processes that ended while they had an email; the third time it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # the statuses in which nobody has been asked, or nobody has accepted
+FINISHED = ("sent", "partial", "failed", "expired", "cancelled")  # of which nothing more is done, by nobody
 
 
 def _deadline() -> datetime:
