@@ -85,6 +85,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((idempotency.StillRunning,), "idempotency_key_in_use"),
     ((idempotency.UsedOtherwise,), "idempotency_key_reused"),
     ((changes.TooLate,), "too_late"),
+    ((changes.ContentGone,), "content_gone"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),
 )
 

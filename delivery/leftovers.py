@@ -42,7 +42,8 @@ def delete(file: Path) -> bool:
 
 
 def _named(hashes: Iterable[str]) -> set[str]:
-    return set(Attachment.objects.filter(sha256__in=hashes).values_list("sha256", flat=True))
+    rows = Attachment.objects.filter(sha256__in=hashes, pruned_at=None)
+    return set(rows.values_list("sha256", flat=True))
 
 
 def _stored() -> Iterator[Path]:

@@ -78,8 +78,9 @@ def delete_leftovers() -> None:
 
 def _rows() -> Iterator[list[_Row]]:
     last = 0
+    kept = Attachment.objects.filter(pruned_at=None).order_by("pk")
     fields = ("pk", "email_id", "sha256", "size")
-    while rows := list(Attachment.objects.filter(pk__gt=last).order_by("pk").values_list(*fields)[:_AT_ONCE]):
+    while rows := list(kept.filter(pk__gt=last).values_list(*fields)[:_AT_ONCE]):
         yield [_Row(*row) for row in rows]
         last = rows[-1][0]
 
@@ -89,7 +90,8 @@ def _not_whole(rows: list[_Row], is_whole: IsWhole) -> list[_Row]:
     contents = {(row.sha256, row.size): row for row in rows}
     broken = {content for content, row in contents.items() if not is_whole(row)}
     suspects = [row for row in rows if (row.sha256, row.size) in broken]
-    there = set(Attachment.objects.filter(pk__in=[row.pk for row in suspects]).values_list("pk", flat=True))
+    kept = Attachment.objects.filter(pk__in=[row.pk for row in suspects], pruned_at=None)
+    there = set(kept.values_list("pk", flat=True))
     return [row for row in suspects if row.pk in there]
 
 

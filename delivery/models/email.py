@@ -90,6 +90,9 @@ class Email(models.Model):
     subject = models.TextField(blank=True)
     text_body = models.TextField(blank=True)
     html_body = models.TextField(blank=True)
+    body_pruned_at = models.DateTimeField(
+        null=True
+    )  # when the bodies were deleted; one may also be empty by itself
     headers = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     metadata = models.JSONField(default=dict)
@@ -229,6 +232,7 @@ class Attachment(models.Model):
     content_id = models.CharField(max_length=255, blank=True)
     size = models.PositiveIntegerField()  # bytes
     sha256 = models.CharField(max_length=64, db_index=True)
+    pruned_at = models.DateTimeField(null=True)  # since when the content is not kept for this email any more
 
     class Meta:
         ordering = ("id",)
