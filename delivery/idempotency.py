@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from delivery.models import Email, IdempotencyKey, Owner
@@ -72,9 +72,10 @@ def burn(claims: Sequence[tuple[Claim, Email]]) -> None:
         raise Taken from error
 
 
-def useless() -> QuerySet[IdempotencyKey]:
-    """Return the keys that were kept for as long as was promised: a day at least, and until the email was finished."""
-    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT, email__status__in=FINISHED)
+def useless(keys: QuerySet[IdempotencyKey]) -> QuerySet[IdempotencyKey]:
+    """Keep the keys that were there for as long as was promised: a day at least, and until the email was finished."""
+    finished = Email.objects.filter(pk=OuterRef("email"), status__in=FINISHED)
+    return keys.filter(Exists(finished), created_at__lt=timezone.now() - KEPT)
 
 
 def _fingerprint(content: Any) -> str:
