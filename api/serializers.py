@@ -132,7 +132,7 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
 
     class Meta:
         model = Attachment
-        fields = ("filename", "content_type", "content_id", "size", "sha256")
+        fields = ("filename", "content_type", "content_id", "size", "sha256", "pruned_at")
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
@@ -182,7 +182,7 @@ class EmailSerializer(EmailSummarySerializer):
         model = Email
         fields = (
             *EmailSummarySerializer.Meta.fields,
-            "reply_to", "headers", "text_body", "html_body", "on_ambiguous", "left_out", "expires_at",
+            "reply_to", "headers", "text_body", "html_body", "body_pruned_at", "on_ambiguous", "left_out", "expires_at",
             "priority", "resend_of",
             "attachments", "attempts",
         )  # fmt: skip

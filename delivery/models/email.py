@@ -16,6 +16,7 @@ LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
 SUSPECT = 2  # processes that ended while they had an email; the third time it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # the statuses in which nobody has been asked, or nobody has accepted
+FINISHED = ("sent", "partial", "failed", "expired", "cancelled")  # of which nothing more is done, by nobody
 
 
 def _deadline() -> datetime:
@@ -89,6 +90,9 @@ class Email(models.Model):
     subject = models.TextField(blank=True)
     text_body = models.TextField(blank=True)
     html_body = models.TextField(blank=True)
+    body_pruned_at = models.DateTimeField(
+        null=True
+    )  # when the bodies were deleted; one may also be empty by itself
     headers = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     metadata = models.JSONField(default=dict)
@@ -232,6 +236,7 @@ class Attachment(models.Model):
     content_id = models.CharField(max_length=255, blank=True)
     size = models.PositiveIntegerField()  # bytes
     sha256 = models.CharField(max_length=64, db_index=True)
+    pruned_at = models.DateTimeField(null=True)  # since when the content is not kept for this email any more
 
     class Meta:
         ordering = ("id",)
@@ -242,45 +247,6 @@ class Attachment(models.Model):
     def open(self) -> BinaryIO:
         """Open the content for reading; the caller closes it."""
         return cast(BinaryIO, storage.attachments().open(storage.path(self.sha256)))
-
-
-class Attempt(models.Model):
-    """One hand-over of one email to one provider, written before the call and closed after it."""
-
-    class Outcome(models.TextChoices):
-        STARTED = "started"
-        ACCEPTED = "accepted"
-        REFUSED_TEMPORARILY = "refused_temporarily"
-        REFUSED = "refused"
-        NOT_SENT = "not_sent"
-        UNKNOWN = "unknown"
-
-    id = models.UUIDField(
-        primary_key=True, default=ids.uuid7, editable=False
-    )  # travels in the provider's metadata
-    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attempts")
-    provider = models.CharField(max_length=50)
-    epoch = models.PositiveIntegerField()  # of the claim that made it
-    outcome = models.CharField(max_length=19, choices=Outcome.choices, default=Outcome.STARTED)
-    provider_message_id = models.CharField(max_length=255, blank=True)
-    # the kind of a ProviderError; the database's default lets a process of the version before go on writing
-    error = models.CharField(max_length=20, blank=True, default="", db_default="")
-    code = models.CharField(max_length=100, blank=True)  # the provider's
-    detail = models.TextField(blank=True)  # what the provider answered, or what happened instead
-    started_at = models.DateTimeField(default=timezone.now)
-    latency_ms = models.PositiveIntegerField(null=True)
-    settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known after all
-    settled_by = models.CharField(
-        max_length=150, blank=True, default="", db_default=""
-    )  # the person who knew
-
-    class Meta:
-        ordering = ("started_at", "id")
-        # read by circuits, and for a provider's last success and failure
-        indexes = [models.Index(fields=["provider", "id"], name="attempt_by_provider")]
-
-    def __str__(self) -> str:
-        return f"{self.provider}: {self.outcome}"
 
 
 class Tag(models.Model):
