@@ -8,7 +8,18 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import attempts, carriers, doubts, idempotency, leases, outcomes, parcels, process, records
+from delivery import (
+    attempts,
+    carriers,
+    claims,
+    doubts,
+    idempotency,
+    leases,
+    outcomes,
+    parcels,
+    process,
+    records,
+)
 from delivery.drafts import Draft
 from delivery.gate import Gate
 from delivery.idempotency import Claim
@@ -107,7 +118,7 @@ def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
 
     A process that is not `going_on` begins no further attempt; what is left waits for another one.
     """
-    email = Email.claim(pk)
+    email = claims.take(pk)
     return _dispatch(email, going_on) if email else None
 
 
