@@ -8,9 +8,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from django.db import InterfaceError, InternalError, OperationalError
+
 Part = TypeVar("Part")
 Answer = TypeVar("Answer")
 _MOST = 50  # parts of one group
+# Errors after which the transaction may be there all the same. An action that has failed otherwise has done nothing.
+_MAY_BE_DONE = (OperationalError, InterfaceError, InternalError)
 
 
 class _Call(Generic[Part, Answer]):
@@ -20,7 +24,12 @@ class _Call(Generic[Part, Answer]):
         self.part = part
         self.woken = threading.Event()
         self.answers: list[Answer] = []  # one, once it is there
-        self.alone = False  # the group failed: each finds out for itself whether it was the reason
+        self.alone = False  # nothing was done: each finds out for itself whether it was the reason
+        self.error: BaseException | None = None  # nobody knows what was done
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.answers or self.alone or self.error)
 
 
 class Group(Generic[Part, Answer]):
@@ -40,8 +49,10 @@ class Group(Generic[Part, Answer]):
             self._lead()
         else:
             call.woken.wait()
-            if not call.answers and not call.alone:
+            if not call.is_over:
                 self._lead()
+        if call.error:
+            raise call.error
         return self._action([part])[0] if call.alone else call.answers[0]
 
     def _leads(self, call: _Call[Part, Answer]) -> bool:
@@ -67,10 +78,10 @@ class Group(Generic[Part, Answer]):
             answers = self._action([call.part for call in calls])
             for call, answer in zip(calls, answers, strict=True):
                 call.answers.append(answer)
-        except Exception:
-            if len(calls) == 1:
-                raise
+        except Exception as error:  # noqa: BLE001 - each of the threads raises it, or meets its own
+            for call in calls:
+                call.alone = len(calls) > 1 and not isinstance(error, _MAY_BE_DONE)
+                call.error = None if call.alone else error
         finally:
             for call in calls:
-                call.alone = not call.answers
                 call.woken.set()
