@@ -46,9 +46,9 @@ def measure(database: str, vendor: Stub, folder: Path, rounds: Rounds, broker: s
         if database != "sqlite":
             queues = stack.enter_context(servers.site(QUEUES, database, vendor, folder / "queues"))
             engines |= _peers(queues, broker)
+            if "celery" in engines:
+                stack.callback(_forget, engines["celery"])
         rates = _rates(engines, vendor, rounds)
-        if "celery" in engines:
-            servers.ask(queues, "-m", "benchmarks.peer.backlog", "forget", **engines["celery"].variables)
     yield from _rows("SQLite" if database == "sqlite" else "PostgreSQL", rates)
 
 
@@ -91,6 +91,11 @@ def _peers(site: Site, broker: str) -> dict[str, Engine]:
         queue = {"BENCH_BROKER_URL": broker, "BENCH_QUEUE": f"gomail_bench_{os.getpid()}"}
         found["celery"] = Engine(site=site, fill=(*fill, "celery"), work=work, variables=queue, share=0.5)
     return found
+
+
+def _forget(engine: Engine) -> None:
+    """Delete what was made in the broker."""
+    servers.ask(engine.site, "-m", "benchmarks.peer.backlog", "forget", **engine.variables)
 
 
 def _rates(engines: dict[str, Engine], vendor: Stub, rounds: Rounds) -> dict[str, list[float]]:
