@@ -2,14 +2,15 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from delivery import journal
+from delivery.groups import Group
 from delivery.later import AWAY
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
@@ -37,9 +38,18 @@ def write(email: Email, provider: Provider) -> Attempt:
 
 def begin(email: Email, provider: Provider) -> Attempt:
     """Hold the claim for another lease and write down the attempt; raise ClaimLost when it is too late for that."""
+    return _begun.ask((email, provider))
+
+
+def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
     with transaction.atomic():
-        _hold(email)
-        return write(email, provider)
+        _hold(*(email for email, _ in parts))
+        return Attempt.objects.bulk_create(
+            Attempt(email=email, provider=provider.name, epoch=email.epoch) for email, provider in parts
+        )
+
+
+_begun = Group(_begin)
 
 
 def store(last: Attempt) -> None:
@@ -49,6 +59,28 @@ def store(last: Attempt) -> None:
     if not row.filter(settled_by="").update(**answer):
         del answer["outcome"]
         row.update(**answer)
+
+
+def store_all(attempts: Sequence[Attempt]) -> None:
+    """Do the same for many, or raise ClaimLost if a person has settled one of them: each is stored for itself then."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_STORE, [_values(attempt) for attempt in attempts])
+        if cursor.rowcount < len(attempts):
+            raise ClaimLost
+
+
+# Rows that each get values of their own: through the ORM a hundred times the cost of one row.
+_STORE = (
+    f"UPDATE {Attempt._meta.db_table} SET {', '.join(f'{name} = %s' for name in ANSWER)}"  # noqa: S608 - our names
+    " WHERE id = %s AND settled_by = ''"
+)
+
+
+def _values(attempt: Attempt) -> list[Any]:
+    return [
+        *(getattr(attempt, name) for name in ANSWER),
+        Attempt._meta.pk.get_db_prep_value(attempt.pk, connection),
+    ]
 
 
 def insist(action: Callable[[], T]) -> T:
@@ -65,9 +97,9 @@ def insist(action: Callable[[], T]) -> T:
             time.sleep(_PAUSE)
 
 
-def _hold(email: Email) -> None:
-    held = email.still_mine().filter(lease_until__gt=Now()).update(lease_until=Now() + LEASE)
-    if not held:
+def _hold(*emails: Email) -> None:
+    mine = Email.all_still_mine(emails).filter(lease_until__gt=Now())
+    if mine.update(lease_until=Now() + LEASE) < len(emails):
         raise ClaimLost
 
 

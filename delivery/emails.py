@@ -12,6 +12,7 @@ from delivery import (
     announcements,
     attempts,
     carriers,
+    claims,
     doubts,
     idempotency,
     later,
@@ -135,7 +136,7 @@ def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
 
     A process that is not `going_on` begins no further attempt; what is left waits for another one.
     """
-    email = Email.claim(pk)
+    email = claims.take(pk)
     return _dispatch(email, going_on) if email else None
 
 

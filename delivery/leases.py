@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from delivery import process
@@ -34,4 +35,9 @@ def renew() -> int:
     if not mine:
         return 0
     rows = Email.objects.filter(pk__in=mine, worker=process.identity(), status=Email.Status.SENDING)
-    return rows.filter(lease_until__gt=Now()).update(lease_until=Now() + LEASE)
+    held = rows.filter(lease_until__gt=Now())
+    with (
+        transaction.atomic()
+    ):  # what a thread of ours is writing is left to it: two groups never wait for each other
+        free = list(held.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        return Email.objects.filter(pk__in=free).update(lease_until=Now() + LEASE)

@@ -28,6 +28,7 @@ LOOPS = {
     "delivery/suspects.py",
     "delivery/recovery.py",
     "delivery/later.py",
+    "delivery/groups.py",
     "delivery/tasks.py",
     "delivery/announcements.py",
 }
