@@ -9,7 +9,7 @@ from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -378,7 +378,11 @@ WHILE_A_FILE_GOES = "Path.unlink = end"
 
 @pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("fault", "remain"), [(IN_A_TRANSACTION, 15), (WHILE_A_FILE_GOES, 0)])
+@pytest.mark.parametrize(
+    ("fault", "remain"),
+    [(IN_A_TRANSACTION, 15), (WHILE_A_FILE_GOES, 0)],
+    ids=["in a transaction", "while a file goes"],
+)
 def test_a_run_that_is_killed_in_the_middle_leaves_what_is_whole_and_the_next_one_finishes(
     attachment_folder: Path, fault: str, remain: int
 ) -> None:
@@ -404,12 +408,10 @@ def test_a_run_that_is_killed_in_the_middle_leaves_what_is_whole_and_the_next_on
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the variables of another process that works on the database of this test."""
-    given = connection.settings_dict
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{given['NAME']}"
-    else:
-        host, user, password = (quote(str(given[name]), safe="") for name in ("HOST", "USER", "PASSWORD"))
-        url = f"postgresql://{user}:{password}@{host}:{given['PORT']}/{given['NAME']}"
+    name = connection.settings_dict["NAME"]
+    url = f"sqlite:///{name}"
+    if connection.vendor == "postgresql":
+        url = urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
     own = {
         "DATABASE_URL": url,
         "GOMAIL_STORAGE_DIR": str(folder),
