@@ -153,10 +153,8 @@ class Log:
         return following
 
     def _store_and_begin(self, provider: Provider) -> Attempt:
-        with (
-            transaction.atomic()
-        ):  # the email's row first, as everywhere, so that nobody waits for each other
-            _hold(self._email)
+        with transaction.atomic():
+            _hold(self._email)  # the email's row first, as everywhere, so that nobody waits for each other
             store(self.last)
             return write(self._email, provider)
 

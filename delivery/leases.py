@@ -36,8 +36,7 @@ def renew() -> int:
         return 0
     rows = Email.objects.filter(pk__in=mine, worker=process.identity(), status=Email.Status.SENDING)
     held = rows.filter(lease_until__gt=Now())
-    with (
-        transaction.atomic()
-    ):  # what a thread of ours is writing is left to it: two groups never wait for each other
+    with transaction.atomic():
+        # What a thread of ours is writing is left to it: two transactions of many rows never wait for each other.
         free = list(held.select_for_update(skip_locked=True).values_list("pk", flat=True))
         return Email.objects.filter(pk__in=free).update(lease_until=Now() + LEASE)
