@@ -83,6 +83,11 @@ REQUEST = {
         meaning="The email is not in a state in which this can be done.",
         remedy="Look at its status: only what is waiting can be cancelled, only what is finished can be sent again.",
     ),
+    "content_gone": Code(
+        status=409,
+        meaning="The email cannot be sent again: its body or an attachment is not kept any more.",
+        remedy="Send it anew, with all its content; how long that is kept is GoMail's administrator's choice.",
+    ),
     "idempotency_key_in_use": Code(
         status=409,
         meaning="The first request with this Idempotency-Key is still being worked on.",

@@ -86,6 +86,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((idempotency.UsedOtherwise,), "idempotency_key_reused"),
     ((changes.TooLate,), "too_late"),
     ((pressure.Overloaded,), "overloaded"),
+    ((changes.ContentGone,), "content_gone"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),
 )
 

@@ -10,25 +10,29 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.servers import Server
 
-_PATH = "/api/v1/email-service/send-email/"
+_SEND, _BATCHES = "/api/v1/email-service/send-email/", "/api/v1/email-service/batches/"
+_LATER = "Prefer: respond-async\r\n"
 _FILE = os.urandom(7_000_000)
 _numbers = itertools.count()
+_TAKEN = {200, 202}
 
 Request = tuple[bytes, ...]  # pieces, so that 7 MB need not be copied for each
 
 
 def small(server: Server) -> Request:
     """Return a request with 1 KB of JSON, to a recipient of its own."""
-    number = next(_numbers)
-    fields = {
-        "from_address": "bench@example.org",
-        "to_addresses": [f"person{number}@example.org"],
-        "subject": f"Your order {number} is on its way",
-    }
-    room = 1024 - len(json.dumps(fields | {"body": ""}))
-    text = "Hello, this is a line of an ordinary letter to somebody.\n" * 20
-    content = json.dumps(fields | {"body": text[: room - 17]}).encode()
-    return _request(server, "application/json", (content,))
+    return _request(server, "application/json", (_letter(),))
+
+
+def later(server: Server) -> Request:
+    """Return the same for a client that does not wait; the peer knows no such thing."""
+    return _request(server, "application/json", (_letter(),), headers=_LATER)
+
+
+def batch(server: Server) -> Request:
+    """Return a request with 1,000 emails of 1 KB, to a recipient each."""
+    letters = b",".join(_letter() for _ in range(1000))
+    return _request(server, "application/json", (b'{"emails": [%b]}' % letters,), path=_BATCHES)
 
 
 def large(server: Server) -> Request:
@@ -54,10 +58,24 @@ def large(server: Server) -> Request:
     return _request(server, f"multipart/form-data; boundary={edge}", pieces)
 
 
-def _request(server: Server, content_type: str, body: Sequence[bytes]) -> Request:
+def _letter() -> bytes:
+    number = next(_numbers)
+    fields = {
+        "from_address": "bench@example.org",
+        "to_addresses": [f"person{number}@example.org"],
+        "subject": f"Your order {number} is on its way",
+    }
+    room = 1024 - len(json.dumps(fields | {"body": ""}))
+    text = "Hello, this is a line of an ordinary letter to somebody.\n" * 20
+    return json.dumps(fields | {"body": text[: room - 17]}).encode()
+
+
+def _request(
+    server: Server, content_type: str, body: Sequence[bytes], *, path: str = _SEND, headers: str = ""
+) -> Request:
     head = (
-        f"POST {_PATH} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: {content_type}\r\n"
-        f"Content-Length: {sum(map(len, body))}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {sum(map(len, body))}\r\nAuthorization: Bearer {server.token}\r\n{headers}\r\n"
     )
     return (head.encode() + body[0], *body[1:])
 
@@ -92,15 +110,18 @@ class Client:
         return received
 
 
-def one_by_one(server: Server, make: Callable[[Server], Request], number: int) -> list[float]:
-    """Send so many requests in a row; return how long each took, in seconds."""
+def one_by_one(
+    server: Server, make: Callable[[Server], Request], number: int, *, every: float = 0.0
+) -> list[float]:
+    """Send so many requests in a row, one `every` so many seconds; return how long each took, in seconds."""
     client = Client(server)
     times = []
     for request in [make(server) for _ in range(number)]:
         started = time.perf_counter()
         status = client.send(request)
         times.append(time.perf_counter() - started)
-        if status != 200:
+        time.sleep(max(0.0, every - times[-1]))
+        if status not in _TAKEN:
             raise SystemExit(f"{server.name} answered {status}; {server.log.read_text()[-2000:]}")
     client.close()
     return times

@@ -1,6 +1,6 @@
 """The table of results."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -33,7 +33,9 @@ class Row:
         return f"{'≥' if self.least else '≤'} {_short(self.limit)}{unit}"
 
 
-def table(rows: Iterable[Row], *, command: str, machine: str, seconds: float) -> str:
+def table(
+    rows: Iterable[Row], *, command: str, machine: str, seconds: float, notes: Sequence[str] = ()
+) -> str:
     """Return the whole report as Markdown."""
     lines = [
         "# Results",
@@ -47,6 +49,7 @@ def table(rows: Iterable[Row], *, command: str, machine: str, seconds: float) ->
         "| # | measured | GoMail | peer | ratio | goal | met |",
         "|---|---|---:|---:|---:|---|---|",
         *(_line(row) for row in rows),
+        *(f"\n{note}" for note in notes),
     ]
     return "\n".join(lines) + "\n"
 

@@ -7,26 +7,44 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-GOMAIL, PEER = "gomail", "peer"
+GOMAIL, PEER, QUEUES = "gomail", "peer", "queues"  # of the last two one has a web server, the other queues
 _TICKS_OF_A_PROCESS = 2  # CPUCLOCK_SCHED in the kernel's number of a process's clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """GoMail or the peer with an empty database of its own; its processes get these variables."""
+
+    name: str
+    database: str  # URL
+    folder: Path
+    variables: Mapping[str, str]
+    token: str  # an API key, of which the peer knows nothing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
     """One running web server; pid is that of its only worker."""
 
-    name: str
+    site: Site
     port: int
     pid: int
-    token: str
     log: Path
+
+    @property
+    def name(self) -> str:
+        return self.site.name
+
+    @property
+    def token(self) -> str:
+        return self.site.token
 
     def cpu(self) -> float:
         """Return the seconds of CPU that the worker has used, in user and kernel, to the nanosecond."""
@@ -82,27 +100,49 @@ def stub() -> Iterator[Stub]:
 
 
 @contextmanager
-def server(name: str, database: str, vendor: Stub, folder: Path) -> Iterator[Server]:
-    """Run GoMail or the peer, with an empty database of its own."""
-    folder.mkdir()
-    with ExitStack() as stack:
-        url = stack.enter_context(_fresh(database, f"{name}_bench_{os.getpid()}", folder))
-        port = _free_port()
-        variables = _variables(name, vendor) | {"DATABASE_URL": url, "PORT": str(port)}
+def site(name: str, database: str, vendor: Stub, folder: Path) -> Iterator[Site]:
+    """Make an empty database for GoMail or the peer."""
+    folder.mkdir(parents=True)
+    with _fresh(database, f"{name}_bench_{os.getpid()}", folder) as url:
+        variables = _variables(name, vendor) | {"DATABASE_URL": url}
         variables["GOMAIL_STORAGE_DIR"] = str(folder / "attachments")
         variables["GOMAIL_JOURNAL_DIR"] = str(folder / "journal")
         token = _prepare(name, variables)
+        yield Site(name=name, database=url, folder=folder, variables=variables, token=token)
+
+
+@contextmanager
+def server(name: str, database: str, vendor: Stub, folder: Path) -> Iterator[Server]:
+    """Run GoMail or the peer, with an empty database of its own."""
+    with ExitStack() as stack:
+        place = stack.enter_context(site(name, database, vendor, folder))
+        port, log = _free_port(), folder / "log"
         application = {GOMAIL: "gomail.wsgi", PEER: "benchmarks.peer.wsgi"}[name]
         command = ["-m", "gunicorn", "--config", "python:gomail.gunicorn", application]
-        log = folder / "log"
-        master = stack.enter_context(_running(command, variables, log))
+        master = stack.enter_context(_running(command, {**place.variables, "PORT": str(port)}, log))
         _wait(port, master, log)
         children = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()
-        yield Server(name=name, port=port, pid=int(children[0]), token=token, log=log)
+        yield Server(site=place, port=port, pid=int(children[0]), log=log)
+
+
+@contextmanager
+def process(place: Site, *arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a Python process of a site beside, until it is told to stop."""
+    with _running(list(arguments), {**place.variables, **variables}, place.folder / "process.log") as started:
+        yield started
+
+
+def ask(place: Site, *arguments: str, **variables: str) -> str:
+    """Run a Python process of a site to its end; return what it says."""
+    return _answer(arguments, {**place.variables, **variables})
 
 
 def _variables(name: str, vendor: Stub) -> dict[str, str]:
-    settings = {GOMAIL: "gomail.settings", PEER: "benchmarks.peer.settings"}[name]
+    settings = {
+        GOMAIL: "gomail.settings",
+        PEER: "benchmarks.peer.settings",
+        QUEUES: "benchmarks.peer.queue_settings",
+    }[name]
     return {
         "DJANGO_SETTINGS_MODULE": settings,
         "DJANGO_DEBUG": "false",
@@ -123,7 +163,7 @@ def _variables(name: str, vendor: Stub) -> dict[str, str]:
 
 def _prepare(name: str, variables: Mapping[str, str]) -> str:
     """Make the tables; return an API key, of which the peer knows nothing."""
-    if name == PEER:
+    if name != GOMAIL:
         _django(variables, "migrate", "--run-syncdb")
         return ""
     _django(variables, "migrate")
@@ -131,7 +171,11 @@ def _prepare(name: str, variables: Mapping[str, str]) -> str:
 
 
 def _django(variables: Mapping[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "django", *arguments]
+    return _answer(("-m", "django", *arguments), variables)
+
+
+def _answer(arguments: Sequence[str], variables: Mapping[str, str]) -> str:
+    command = [sys.executable, *arguments]
     answer = subprocess.run(
         command, cwd=ROOT, env=os.environ | variables, text=True, capture_output=True, check=False
     )

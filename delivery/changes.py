@@ -19,6 +19,10 @@ class TooLate(Exception):
     """The email is not in a state in which this could be done."""
 
 
+class ContentGone(Exception):
+    """The email's body or an attachment is not kept any more."""
+
+
 def cancel(email: Email) -> None:
     """Do not send the email (again): one that is waiting is cancelled, one in doubt stays so. Raises TooLate."""
     now = timezone.now()
@@ -48,8 +52,16 @@ def reschedule(email: Email, send_at: datetime) -> None:
 
 
 def resend(email: Email, *, once: Claim | None = None) -> Email:
-    """Send an email that is finished once more, as a new one that names the old. Raises TooLate for a running one."""
+    """Send an email that is finished once more, as a new one that names the old.
+
+    Raises TooLate for a running one, ContentGone for one that is not kept whole.
+    """
     if email.status in _NOT_FINISHED or (email.status == _Status.UNKNOWN and email.due_at):
         raise TooLate
-    draft = parcels.load(email).draft()
-    return emails.accept(draft, owner=email.owner, resend_of=email.pk, once=once)
+    parcel = parcels.load(email)
+    if not parcel.is_whole():
+        raise ContentGone
+    try:
+        return emails.accept(parcel.draft(), owner=email.owner, resend_of=email.pk, once=once)
+    except FileNotFoundError as error:  # a file was deleted by hand, or a moment ago
+        raise ContentGone from error

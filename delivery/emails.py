@@ -12,18 +12,22 @@ from delivery import (
     announcements,
     attempts,
     carriers,
+    claims,
     doubts,
     idempotency,
+    later,
     leases,
     outcomes,
     parcels,
     pressure,
     process,
     records,
+    recovery,
 )
 from delivery.drafts import Draft
 from delivery.gate import Gate
 from delivery.idempotency import Claim
+from delivery.later import AWAY
 from delivery.models import Attempt, Email, Owner
 from delivery.outcomes import Outcome
 from delivery.parcels import Parcel
@@ -132,7 +136,7 @@ def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
 
     A process that is not `going_on` begins no further attempt; what is left waits for another one.
     """
-    email = Email.claim(pk)
+    email = claims.take(pk)
     return _dispatch(email, going_on) if email else None
 
 
@@ -200,13 +204,19 @@ def _hand_over(this: _Round, attempt: Attempt) -> Email:
     except attempts.ClaimLost:
         attempts.insist(lambda: records.record_loss(email, log.last))
         log.tell()
-    except attempts.AWAY:
-        # The email is durable, so nobody may be told to send it again: it stays `sending`. The journal has the
-        # answer, and recovery reads it there.
-        logger.exception("The outcome of email %s could not be written down", email.pk)
+    except AWAY:
+        # The email is durable, so nobody may be told to send it again: it stays `sending` until the answer is there.
+        logger.exception("The outcome of email %s could not be written down; that is tried again", email.pk)
+        later.until_done(lambda: _make_up(log))
     finally:
         this.gate.release()
     return email
+
+
+def _make_up(log: attempts.Log) -> None:
+    if log.answer:
+        recovery.apply(log.answer)
+        log.tell()
 
 
 def _offer(this: _Round, log: attempts.Log) -> Outcome:

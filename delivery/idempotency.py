@@ -4,13 +4,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from delivery.models import Email, IdempotencyKey, Owner
+from delivery.models.email import FINISHED
 from providers.message import Attachment
 
+KEPT = timedelta(hours=24)  # at least
 _PIECE = 1024 * 1024
 
 
@@ -65,6 +70,12 @@ def burn(claims: Sequence[tuple[Claim, Email]]) -> None:
         IdempotencyKey.objects.bulk_create(rows)
     except IntegrityError as error:
         raise Taken from error
+
+
+def useless(keys: QuerySet[IdempotencyKey]) -> QuerySet[IdempotencyKey]:
+    """Keep the keys that were there for as long as was promised: a day at least, and until the email was finished."""
+    finished = Email.objects.filter(pk=OuterRef("email"), status__in=FINISHED)
+    return keys.filter(Exists(finished), created_at__lt=timezone.now() - KEPT)
 
 
 def _fingerprint(content: Any) -> str:

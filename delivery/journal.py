@@ -5,8 +5,6 @@ writes files of its own, and holds a lock on each that the system takes away whe
 who gets the lock knows that the writer is gone.
 """
 
-import errno
-import fcntl
 import json
 import logging
 import os
@@ -16,11 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from delivery import process
+from delivery import locked_file, process
+from delivery.locked_file import LockedFile
 
 _LARGE = 1024 * 1024  # bytes, after which a new file is begun
 _ENDING = ".journal"
@@ -50,73 +50,21 @@ class Left:
     entries: list[Entry]
 
 
-class _File:
-    """One file being written. Many threads share one sync to disk."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.owed = 0  # entries that the database does not have yet
-        self.size = 0
-        self._synced = 0
-        self._syncing = threading.Lock()
-        self._failed = False
-        unnamed = path.with_suffix(".new")  # nobody takes it for abandoned before it is locked
-        self._handle = os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX)
-            unnamed.rename(path)
-            _sync_directory(path.parent)
-        except OSError:
-            unnamed.unlink(missing_ok=True)
-            self.discard()
-            raise
-
-    def append(self, line: bytes) -> int:
-        """Write a line, and return what must be synced for it; the caller lets one thread in at a time."""
-        if os.write(self._handle, line) < len(line):
-            raise OSError(errno.ENOSPC, "the journal's disk is full")
-        self.size += len(line)
-        return self.size
-
-    def sync(self, position: int) -> None:
-        """Return when everything up to there is on disk, by this thread's sync or by another's."""
-        with self._syncing:
-            if (
-                self._failed
-            ):  # the system forgets what it could not write: a second sync would say that all is well
-                raise OSError(errno.EIO, "the journal's disk has failed")
-            if self._synced < position:
-                reached = self.size
-                self._failed = True
-                os.fdatasync(self._handle)
-                self._failed = False
-                self._synced = reached
-
-    def discard(self) -> None:
-        """Delete the file: nobody is owed anything. Only then is its lock given up."""
-        self.path.unlink(missing_ok=True)
-        os.close(self._handle)
-
-    def leave(self) -> None:
-        """Let go of a file that this process has inherited from the one that it was forked from."""
-        os.close(self._handle)
-
-
 class _Writer:
     """The files of this process: the one being written, and older ones of which an entry is still owed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._number = 0
-        self._file: _File | None = None
-        self._open: set[_File] = set()  # that one, and older ones of which an entry is owed
+        self._file: LockedFile | None = None
+        self._open: set[LockedFile] = set()  # that one, and older ones of which an entry is owed
 
-    def open(self) -> _File:
+    def open(self) -> LockedFile:
         """Return the file to write to, locked."""
         with self._lock:
             return self._current()
 
-    def write(self, line: bytes) -> _File:
+    def write(self, line: bytes) -> LockedFile:
         with self._lock:
             file = self._current()
             try:
@@ -133,7 +81,7 @@ class _Writer:
             raise
         return file
 
-    def settle(self, file: _File) -> None:
+    def settle(self, file: LockedFile) -> None:
         with self._lock:
             file.owed -= 1
             if not file.owed and file is not self._file:
@@ -151,7 +99,7 @@ class _Writer:
             file.leave()
         self._file, self._open, self._lock = None, set(), threading.Lock()
 
-    def _current(self) -> _File:
+    def _current(self) -> LockedFile:
         if self._file is None:
             self._file = self._new()
         elif self._file.size > _LARGE:
@@ -160,22 +108,22 @@ class _Writer:
                 self._discard(full)
         return self._file
 
-    def _discard(self, file: _File) -> None:
+    def _discard(self, file: LockedFile) -> None:
         self._open.discard(file)
         file.discard()
 
-    def _new(self) -> _File:
+    def _new(self) -> LockedFile:
         folder = Path(settings.GOMAIL_JOURNAL_DIR)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._number += 1
-        file = _File(folder / f"{process.identity()}-{self._number}{_ENDING}")
+        file = LockedFile(folder / f"{process.identity()}-{self._number}{_ENDING}")
         self._open.add(file)
         return file
 
 
 _writer = _Writer()
 os.register_at_fork(after_in_child=_writer.begin_anew)
-Owed = _File | None  # what `settle` is told when the database has an entry
+Owed = LockedFile | None  # what `settle` is told when the database has an entry
 
 
 def begin() -> None:
@@ -228,7 +176,7 @@ def abandoned() -> list[Path]:
 @contextmanager
 def inherited(file: Path) -> Iterator[Left | None]:
     """Give what a process that has gone left in its file, and delete it then; None while another process does so."""
-    with _locked(file) as mine:
+    with locked_file.taken(file) as mine:
         if not mine:
             yield None
             return
@@ -242,44 +190,8 @@ def _files() -> list[Path]:
 
 
 def _is_abandoned(file: Path) -> bool:
-    with _locked(file) as mine:
+    with locked_file.taken(file) as mine:
         return mine
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[bool]:
-    """Try to take the lock of a file that may be gone, or another user's, or on a disk that is read-only."""
-    handle = _opened(file)
-    if handle is None:
-        yield False
-        return
-    try:
-        yield _try_lock(handle) and _is(handle, file)
-    finally:
-        os.close(handle)
-
-
-def _opened(file: Path) -> int | None:
-    try:
-        return os.open(file, os.O_RDWR)
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            log.exception("%s cannot be opened; the claims of its process end by their leases", file.name)
-        return None
-
-
-def _try_lock(handle: int) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
-
-
-def _is(handle: int, file: Path) -> bool:
-    """Tell whether the file is there still: one that its writer has deleted says nothing of the writer."""
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(handle), file.stat())
-    return False
 
 
 def _read(file: Path) -> Iterator[Entry]:
@@ -287,14 +199,11 @@ def _read(file: Path) -> Iterator[Entry]:
     with suppress(FileNotFoundError):
         for line in file.read_bytes().splitlines():
             try:
-                yield Entry(**json.loads(line))
+                yield _entry(json.loads(line))
             except (ValueError, TypeError):
                 log.warning("A line of %s is cut off and says nothing", file.name)
 
 
-def _sync_directory(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _entry(said: dict[str, Any]) -> Entry:
+    """Return an entry without what a newer version may have added to it."""
+    return Entry(**{name: value for name, value in said.items() if name in Entry.__annotations__})

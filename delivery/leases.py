@@ -5,26 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from delivery import process
 from delivery.models import Email
 from delivery.models.email import LEASE
 
-_LONGEST = (
-    180.0  # seconds; a round takes a minute at most: what is held for longer is held by a thread that hangs
-)
+_LONGEST = 180.0  # seconds; a round takes a minute at most: for longer only a thread holds it that hangs
 _held: dict[UUID, float] = {}
 
 
 @contextmanager
 def kept(pk: UUID) -> Iterator[None]:
     """Keep the claim of an email while it is handed over."""
-    _held[pk] = time.monotonic()
+    mine = time.monotonic()
+    _held[pk] = mine
     try:
         yield
     finally:
-        _held.pop(pk, None)
+        if _held.get(pk) == mine:  # else another thread of this process has it by now
+            del _held[pk]
 
 
 def renew() -> int:
@@ -34,4 +35,8 @@ def renew() -> int:
     if not mine:
         return 0
     rows = Email.objects.filter(pk__in=mine, worker=process.identity(), status=Email.Status.SENDING)
-    return rows.filter(lease_until__gt=Now()).update(lease_until=Now() + LEASE)
+    held = rows.filter(lease_until__gt=Now())
+    with transaction.atomic():
+        # What a thread of ours is writing is left to it: two transactions of many rows never wait for each other.
+        free = list(held.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        return Email.objects.filter(pk__in=free).update(lease_until=Now() + LEASE)

@@ -43,6 +43,11 @@ class Parcel:
             attachments=self.files,
         )
 
+    def is_whole(self) -> bool:
+        """Tell whether body and attachments are kept still; see retention."""
+        pruned = [self.email.body_pruned_at, *(row.pruned_at for row in self.attachments)]
+        return not any(pruned)
+
     def draft(self) -> Draft:
         """Return what was asked for, to be asked for again; its times are not."""
         email, message = self.email, self.message()

@@ -111,8 +111,8 @@ def _short_of_room() -> tuple[str, ...]:
 
 
 def _is_short(folder: Path) -> bool:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent  # it is made when it is needed
     with suppress(OSError):  # what cannot be looked at is found out by whoever writes there
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent  # it is made when it is needed
         return shutil.disk_usage(folder).free < settings.GOMAIL_DISK_MIN_MB * _MIB
     return False

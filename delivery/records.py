@@ -1,5 +1,7 @@
 """Write down what a round came to, also when its claim is over and somebody else has the email."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from delivery import addresses, attempts, doubts, outcomes
+from delivery.groups import Group
 from delivery.models import Attempt, Email, Recipient
 from delivery.outcomes import Outcome
 from delivery.texts import storable
@@ -16,9 +19,53 @@ SETTLED_LATE = "Settled by the provider's answer, which came after the claim had
 _NOT_UNDER_WAY = (Email.Status.UNKNOWN, Email.Status.QUEUED, Email.Status.QUARANTINED)
 _CERTAINLY_NOT = (Attempt.Outcome.REFUSED_TEMPORARILY, Attempt.Outcome.REFUSED, Attempt.Outcome.NOT_SENT)
 
+_Part = tuple[Email, Outcome, Attempt]
+
 
 def record(email: Email, outcome: Outcome, last: Attempt) -> None:
     """Write down what the round came to, all of it in one transaction."""
+    if outcome.status == Email.Status.SENT:
+        _recorded.ask((email, outcome, last))
+    else:
+        _record_one(email, outcome, last)
+
+
+def _record(parts: Sequence[_Part]) -> Sequence[None]:
+    """Write down that emails were sent, all in one transaction, or none if one of them is another process's by now."""
+    if len(parts) == 1:
+        _record_one(*parts[0])
+        return (None,)
+    with transaction.atomic():
+        for same in _alike(parts):
+            _move_all(same)
+        attempts.store_all([last for _, _, last in parts])
+        failpoints.reach("in-finish")
+    for email, outcome, _ in parts:
+        apply(email, outcome)
+    return (None,) * len(parts)
+
+
+_recorded = Group(_record)
+
+
+def _alike(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """Return them by what is written into the emails' rows."""
+    found: dict[str, list[_Part]] = {}
+    for email, outcome, last in parts:
+        what = json.dumps([outcome.provider, outcome.reason, email.left_out], sort_keys=True)
+        found.setdefault(what, []).append((email, outcome, last))
+    return list(found.values())
+
+
+def _move_all(parts: Sequence[_Part]) -> None:
+    emails, (first, outcome, _) = [email for email, _, _ in parts], parts[0]
+    moved = Email.all_still_mine(emails).update(**_changes(outcome), left_out=first.left_out)
+    if moved < len(emails):
+        raise attempts.ClaimLost
+    undecided(*emails).update(status=outcome.recipients)
+
+
+def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
     with transaction.atomic():
         known = judged(email, outcome)
         moved = move(email, email.still_mine(), known)
@@ -68,10 +115,10 @@ def apply(email: Email, outcome: Outcome) -> None:
         setattr(email, name, value)
 
 
-def undecided(email: Email) -> QuerySet[Recipient]:
+def undecided(*emails: Email) -> QuerySet[Recipient]:
     """Return the recipients of whom nothing final is known."""
     states = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
-    return Recipient.objects.filter(email=email, status__in=states)
+    return Recipient.objects.filter(email__in=emails, status__in=states)
 
 
 def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:

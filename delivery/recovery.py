@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from delivery import attempts, doubts, journal, outcomes, records, workers
 from delivery.journal import Entry
+from delivery.later import AWAY
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.outcomes import Outcome
@@ -26,6 +27,7 @@ NOT_OFFERED = "The process ended before the email was offered to a provider."
 _BATCH = 100
 _CHUNK = 500  # entries looked up at once
 _Outcome = Attempt.Outcome
+_CERTAINLY_NOT = (_Outcome.NOT_SENT, _Outcome.REFUSED_TEMPORARILY, _Outcome.REFUSED)
 _NOT_KNOWN = (_Outcome.STARTED, _Outcome.UNKNOWN)
 _SECOND = timedelta(seconds=1)
 log = logging.getLogger(__name__)
@@ -48,9 +50,15 @@ def inherit() -> None:
 
     A file with which that fails stays, and stands in nobody's way; a database that is away is everybody's trouble.
     """
+    gone: set[UUID] = set()
     for file in journal.abandoned():
         with _for_itself(file.name):
-            _inherit(file)
+            gone |= _inherit(file)
+    for (
+        worker
+    ) in gone:  # after all its files: who ends its claims may conclude from what does not stand there
+        _end_claims(worker)
+        workers.bury(worker)
 
 
 def apply(entry: Entry) -> None:
@@ -93,20 +101,21 @@ def _for_itself(name: str) -> Iterator[None]:
     """Keep a defect that shows with one of many from stopping all the others, and the process that starts."""
     try:
         yield
-    except attempts.AWAY:
+    except AWAY:
         raise
     except Exception:
         log.exception("%s could not be seen to; it is tried again", name)
 
 
-def _inherit(file: Path) -> None:
+def _inherit(file: Path) -> set[UUID]:
+    """Write down what stands in the file; return whose it was, if nobody else does so."""
     with journal.inherited(file) as left:
-        if left:
-            for entry in _news(left.entries):
-                _count_end(left.worker, entry)
-                apply(entry)
-            _end_claims(left.worker)
-            workers.bury(left.worker)
+        if left is None:
+            return set()
+        for entry in _news(left.entries):
+            _count_end(left.worker, entry)
+            apply(entry)
+        return {left.worker}
 
 
 def _news(entries: Sequence[Entry]) -> Iterator[Entry]:
@@ -146,6 +155,6 @@ def _outcome(email: Email, provider: str, entry: Entry) -> Outcome:
         return outcomes.sent(receipt)
     if entry.outcome == _Outcome.REFUSED and entry.error != CannotCarry.kind:
         return outcomes.failed(entry.detail)
-    if entry.outcome == _Outcome.UNKNOWN:
-        return doubts.outcome(email, entry.detail)
-    return outcomes.wait(entry.detail, rounds=email.rounds)
+    if entry.outcome in _CERTAINLY_NOT:
+        return outcomes.wait(entry.detail, rounds=email.rounds)
+    return doubts.outcome(email, entry.detail)

@@ -27,6 +27,14 @@ class ContentStorage(FileSystemStorage):
         """Keep the name: the same name means the same content."""
         return name
 
+    def renew(self, name: str) -> bool:
+        """Say that somebody wants this content now; False: store it anew. See docs/decisions/0014."""
+        try:
+            os.utime(self.path(name))
+        except (FileNotFoundError, PermissionError):  # not there; another user's: a new one will be ours
+            return False
+        return True
+
     def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
         _make_durable_directory(target.parent)
@@ -39,7 +47,7 @@ class ContentStorage(FileSystemStorage):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
         return name
 
 
@@ -57,10 +65,18 @@ def keep(attachment: Attachment) -> str:
     """Store the attachment's content unless it is there already, and return its SHA-256 in hex."""
     with attachment.open() as content:
         sha256 = hashlib.file_digest(cast(FileIO, content), "sha256").hexdigest()
-    if not attachments().exists(path(sha256)):
+    if not _is_kept(path(sha256)):
         with attachment.open() as content:
             attachments().save(path(sha256), File(content))
     return sha256
+
+
+def half_written() -> list[Path]:
+    """Return what processes that were killed left half-written."""
+    storage = attachments()
+    if not isinstance(storage, ContentStorage):
+        return []
+    return [file for file in Path(storage.location).glob(f"{_PART}*") if is_older(file, _ABANDONED_SECONDS)]
 
 
 def sweep() -> None:
@@ -73,10 +89,22 @@ def sweep() -> None:
 def delete_abandoned(folder: Path, prefix: str) -> None:
     """Delete the temporary files of this prefix that nobody has written to for an hour: nobody can be using them."""
     for file in folder.glob(f"{prefix}*"):
-        with suppress(FileNotFoundError, PermissionError):  # another process was faster; another user's
-            state = file.lstat()
-            if stat.S_ISREG(state.st_mode) and state.st_mtime < time.time() - _ABANDONED_SECONDS:
+        if is_older(file, _ABANDONED_SECONDS):
+            with suppress(FileNotFoundError, PermissionError):  # another process was faster; another user's
                 file.unlink()
+
+
+def is_older(file: Path, seconds: float) -> bool:
+    """Tell whether nobody has written to a file, nor wanted it, for so long."""
+    with suppress(FileNotFoundError):
+        state = file.lstat()
+        return stat.S_ISREG(state.st_mode) and state.st_mtime < time.time() - seconds
+    return False
+
+
+def _is_kept(name: str) -> bool:
+    storage = attachments()
+    return storage.renew(name) if isinstance(storage, ContentStorage) else storage.exists(name)
 
 
 def _copy_to_disk(content: "File[Any]", file: IO[bytes]) -> None:
@@ -91,10 +119,11 @@ def _make_durable_directory(directory: Path) -> None:
     if not directory.is_dir():
         _make_durable_directory(directory.parent)
         directory.mkdir(exist_ok=True)
-        _sync_directory(directory.parent)
+        sync_directory(directory.parent)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Return when the directory's entries are on disk."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

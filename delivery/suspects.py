@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from delivery import emails, outcomes, process, records
-from delivery.attempts import AWAY
+from delivery.later import AWAY
 from delivery.models import Attempt, Email
 
 COMMAND: Final = "try_suspects"
@@ -31,9 +30,9 @@ _REASON = "The process that handed the email over ended in the middle, three tim
 log = logging.getLogger(__name__)
 
 
-def try_some(going_on: Callable[[], bool] = lambda: True) -> None:
+def try_some() -> None:
     """Have the suspects that are due tried in processes of their own, one after the other, while this one goes on."""
-    while going_on() and Email.objects.due().suspected().order_by().exists():
+    while not process.is_ending() and Email.objects.due().suspected().order_by().exists():
         alone = uuid4()
         if not (_ends_badly(alone) and quarantine(alone)):
             return

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db import close_old_connections, connection
 
 from delivery import (
-    attempts,
     carriers,
     circuits,
     emails,
@@ -19,6 +18,7 @@ from delivery import (
     suspects,
     workers,
 )
+from delivery.later import AWAY
 from delivery.turns import HIGH, NORMAL, Turns
 
 _IDLE_SECONDS = 0.5
@@ -38,7 +38,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     crew = [_start(_hand_over_on, stop, turns, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, workers.BEAT_SECONDS, lambda: workers.beat(threads=threads))
     # What has been given to a suspect's own process is in flight like the rest; for vendors' answers nobody waits.
-    crew.append(_start(_every, stop, _SETTLE_SECONDS, lambda: suspects.try_some(lambda: not stop.is_set())))
+    crew.append(_start(_every, stop, _SETTLE_SECONDS, suspects.try_some))
     _start(_every, stop, _SETTLE_SECONDS, readiness.check_due, daemon=True)
     _every(stop, _SETTLE_SECONDS, settle)
     for thread in crew:
@@ -92,7 +92,7 @@ def _guarded(action: Callable[[], int | None]) -> int | None:
     close_old_connections()
     try:
         return action()
-    except attempts.AWAY:
+    except AWAY:
         log.exception("The database cannot be used; the worker tries again")
     except Exception:
         log.exception("The worker met a defect and goes on")
@@ -102,7 +102,7 @@ def _guarded(action: Callable[[], int | None]) -> int | None:
 def _dispatch(pk: UUID, stop: threading.Event) -> bool:
     try:
         return emails.dispatch(pk, going_on=lambda: not stop.is_set()) is not None
-    except attempts.AWAY:
+    except AWAY:
         raise
     except Exception:  # a defect that shows with one email must not stop all the others
         log.exception("Email %s could not be handed over; its claim ends by itself", pk)

@@ -235,7 +235,7 @@ API_KEY_REQUIRED = environment.truth("API_KEY_REQUIRED", default=True)
 ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1024, least=0)
 
 # Emails that a worker hands over at the same time; each thread keeps a connection to the database.
-WORKER_THREADS = environment.number("WORKER_THREADS", 8)
+WORKER_THREADS = environment.number("WORKER_THREADS", 16)
 
 # More than so many emails waiting, or less room than so many MiB on a disk, and no further email is taken on.
 GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
@@ -254,6 +254,11 @@ if GOMAIL_FAILPOINTS and not environment.truth("GOMAIL_TESTING", default=False):
 
 # How long an email that may have been sent is left for an answer to come, before it is sent again.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
+
+# For how many days after it was finished each part of an email is kept; 0: for ever. `manage.py prune` deletes.
+GOMAIL_KEEP_BODIES_DAYS = environment.number("GOMAIL_KEEP_BODIES_DAYS", 0, least=0)
+GOMAIL_KEEP_ATTACHMENTS_DAYS = environment.number("GOMAIL_KEEP_ATTACHMENTS_DAYS", 0, least=0)
+GOMAIL_KEEP_EMAILS_DAYS = environment.number("GOMAIL_KEEP_EMAILS_DAYS", 0, least=0)
 
 # A name may carry its type, `ses-eu=ses`; its variables are then prefixed by its name, SES_EU_AWS_SES_REGION.
 GOMAIL_PROVIDERS = tuple(environment.words("GOMAIL_PROVIDERS", "ses,sendgrid"))

@@ -27,6 +27,8 @@ LOOPS = {
     "delivery/worker.py",
     "delivery/suspects.py",
     "delivery/recovery.py",
+    "delivery/later.py",
+    "delivery/groups.py",
     "delivery/tasks.py",
     "delivery/announcements.py",
 }

@@ -11,6 +11,7 @@ class Email(models.Model):
     body = models.TextField(blank=True)
     status = models.CharField(max_length=10, default="sending")
     message_id = models.CharField(max_length=255, blank=True)
+    finished_at = models.DateTimeField(null=True)  # written by the queues' workers
 
     def __str__(self) -> str:
         return self.subject

@@ -34,18 +34,22 @@ class SendEmail(APIView):
         values = dict(serializer.validated_data)
         files = values.pop("attachments", [])
         email = Email.objects.create(**values)
-        answer = client().send_email(
-            FromEmailAddress=email.from_address,
-            Destination={
-                "ToAddresses": email.to_addresses,
-                "CcAddresses": email.cc_addresses,
-                "BccAddresses": email.bcc_addresses,
-            },
-            Content={"Raw": {"Data": mime(email, files)}} if files else simple(email),
-        )
-        email.status, email.message_id = "sent", answer["MessageId"]
+        email.status, email.message_id = "sent", offer(email, files)
         email.save(update_fields=["status", "message_id"])
         return Response({"id": email.pk, "status": email.status})
+
+
+def offer(email: Email, files: list[Any]) -> str:
+    answer = client().send_email(
+        FromEmailAddress=email.from_address,
+        Destination={
+            "ToAddresses": email.to_addresses,
+            "CcAddresses": email.cc_addresses,
+            "BccAddresses": email.bcc_addresses,
+        },
+        Content={"Raw": {"Data": mime(email, files)}} if files else simple(email),
+    )
+    return str(answer["MessageId"])
 
 
 @cache

@@ -38,6 +38,8 @@ def attachment(pk: UUID, file: int) -> FileResponse:
     """Answer an attachment to keep, never to show."""
     row = get_object_or_404(Attachment, pk=file, email=pk)
     kind = row.content_type.lower()
+    if row.pruned_at:
+        raise Http404(f"The content of {row.filename} is not kept any more.")
     try:
         content = row.open()
     except FileNotFoundError as error:
@@ -49,7 +51,10 @@ def attachment(pk: UUID, file: int) -> FileResponse:
 def raw(pk: UUID) -> StreamingHttpResponse:
     """Answer the email as SES and SMTP carry it."""
     try:
-        message = parcels.read(pk).message()
+        parcel = parcels.read(pk)
+        if not parcel.is_whole():
+            raise Http404("The body or an attachment of this email is not kept any more.")
+        message = parcel.message()
         pieces = mime.chunks(message)
         first = next(pieces)
         for file in message.attachments:

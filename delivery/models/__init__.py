@@ -1,8 +1,9 @@
 """The record."""
 
 from delivery.models.access import ApiKey, Owner
+from delivery.models.attempt import Attempt
 from delivery.models.circuit import Circuit, CircuitChange
-from delivery.models.email import Attachment, Attempt, Email, Recipient, Tag
+from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.readiness import ProviderCheck
 from delivery.models.worker import Worker

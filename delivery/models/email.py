@@ -1,10 +1,13 @@
 """What we promised to deliver, to whom, and every attempt at it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import BinaryIO, Self, cast
+from functools import reduce
+from operator import or_
+from typing import Any, BinaryIO, Self, cast
 from uuid import UUID
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -16,6 +19,7 @@ LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
 SUSPECT = 2  # processes that ended while they had an email; the third time it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # the statuses in which nobody has been asked, or nobody has accepted
+FINISHED = ("sent", "partial", "failed", "expired", "cancelled")  # of which nothing more is done, by nobody
 
 
 def _deadline() -> datetime:
@@ -89,6 +93,9 @@ class Email(models.Model):
     subject = models.TextField(blank=True)
     text_body = models.TextField(blank=True)
     html_body = models.TextField(blank=True)
+    body_pruned_at = models.DateTimeField(
+        null=True
+    )  # when the bodies were deleted; one may also be empty by itself
     headers = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     metadata = models.JSONField(default=dict)
@@ -158,26 +165,41 @@ class Email(models.Model):
         return cls._claim(cls.objects.due().suspected(), pk)
 
     @classmethod
+    def claim_all(cls, pks: Iterable[UUID]) -> list["Email"]:
+        """Take those of these emails that can be claimed; what another process is about to take is left to it."""
+        with transaction.atomic():
+            free = cls.objects.due().innocent().filter(pk__in=pks).select_for_update(skip_locked=True)
+            mine = list(free.values_list("pk", flat=True))
+            cls.objects.filter(pk__in=mine).update(**cls._claimed())
+        return list(cls.objects.filter(pk__in=mine))
+
+    @classmethod
     def _claim(cls, due: EmailQuerySet, pk: UUID) -> "Email | None":
-        claimed = (
-            due.filter(pk=pk)
-            .order_by()
-            .update(
-                status=cls.Status.SENDING,
-                possible_duplicate=Case(
-                    When(status=cls.Status.UNKNOWN, then=True), default=F("possible_duplicate")
-                ),
-                epoch=F("epoch") + 1,
-                rounds=F("rounds") + 1,
-                lease_until=Now() + LEASE,
-                worker=process.identity(),
-            )
-        )
+        claimed = due.filter(pk=pk).order_by().update(**cls._claimed())
         return cls.objects.select_related("owner").get(pk=pk) if claimed else None
+
+    @classmethod
+    def _claimed(cls) -> dict[str, Any]:
+        return {
+            "status": cls.Status.SENDING,
+            "possible_duplicate": Case(
+                When(status=cls.Status.UNKNOWN, then=True), default=F("possible_duplicate")
+            ),
+            "epoch": F("epoch") + 1,
+            "rounds": F("rounds") + 1,
+            "lease_until": Now() + LEASE,
+            "worker": process.identity(),
+        }
 
     def still_mine(self) -> EmailQuerySet:
         """Return this row as an updatable set that is empty once another process has claimed it."""
-        return Email.objects.filter(pk=self.pk, epoch=self.epoch, status=self.Status.SENDING)
+        return Email.all_still_mine([self])
+
+    @classmethod
+    def all_still_mine(cls, emails: Iterable["Email"]) -> EmailQuerySet:
+        """Return these rows as an updatable set without those that another process has claimed."""
+        claims = (Q(pk=email.pk, epoch=email.epoch) for email in emails)
+        return cls.objects.filter(reduce(or_, claims), status=cls.Status.SENDING)
 
     def left_unknown(self) -> EmailQuerySet:
         """Return this row as an updatable set if it was given up as unknown when our claim ended, and only then."""
@@ -232,6 +254,7 @@ class Attachment(models.Model):
     content_id = models.CharField(max_length=255, blank=True)
     size = models.PositiveIntegerField()  # bytes
     sha256 = models.CharField(max_length=64, db_index=True)
+    pruned_at = models.DateTimeField(null=True)  # since when the content is not kept for this email any more
 
     class Meta:
         ordering = ("id",)
@@ -242,45 +265,6 @@ class Attachment(models.Model):
     def open(self) -> BinaryIO:
         """Open the content for reading; the caller closes it."""
         return cast(BinaryIO, storage.attachments().open(storage.path(self.sha256)))
-
-
-class Attempt(models.Model):
-    """One hand-over of one email to one provider, written before the call and closed after it."""
-
-    class Outcome(models.TextChoices):
-        STARTED = "started"
-        ACCEPTED = "accepted"
-        REFUSED_TEMPORARILY = "refused_temporarily"
-        REFUSED = "refused"
-        NOT_SENT = "not_sent"
-        UNKNOWN = "unknown"
-
-    id = models.UUIDField(
-        primary_key=True, default=ids.uuid7, editable=False
-    )  # travels in the provider's metadata
-    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attempts")
-    provider = models.CharField(max_length=50)
-    epoch = models.PositiveIntegerField()  # of the claim that made it
-    outcome = models.CharField(max_length=19, choices=Outcome.choices, default=Outcome.STARTED)
-    provider_message_id = models.CharField(max_length=255, blank=True)
-    # the kind of a ProviderError; the database's default lets a process of the version before go on writing
-    error = models.CharField(max_length=20, blank=True, default="", db_default="")
-    code = models.CharField(max_length=100, blank=True)  # the provider's
-    detail = models.TextField(blank=True)  # what the provider answered, or what happened instead
-    started_at = models.DateTimeField(default=timezone.now)
-    latency_ms = models.PositiveIntegerField(null=True)
-    settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known after all
-    settled_by = models.CharField(
-        max_length=150, blank=True, default="", db_default=""
-    )  # the person who knew
-
-    class Meta:
-        ordering = ("started_at", "id")
-        # read by circuits, and for a provider's last success and failure
-        indexes = [models.Index(fields=["provider", "id"], name="attempt_by_provider")]
-
-    def __str__(self) -> str:
-        return f"{self.provider}: {self.outcome}"
 
 
 class Tag(models.Model):

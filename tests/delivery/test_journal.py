@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from delivery import journal
+from delivery import journal, locked_file
 from delivery.journal import Entry
 
 
@@ -34,7 +34,7 @@ def another_process(folder: Path, *, entries: int = 0) -> Iterator[int]:
 import os, signal, sys, time
 from django.conf import settings
 settings.configure(GOMAIL_JOURNAL_DIR={str(folder)!r})
-from delivery import journal
+from delivery import journal, locked_file
 journal.begin()
 for number in range({entries}):
     journal.write(journal.Entry(attempt=str(number), outcome="accepted"))
@@ -187,8 +187,8 @@ def test_a_file_that_its_writer_has_deleted_is_no_sign_that_the_writer_has_gone(
     handle = os.open(file, os.O_RDWR)
     journal.close()
     try:
-        assert journal._try_lock(handle)
-        assert not journal._is(handle, file)
+        assert locked_file._try_lock(handle)
+        assert not locked_file._is(handle, file)
     finally:
         os.close(handle)
 
@@ -198,7 +198,7 @@ def test_a_forked_process_has_a_file_of_its_own_and_does_not_hold_the_others(jou
 import os, sys, time
 from django.conf import settings
 settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
-from delivery import journal
+from delivery import journal, locked_file
 journal.begin()
 if os.fork():
     os._exit(0)  # the first one ends without order
@@ -232,7 +232,7 @@ def test_a_folder_without_locks_costs_no_open_files(journal_folder: Path, monkey
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOLCK, "no locks here")
 
-    monkeypatch.setattr(journal.fcntl, "flock", refuse)
+    monkeypatch.setattr(locked_file.fcntl, "flock", refuse)
     before = open_files()
     for _ in range(20):
         assert journal.write(entry()) is None
@@ -261,7 +261,7 @@ def test_a_forked_process_does_not_hold_an_older_file_of_which_an_entry_is_owed(
 import os, sys
 from django.conf import settings
 settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
-from delivery import journal
+from delivery import journal, locked_file
 journal._LARGE = 10
 for name in "12":
     journal.write(journal.Entry(attempt=name, outcome="accepted"))

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from delivery import worker
+from delivery import process, worker
 
 # Harmless, and good to have: it needs no broker.
 _BESIDE = (
@@ -22,8 +22,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            # In a thread of its own: this one may be holding the event's lock, for it waits for the event.
+            signal.signal(number, lambda *_: threading.Thread(target=_end, args=(stop,)).start())
         if settings.CELERY_BROKER_URL:
             self.stdout.write(_BESIDE)
         self.stdout.write("The delivery worker is running.")
         worker.run(stop, threads=settings.WORKER_THREADS)
+
+
+def _end(stop: threading.Event) -> None:
+    process.end()
+    stop.set()

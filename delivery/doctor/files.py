@@ -1,0 +1,102 @@
+"""Whether the attachments' files and the rows that name them tell the same."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+from uuid import UUID
+
+from delivery import leftovers, storage
+from delivery.doctor.findings import Finding, Tally, Tell, Words
+from delivery.models import Attachment
+
+_AT_ONCE = 2_000  # rows
+_PIECE = 1024 * 1024
+IsWhole = Callable[["_Row"], bool]
+
+
+class _Row(NamedTuple):
+    """What a row says of its file."""
+
+    pk: int
+    email: UUID
+    sha256: str
+    size: int
+
+
+def files_are_there(is_whole: IsWhole, tell: Tell) -> Finding:
+    """Ask whether every attachment's file is there, as far as `is_whole` looks."""
+    words = Words(
+        question="attachments",
+        well="The file of every attachment is stored.",
+        broken="Attachments whose file is missing, or is not what was stored",
+        todo="Restore these files from a backup of GOMAIL_STORAGE_DIR; their emails cannot be sent (again) without.",
+    )
+    tally, seen = Tally(), 0
+    for rows in _rows():
+        for row in _not_whole(rows, is_whole):
+            tally.add(row.email)
+        seen += len(rows)
+        tell(f"Attachments: {seen:,} looked at …")
+    return tally.finding(words)
+
+
+def has_its_size(row: _Row) -> bool:
+    """Tell whether the file is there and as long as it was."""
+    name, kept = storage.path(row.sha256), storage.attachments()
+    return kept.exists(name) and kept.size(name) == row.size
+
+
+def has_its_hash(row: _Row) -> bool:
+    """Tell whether the file is there and holds what it held."""
+    if not has_its_size(row):
+        return False
+    with storage.attachments().open(storage.path(row.sha256)) as content:
+        return _hash(content) == row.sha256  # type: ignore[arg-type]
+
+
+def nothing_is_left_over(tell: Tell) -> Finding:
+    """Ask which files no email needs."""
+    words = Words(
+        question="leftovers",
+        well="Every stored file belongs to an email.",
+        broken="Files older than a day that no email names, or that a killed process left half-written",
+        todo="They only cost room. `manage.py doctor --repair` and `manage.py prune` delete them.",
+    )
+    tell("Looking through the stored files …")
+    tally = Tally()
+    for file in (*storage.half_written(), *leftovers.unwanted()):
+        tally.add(file.name)
+    return tally.finding(words)
+
+
+def delete_leftovers() -> None:
+    """Delete what nothing_is_left_over finds."""
+    storage.sweep()
+    for file in leftovers.unwanted():
+        leftovers.delete(file)
+
+
+def _rows() -> Iterator[list[_Row]]:
+    last = 0
+    kept = Attachment.objects.filter(pruned_at=None).order_by("pk")
+    fields = ("pk", "email_id", "sha256", "size")
+    while rows := list(kept.filter(pk__gt=last).values_list(*fields)[:_AT_ONCE]):
+        yield [_Row(*row) for row in rows]
+        last = rows[-1][0]
+
+
+def _not_whole(rows: list[_Row], is_whole: IsWhole) -> list[_Row]:
+    """Return the rows without a whole file; each content is looked at once, and a row that has gone counts no more."""
+    contents = {(row.sha256, row.size): row for row in rows}
+    broken = {content for content, row in contents.items() if not is_whole(row)}
+    suspects = [row for row in rows if (row.sha256, row.size) in broken]
+    kept = Attachment.objects.filter(pk__in=[row.pk for row in suspects], pruned_at=None)
+    there = set(kept.values_list("pk", flat=True))
+    return [row for row in suspects if row.pk in there]
+
+
+def _hash(content: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := content.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()

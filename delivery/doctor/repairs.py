@@ -1,0 +1,102 @@
+"""What may be mended without asking anybody: each states what must still be so, and says whether it is well then.
+
+Nothing here calls an email sent that no provider accepted, or not sent that one may have. See docs/decisions/0014.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from delivery import doubts, journal, outcomes, records, recovery
+from delivery.models import Attempt, Email, Recipient
+from delivery.models.email import NOT_SENT_YET
+
+IN_DOUBT: Final = "An attempt at it may have sent it, and it was waiting as if none had."
+_Status, _To, _Outcome = Email.Status, Recipient.Status, Attempt.Outcome
+_SETTLED_BY_AN_ACCEPTANCE = (_Status.SCHEDULED, _Status.QUEUED, _Status.UNKNOWN, _Status.QUARANTINED)
+_OF_ALL: Final = {  # what every recipient comes to whose email has come to this
+    _Status.SENT: _To.ACCEPTED,
+    _Status.FAILED: _To.FAILED,
+    _Status.EXPIRED: _To.EXPIRED,
+    _Status.CANCELLED: _To.CANCELLED,
+    _Status.UNKNOWN: _To.UNKNOWN,
+}
+
+
+def leave(pk: UUID) -> bool:
+    """Do nothing: only a person can know."""
+    return False
+
+
+def close_attempts(pk: UUID) -> bool:
+    """Write down of attempts without a claim what the journal knows, or that nobody knows."""
+    known = journal.known()
+    for attempt in map(str, _attempts(pk, _Outcome.STARTED)):
+        if attempt in known:
+            recovery.apply(known[attempt])
+    with transaction.atomic():
+        email = _locked(pk)
+        started = Attempt.objects.filter(email=email, outcome=_Outcome.STARTED)
+        if email.status == _Status.SENDING:
+            started = started.exclude(epoch=email.epoch)
+        started.update(outcome=_Outcome.UNKNOWN, detail=recovery.INTERRUPTED)
+    return True
+
+
+def settle_as_sent(pk: UUID) -> bool:
+    """Believe the provider that has accepted the email: it is not offered to anybody again."""
+    with transaction.atomic():
+        email = _locked(pk)
+        accepted = doubts.accepted_after_all(email)
+        rows = Email.objects.filter(pk=pk, status__in=_SETTLED_BY_AN_ACCEPTANCE)
+        return accepted is not None and records.move(
+            email, rows, outcomes.sent_late(accepted.provider, records.SETTLED_LATE)
+        )
+
+
+def put_in_doubt(pk: UUID) -> bool:
+    """Let an email that may have been sent wait as one of which nobody knows: by its policy, and marked."""
+    with transaction.atomic():
+        email = _locked(pk)
+        waiting = Email.objects.filter(pk=pk, status__in=NOT_SENT_YET)
+        in_doubt = Attempt.objects.filter(email=email, outcome=_Outcome.UNKNOWN).exists()
+        return in_doubt and records.move(email, waiting, doubts.outcome(email, IN_DOUBT))
+
+
+def mark_duplicate(pk: UUID) -> bool:
+    """Say that its recipients may have got it twice."""
+    return bool(Email.objects.filter(pk=pk).update(possible_duplicate=True))
+
+
+def make_due(pk: UUID) -> bool:
+    """Let a worker look at an email that has been forgotten; when one that is scheduled was due is not known."""
+    return bool(Email.objects.filter(pk=pk, status=_Status.QUEUED, due_at=None).update(due_at=Now()))
+
+
+def settle_recipients(pk: UUID) -> bool:
+    """Let recipients that are open share what their email has come to; contradictions stay."""
+    with transaction.atomic():
+        email = _locked(pk)
+        state = _state_of_all(email)
+        if state:
+            records.undecided(email).update(status=state)
+        return state is not None and not Recipient.objects.filter(email=email).exclude(status=state).exists()
+
+
+def _state_of_all(email: Email) -> str | None:
+    if email.status == _Status.SENT and not doubts.accepted_after_all(email):
+        return None
+    if email.status == _Status.QUARANTINED:
+        return _To.UNKNOWN if _attempts(email.pk, _Outcome.UNKNOWN) else _To.FAILED
+    return _OF_ALL.get(_Status(email.status))
+
+
+def _attempts(pk: UUID, outcome: str) -> list[UUID]:
+    return list(Attempt.objects.filter(email=pk, outcome=outcome).values_list("pk", flat=True))
+
+
+def _locked(pk: UUID) -> Email:
+    """Return the email as it is now, and as it stays until the transaction ends."""
+    return Email.objects.select_for_update().get(pk=pk)

@@ -1,0 +1,157 @@
+"""What must hold around the emails: journal, claims, deadlines, queue, workers, and what waits for a person."""
+
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Min, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from delivery import carriers, circuits, idempotency, journal, workers
+from delivery.doctor.findings import Finding, Tally, Words, counted, noted
+from delivery.models import Email, IdempotencyKey
+
+GRACE = timedelta(seconds=15)  # a worker looks for orphans every 5 s
+_LATE = timedelta(minutes=1)  # what is overdue is given up a hundred at a time
+_LONG = timedelta(minutes=5)  # a queue in which something waits longer is not keeping up
+_MOST = 10_000  # counted exactly; beyond it "more than 10,000" says enough
+_Status = Email.Status
+_REPAIR: Final = "`manage.py doctor --repair` does it now, a running worker within seconds."
+
+
+def journal_is_applied() -> Finding:
+    """Ask whether a process has gone without telling the database all that it knew."""
+    words = Words(
+        question="journal",
+        well="What providers answered is in the database: no process has left a journal behind.",
+        broken="Journals that processes left behind when they ended in the middle",
+        todo=f"They are to be read into the database. {_REPAIR}",
+    )
+    tally = Tally()
+    for file in journal.abandoned():
+        tally.add(file.name)
+    return tally.finding(words)
+
+
+def claims_are_kept(grace: timedelta) -> Finding:
+    """Ask whether an email is being handed over by nobody, for so long, or under a claim that has no end."""
+    words = Words(
+        question="claims",
+        well="Every email that is being handed over has a process that does so.",
+        broken="Emails that read `sending`, and whose process has gone",
+        todo=f"They are to be recovered. {_REPAIR}",
+    )
+    lost = Q(lease_until=None) | Q(lease_until__lt=Now() - grace)
+    return counted(Email.objects.filter(lost, status=_Status.SENDING), words)
+
+
+def deadlines_are_kept() -> Finding:
+    """Ask whether an email is offered on after its deadline."""
+    words = Words(
+        question="deadlines",
+        well="Nothing waits beyond its deadline.",
+        broken="Emails that wait although their deadline has passed",
+        todo=f"They are to be given up. {_REPAIR}",
+    )
+    return counted(Email.objects.overdue().filter(expires_at__lt=Now() - _LATE), words)
+
+
+def queue_moves() -> Finding:
+    """Ask how many emails wait, and whether the one that is due for the longest time waits too long."""
+    due = Email.objects.due().order_by()
+    oldest = due.aggregate(oldest=Min("due_at"))["oldest"]
+    waiting = f"Emails that wait: {_count(Email.objects.waiting())}, of which {_count(due)} are due now"
+    if oldest is None:
+        return Finding(question="queue", sentence=f"{waiting}.")
+    late = max(timezone.now() - oldest, timedelta())
+    sentence = f"{waiting}, the first since {_duration(late)}."
+    if late <= _LONG:
+        return Finding(question="queue", sentence=sentence)
+    first = [str(pk) for pk in due.order_by("due_at").values_list("pk", flat=True)[:1]]
+    return Finding(
+        question="queue", sentence=sentence, is_wrong=True, count=1, examples=first, todo=_why_it_stands()
+    )
+
+
+def somebody_works() -> Finding:
+    """Ask whether there is a worker, and whether there must be one."""
+    running = workers.running().count()
+    if running:
+        return Finding(question="workers", sentence=f"Workers that are running: {running}.")
+    if getattr(settings, "CELERY_BROKER_URL", ""):
+        return Finding(
+            question="workers", sentence="Celery hands over what waits (CELERY_BROKER_URL is set)."
+        )
+    if not Email.objects.waiting().exists():
+        return Finding(
+            question="workers", sentence="No worker is running, and nothing waits for one.", is_note=True
+        )
+    return Finding(
+        question="workers",
+        sentence="No worker is running, and emails wait for one.",
+        is_wrong=True,
+        count=1,
+        todo="Start `manage.py worker`, and see to it that it is started again when it ends.",
+    )
+
+
+def doubts_are_settled() -> Finding:
+    """Ask what waits for a person who knows whether it was sent."""
+    words = Words(
+        question="unknown",
+        well="No email waits for a person to say whether it was sent.",
+        broken="Emails that may or may not have been sent, and wait for a person",
+        todo="Settle them in the admin (filter: unknown, waits for a person): look the attempt up at the provider.",
+    )
+    return noted(counted(Email.objects.filter(status=_Status.UNKNOWN, due_at=None), words))
+
+
+def nothing_is_quarantined() -> Finding:
+    """Ask what was put aside because it ended every process that had it."""
+    words = Words(
+        question="quarantined",
+        well="No email is in quarantine.",
+        broken="Emails in quarantine, because each ended every process that had it",
+        todo="Look in the log of the worker for how the process ended; `emails/{id}/resend/` makes a new email of "
+        "one when that is mended.",
+    )
+    return noted(counted(Email.objects.filter(status=_Status.QUARANTINED), words))
+
+
+def keys_are_of_use() -> Finding:
+    """Ask how many Idempotency-Keys nobody can repeat any more."""
+    found = idempotency.useless(IdempotencyKey.objects.all())[: _MOST + 1].count()
+    if not found:
+        return Finding(question="keys", sentence="No Idempotency-Key is kept for longer than it is of use.")
+    return Finding(
+        question="keys",
+        sentence=f"Idempotency-Keys of emails that have long been finished: {_number(found)}.",
+        is_note=True,
+        count=found,
+        todo="`manage.py prune` deletes them.",
+    )
+
+
+def _why_it_stands() -> str:
+    if not workers.running().exists() and not getattr(settings, "CELERY_BROKER_URL", ""):
+        return "No worker is running: start `manage.py worker`."
+    if not circuits.anybody_may_be_used(carriers.names()):
+        return "No provider may be used now: `manage.py check_providers` says why."
+    return "The workers do not keep up: start more of them, or give them more threads (WORKER_THREADS)."
+
+
+def _count(emails: QuerySet[Email]) -> str:
+    return _number(emails.order_by()[: _MOST + 1].count())
+
+
+def _number(found: int) -> str:
+    return f"more than {_MOST:,}" if found > _MOST else f"{found:,}"
+
+
+def _duration(time: timedelta) -> str:
+    minutes, seconds = divmod(int(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    )

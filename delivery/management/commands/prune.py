@@ -1,0 +1,68 @@
+"""manage.py prune: delete what has been kept for long enough."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from delivery import retention
+
+_HELP = """Deletes the bodies, the attachments and at last the whole record of emails that were finished so many days
+ago; 0 keeps them for ever. What waits, is being sent, is unknown or in quarantine stays. Idempotency-Keys that are of
+no use any more, and files that no email needs, go as well. May be killed at any time, and run again."""
+_RULES = (
+    (retention.EMAILS, "emails"),
+    (retention.BODIES, "bodies"),
+    (retention.ATTACHMENTS, "attachments"),
+)
+
+
+class Command(BaseCommand):
+    help = _HELP
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        for rule, option in _RULES:
+            name = f"GOMAIL_KEEP_{option.upper()}_DAYS"
+            parser.add_argument(
+                f"--{option}",
+                type=_days,
+                metavar="DAYS",
+                default=getattr(settings, name),
+                help=f"keep {rule.name} so long; default: {name}, %(default)s",
+            )
+        parser.add_argument("--dry-run", action="store_true", help="only count what would go")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._went = "{} that would go: {:,}." if options["dry_run"] else "{} that are gone: {:,}."
+        work = retention.count if options["dry_run"] else retention.prune
+        files = retention.count_files if options["dry_run"] else retention.prune_files
+        now = timezone.now()
+        for rule, option in _RULES:
+            if days := options[option]:
+                self._report(rule.name, work(rule, now - timedelta(days=days)))
+        for rule in (retention.KEYS, retention.CHANGES):
+            self._report(rule.name, work(rule, now))
+        self._report("files that no email needs", files())
+
+    def _report(self, name: str, counts: Iterable[int]) -> None:
+        total, name = 0, name[:1].upper() + name[1:]
+        for count in counts:
+            total += count
+            self._tell(f"{name}: {total:,} …")
+        self._tell("")
+        self.stdout.write(self._went.format(name, total))
+
+    def _tell(self, progress: str) -> None:
+        """Show how far it is, on a terminal, in one line that the next overwrites."""
+        if self.stderr.isatty():
+            self.stderr.write(f"\r\x1b[K{progress}", style_func=str, ending="")
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r} is no number of days; 0 keeps for ever")
+    return int(text)

@@ -1,0 +1,46 @@
+"""Every attempt to hand an email over."""
+
+from django.db import models
+from django.utils import timezone
+
+from delivery import ids
+from delivery.models.email import Email
+
+
+class Attempt(models.Model):
+    """One hand-over of one email to one provider, written before the call and closed after it."""
+
+    class Outcome(models.TextChoices):
+        STARTED = "started"
+        ACCEPTED = "accepted"
+        REFUSED_TEMPORARILY = "refused_temporarily"
+        REFUSED = "refused"
+        NOT_SENT = "not_sent"
+        UNKNOWN = "unknown"
+
+    id = models.UUIDField(
+        primary_key=True, default=ids.uuid7, editable=False
+    )  # travels in the provider's metadata
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attempts")
+    provider = models.CharField(max_length=50)
+    epoch = models.PositiveIntegerField()  # of the claim that made it
+    outcome = models.CharField(max_length=19, choices=Outcome.choices, default=Outcome.STARTED)
+    provider_message_id = models.CharField(max_length=255, blank=True)
+    # the kind of a ProviderError; the database's default lets a process of the version before go on writing
+    error = models.CharField(max_length=20, blank=True, default="", db_default="")
+    code = models.CharField(max_length=100, blank=True)  # the provider's
+    detail = models.TextField(blank=True)  # what the provider answered, or what happened instead
+    started_at = models.DateTimeField(default=timezone.now)
+    latency_ms = models.PositiveIntegerField(null=True)
+    settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known after all
+    settled_by = models.CharField(
+        max_length=150, blank=True, default="", db_default=""
+    )  # the person who knew
+
+    class Meta:
+        ordering = ("started_at", "id")
+        # read by circuits, and for a provider's last success and failure
+        indexes = [models.Index(fields=["provider", "id"], name="attempt_by_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.outcome}"
