@@ -25,6 +25,7 @@ class Evidence:
     log: str
     orders: list[Order] = field(default_factory=list)
     journals: list[str] = field(default_factory=list)  # files that nobody has taken care of
+    ailments: list[str] = field(default_factory=list)  # what `manage.py doctor` finds wrong
     kills: int = 0
     unsent: int = 0  # emails that the clients did not come to send in their time
     ill_at: float = 0.0  # when the first provider fell ill, in seconds since the epoch

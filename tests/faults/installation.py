@@ -156,6 +156,12 @@ class Installation:
         files = sorted(Path(self.environment["GOMAIL_JOURNAL_DIR"]).glob("*.journal"))
         return [file for file in files if _is_abandoned(file)]
 
+    def ailments(self) -> list[str]:
+        """Return what GoMail's own examiner finds wrong."""
+        variables = self.environment | {"DATABASE_URL": self.watched, "GOMAIL_FAILPOINTS": ""}
+        said = processes.answer_of(["manage.py", "doctor", "--deep", "--json"], variables, statuses=(0, 1))
+        return [one["sentence"] for one in json.loads(said)["findings"] if one["is_wrong"]]
+
     def ripen(self) -> int:
         """Let every open circuit be ripe for a probe in two seconds; return how many there were."""
         return int(self._ask("ripen"))

@@ -84,8 +84,8 @@ def go_on() -> None:
         raise Ended
 
 
-def answer_of(arguments: list[str], variables: Mapping[str, str]) -> str:
-    """Run Python to its end; return what it printed."""
+def answer_of(arguments: list[str], variables: Mapping[str, str], statuses: tuple[int, ...] = (0,)) -> str:
+    """Run Python to its end, one of these exit statuses; return what it printed."""
     go_on()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -96,7 +96,7 @@ def answer_of(arguments: list[str], variables: Mapping[str, str]) -> str:
         check=False,
         timeout=120,
     )
-    if done.returncode:
+    if done.returncode not in statuses:
         raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
     return done.stdout
 

@@ -148,6 +148,7 @@ def _about_emails(evidence: Evidence) -> Iterator[str]:
     yield from _any("with an undecided recipient", undecided(evidence))
     yield from _any("attempts left open", open_attempts(evidence))
     yield from _any("journals left over", evidence.journals)
+    yield from (f"manage.py doctor says: {sentence}" for sentence in evidence.ailments)
     yield from _count("not settled by the workers in time", evidence.waiting)
 
 

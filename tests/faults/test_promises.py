@@ -70,6 +70,7 @@ def test_a_good_run_breaks_nothing():
         (evidence(ledger=[]), "1 `sent`, but with no vendor"),
         (evidence(state="pending"), "1 with an undecided recipient"),
         (evidence(attempts=[replace(ATTEMPT, outcome="started")]), "1 attempts left open"),
+        (evidence(ailments=["A file is missing."]), "manage.py doctor says: A file is missing."),
         (evidence(journals=["one.journal"]), "1 journals left over"),
         (evidence(emails=[replace(WRITTEN, due_at=200.0)]), "1 not settled by the workers"),
         (evidence(orders=[replace(ORDER, exchanges=[TAKEN, replace(TAKEN, ids=("e2",))])]), "1 keys with two answers"),

@@ -115,6 +115,7 @@ class Scene:
             log=self.gomail.log(),
             orders=self.customers.orders,
             journals=[file.name for file in self.gomail.journals()],
+            ailments=self.gomail.ailments(),
             kills=self.kills,
         )
 
