@@ -49,10 +49,13 @@ class Rabbit:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            processes.eventually(lambda: not processes.listening(self._port), seconds=30)  # its children, too
 
     def close(self) -> None:
-        self.kill()
-        subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False)
+        try:
+            self.kill()
+        finally:
+            subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False)
 
 
 def _environment(folder: Path, port: int) -> dict[str, str]:
