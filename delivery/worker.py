@@ -38,8 +38,8 @@ def run(stop: threading.Event, *, threads: int) -> None:
     crew = [_start(_hand_over_on, stop, turns, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, workers.BEAT_SECONDS, lambda: workers.beat(threads=threads))
     # What has been given to a suspect's own process is in flight like the rest; for vendors' answers nobody waits.
-    crew.append(_start(_every, stop, _SETTLE_SECONDS, suspects.try_some))
-    _start(_every, stop, _SETTLE_SECONDS, readiness.check_due, daemon=True)
+    crew.append(_start(_every, stop, _SETTLE_SECONDS, _without_keeping(suspects.try_some)))
+    _start(_every, stop, _SETTLE_SECONDS, _without_keeping(readiness.check_due), daemon=True)
     _every(stop, _SETTLE_SECONDS, settle)
     for thread in crew:
         thread.join()
@@ -83,8 +83,23 @@ def _hand_over_on(stop: threading.Event, turns: Turns, lanes: Sequence[str]) -> 
 def _every(stop: threading.Event, seconds: float, action: Callable[[], None]) -> None:
     while not stop.is_set():
         _guarded(action)
-        connection.close()  # what works now and then keeps none of the database's connections
         stop.wait(seconds)
+    connection.close()
+
+
+def _without_keeping(action: Callable[[], None]) -> Callable[[], None]:
+    """Give the database's connection back after an action that works now and then.
+
+    The others keep theirs: where there are too few connections, recovery would lose its own to whoever comes next.
+    """
+
+    def act() -> None:
+        try:
+            action()
+        finally:
+            connection.close()
+
+    return act
 
 
 def _guarded(action: Callable[[], int | None]) -> int | None:
