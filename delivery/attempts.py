@@ -21,7 +21,7 @@ from providers.errors import ProviderError
 from providers.message import Message, Receipt
 
 ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
-_INSISTENCE, _PAUSE = 20.0, 0.25  # seconds; less than a lease
+_INSISTENCE, _PAUSE = 25.0, 0.25  # seconds; longer than SQLite waits for its lock, less than a lease
 T = TypeVar("T")
 News = ProviderError | Receipt  # what a provider answered
 logger = logging.getLogger(__name__)
