@@ -16,6 +16,7 @@ from delivery.texts import storable
 from providers import failpoints
 
 SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
+_UNDECIDED = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 _NOT_UNDER_WAY = (Email.Status.UNKNOWN, Email.Status.QUEUED, Email.Status.QUARANTINED)
 _CERTAINLY_NOT = (Attempt.Outcome.REFUSED_TEMPORARILY, Attempt.Outcome.REFUSED, Attempt.Outcome.NOT_SENT)
 
@@ -62,7 +63,7 @@ def _move_all(parts: Sequence[_Part]) -> None:
     moved = Email.all_still_mine(emails).update(**_changes(outcome), left_out=first.left_out)
     if moved < len(emails):
         raise attempts.ClaimLost
-    undecided(*emails).update(status=outcome.recipients)
+    Recipient.objects.filter(email__in=emails, status__in=_UNDECIDED).update(status=outcome.recipients)
 
 
 def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
@@ -115,10 +116,9 @@ def apply(email: Email, outcome: Outcome) -> None:
         setattr(email, name, value)
 
 
-def undecided(*emails: Email) -> QuerySet[Recipient]:
+def undecided(email: Email) -> QuerySet[Recipient]:
     """Return the recipients of whom nothing final is known."""
-    states = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
-    return Recipient.objects.filter(email__in=emails, status__in=states)
+    return Recipient.objects.filter(email=email, status__in=_UNDECIDED)
 
 
 def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:

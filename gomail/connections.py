@@ -159,11 +159,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Return the application's answer, or what it has left to be said meanwhile if its work takes too long."""
         meanwhile: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
         working = self._work.submit(_collect, application, environ)
-        patience = SYNC_SECONDS
-        while not wait([working], patience).done:
+        with contextlib.suppress(TimeoutError):  # the work's own comes below
+            return working.result(SYNC_SECONDS)
+        while not working.done():
             if meanwhile:
                 return meanwhile[0]()
-            patience = _LOOK_AGAIN_SECONDS  # nothing has been promised yet
+            wait([working], _LOOK_AGAIN_SECONDS)  # nothing has been promised yet
         return working.result()
 
     def handle_exit(self, sig: int, frame: Any) -> None:

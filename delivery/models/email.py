@@ -193,7 +193,7 @@ class Email(models.Model):
 
     def still_mine(self) -> EmailQuerySet:
         """Return this row as an updatable set that is empty once another process has claimed it."""
-        return Email.all_still_mine([self])
+        return Email.objects.filter(pk=self.pk, epoch=self.epoch, status=self.Status.SENDING)
 
     @classmethod
     def all_still_mine(cls, emails: Iterable["Email"]) -> EmailQuerySet:
