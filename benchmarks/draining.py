@@ -23,7 +23,8 @@ WORKER = ("manage.py", "worker")
 _TABLES = {GOMAIL: "delivery_email", QUEUES: "peer_email"}
 _WAITING = {GOMAIL: "('queued', 'sending')", QUEUES: "('sending')"}
 _LONGEST = 300.0  # seconds
-_THREADS = 8  # GoMail's default, and Celery's beside it
+_THREADS = 16  # GoMail's default
+_PEERS_THREADS = 8  # of Celery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ def _peers(site: Site, broker: str) -> dict[str, Engine]:
         work = ("-m", "django", "db_worker", "--no-startup-delay", "--interval", "0.1")
         found["database"] = Engine(site=site, fill=(*fill, "database"), work=work, share=0.3)
     if _answers(broker):
-        options = ("-P", "threads", "-c", str(_THREADS), "--loglevel", "ERROR")
+        options = ("-P", "threads", "-c", str(_PEERS_THREADS), "--loglevel", "ERROR")
         work = ("-m", "celery", "-A", "benchmarks.peer.celery_queue", "worker", *options)
         queue = {"BENCH_BROKER_URL": broker, "BENCH_QUEUE": f"gomail_bench_{os.getpid()}"}
         found["celery"] = Engine(site=site, fill=(*fill, "celery"), work=work, variables=queue, share=0.5)
@@ -138,7 +139,7 @@ def _rows(kind: str, rates: dict[str, list[float]]) -> Iterator[Row]:
     yield Row("G11", f"worker, {_THREADS} threads, {kind}", median(ours), None, None, None, unit="/s")
     for name, peer, goal in (
         ("peer: one django-tasks-db worker", "database", 4),
-        (f"peer: Celery, {_THREADS} threads, RabbitMQ", "celery", 2),
+        (f"peer: Celery, {_PEERS_THREADS} threads, RabbitMQ", "celery", 2),
     ):
         if peer in rates:
             title = f"worker, {_THREADS} threads, {kind} ({name})"
