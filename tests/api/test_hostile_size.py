@@ -126,25 +126,25 @@ REFUSED_FORMS = {
 }
 
 
-def left() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("gomail-upload-*")}
-
-
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", REFUSED_FORMS)
-def test_a_refused_upload_leaves_no_file_behind(service: Service, name: str) -> None:
+def test_a_refused_upload_leaves_no_file_behind(
+    service: Service, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service.folder.mkdir()
-    tempfile_before = left()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # another run has the system's folder as well
     assert service.problems(REFUSED_FORMS[name], FORM, None, must="refuse") == ""
-    assert left() <= tempfile_before
+    assert list(tmp_path.glob("gomail-upload-*")) == []
 
 
 @pytest.mark.django_db
-def test_an_accepted_upload_leaves_no_temporary_file_either(service: Service) -> None:
-    before = left()
+def test_an_accepted_upload_leaves_no_temporary_file_either(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     body = form([TO, part('form-data; name="a"; filename="a"', bytes(MB))])
     assert service.post(body, FORM).status_code == 200
-    assert left() <= before
+    assert list(tmp_path.glob("gomail-upload-*")) == []
 
 
 def long_json(**fields: Any) -> bytes:
