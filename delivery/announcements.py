@@ -103,9 +103,7 @@ class Announcer:
         try:
             self._connection = self._connection or broker.connection()
             broker.publish(some, self._connection)
-        except (
-            Exception
-        ):  # whatever goes wrong must not end the thread, which would announce nothing any more
+        except Exception:  # whatever it is must not end the thread, which would announce nothing any more
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             self._dropped += len(some)
             log.exception("The broker cannot be told of emails; the sweep will find them")

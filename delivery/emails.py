@@ -157,8 +157,8 @@ def _offer_claimed(email: Email, going_on: GoingOn) -> Email | None:
     try:
         able, email.left_out = carriers.choose(message)
     except carriers.NobodyCanCarry as nobody:
-        later = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
-        return _requeue(email, later, rounds=email.rounds)
+        waiting = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
+        return _requeue(email, waiting, rounds=email.rounds)
     gate = Gate(email, doubts.asked_first(email, able))
     first = gate.next()
     if first is None:
