@@ -5,25 +5,34 @@ import time
 from datetime import datetime
 from uuid import UUID
 
-_MILLISECOND_SHIFT = 80
+_A_MILLISECOND = 1_000_000  # nanoseconds
+_STEPS = 1 << 12  # of a millisecond
 
 
 def uuid7() -> UUID:
-    """Return a new UUID version 7 (RFC 9562): 48 bits of milliseconds, 74 random bits."""
-    return _stamped(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
+    """Return a new UUID version 7 (RFC 9562): milliseconds, 12 bits of the rest of the time, 62 random bits."""
+    return _made(time.time_ns())
 
 
 def at(moment: datetime) -> UUID:
     """Return a new identifier made at this moment."""
-    return _stamped(int(moment.timestamp() * 1000), int.from_bytes(os.urandom(10)))
+    seconds = int(moment.timestamp())
+    return _made((seconds * 1_000_000 + moment.microsecond) * 1000)
 
 
 def floor(moment: datetime) -> UUID:
-    """Return the smallest identifier that could have been made at this moment, to compare against."""
-    return _stamped(int(moment.timestamp() * 1000), 0)
+    """Return the smallest identifier that could have been made in this millisecond, to compare against.
+
+    Identifiers of earlier versions have 12 more random bits and no finer time.
+    """
+    return _stamped(int(moment.timestamp() * 1000), 0, 0)
 
 
-def _stamped(milliseconds: int, rest: int) -> UUID:
-    number = (milliseconds & (1 << 48) - 1) << _MILLISECOND_SHIFT | rest
-    number = number & ~(0xF << 76) | 7 << 76
-    return UUID(int=number & ~(0b11 << 62) | 0b10 << 62)
+def _made(nanoseconds: int) -> UUID:
+    milliseconds, rest = divmod(nanoseconds, _A_MILLISECOND)
+    return _stamped(milliseconds, rest * _STEPS // _A_MILLISECOND, int.from_bytes(os.urandom(8)))
+
+
+def _stamped(milliseconds: int, step: int, chance: int) -> UUID:
+    number = (milliseconds & (1 << 48) - 1) << 80 | 7 << 76 | step << 64
+    return UUID(int=number | 0b10 << 62 | chance & (1 << 62) - 1)
