@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from delivery import journal
+from delivery import journal, statements
 from delivery.groups import Group
 from delivery.later import AWAY
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
+from delivery.statements import Given
 from delivery.texts import storable
 from providers import failpoints
 from providers.base import Provider
@@ -33,7 +34,9 @@ class ClaimLost(Exception):
 
 def write(email: Email, provider: Provider) -> Attempt:
     """Write down that this email is about to be offered to this provider; the caller is sure of the claim."""
-    return Attempt.objects.create(email=email, provider=provider.name, epoch=email.epoch)
+    attempt = _started(email, provider)
+    _WRITTEN.run([attempt])
+    return attempt
 
 
 def begin(email: Email, provider: Provider) -> Attempt:
@@ -44,9 +47,9 @@ def begin(email: Email, provider: Provider) -> Attempt:
 def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
     with transaction.atomic():
         _hold(*(email for email, _ in parts))
-        return Attempt.objects.bulk_create(
-            Attempt(email=email, provider=provider.name, epoch=email.epoch) for email, provider in parts
-        )
+        started = [_started(email, provider) for email, provider in parts]
+        _WRITTEN.run(started)
+        return started
 
 
 _begun = Group(_begin)
@@ -54,33 +57,16 @@ _begun = Group(_begin)
 
 def store(last: Attempt) -> None:
     """Write what an attempt came to, but not over a person's word; the caller holds the transaction."""
-    row = Attempt.objects.filter(pk=last.pk)
-    answer = {name: getattr(last, name) for name in ANSWER}
-    if not row.filter(settled_by="").update(**answer):
+    answer = _answer(last)
+    if not _ANSWERED.run(**answer):
         del answer["outcome"]
-        row.update(**answer)
+        Attempt.objects.filter(pk=answer.pop("pk")).update(**answer)
 
 
 def store_all(attempts: Sequence[Attempt]) -> None:
     """Do the same for many, or raise ClaimLost if a person has settled one of them: each is stored for itself then."""
-    with connection.cursor() as cursor:
-        cursor.executemany(_STORE, [_values(attempt) for attempt in attempts])
-        if cursor.rowcount < len(attempts):
-            raise ClaimLost
-
-
-# Rows that each get values of their own: through the ORM a hundred times the cost of one row.
-_STORE = (
-    f"UPDATE {Attempt._meta.db_table} SET {', '.join(f'{name} = %s' for name in ANSWER)}"  # noqa: S608 - our names
-    " WHERE id = %s AND settled_by = ''"
-)
-
-
-def _values(attempt: Attempt) -> list[Any]:
-    return [
-        *(getattr(attempt, name) for name in ANSWER),
-        Attempt._meta.pk.get_db_prep_value(attempt.pk, connection),
-    ]
+    if _ANSWERED.run_all([_answer(attempt) for attempt in attempts]) < len(attempts):
+        raise ClaimLost
 
 
 def insist(action: Callable[[], T]) -> T:
@@ -97,10 +83,31 @@ def insist(action: Callable[[], T]) -> T:
             time.sleep(_PAUSE)
 
 
+def _started(email: Email, provider: Provider) -> Attempt:
+    return Attempt(email=email, provider=provider.name, epoch=email.epoch)
+
+
+def _answer(last: Attempt) -> dict[str, Any]:
+    return {"pk": last.pk, **{name: getattr(last, name) for name in ANSWER}}
+
+
 def _hold(*emails: Email) -> None:
-    mine = Email.all_still_mine(emails).filter(lease_until__gt=Now())
-    if mine.update(lease_until=Now() + LEASE) < len(emails):
+    if _HELD.run_all([{"pk": email.pk, "epoch": email.epoch} for email in emails]) < len(emails):
         raise ClaimLost
+
+
+def _holding() -> statements.Making:
+    mine = Email.objects.filter(pk=Given("pk"), epoch=Given("epoch"), status=Email.Status.SENDING)
+    return mine.filter(lease_until__gt=Now()), {"lease_until": Now() + LEASE}
+
+
+def _answering() -> statements.Making:
+    unsettled = Attempt.objects.filter(pk=Given("pk"), settled_by="")
+    return unsettled, {name: Given(name) for name in ANSWER}
+
+
+_WRITTEN = statements.Insert(Attempt)
+_HELD, _ANSWERED = statements.Update(_holding), statements.Update(_answering)
 
 
 class Log:

@@ -1,15 +1,18 @@
 """What cannot work is said before the first request, with the way to mend it."""
 
+import sqlite3
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connection
 
 from delivery import addresses, carriers
 
 _SECRET_KEY_LENGTH = 50
+_SQLITE = (3, 35)  # the first with RETURNING
 _BROKERS = {"amqp", "amqps", "redis", "rediss"}
 _NO_PROVIDER = (
     "Give one of GOMAIL_PROVIDERS its credentials; .env.example names them. "
@@ -46,6 +49,16 @@ def hosts(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Set it to the host names that clients use, separated by commas: mail.example.org"
     return [Error("DJANGO_ALLOWED_HOSTS is empty.", hint=hint, id="gomail.E004")]
+
+
+@register
+def sqlite(**_: Any) -> Sequence[CheckMessage]:
+    """Refuse an SQLite that cannot return the rows it changes."""
+    if connection.vendor != "sqlite" or sqlite3.sqlite_version_info >= _SQLITE:
+        return []
+    hint = "Use a Python that was built with a newer one, or PostgreSQL by DATABASE_URL."
+    said = f"SQLite {sqlite3.sqlite_version} is too old; 3.35 is needed."
+    return [Error(said, hint=hint, id="gomail.E007")]
 
 
 @register

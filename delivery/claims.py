@@ -1,24 +1,59 @@
-"""Claims of due emails, for many threads at once."""
+"""Claims of due emails: from here on this process alone offers them, until it has said what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Case, F, When
+from django.db.models.functions import Now
 
+from delivery import parcels, process
 from delivery.groups import Group
 from delivery.models import Email
+from delivery.models.email import LEASE, EmailQuerySet
+from delivery.parcels import Parcel
+from delivery.statements import Changed, Given, Making, Places
 
 
-def take(pk: UUID) -> Email | None:
-    """Take a due email for this process with all that belongs to it, or return None when it is not to be had."""
+def take(pk: UUID) -> Parcel | None:
+    """Take a due email for this process, or return None when it is not to be had (any more)."""
     return _taken.ask(pk)
 
 
-def _take(pks: Sequence[UUID]) -> list[Email | None]:
-    claimed = [Email.claim(pks[0])] if len(pks) == 1 else Email.claim_all(pks)
-    mine = {email.pk: email for email in claimed if email}
-    prefetch_related_objects(list(mine.values()), "recipients", "attachments")
-    return [mine.pop(pk, None) for pk in pks]  # the same one may have been given out twice
+def take_suspect(pk: UUID) -> Parcel | None:
+    """Take a due email that is a suspect; for a process that has nothing else."""
+    return _take(_SUSPECTS, [pk])[0]
 
 
-_taken = Group(_take)
+def _take(claim: Changed[Email], pks: Sequence[UUID]) -> list[Parcel | None]:
+    claimed = claim.run(pks, worker=process.identity())
+    whole = {parcel.email.pk: parcel for parcel in parcels.load_all(claimed)}
+    return [whole.pop(pk, None) for pk in pks]  # the same one may have been given out twice
+
+
+def _claim(which: Callable[[EmailQuerySet], EmailQuerySet]) -> Changed[Email]:
+    """Return the statement that takes due emails; what another process is about to take is left to it."""
+
+    def make(pks: Places) -> Making:
+        due = which(Email.objects.due()).order_by().filter(pk__in=pks)
+        free = due.select_for_update(skip_locked=True)
+        return Email.objects.filter(pk__in=free.values("pk")), _changes()
+
+    return Changed[Email]("pk", make)
+
+
+def _changes() -> dict[str, Any]:
+    return {
+        "status": Email.Status.SENDING,
+        "possible_duplicate": Case(
+            When(status=Email.Status.UNKNOWN, then=True), default=F("possible_duplicate")
+        ),
+        "epoch": F("epoch") + 1,
+        "rounds": F("rounds") + 1,
+        "lease_until": Now() + LEASE,
+        "worker": Given("worker"),
+    }
+
+
+_INNOCENT, _SUSPECTS = _claim(EmailQuerySet.innocent), _claim(EmailQuerySet.suspected)
+_taken = Group[UUID, Parcel | None](lambda pks: _take(_INNOCENT, pks))

@@ -136,24 +136,25 @@ def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
 
     A process that is not `going_on` begins no further attempt; what is left waits for another one.
     """
-    email = claims.take(pk)
-    return _dispatch(email, going_on) if email else None
+    parcel = claims.take(pk)
+    return _dispatch(parcel, going_on) if parcel else None
 
 
 def dispatch_suspect(pk: UUID) -> Email | None:
     """Do the same with an email that may have ended the processes which had it; see suspects."""
-    email = Email.claim_suspect(pk)
-    return _dispatch(email, _process_goes_on) if email else None
+    parcel = claims.take_suspect(pk)
+    return _dispatch(parcel, _process_goes_on) if parcel else None
 
 
-def _dispatch(email: Email, going_on: GoingOn) -> Email | None:
-    with leases.kept(email.pk):
-        return _offer_claimed(email, going_on)
+def _dispatch(parcel: Parcel, going_on: GoingOn) -> Email | None:
+    with leases.kept(parcel.email.pk):
+        return _offer_claimed(parcel, going_on)
 
 
-def _offer_claimed(email: Email, going_on: GoingOn) -> Email | None:
+def _offer_claimed(parcel: Parcel, going_on: GoingOn) -> Email | None:
+    email = parcel.email
     failpoints.reach("after-claim", about=email.subject)
-    message = parcels.load(email).message()
+    message = parcel.message()
     try:
         able, email.left_out = carriers.choose(message)
     except carriers.NobodyCanCarry as nobody:

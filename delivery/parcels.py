@@ -1,17 +1,24 @@
 """An email with all that belongs to it: made from a draft or read from the record, and turned into a Message."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import addresses, ids, process, storage
+from delivery import addresses, ids, process, statements, storage
 from delivery.drafts import Draft, without_repeats
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
 from delivery.models.email import LEASE
 from providers import message as border
+
+Part = TypeVar("Part", Recipient, Attachment)
+_EMAILS, _RECIPIENTS = statements.Insert(Email), statements.Insert(Recipient)
+_RECIPIENTS_OF = statements.Select("email", lambda emails: Recipient.objects.filter(email__pk__in=emails))
+_ATTACHMENTS_OF = statements.Select("email", lambda emails: Attachment.objects.filter(email__pk__in=emails))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +82,8 @@ class Parcel:
 
     def save(self) -> None:
         """Insert every row; the caller holds the transaction."""
-        self.email.save(force_insert=True)
-        Recipient.objects.bulk_create(self.recipients)
+        _EMAILS.run([self.email])
+        _RECIPIENTS.run(self.recipients)
         if self.attachments:
             Attachment.objects.bulk_create(self.attachments)
         if self.email.tags:
@@ -118,18 +125,32 @@ def waiting(draft: Draft, owner: Owner | None) -> Parcel:
 
 def load(email: Email) -> Parcel:
     """Return a recorded email whole."""
-    attachments = list(email.attachments.all())
-    return Parcel(
-        email=email,
-        recipients=list(email.recipients.all()),
-        attachments=attachments,
-        files=tuple(_file(row) for row in attachments),
-    )
+    return load_all([email])[0]
+
+
+def load_all(emails: Sequence[Email]) -> list[Parcel]:
+    """Return recorded emails whole."""
+    pks = [email.pk for email in emails]
+    recipients = _by_email(_RECIPIENTS_OF.run(pks)) if pks else {}
+    attachments = _by_email(_ATTACHMENTS_OF.run(pks)) if pks else {}
+    return [_whole(email, recipients.get(email.pk, []), attachments.get(email.pk, [])) for email in emails]
 
 
 def read(pk: UUID) -> Parcel:
     """Return the email with this id whole."""
     return load(Email.objects.get(pk=pk))
+
+
+def _whole(email: Email, recipients: list[Recipient], attachments: list[Attachment]) -> Parcel:
+    files = tuple(_file(row) for row in attachments)
+    return Parcel(email=email, recipients=recipients, attachments=attachments, files=files)
+
+
+def _by_email(rows: Iterable[Part]) -> dict[UUID, list[Part]]:
+    found: dict[UUID, list[Part]] = {}
+    for row in rows:
+        found.setdefault(row.email_id, []).append(row)
+    return found
 
 
 def _email(draft: Draft, owner: Owner | None) -> Email:

@@ -1,6 +1,5 @@
 """Write down what a round came to, also when its claim is over and somebody else has the email."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,10 +7,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery import addresses, attempts, doubts, outcomes
+from delivery import addresses, attempts, doubts, outcomes, statements
 from delivery.groups import Group
 from delivery.models import Attempt, Email, Recipient
 from delivery.outcomes import Outcome
+from delivery.statements import Given
 from delivery.texts import storable
 from providers import failpoints
 
@@ -37,8 +37,8 @@ def _record(parts: Sequence[_Part]) -> Sequence[None]:
         _record_one(*parts[0])
         return (None,)
     with transaction.atomic():
-        for same in _alike(parts):
-            _move_all(same)
+        if not _move_mine([(email, outcome) for email, outcome, _ in parts]):
+            raise attempts.ClaimLost
         attempts.store_all([last for _, _, last in parts])
         failpoints.reach("in-finish")
     for email, outcome, _ in parts:
@@ -49,27 +49,10 @@ def _record(parts: Sequence[_Part]) -> Sequence[None]:
 _recorded = Group(_record)
 
 
-def _alike(parts: Sequence[_Part]) -> list[list[_Part]]:
-    """Return them by what is written into the emails' rows."""
-    found: dict[str, list[_Part]] = {}
-    for email, outcome, last in parts:
-        what = json.dumps([outcome.provider, outcome.reason, email.left_out], sort_keys=True)
-        found.setdefault(what, []).append((email, outcome, last))
-    return list(found.values())
-
-
-def _move_all(parts: Sequence[_Part]) -> None:
-    emails, (first, outcome, _) = [email for email, _, _ in parts], parts[0]
-    moved = Email.all_still_mine(emails).update(**_changes(outcome), left_out=first.left_out)
-    if moved < len(emails):
-        raise attempts.ClaimLost
-    Recipient.objects.filter(email__in=emails, status__in=_UNDECIDED).update(status=outcome.recipients)
-
-
 def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
     with transaction.atomic():
         known = judged(email, outcome)
-        moved = move(email, email.still_mine(), known)
+        moved = _move_mine([(email, known)])
         if not moved:  # the lease was over
             _settle_late(email, outcome, last)
         attempts.store(last)
@@ -106,7 +89,8 @@ def move(email: Email, rows: QuerySet[Email], outcome: Outcome) -> bool:
     """Move the email, if `rows` still holds it, and its recipients on; the caller holds the transaction."""
     moved = rows.update(**_changes(outcome), left_out=email.left_out)
     if moved:
-        _move_recipients(undecided(email), outcome)
+        _reject(email, outcome)
+        undecided(email).update(status=outcome.recipients)
     return bool(moved)
 
 
@@ -140,11 +124,24 @@ def _lock(email: Email) -> None:
     Email.objects.select_for_update().only("pk").get(pk=email.pk)
 
 
-def _move_recipients(undecided: QuerySet[Recipient], outcome: Outcome) -> None:
+def _move_mine(parts: Sequence[tuple[Email, Outcome]]) -> bool:
+    """Move emails of which this process holds the claims; tell whether it held them all."""
+    rows = [
+        {"pk": email.pk, "epoch": email.epoch, "left_out": email.left_out, **_changes(outcome)}
+        for email, outcome in parts
+    ]
+    if _MOVED.run_all(rows) < len(parts):
+        return False
+    for email, outcome in parts:
+        _reject(email, outcome)
+    _DECIDED.run_all([{"email": email.pk, "status": outcome.recipients} for email, outcome in parts])
+    return True
+
+
+def _reject(email: Email, outcome: Outcome) -> None:
     for address, reason in outcome.rejected.items():
-        mine = undecided.filter(canonical=addresses.canonical(address))
-        mine.update(status=Recipient.Status.REJECTED, reason=reason)
-    undecided.update(status=outcome.recipients)
+        rejected = undecided(email).filter(canonical=addresses.canonical(address))
+        rejected.update(status=Recipient.Status.REJECTED, reason=reason)
 
 
 def _changes(outcome: Outcome) -> dict[str, Any]:
@@ -156,3 +153,16 @@ def _changes(outcome: Outcome) -> dict[str, Any]:
         "lease_until": None,
         "finished_at": outcome.at if outcome.is_final else None,
     }
+
+
+def _moving() -> statements.Making:
+    mine = Email.objects.filter(pk=Given("pk"), epoch=Given("epoch"), status=Email.Status.SENDING)
+    return mine, {name: Given(name) for name in ("left_out", *_changes(outcomes.at_once("")))}
+
+
+def _deciding() -> statements.Making:
+    undecided = Recipient.objects.filter(email=Given("email"), status__in=_UNDECIDED)
+    return undecided, {"status": Given("status")}
+
+
+_MOVED, _DECIDED = statements.Update(_moving), statements.Update(_deciding)

@@ -1,18 +1,14 @@
 """What we promised to deliver, to whom, and every attempt at it."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
-from typing import Any, BinaryIO, Self, cast
-from uuid import UUID
+from typing import BinaryIO, Self, cast
 
-from django.db import models, transaction
-from django.db.models import Case, F, Q, When
+from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import ids, process, storage
+from delivery import ids, storage
 from delivery.models.access import Owner
 
 LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
@@ -154,52 +150,9 @@ class Email(models.Model):
     def __str__(self) -> str:
         return self.subject or str(self.id)
 
-    @classmethod
-    def claim(cls, pk: UUID) -> "Email | None":
-        """Take a due email for this process, or return None when it is not to be had (any more)."""
-        return cls._claim(cls.objects.due().innocent(), pk)
-
-    @classmethod
-    def claim_suspect(cls, pk: UUID) -> "Email | None":
-        """Take a due email that is a suspect; for a process that has nothing else."""
-        return cls._claim(cls.objects.due().suspected(), pk)
-
-    @classmethod
-    def claim_all(cls, pks: Iterable[UUID]) -> list["Email"]:
-        """Take those of these emails that can be claimed; what another process is about to take is left to it."""
-        with transaction.atomic():
-            free = cls.objects.due().innocent().filter(pk__in=pks).select_for_update(skip_locked=True)
-            mine = list(free.values_list("pk", flat=True))
-            cls.objects.filter(pk__in=mine).update(**cls._claimed())
-        return list(cls.objects.filter(pk__in=mine))
-
-    @classmethod
-    def _claim(cls, due: EmailQuerySet, pk: UUID) -> "Email | None":
-        claimed = due.filter(pk=pk).order_by().update(**cls._claimed())
-        return cls.objects.select_related("owner").get(pk=pk) if claimed else None
-
-    @classmethod
-    def _claimed(cls) -> dict[str, Any]:
-        return {
-            "status": cls.Status.SENDING,
-            "possible_duplicate": Case(
-                When(status=cls.Status.UNKNOWN, then=True), default=F("possible_duplicate")
-            ),
-            "epoch": F("epoch") + 1,
-            "rounds": F("rounds") + 1,
-            "lease_until": Now() + LEASE,
-            "worker": process.identity(),
-        }
-
     def still_mine(self) -> EmailQuerySet:
         """Return this row as an updatable set that is empty once another process has claimed it."""
         return Email.objects.filter(pk=self.pk, epoch=self.epoch, status=self.Status.SENDING)
-
-    @classmethod
-    def all_still_mine(cls, emails: Iterable["Email"]) -> EmailQuerySet:
-        """Return these rows as an updatable set without those that another process has claimed."""
-        claims = (Q(pk=email.pk, epoch=email.epoch) for email in emails)
-        return cls.objects.filter(reduce(or_, claims), status=cls.Status.SENDING)
 
     def left_unknown(self) -> EmailQuerySet:
         """Return this row as an updatable set if it was given up as unknown when our claim ended, and only then."""

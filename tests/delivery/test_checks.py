@@ -57,3 +57,12 @@ def test_a_broker_that_nobody_could_speak_to_is_an_error(
     settings.CELERY_BROKER_URL = url
 
     assert ids(checks.engine()) == expected
+
+
+@pytest.mark.parametrize(("version", "expected"), [((3, 34, 1), ["gomail.E007"]), ((3, 35, 0), [])])
+def test_an_sqlite_that_cannot_return_rows_is_an_error(
+    monkeypatch: Any, version: tuple[int, ...], expected: list[str]
+) -> None:
+    monkeypatch.setattr(checks.connection, "vendor", "sqlite")
+    monkeypatch.setattr(checks.sqlite3, "sqlite_version_info", version)
+    assert ids(checks.sqlite()) == expected

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import attempts, emails, parcels, records, recovery, storage
+from delivery import attempts, claims, emails, parcels, records, recovery, storage
 from delivery.drafts import Draft
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
@@ -27,7 +27,8 @@ def queued(**changes: Any) -> Email:
     """Return an email that is due now."""
     parcel = parcels.claimed(draft(), None)
     parcel.save()
-    fields = {"status": "queued", "due_at": timezone.now(), "lease_until": None, **changes}
+    just_now = timezone.now() - timedelta(milliseconds=2)  # SQLite's clock has milliseconds
+    fields = {"status": "queued", "due_at": just_now, "lease_until": None, **changes}
     Email.objects.filter(pk=parcel.email.pk).update(**fields)
     parcel.email.refresh_from_db()
     return parcel.email
@@ -236,13 +237,14 @@ def test_a_worker_that_slept_through_its_lease_offers_nothing(
     providers: None, ses: fakes.FakeVendor, monkeypatch: Any
 ) -> None:
     email = queued()
-    real = parcels.load
+    real = claims.take
 
-    def sleep_and_load(claimed: Email) -> Any:
-        settle_elsewhere(claimed)
-        return real(claimed)
+    def take_and_sleep(pk: Any) -> Any:
+        parcel = real(pk)
+        settle_elsewhere(email)
+        return parcel
 
-    monkeypatch.setattr(parcels, "load", sleep_and_load)
+    monkeypatch.setattr(claims, "take", take_and_sleep)
 
     assert emails.dispatch(email.pk) is None
     assert (ses.received, email.attempts.count()) == ([], 0)
@@ -303,7 +305,7 @@ def test_threads_that_want_the_same_email_get_it_once(transactional_db: None) ->
     def claim(_: int) -> bool:
         barrier.wait()
         try:
-            return Email.claim(email.pk) is not None
+            return claims.take(email.pk) is not None
         finally:
             connection.close()
 

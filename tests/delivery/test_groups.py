@@ -85,10 +85,11 @@ def test_of_a_group_of_claims_each_is_had_once_and_only_if_it_is_due() -> None:
     due, other = queued(), queued()
     later = queued(due_at=timezone.now() + timedelta(hours=1))
 
-    first, again, not_yet, last = claims._take([due.pk, due.pk, later.pk, other.pk])
+    first, again, not_yet, last = claims._take(claims._INNOCENT, [due.pk, due.pk, later.pk, other.pk])
 
     assert (again, not_yet) == (None, None)
-    assert [email and (email.pk, email.status, email.epoch) for email in (first, last)] == [
+    claimed = [parcel.email for parcel in (first, last) if parcel]
+    assert [(email.pk, email.status, email.epoch) for email in claimed] == [
         (due.pk, "sending", 2),
         (other.pk, "sending", 2),
     ]
@@ -144,9 +145,9 @@ def test_nothing_of_a_group_is_written_over_a_persons_word(providers: None) -> N
 
 
 def claimed() -> Email:
-    email = Email.claim(queued().pk)
-    assert email
-    return email
+    parcel = claims.take(queued().pk)
+    assert parcel
+    return parcel.email
 
 
 def sent(email: Email, message_id: str) -> tuple[Email, outcomes.Outcome, Attempt]:

@@ -8,7 +8,7 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from delivery import circuits, doubts, emails, standings, worker
+from delivery import circuits, claims, doubts, emails, standings, worker
 from delivery.drafts import Draft
 from delivery.models import Circuit, Email
 from providers.errors import CannotCarry, Unavailable
@@ -104,7 +104,7 @@ def test_a_late_acceptance_ends_the_doubt_of_a_resend_that_came_to_nothing(
         due_again()
         ses.script(Fault(read="all", end="reset"))
         email = Email.objects.get()
-        Email.claim(email.pk)  # and while the resend is under way the first answer comes
+        claims.take(email.pk)  # and while the resend is under way the first answer comes
 
     before_ses_answers(resend_in_vain)
     email = send()

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError
 
-from delivery import emails, process, suspects
+from delivery import claims, emails, process, suspects
 from delivery.models import Attempt, Email
 from delivery.turns import Turns
 from tests import fakes
@@ -29,10 +29,10 @@ def claim_as_its_process(command: list[str]) -> Email:
     """Claim a suspect as the process would that this command starts."""
     suspect = Email.objects.due().suspected().first()
     assert suspect
-    claimed = Email.claim_suspect(suspect.pk)
+    claimed = claims.take_suspect(suspect.pk)
     assert claimed
-    Email.objects.filter(pk=claimed.pk).update(worker=UUID(command[-1].removeprefix("--as=")))
-    return claimed
+    Email.objects.filter(pk=suspect.pk).update(worker=UUID(command[-1].removeprefix("--as=")))
+    return claimed.email
 
 
 def ends(monkeypatch: Any, returncode: int, *, before: Any = None) -> None:
@@ -144,9 +144,9 @@ def test_an_email_that_another_machines_process_has_is_not_condemned_for_the_dea
     email = queued(crashes=2)
 
     def run(*_: Any, **__: Any) -> Ended:
-        theirs = Email.claim_suspect(email.pk)
+        theirs = claims.take_suspect(email.pk)
         assert theirs
-        Attempt.objects.create(email=theirs, provider="ses", epoch=theirs.epoch)
+        Attempt.objects.create(email=email, provider="ses", epoch=theirs.email.epoch)
         return Ended(-signal.SIGKILL)
 
     monkeypatch.setattr(subprocess, "run", run)

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import emails, worker
+from delivery import claims, emails, worker
 from delivery.models import Email, Owner
 from delivery.turns import Turns
 from tests import fakes
@@ -25,7 +25,7 @@ def test_an_email_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any)
 
     def dispatch(pk: Any, going_on: Any) -> Any:
         if pk == bad.pk:
-            Email.claim(pk)
+            claims.take(pk)
             raise ZeroDivisionError
         return real(pk)
 
@@ -40,7 +40,7 @@ def test_the_longest_waiting_email_goes_first(monkeypatch: Any) -> None:
     now = timezone.now()
     late, early = queued(due_at=now), queued(due_at=now - timedelta(minutes=5))
     order: list[Any] = []
-    monkeypatch.setattr(emails, "dispatch", lambda pk, going_on: order.append(pk) or Email.claim(pk))
+    monkeypatch.setattr(emails, "dispatch", lambda pk, going_on: order.append(pk) or claims.take(pk))
 
     worker.hand_over(threading.Event(), Turns())
 
@@ -96,7 +96,7 @@ def test_a_thread_for_high_priority_gives_out_nothing_else() -> None:
     turns = Turns()
 
     assert turns.take(["high"]) == urgent.pk
-    Email.claim(urgent.pk)
+    claims.take(urgent.pk)
     assert turns.take(["high"]) is None
 
 

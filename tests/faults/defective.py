@@ -35,10 +35,15 @@ def commit_after_send() -> None:
 
 def no_epoch() -> None:
     """A claim belongs to whoever believes so: nobody looks whether another process has it by now."""
-    from delivery import attempts
+    from delivery import attempts, records, statements
     from delivery.models import Email
 
-    attempts._hold = lambda email: None
+    def move() -> statements.Making:
+        _, changes = records._moving()
+        return Email.objects.filter(pk=statements.Given("pk")), changes
+
+    attempts._hold = lambda *emails: None
+    records._MOVED = statements.Update(move)
     Email.still_mine = lambda email: Email.objects.filter(pk=email.pk)  # type: ignore[method-assign, return-value]
 
 
@@ -87,23 +92,22 @@ def no_journal() -> None:
 
 def short_lease() -> None:
     """A claim lasts a second, is not renewed, and is looked for all the time: slow providers outlive it."""
-    from delivery import attempts, leases, parcels, worker
-    from delivery.models import email
+    from delivery import attempts, claims, leases, parcels, worker
 
     worker._SETTLE_SECONDS = LATE / 4
-
-    email.LEASE = attempts.LEASE = leases.LEASE = parcels.LEASE = timedelta(seconds=LATE)
+    attempts.LEASE = claims.LEASE = leases.LEASE = parcels.LEASE = timedelta(seconds=LATE)
 
 
 def slow_reading() -> None:
     """An email is read at times so slowly that its claim is over before its first attempt begins."""
-    from delivery import parcels
+    from delivery import claims
 
-    def load(email: Any) -> Any:
+    def take(pk: Any) -> Any:
+        parcel = taken(pk)
         time.sleep(random.choice((0.0, LATE / 2, LATE * 2)))
-        return read(email)
+        return parcel
 
-    read, parcels.load = parcels.load, load
+    taken, claims.take = claims.take, take
 
 
 BEFORE_MODELS: dict[str, Change] = {"deferred": deferred}

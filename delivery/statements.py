@@ -1,0 +1,199 @@
+"""Statements that every email needs: the ORM makes their SQL once, and they are run with new values each time.
+
+To make the SQL costs this process more than to send it and hear the answer; see docs/decisions/0019.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from django.db import connection, models, transaction
+from django.db.models.expressions import Expression
+from django.db.models.sql import InsertQuery, UpdateQuery
+
+Row = TypeVar("Row", bound=models.Model)
+Places = Sequence[Any]  # a Given for each of several values
+Making = tuple[models.QuerySet[Any], Mapping[str, Any]]  # the rows, and what is changed in them
+
+
+class Given(Expression):
+    """The place of a value of this field, which is given when the statement is run."""
+
+    def __init__(self, name: str, number: int | None = None) -> None:
+        """Take the field's name; `pk` is one. With a number the value is one of several."""
+        super().__init__()
+        self.name, self.number = name, number
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Stand in the SQL as its own parameter."""
+        return "%s", [self]
+
+
+class _Place(NamedTuple):
+    """Where a value goes that is given, and how it is put into the database's form."""
+
+    name: str
+    number: int | None
+    prepare: Callable[[Any, Any], Any]
+
+    def filled(self, values: Mapping[str, Any]) -> Any:
+        value = values[self.name] if self.number is None else values[self.name][self.number]
+        return self.prepare(value, connection)
+
+
+class _Sql(NamedTuple):
+    """What is sent to the database."""
+
+    text: str
+    parameters: Sequence[Any]
+
+    def filled(self, values: Mapping[str, Any]) -> list[Any]:
+        return [part.filled(values) if isinstance(part, _Place) else part for part in self.parameters]
+
+
+class Update:
+    """An UPDATE of rows of one table."""
+
+    def __init__(self, make: Callable[[], Making]) -> None:
+        """Take what makes it; that is asked once, when the statement is run first."""
+        self._make = make
+
+    def run(self, **values: Any) -> int:
+        """Return how many rows were updated."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql.text, self._sql.filled(values))
+            return int(cursor.rowcount)
+
+    def run_all(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run it once for each of these values; return how many rows were updated in all."""
+        if len(rows) == 1:
+            return self.run(**rows[0])
+        with connection.cursor() as cursor:
+            cursor.executemany(self._sql.text, [self._sql.filled(values) for values in rows])
+            return int(cursor.rowcount)
+
+    @cached_property
+    def _sql(self) -> _Sql:
+        return _update(*self._make())
+
+
+class _Reading(Generic[Row]):
+    """A statement that returns rows, for any number of values of one field."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._made: dict[int, tuple[_Sql, _Reader[Row]]] = {}
+
+    def run(self, several: Sequence[Any], **values: Any) -> list[Row]:
+        """Return the rows."""
+        sql, reader = self._made.get(len(several)) or self._make_for(len(several))
+        with connection.cursor() as cursor:
+            cursor.execute(sql.text, sql.filled({self._name: several, **values}))
+            return reader.read(cursor.fetchall())
+
+    def _make_for(self, many: int) -> "tuple[_Sql, _Reader[Row]]":
+        places = [Given(self._name, number) for number in range(many)]
+        with transaction.atomic():  # without one the ORM makes no SELECT … FOR UPDATE
+            self._made[many] = made = self._made_with(places)
+        return made
+
+    def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
+        raise NotImplementedError
+
+
+class Select(_Reading[Row]):
+    """A SELECT of whole rows of one table."""
+
+    def __init__(self, name: str, make: Callable[[Places], models.QuerySet[Row]]) -> None:
+        """Take what makes it for several values of the field with this name."""
+        super().__init__(name)
+        self._make = make
+
+    def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
+        rows = self._make(places)
+        sql, parameters = rows.query.get_compiler(connection=connection).as_sql()
+        return _placed(rows.model, sql, parameters), _Reader(rows.model)
+
+
+class Changed(_Reading[Row]):
+    """An UPDATE that returns the changed rows whole, as they are after it."""
+
+    def __init__(self, name: str, make: Callable[[Places], Making]) -> None:
+        """Take what makes it for several values of the field with this name."""
+        super().__init__(name)
+        self._make = make
+
+    def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
+        rows, changes = self._make(places)
+        sql, reader = _update(rows, changes), _Reader(rows.model)
+        return sql._replace(text=f"{sql.text} RETURNING {', '.join(reader.columns)}"), reader
+
+
+class Insert:
+    """An INSERT of rows of one table. A row whose key is made by the database is not told of it."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        """Take the table's model."""
+        self._model = model
+        own = (field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField))
+        self._fields = tuple(own)
+
+    def run(self, rows: Sequence[models.Model]) -> None:
+        """Insert them all in one statement."""
+        table = [[_column(field, row) for field in self._fields] for row in rows]
+        values = ", ".join(f"({', '.join(sql for sql, _ in columns)})" for columns in table)
+        parameters = [value for columns in table for _, values in columns for value in values]
+        if parameters:
+            with connection.cursor() as cursor:
+                cursor.execute(f"{self._head} VALUES {values}", parameters)
+        for row in rows:
+            row._state.adding, row._state.db = False, connection.alias
+
+    @cached_property
+    def _head(self) -> str:
+        table = connection.ops.quote_name(self._model._meta.db_table)
+        return f"INSERT INTO {table} ({', '.join(_quoted(self._fields))})"
+
+
+class _Reader(Generic[Row]):
+    """Makes objects of a model from rows with all its columns."""
+
+    def __init__(self, model: type[Row]) -> None:
+        fields = model._meta.concrete_fields
+        self.columns = _quoted(fields)
+        self._model, self._names = model, [field.attname for field in fields]
+        self._compiler = model._default_manager.all().query.get_compiler(connection=connection)
+        self._converters = self._compiler.get_converters([field.get_col("") for field in fields])
+
+    def read(self, rows: Iterable[Sequence[Any]]) -> list[Row]:
+        converted = self._compiler.apply_converters(rows, self._converters) if self._converters else rows
+        return [self._model.from_db(connection.alias, self._names, row) for row in converted]
+
+
+def _update(rows: models.QuerySet[Any], changes: Mapping[str, Any]) -> _Sql:
+    query: Any = rows.query.chain(UpdateQuery)
+    query.add_update_values(changes)
+    return _placed(rows.model, *query.get_compiler(connection=connection).as_sql())
+
+
+def _placed(model: type[models.Model], sql: str, parameters: Iterable[Any]) -> _Sql:
+    return _Sql(sql, [_place(model, part) if isinstance(part, Given) else part for part in parameters])
+
+
+def _place(model: type[models.Model], given: Given) -> _Place:
+    field: Any = model._meta.pk if given.name == "pk" else model._meta.get_field(given.name)
+    return _Place(given.name, given.number, field.get_db_prep_save)
+
+
+def _quoted(fields: Iterable[Any]) -> list[str]:
+    return [connection.ops.quote_name(field.column) for field in fields]
+
+
+def _column(field: Any, row: models.Model) -> Any:
+    """Return the SQL and the parameters of one column of one row, which may be an expression."""
+    value = field.pre_save(row, add=True)
+    if hasattr(value, "resolve_expression"):
+        query = InsertQuery(type(row))
+        compiler = query.get_compiler(connection=connection)
+        return compiler.compile(value.resolve_expression(query, for_save=True))
+    return "%s", (field.get_db_prep_save(value, connection),)

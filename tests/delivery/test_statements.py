@@ -1,0 +1,156 @@
+"""Statements made once do what the ORM would do, on every database, and each value arrives as its field keeps it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from delivery import parcels, statements
+from delivery.models import Attempt, Email, Owner, Recipient
+from delivery.statements import Changed, Given, Insert, Making, Places, Select, Update
+from tests.delivery.test_emails import draft, queued
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
+AWKWARD = {"reason": "100 % of 'it'; \"so\" %s ☃", "left_out": {"ses": "a 'reason' of 50 %"}, "due_at": AT}
+
+
+def columns(row: Email) -> list[Any]:
+    return [getattr(row, field.attname) for field in Email._meta.concrete_fields]
+
+
+def changing() -> Making:
+    rows = Email.objects.filter(pk=Given("pk"), epoch=Given("epoch"))
+    return rows, {name: Given(name) for name in AWKWARD} | {"rounds": F("rounds") + 1}
+
+
+def test_an_update_puts_every_value_into_the_form_of_its_field() -> None:
+    email, other = queued(epoch=3), queued(epoch=3)
+
+    assert Update(changing).run(pk=email.pk, epoch=3, **AWKWARD) == 1
+    email.refresh_from_db()
+    assert {name: getattr(email, name) for name in AWKWARD} == AWKWARD
+    assert email.rounds == 2
+    other.refresh_from_db()
+    assert (other.reason, other.rounds) == ("", 1)
+
+
+def test_an_update_takes_nulls() -> None:
+    email = queued(epoch=3)
+    Update(changing).run(pk=email.pk, epoch=3, reason="", left_out={}, due_at=None)
+    email.refresh_from_db()
+    assert email.due_at is None
+
+
+def test_an_update_touches_only_rows_that_its_condition_holds_for() -> None:
+    email = queued(epoch=3)
+    assert Update(changing).run(pk=email.pk, epoch=4, **AWKWARD) == 0
+    email.refresh_from_db()
+    assert email.reason == ""
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_an_update_of_many_counts_them_together(number: int) -> None:
+    emails = [queued(epoch=epoch) for epoch in range(number)]
+    values: list[dict[str, Any]] = [
+        {**AWKWARD, "pk": email.pk, "epoch": email.epoch, "reason": f"reason {email.epoch}"}
+        for email in emails
+    ]
+    assert Update(changing).run_all([*values, {**values[0], "epoch": 99}]) == number
+    found = Email.objects.order_by("epoch").values_list("reason", flat=True)
+    assert list(found) == [f"reason {epoch}" for epoch in range(number)]
+
+
+def test_a_value_that_is_missing_is_an_error_and_changes_nothing() -> None:
+    email = queued(epoch=3)
+    with pytest.raises(KeyError):
+        Update(changing).run(pk=email.pk, epoch=3)
+
+
+def test_the_sql_is_made_once() -> None:
+    made: list[int] = []
+
+    def make() -> Making:
+        made.append(1)
+        return changing()
+
+    update = Update(make)
+    for _ in range(3):
+        update.run(pk=queued().pk, epoch=1, **AWKWARD)
+    assert made == [1]
+
+
+def test_inserted_rows_are_those_that_the_orm_would_have_written() -> None:
+    owner = Owner.objects.create(name="shop")
+    parcel = parcels.waiting(draft(subject="50 % off ☃", tags=("a", "b"), metadata={"k": "'v'"}), owner)
+    email = parcel.email
+    Insert(Email).run([email])
+    Insert(Recipient).run(parcel.recipients)
+
+    found = Email.objects.get()
+    assert columns(found) == columns(email)
+    assert [row.address for row in found.recipients.all()] == [row.address for row in parcel.recipients]
+    assert (email._state.adding, email._state.db) == (False, "default")
+
+
+def test_an_inserted_value_may_be_an_expression_of_the_database() -> None:
+    parcel = parcels.waiting(draft(), None)
+    parcel.email.lease_until = Now() + timedelta(hours=1)
+    Insert(Email).run([parcel.email])
+
+    found = Email.objects.get()
+    assert found.lease_until
+    assert abs(found.lease_until - timezone.now() - timedelta(hours=1)) < timedelta(minutes=1)
+
+
+def test_many_rows_are_inserted_by_one_statement_and_none_by_none() -> None:
+    email = queued()
+    rows = [Attempt(email=email, provider=f"p{number}", epoch=1) for number in range(7)]
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        Insert(Attempt).run(rows)
+        Insert(Attempt).run([])
+    assert len(queries) == 1
+    assert set(Attempt.objects.values_list("pk", flat=True)) == {row.pk for row in rows}
+
+
+def test_selected_rows_are_those_that_the_orm_would_have_read() -> None:
+    emails = [queued(metadata={"n": number}, finished_at=AT) for number in range(3)]
+    queued()
+    by_key = Select[Email]("pk", lambda pks: Email.objects.filter(pk__in=pks).order_by("id"))
+    pks = [email.pk for email in emails]
+
+    found = by_key.run(pks)
+    assert [columns(row) for row in found] == [columns(row) for row in emails]
+    assert [row.pk for row in by_key.run(pks[:1])] == pks[:1]
+    found[0].refresh_from_db()
+    assert not found[0]._state.adding
+
+
+def test_rows_that_are_changed_come_back_as_they_are_afterwards() -> None:
+    def make(pks: Places) -> Making:
+        return Email.objects.filter(pk__in=pks, status="queued"), {
+            "epoch": F("epoch") + 1,
+            "reason": Given("reason"),
+        }
+
+    mine, other = queued(), queued(status="sent")
+    found = Changed[Email]("pk", make).run([mine.pk, other.pk], reason="50 % %s")
+
+    assert [(row.pk, row.epoch, row.reason) for row in found] == [(mine.pk, 2, "50 % %s")]
+    mine.refresh_from_db()
+    assert columns(found[0]) == columns(mine)
+
+
+def test_no_column_is_forgotten_when_a_model_gets_one() -> None:
+    assert len(Insert(Email)._fields) == len(Email._meta.concrete_fields)
+    assert {"id"} == {f.name for f in Recipient._meta.concrete_fields} - {
+        f.name for f in Insert(Recipient)._fields
+    }
+    assert statements._Reader(Email).columns == [f'"{field.column}"' for field in Email._meta.concrete_fields]
