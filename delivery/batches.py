@@ -8,7 +8,7 @@ from django.db import transaction
 from delivery import announcements, carriers, emails, idempotency, parcels, pressure
 from delivery.drafts import Draft
 from delivery.idempotency import Claim
-from delivery.models import Attachment, Email, Owner, Recipient, Tag
+from delivery.models import Email, Owner
 from delivery.parcels import Parcel
 from providers import failpoints
 
@@ -58,10 +58,7 @@ def _prepared(draft: Draft, owner: Owner | None) -> Parcel | carriers.NobodyCanC
 
 def _save(chunk: list[Parcel]) -> None:
     with transaction.atomic():
-        Email.objects.bulk_create(parcel.email for parcel in chunk)
-        Recipient.objects.bulk_create(row for parcel in chunk for row in parcel.recipients)
-        Attachment.objects.bulk_create(row for parcel in chunk for row in parcel.attachments)
-        Tag.objects.bulk_create(tag for parcel in chunk for tag in parcel.tags())
+        parcels.save_all(chunk)
         announcements.announce(parcel.email for parcel in chunk)
         failpoints.reach("in-accept")
     failpoints.reach("after-commit")

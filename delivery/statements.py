@@ -144,15 +144,35 @@ class Insert:
         values = ", ".join(f"({', '.join(sql for sql, _ in columns)})" for columns in table)
         parameters = [value for columns in table for _, values in columns for value in values]
         if parameters:
+            statement = f"INSERT INTO {self._into} VALUES {values}"  # noqa: S608 - names and places of ours
             with connection.cursor() as cursor:
-                cursor.execute(f"{self._head} VALUES {values}", parameters)
+                cursor.execute(statement, parameters)
+        self._are_inserted(rows)
+
+    def run_many(self, rows: Sequence[models.Model]) -> None:
+        """Insert hundreds of rows, none with an expression in it."""
+        if connection.vendor == "postgresql":
+            self._copy(rows)
+        else:
+            self._model._default_manager.bulk_create(rows)
+
+    def _copy(self, rows: Sequence[models.Model]) -> None:
+        """Insert by COPY, which takes PostgreSQL a third of the time, and us less."""
+        columns = [(field.attname, field.get_db_prep_save) for field in self._fields]
+        statement = f"COPY {self._into} FROM STDIN"
+        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row([prepare(getattr(row, name), connection) for name, prepare in columns])
+        self._are_inserted(rows)
+
+    def _are_inserted(self, rows: Sequence[models.Model]) -> None:
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias
 
     @cached_property
-    def _head(self) -> str:
+    def _into(self) -> str:
         table = connection.ops.quote_name(self._model._meta.db_table)
-        return f"INSERT INTO {table} ({', '.join(_quoted(self._fields))})"
+        return f"{table} ({', '.join(_quoted(self._fields))})"
 
 
 class _Reader(Generic[Row]):
