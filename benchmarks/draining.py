@@ -23,7 +23,7 @@ WORKER = ("manage.py", "worker")
 _TABLES = {GOMAIL: "delivery_email", QUEUES: "peer_email"}
 _WAITING = {GOMAIL: "('queued', 'sending')", QUEUES: "('sending')"}
 _LONGEST = 300.0  # seconds
-_THREADS = 16  # GoMail's default
+_THREADS = 32  # GoMail's default
 _PEERS_THREADS = 8  # of Celery
 
 

@@ -235,7 +235,7 @@ API_KEY_REQUIRED = environment.truth("API_KEY_REQUIRED", default=True)
 ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1024, least=0)
 
 # Emails that a worker hands over at the same time; each thread keeps a connection to the database.
-WORKER_THREADS = environment.number("WORKER_THREADS", 16)
+WORKER_THREADS = environment.number("WORKER_THREADS", 32)
 
 # More than so many emails waiting, or less room than so many MiB on a disk, and no further email is taken on.
 GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
