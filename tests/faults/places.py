@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from tests.faults.bouncer import bounced
 from tests.faults.broker import Rabbit, rabbit
 from tests.faults.installation import Databases, ask
 from tests.faults.processes import LeftOut
@@ -53,6 +54,17 @@ def with_broker(databases: Databases, folder: Path) -> Iterator[Place]:
     """Have a RabbitMQ beside the usual."""
     with rabbit(folder / "broker") as node, databases.fresh() as url:
         yield Place(database=url, data=folder, broker=node, variables=node.variables)
+
+
+def behind_a_bouncer(connections: int) -> Kind:
+    """Return what puts pgbouncer between GoMail and the run's database server; the harness asks the server itself."""
+
+    @contextmanager
+    def place(databases: Databases, folder: Path) -> Iterator[Place]:
+        with databases.fresh() as url, bounced(url, folder, connections) as through:
+            yield Place(database=through + urlsplit(url).path.lstrip("/"), data=folder, watched=url)
+
+    return place
 
 
 class Server:

@@ -89,6 +89,10 @@ FEW = Trial(
     promise=_REFUSING,
 )  # fmt: skip
 
+BOUNCED = replace(
+    _storm(300, 40, 180.0), name="bouncer", says="the same through pgbouncer, 8 connections for 100 threads",
+    place=places.behind_a_bouncer(8), on=("PostgreSQL",), threads=40, worker_threads=10,
+)  # fmt: skip
 CELERY = replace(
     _storm(1000, 150, 600.0), name="celery", says="the same with Celery, its broker killed",
     play=deaths.broker_storm, place=places.with_broker, engine="celery",
@@ -106,6 +110,7 @@ FULL = (
     POISON,
     STOPPED,
     FEW,
+    BOUNCED,
     ROLLING,
     CROWDED,
     RACE,
