@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from delivery.models import Attempt, Email
 COMMAND: Final = "try_suspects"
 _TURN = 60.0  # seconds in which such a process takes further emails
 _PATIENCE = 150.0  # seconds; with the last one, which takes less than a minute however slow the provider
+_LOOK_AGAIN = 0.5  # seconds
 _DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h: the process met a defect with the email in its hands
 # What ends a process that has met something terrible. Others are sent by people and by machines that shut down.
 _FATAL = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
@@ -82,10 +84,19 @@ def _quarantine(email: Email) -> bool:
 def _ends_badly(alone: UUID) -> bool:
     """Run such a process; tell whether its end speaks against what it had."""
     command = [sys.executable, "-m", "django", COMMAND, f"--as={alone}"]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own command
-            command, cwd=settings.BASE_DIR, timeout=_PATIENCE, check=False, start_new_session=True
-        )
-    except subprocess.TimeoutExpired:  # it has been killed: no email may hold a thread for ever
-        return True
-    return done.returncode in _FATAL | {_DEFECT}
+    return _run(command) in _FATAL | {_DEFECT}
+
+
+def _run(command: list[str]) -> int:
+    """Run the process to its end, and return its status; when this one is to stop, that one is told, too."""
+    give_up = time.monotonic() + _PATIENCE
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, cwd=settings.BASE_DIR, start_new_session=True
+    ) as child:
+        while time.monotonic() < give_up:
+            if process.is_ending():
+                child.terminate()  # it finishes its attempt, however often it is told
+            with suppress(subprocess.TimeoutExpired):
+                return child.wait(_LOOK_AGAIN)
+        child.kill()  # no email may hold a thread for ever
+        return child.wait()

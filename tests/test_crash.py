@@ -198,6 +198,21 @@ def test_a_worker_that_is_stopped_waits_for_the_suspect_that_it_has_given_out(
         assert gomail.emails()[0]["status"] == "sent"
 
 
+def test_a_suspect_whose_worker_is_stopped_is_offered_to_no_further_provider(
+    gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    ses.default = answer(503, {"message": "come again"}, wait=4.0)
+    with gomail.serving():
+        gomail.post(prefer="respond-async")
+        gomail.manage("shell", "-c", "from delivery.models import Email; Email.objects.update(crashes=2)")
+        with gomail.running("manage.py", "worker") as worker:
+            eventually(lambda: len(ses.mails) == 1)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(SOON) == 0
+
+        assert (gomail.emails()[0]["status"], sendgrid.mails) == ("queued", [])
+
+
 def test_a_worker_sends_what_was_kept_while_every_provider_was_down(
     gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
 ) -> None:

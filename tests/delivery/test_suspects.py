@@ -1,7 +1,7 @@
 """Emails that end whatever process has them: found for certain, and kept from all processes then."""
 
 import signal
-import subprocess
+import sys
 from typing import Any
 from unittest.mock import Mock
 from uuid import UUID
@@ -18,13 +18,6 @@ from tests.delivery.test_emails import queued
 pytestmark = pytest.mark.django_db
 
 
-class Ended:
-    """What `subprocess.run` returns of a process that ended so."""
-
-    def __init__(self, returncode: int) -> None:
-        self.returncode = returncode
-
-
 def claim_as_its_process(command: list[str]) -> Email:
     """Claim a suspect as the process would that this command starts."""
     suspect = Email.objects.due().suspected().first()
@@ -38,13 +31,13 @@ def claim_as_its_process(command: list[str]) -> Email:
 def ends(monkeypatch: Any, returncode: int, *, before: Any = None) -> None:
     """Let the process that has a suspect alone claim it, and end like this."""
 
-    def run(command: list[str], **_: Any) -> Ended:
+    def run(command: list[str]) -> int:
         email = claim_as_its_process(command)
         if before:
             before(email)
-        return Ended(returncode)
+        return returncode
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(suspects, "_run", run)
 
 
 def test_a_suspect_is_not_given_to_a_process_that_has_others() -> None:
@@ -130,7 +123,7 @@ def test_a_suspect_whose_process_ends_otherwise_is_not_quarantined(monkeypatch: 
 
 def test_a_process_that_was_killed_before_it_had_the_suspect_proves_nothing(monkeypatch: Any) -> None:
     email = queued(crashes=2)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: Ended(-signal.SIGKILL))
+    monkeypatch.setattr(suspects, "_run", lambda _: -signal.SIGKILL)
 
     suspects.try_some()
 
@@ -143,13 +136,13 @@ def test_an_email_that_another_machines_process_has_is_not_condemned_for_the_dea
 ) -> None:
     email = queued(crashes=2)
 
-    def run(*_: Any, **__: Any) -> Ended:
+    def run(_: list[str]) -> int:
         theirs = claims.take_suspect(email.pk)
         assert theirs
         Attempt.objects.create(email=email, provider="ses", epoch=theirs.email.epoch)
-        return Ended(-signal.SIGKILL)
+        return -signal.SIGKILL
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(suspects, "_run", run)
     suspects.try_some()
 
     email.refresh_from_db()
@@ -158,19 +151,22 @@ def test_an_email_that_another_machines_process_has_is_not_condemned_for_the_dea
 
 def test_no_further_suspect_is_tried_by_a_worker_that_is_to_stop(monkeypatch: Any) -> None:
     queued(crashes=2)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("one was tried"))
+    monkeypatch.setattr(suspects, "_run", lambda _: pytest.fail("one was tried"))
     monkeypatch.setattr(process, "is_ending", lambda: True)
     suspects.try_some()
 
 
 def test_a_suspect_that_hangs_alone_is_quarantined(monkeypatch: Any) -> None:
     email = queued(crashes=2)
+    run = suspects._run
 
-    def hang(command: list[str], **_: Any) -> Ended:
+    def hang(command: list[str]) -> int:
         claim_as_its_process(command)
-        raise subprocess.TimeoutExpired(command, 1)
+        return run([sys.executable, "-c", "import time; time.sleep(60)"])
 
-    monkeypatch.setattr(subprocess, "run", hang)
+    monkeypatch.setattr(suspects, "_PATIENCE", 0.2)
+    monkeypatch.setattr(suspects, "_LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(suspects, "_run", hang)
     suspects.try_some()
 
     email.refresh_from_db()
