@@ -1,12 +1,13 @@
 """Group commit: what many threads ask of the database at the same moment is asked by one of them, in one transaction.
 
 Every thread waits until its own part is durable, as it would alone. A group is made of those who came while the group
-before was at work. Where there was company it waits a moment for more: a thread that comes alone waits for nobody.
+before was at work. Where several have just come it waits a moment for more; a thread that comes alone waits for nobody.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from delivery.later import AWAY
@@ -15,6 +16,7 @@ Part = TypeVar("Part")
 Answer = TypeVar("Answer")
 _MOST = 50  # parts of one group
 _MOMENT = 0.002  # seconds; about what a transaction takes
+_CROWD = 0.05  # seconds for which a group of several says that more will come
 
 
 class _Call(Generic[Part, Answer]):
@@ -41,17 +43,17 @@ class Group(Generic[Part, Answer]):
         self._lock = threading.Lock()
         self._waiting: list[_Call[Part, Answer]] = []
         self._at_work = False
-        self._had_company = False  # the group before
+        self._crowded_until = 0.0
 
     def ask(self, part: Part) -> Answer:
         """Return the answer for this part; raise what the action raises for it alone."""
         call = _Call[Part, Answer](part)
         if self._leads(call):
-            self._lead()
+            self._lead(call)
         else:
             call.woken.wait()
             if not call.is_over:
-                self._lead()
+                self._lead(call)
         if call.error:
             raise call.error
         return self._action([part])[0] if call.alone else call.answers[0]
@@ -62,17 +64,20 @@ class Group(Generic[Part, Answer]):
             leads, self._at_work = not self._at_work, True
             return leads
 
-    def _lead(self) -> None:
+    def _lead(self, mine: _Call[Part, Answer]) -> None:
         """Act for those who wait, this thread first among them; then let the next one lead."""
-        if self._had_company:
-            time.sleep(_MOMENT)
-        with self._lock:
-            calls, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-            self._had_company = len(calls) > 1
         try:
+            if time.monotonic() < self._crowded_until:
+                time.sleep(_MOMENT)
+            with self._lock:
+                calls, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             self._act(calls)
+            if len(calls) > 1:
+                self._crowded_until = time.monotonic() + _CROWD
         finally:
             with self._lock:
+                with suppress(ValueError):  # there still if this thread was ended while it waited
+                    self._waiting.remove(mine)
                 self._at_work = bool(self._waiting)
                 if self._waiting:
                     self._waiting[0].woken.set()

@@ -1,6 +1,7 @@
-"""Statements that every email needs: the ORM makes their SQL once, and they are run with new values each time.
+"""Statements that every email needs, without what the ORM does for them anew each time.
 
-To make the SQL costs this process more than to send it and hear the answer; see docs/decisions/0019.
+It makes the SQL of an UPDATE and of a SELECT once, with a Given where a value belongs. An INSERT is written from the
+model's fields. To make the SQL costs this process more than to send it and hear the answer; see docs/decisions/0019.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -92,9 +93,7 @@ class _Reading(Generic[Row]):
             return reader.read(cursor.fetchall())
 
     def _make_for(self, many: int) -> "tuple[_Sql, _Reader[Row]]":
-        places = [Given(self._name, number) for number in range(many)]
-        with transaction.atomic():  # without one the ORM makes no SELECT … FOR UPDATE
-            self._made[many] = made = self._made_with(places)
+        self._made[many] = made = self._made_with([Given(self._name, number) for number in range(many)])
         return made
 
     def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
@@ -125,7 +124,8 @@ class Changed(_Reading[Row]):
 
     def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
         rows, changes = self._make(places)
-        sql, reader = _update(rows, changes), _Reader(rows.model)
+        with transaction.atomic():  # without one the ORM makes no SELECT … FOR UPDATE
+            sql, reader = _update(rows, changes), _Reader(rows.model)
         return sql._replace(text=f"{sql.text} RETURNING {', '.join(reader.columns)}"), reader
 
 

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from delivery import attempts, carriers, claims, outcomes, records
+from delivery import attempts, carriers, claims, groups, outcomes, records
 from delivery.groups import Group
 from delivery.models import Attempt, Email
 from providers.message import Receipt
 from tests.delivery.test_emails import queued
+
+SOON = 10.0  # seconds
 
 
 class Doubling:
@@ -78,6 +81,51 @@ def test_a_group_that_has_failed_is_followed_by_others() -> None:
         group.ask(0)
 
     assert group.ask(1) == 1
+
+
+def crowd(group: Group[int, int], size: int) -> None:
+    """Let so many ask while the action is at work, so that all but the first make one group."""
+    with ThreadPoolExecutor(size) as pool:
+        first = pool.submit(group.ask, 0)
+        rest = [pool.submit(group.ask, number) for number in range(1, size)]
+        assert [future.result(SOON) for future in (first, *rest)] == list(range(size))
+
+
+def slowly(parts: Sequence[int]) -> Sequence[int]:
+    threading.Event().wait(0.05)
+    return parts
+
+
+def test_where_several_came_the_next_waits_a_moment_for_more_and_later_for_nobody(monkeypatch: Any) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(groups, "time", Mock(sleep=waits.append, monotonic=lambda: clock[0]))
+    clock, group = [100.0], Group(slowly)
+    group.ask(1)
+    assert waits == []
+    crowd(group, 5)
+    assert len(waits) <= 1
+
+    group.ask(1)
+    assert waits[-1:] == [groups._MOMENT]
+    waits.clear()
+    clock[0] += 1.0
+    group.ask(1)
+    assert waits == []
+
+
+def test_a_leader_that_is_ended_while_it_waits_leaves_the_others_a_leader(monkeypatch: Any) -> None:
+    def end(_: float) -> None:
+        raise SystemExit
+
+    group = Group(slowly)
+    crowd(group, 5)
+    monkeypatch.setattr(groups, "time", Mock(sleep=end, monotonic=lambda: 0.0))
+    with pytest.raises(SystemExit):
+        group.ask(1)
+    monkeypatch.undo()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(group.ask, 2).result(SOON) == 2
 
 
 @pytest.mark.django_db

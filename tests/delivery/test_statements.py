@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
@@ -168,6 +168,13 @@ def test_rows_that_are_changed_come_back_as_they_are_afterwards() -> None:
     assert [(row.pk, row.epoch, row.reason) for row in found] == [(mine.pk, 2, "50 % %s")]
     mine.refresh_from_db()
     assert columns(found[0]) == columns(mine)
+
+
+@pytest.mark.parametrize("model", [Email, Recipient])
+def test_every_value_of_a_row_that_is_copied_is_there_before_it_is_saved(model: Any) -> None:
+    for field in model._meta.concrete_fields:
+        assert type(field).pre_save is models.Field.pre_save or not getattr(field, "auto_now", False)
+        assert not field.has_db_default() or field.has_default()
 
 
 def test_no_column_is_forgotten_when_a_model_gets_one() -> None:

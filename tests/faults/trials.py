@@ -58,8 +58,8 @@ RACE = Trial(
     threads=16, promise=_SURE,
 )  # fmt: skip
 CROWDED = Trial(
-    name="crowded", says="4 workers and 6 customers, no fault", play=deaths.orders, letters=500, workers=4,
-    customers=6, rate=60, keyless=0.0, promise=replace(_SURE, locked=False), on=("SQLite",),
+    name="crowded", says="4 workers × 32 threads, 6 customers, no fault", play=deaths.orders, letters=500, workers=4,
+    worker_threads=32, customers=6, rate=60, keyless=0.0, promise=replace(_SURE, locked=False), on=("SQLite",),
 )  # fmt: skip
 LATE = Trial(
     name="late", says="claims end before their work does", play=deaths.slowly, letters=30, rate=4,
