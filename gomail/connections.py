@@ -24,6 +24,7 @@ from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadW
 from api import codes
 from api.meanwhile import PLACE, Answer
 from delivery import process
+from gomail.crew import Crew
 
 HEAD_SECONDS = 10.0  # for the request line and the headers, from their first byte
 SILENCE_SECONDS = 10.0  # between two pieces of a body
@@ -105,7 +106,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Make the threads that work before the first connection needs them."""
-        self._work = ThreadPoolExecutor(max_workers=self.cfg.threads, thread_name_prefix="work")
+        self._work = Crew(self.cfg.threads)
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:

@@ -15,6 +15,7 @@ from api.meanwhile import PLACE, Answer
 from delivery import emails
 from delivery.models import Email
 from gomail import connections
+from gomail.crew import Crew
 from tests import fakes
 from tests.providers.fault_server import answer
 
@@ -25,7 +26,7 @@ class Server(connections.Worker):
     """A process of the server without its sockets."""
 
     def __init__(self, application: Any) -> None:
-        self._work = connections.ThreadPoolExecutor(1)
+        self._work = Crew(1)
         self._application = application
         self.cfg = Config()
 
