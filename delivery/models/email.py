@@ -13,6 +13,9 @@ from delivery.models.access import Owner
 
 LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
+_A_MILLISECOND = timedelta(
+    milliseconds=1
+)  # SQLite's clock has no less: what is due at once must not look early
 SUSPECT = 2  # processes that ended while they had an email; the third time it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # the statuses in which nobody has been asked, or nobody has accepted
 FINISHED = ("sent", "partial", "failed", "expired", "cancelled")  # of which nothing more is done, by nobody
@@ -35,7 +38,8 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def due(self) -> Self:
         """Return what a worker should hand over now, the longest waiting first."""
-        return self.waiting().filter(due_at__lte=Now(), expires_at__gt=Now()).order_by("due_at")
+        now = Now() + _A_MILLISECOND
+        return self.waiting().filter(due_at__lte=now, expires_at__gt=Now()).order_by("due_at")
 
     def innocent(self) -> Self:
         """Leave out the suspects."""
