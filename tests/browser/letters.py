@@ -60,7 +60,7 @@ def _email(chance: random.Random, step: int, when: Any, **fields: Any) -> Email:
     provider = chance.choice(["ses", "ses", "ses", "sendgrid"])
     owner_row, _ = Owner.objects.get_or_create(name=owner)
     email = Email.objects.create(
-        id=ids._stamped(int(when.timestamp() * 1000), chance.getrandbits(80)),
+        id=ids._stamped(int(when.timestamp() * 1000), 0, chance.getrandbits(62)),
         created_at=when,
         owner=owner_row,
         from_name="Meridian Books",
