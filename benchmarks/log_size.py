@@ -98,7 +98,7 @@ def moments(count: int) -> Iterator[tuple[int, datetime, str]]:
     start, chance = START - SPAN, random.Random(7)
     for n in range(count):
         moment = start + SPAN * n / count
-        key = ids._stamped(int(moment.timestamp() * 1000), chance.getrandbits(80))
+        key = ids._stamped(int(moment.timestamp() * 1000), 0, chance.getrandbits(62))
         yield n, moment, key.hex
 
 
