@@ -125,8 +125,8 @@ def waiting(draft: Draft, owner: Owner | None) -> Parcel:
 
 def save_all(parcels: Sequence[Parcel]) -> None:
     """Insert every row of many; the caller holds the transaction."""
-    _EMAILS.run_many([parcel.email for parcel in parcels])
-    _RECIPIENTS.run_many([row for parcel in parcels for row in parcel.recipients])
+    _EMAILS.run([parcel.email for parcel in parcels])
+    _RECIPIENTS.run([row for parcel in parcels for row in parcel.recipients])
     Attachment.objects.bulk_create(row for parcel in parcels for row in parcel.attachments)
     Tag.objects.bulk_create(tag for parcel in parcels for tag in parcel.tags())
 

@@ -12,6 +12,7 @@ from django.db import connection, models, transaction
 from django.db.models.expressions import Expression
 from django.db.models.sql import InsertQuery, UpdateQuery
 
+_FEW = 20  # rows, up to which PostgreSQL takes them faster by INSERT than by COPY
 Row = TypeVar("Row", bound=models.Model)
 Places = Sequence[Any]  # a Given for each of several values
 Making = tuple[models.QuerySet[Any], Mapping[str, Any]]  # the rows, and what is changed in them
@@ -139,7 +140,17 @@ class Insert:
         self._fields = tuple(own)
 
     def run(self, rows: Sequence[models.Model]) -> None:
-        """Insert them all in one statement."""
+        """Insert them all in one statement; among few there may be values that are expressions."""
+        if len(rows) <= _FEW:
+            self._insert(rows)
+        elif connection.vendor == "postgresql":
+            self._copy(rows)
+        else:
+            self._model._default_manager.bulk_create(rows)
+        for row in rows:
+            row._state.adding, row._state.db = False, connection.alias
+
+    def _insert(self, rows: Sequence[models.Model]) -> None:
         table = [[_column(field, row) for field in self._fields] for row in rows]
         values = ", ".join(f"({', '.join(sql for sql, _ in columns)})" for columns in table)
         parameters = [value for columns in table for _, values in columns for value in values]
@@ -147,14 +158,6 @@ class Insert:
             statement = f"INSERT INTO {self._into} VALUES {values}"  # noqa: S608 - names and places of ours
             with connection.cursor() as cursor:
                 cursor.execute(statement, parameters)
-        self._are_inserted(rows)
-
-    def run_many(self, rows: Sequence[models.Model]) -> None:
-        """Insert hundreds of rows, none with an expression in it."""
-        if connection.vendor == "postgresql":
-            self._copy(rows)
-        else:
-            self._model._default_manager.bulk_create(rows)
 
     def _copy(self, rows: Sequence[models.Model]) -> None:
         """Insert by COPY, which takes PostgreSQL a third of the time, and us less."""
@@ -163,11 +166,6 @@ class Insert:
         with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row([prepare(getattr(row, name), connection) for name, prepare in columns])
-        self._are_inserted(rows)
-
-    def _are_inserted(self, rows: Sequence[models.Model]) -> None:
-        for row in rows:
-            row._state.adding, row._state.db = False, connection.alias
 
     @cached_property
     def _into(self) -> str:

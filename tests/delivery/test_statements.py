@@ -120,25 +120,26 @@ def test_many_rows_are_inserted_by_one_statement_and_none_by_none() -> None:
     assert set(Attempt.objects.values_list("pk", flat=True)) == {row.pk for row in rows}
 
 
-@pytest.mark.parametrize("number", [1, 3, 250])
+@pytest.mark.parametrize("number", [statements._FEW, statements._FEW + 1, 250])
 def test_many_inserted_rows_are_those_that_the_orm_would_have_written(number: int) -> None:
     owner = Owner.objects.create(name="shop")
     emails = [
         parcels.waiting(draft(subject=f"\\N\t{place}\n☃", metadata={"k": "\\.\t'v'"}), owner).email
         for place in range(number)
     ]
-    Insert(Email).run_many(emails)
+    Insert(Email).run(emails)
 
     found = {email.pk: columns(email) for email in Email.objects.all()}
     assert found == {email.pk: columns(email) for email in emails}
     assert {(email._state.adding, email._state.db) for email in emails} == {(False, "default")}
 
 
-def test_of_many_rows_none_is_inserted_when_one_cannot_be() -> None:
+@pytest.mark.parametrize("number", [3, 100])
+def test_of_many_rows_none_is_inserted_when_one_cannot_be(number: int) -> None:
     email = queued()
-    rows = [Attempt(email=email, provider="ses", epoch=1) for _ in range(3)]
+    rows = [Attempt(email=email, provider="ses", epoch=1) for _ in range(number)]
     with pytest.raises(IntegrityError), transaction.atomic():
-        Insert(Attempt).run_many([*rows, rows[0]])
+        Insert(Attempt).run([*rows, rows[0]])
     assert not Attempt.objects.exists()
 
 
