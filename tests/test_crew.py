@@ -39,19 +39,22 @@ def test_one_thread_does_what_comes_one_after_the_other(closed: list[str]) -> No
     names = set()
     for _ in range(20):
         names.add(threads.submit(name).result(SOON))
-        time.sleep(0.005)  # until it rests
+        eventually(lambda: len(threads._resting) == 1)
     threads.shutdown()
     assert names == {"work-0"}
 
 
 def test_no_more_threads_work_than_are_allowed_and_all_is_done(closed: list[str]) -> None:
     threads, at_work, most, lock = Crew(4), [0], [0], threading.Lock()
+    all_four = threading.Barrier(4)
 
     def work(number: int) -> int:
         with lock:
             at_work[0] += 1
             most[0] = max(most[0], at_work[0])
-        time.sleep(0.002)
+        if number < 4:
+            all_four.wait(SOON)
+        time.sleep(0.001)
         with lock:
             at_work[0] -= 1
         return number

@@ -18,8 +18,6 @@ from delivery.models import Attempt, Email
 from providers.message import Receipt
 from tests.delivery.test_emails import queued
 
-SOON = 10.0  # seconds
-
 
 class Doubling:
     """An action that doubles, begins when it is told to, and remembers its groups."""
@@ -39,9 +37,9 @@ class Doubling:
         return [2 / (1 / part) for part in parts]
 
 
-def asked(action: Doubling, parts: list[int]) -> list[Any]:
+def asked(action: Doubling, parts: list[int], group: Group[int, float] | None = None) -> list[Any]:
     """Ask for the first part, and for the others while the action is at work; return answers or errors."""
-    group: Group[int, float] = Group(action)
+    group = group or Group(action)
     with ThreadPoolExecutor(len(parts)) as crew:
         waiting = [crew.submit(group.ask, parts[0])]
         action.has_begun.wait(10)
@@ -83,49 +81,35 @@ def test_a_group_that_has_failed_is_followed_by_others() -> None:
     assert group.ask(1) == 1
 
 
-def crowd(group: Group[int, int], size: int) -> None:
-    """Let so many ask while the action is at work, so that all but the first make one group."""
-    with ThreadPoolExecutor(size) as pool:
-        first = pool.submit(group.ask, 0)
-        rest = [pool.submit(group.ask, number) for number in range(1, size)]
-        assert [future.result(SOON) for future in (first, *rest)] == list(range(size))
-
-
-def slowly(parts: Sequence[int]) -> Sequence[int]:
-    threading.Event().wait(0.05)
-    return parts
-
-
 def test_where_several_came_the_next_waits_a_moment_for_more_and_later_for_nobody(monkeypatch: Any) -> None:
     waits: list[float] = []
     monkeypatch.setattr(groups, "time", Mock(sleep=waits.append, monotonic=lambda: clock[0]))
-    clock, group = [100.0], Group(slowly)
-    group.ask(1)
+    clock, action = [100.0], Doubling()
+    group: Group[int, float] = Group(action)
+    asked(action, [1, 2, 3], group)
     assert waits == []
-    crowd(group, 5)
-    assert len(waits) <= 1
 
     group.ask(1)
-    assert waits[-1:] == [groups._MOMENT]
-    waits.clear()
+    assert waits == [groups._MOMENT]
     clock[0] += 1.0
     group.ask(1)
-    assert waits == []
+    assert waits == [groups._MOMENT]
 
 
 def test_a_leader_that_is_ended_while_it_waits_leaves_the_others_a_leader(monkeypatch: Any) -> None:
     def end(_: float) -> None:
         raise SystemExit
 
-    group = Group(slowly)
-    crowd(group, 5)
+    action = Doubling()
+    group: Group[int, float] = Group(action)
+    asked(action, [1, 2, 3], group)
     monkeypatch.setattr(groups, "time", Mock(sleep=end, monotonic=lambda: 0.0))
     with pytest.raises(SystemExit):
         group.ask(1)
     monkeypatch.undo()
 
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(group.ask, 2).result(SOON) == 2
+        assert pool.submit(group.ask, 2).result(10) == 4
 
 
 @pytest.mark.django_db

@@ -94,7 +94,7 @@ BOUNCED = replace(
     place=places.behind_a_bouncer(8), on=("PostgreSQL",), threads=40, worker_threads=10,
 )  # fmt: skip
 CELERY = replace(
-    _storm(1000, 150, 600.0), name="celery", says="the same with Celery, its broker killed",
+    _storm(2000, 300, 900.0), name="celery", says="the same with Celery, its broker killed",
     play=deaths.broker_storm, place=places.with_broker, engine="celery",
 )  # fmt: skip
 
