@@ -81,10 +81,12 @@ def kept(verdicts: Iterable[Verdict]) -> bool:
 
 
 def _tell(evidence: Evidence | None, sentence: str) -> None:
-    """Print the life of the first email that a sentence names."""
-    named = re.search(r"[0-9a-f-]{36}", sentence)
-    if evidence and named:
-        print("\n".join(f"  {line}" for line in promises.life(evidence, named[0])))
+    """Print the life of the first email, or of the first order, that a sentence names."""
+    email, order = re.search(r"[0-9a-f-]{36}", sentence), re.search(r"order-\d+", sentence)
+    if evidence and email:
+        print("\n".join(f"  {line}" for line in promises.life(evidence, email[0])))
+    elif evidence and order:
+        print("\n".join(f"  {line}" for line in promises.course(evidence, order[0])))
 
 
 def caught(verdicts: Iterable[Verdict]) -> bool:

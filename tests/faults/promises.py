@@ -137,6 +137,18 @@ def life(evidence: Evidence, pk: str) -> list[str]:
     return [str(email), *(f"{at - begun:8.2f} {what}" for at, what in sorted(told))]
 
 
+def course(evidence: Evidence, key: str) -> list[str]:
+    """Return how one order was answered, each time that it was repeated, and what the record has of its letters."""
+    order = next(order for order in evidence.orders if order.key == key)
+    begun = order.exchanges[0].started
+    asked = [
+        f"{e.started - begun:8.2f} answered {e.status} {e.code} after {e.ended - e.started:.2f} s"
+        for e in order.exchanges
+    ]
+    written = [str(email) for email in evidence.record.emails.values() if email.subject in order.subjects]
+    return [f"{order.kind}, {order.policy}", *asked, *written]
+
+
 def _about_emails(evidence: Evidence) -> Iterator[str]:
     yield from _any("lost", checks.lost(evidence))
     yield from _any("acknowledged, but not in the record", not_kept(evidence))

@@ -127,3 +127,11 @@ def test_a_defect_that_no_check_sees_fails_the_run(capsys):
 
 def test_every_defect_can_be_seeded():
     assert {defect.name for defect in trials.DEFECTS} <= set(defective.CHANGES | defective.BEFORE_MODELS)
+
+
+def test_the_course_of_an_order_that_was_never_taken_is_told(capsys):
+    refused = replace(ORDER, exchanges=[replace(TAKEN, status=409, code="in_progress", ids=(), said=())])
+    exam._tell(evidence(orders=[refused]), "1 never taken: order-1")
+    told = capsys.readouterr().out
+    assert "0.00 answered 409 in_progress after 1.00 s" in told
+    assert SUBJECT in told
