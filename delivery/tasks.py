@@ -27,6 +27,7 @@ from delivery.passed_over import PassedOver
 
 log = logging.getLogger(__name__)
 _passed_over = PassedOver()
+_SETTLE_SECONDS = 5.0
 _done = threading.Event()  # the last email has been handed over
 
 
@@ -38,8 +39,7 @@ def hand_over(pk: str) -> None:
 
 @shared_task(name=broker.SWEEP)
 def sweep_up() -> None:
-    """Settle what stopped processes left behind, and announce what is due."""
-    _alone(worker.settle, "What stopped processes left behind could not be settled")
+    """Announce what is due."""
     _alone(sweep.announce, "What is due could not be announced; the next sweep tries again")
 
 
@@ -57,12 +57,16 @@ def try_suspects() -> None:
 
 @signals.worker_ready.connect
 def begin(sender: Any, **_: Any) -> None:
-    """Let the worker's heart beat until its last email has been handed over."""
+    """Let the worker's heart beat until its last email has been handed over, and settle what others left behind.
+
+    That asks no broker: while it is away, or its messages find nobody who lives long enough, orphans must not wait.
+    """
     threads = sender.controller.concurrency
     sender.timer.call_repeatedly(
         1.0, lambda: None
     )  # wakes the loop, so that a signal is noticed when nothing comes
     threading.Thread(target=_beat_on, args=(threads,), name="heart", daemon=True).start()
+    threading.Thread(target=_settle_on, name="recovery", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
@@ -99,6 +103,12 @@ def _beat_on(threads: int) -> None:
         _guarded(lambda: workers.beat(threads=threads), "The worker could not say that it is there")
         connection.close()
         _done.wait(workers.BEAT_SECONDS)
+
+
+def _settle_on() -> None:
+    while not _done.is_set():
+        _guarded(worker.settle, "What stopped processes left behind could not be settled")
+        _done.wait(_SETTLE_SECONDS)
 
 
 def _alone(action: Callable[[], object], failed: str) -> None:

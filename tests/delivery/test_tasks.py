@@ -1,5 +1,6 @@
 """What a message makes a worker do, and which messages the sweep sends."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -201,30 +202,48 @@ def test_while_nobody_may_be_used_nothing_is_announced(memory: Any, monkeypatch:
     assert sweep.announce() == 0
 
 
-def test_a_sweep_settles_even_while_the_broker_is_away(
+def test_a_sweep_that_fails_is_logged_and_leaves_no_task(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise ConnectionRefusedError
 
-    settled: list[str] = []
-    monkeypatch.setattr(worker, "settle", lambda: settled.append("settled"))
     monkeypatch.setattr(sweep, "announce", fail)
     tasks.sweep_up()
 
-    assert settled == ["settled"]
     assert "What is due could not be announced" in caplog.text
 
 
-def test_two_sweeps_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_settles_what_others_left_behind_without_being_asked_by_a_message(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     settled: list[str] = []
+    done = threading.Event()
 
     def settle() -> None:
         settled.append("settled")
-        tasks.sweep_up()
+        if len(settled) == 3:
+            done.set()
+        raise OperationalError("away")
 
+    monkeypatch.setattr(tasks, "_done", done)
+    monkeypatch.setattr(tasks, "_SETTLE_SECONDS", 0.001)
     monkeypatch.setattr(worker, "settle", settle)
-    monkeypatch.setattr(sweep, "announce", lambda: 0)
+    tasks._settle_on()
+
+    assert settled == ["settled"] * 3
+    assert "could not be settled" in caplog.text
+
+
+def test_two_sweeps_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    announced: list[str] = []
+
+    def announce() -> int:
+        announced.append("announced")
+        tasks.sweep_up()
+        return 0
+
+    monkeypatch.setattr(sweep, "announce", announce)
     tasks.sweep_up()
 
-    assert settled == ["settled"]
+    assert announced == ["announced"]
