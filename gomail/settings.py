@@ -76,9 +76,8 @@ _SQLITE_OPTIONS = {
 _database = dj_database_url.parse(
     environment.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'gomail.sqlite3'}")
 )
-_database["CONN_MAX_AGE"] = (
-    60  # seconds; where there are too few connections, each is up for whoever asks first then
-)
+# Seconds. Where there are too few connections each is up, now and then, for whoever asks first.
+_database["CONN_MAX_AGE"] = 60
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = _SQLITE_OPTIONS
 else:
