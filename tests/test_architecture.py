@@ -17,6 +17,17 @@ def test_every_import_goes_in_the_one_direction() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_no_test_file_imports_another_test_file() -> None:
+    importing = [
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and any(part.startswith("test_") for part in (node.module or "").split("."))
+    ]
+    assert importing == []
+
+
 def test_no_module_has_more_than_300_lines() -> None:
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules()}
     assert {name: length for name, length in lengths.items() if length > 300} == {}

@@ -19,7 +19,7 @@ from tests import brokers, fakes
 from tests.brokers import Broker
 from tests.faults import processes
 from tests.providers.fault_server import answer, closed_port, hang
-from tests.test_crash import Installation, free_port
+from tests.servers import Installation, free_port
 
 pytestmark = [pytest.mark.processes, pytest.mark.broker]
 WORKER = ("-m", "celery", "-A", "gomail", "worker")

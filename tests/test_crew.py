@@ -9,6 +9,7 @@ import pytest
 
 from gomail import crew
 from gomail.crew import Crew
+from tests.servers import eventually
 
 SOON = 10.0
 
@@ -124,10 +125,3 @@ def test_work_that_was_called_off_before_it_began_is_not_done(closed: list[str])
     gate.set()
     assert threads.submit(name).result(SOON) == "work-0"
     threads.shutdown()
-
-
-def eventually(condition: Any) -> None:
-    until = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.005)

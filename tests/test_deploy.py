@@ -21,7 +21,7 @@ import yaml
 from tests import brokers, fakes
 from tests.faults import processes
 from tests.faults.installation import Databases
-from tests.test_crash import free_port
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"

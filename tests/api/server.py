@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.servers import free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOON = 30.0  # seconds; two busy processors may take some
 
@@ -34,7 +36,7 @@ class Server:
 @contextmanager
 def serving(folder: Path, *, migrated: bool = True, **variables: str) -> Iterator[Server]:
     """Start a server and wait until it answers; stop it in the end."""
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{folder / 'server.sqlite3'}",
         "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
@@ -97,8 +99,3 @@ def _await(server: Server) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

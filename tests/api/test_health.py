@@ -10,7 +10,7 @@ from django.test import Client
 from delivery import circuits, standings, workers
 from delivery.models import Circuit, ProviderCheck, Worker
 from tests import fakes
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 WELL = {"state": "in use", "check": "not asked"}
 

@@ -7,7 +7,7 @@ import pytest
 from delivery import pressure
 from delivery.models import Email
 from tests import fakes
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 LETTER = {"to_addresses": "ann@example.org", "subject": "Hello"}
 

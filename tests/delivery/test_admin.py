@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -14,13 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from delivery import access, ids, storage
-from delivery.models import ApiKey, Attachment, Attempt, Email, Owner, Recipient
+from delivery.models import ApiKey, Attachment, Attempt, Email, Owner
 from providers.message import file_of_bytes
 from tests import fakes
+from tests.delivery.admin_pages import LIST, page, reader, text
+from tests.delivery.factories import written
 
 pytestmark = pytest.mark.django_db
-
-LIST = "/admin/delivery/email/"
 
 
 @pytest.fixture
@@ -30,31 +30,6 @@ def admin() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     return client
-
-
-def reader(*permissions: str) -> Client:
-    """Somebody who may do only this."""
-    user = User.objects.create_user("reader", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def written(subject: str = "Hello", *, to: tuple[str, ...] = ("ann@example.org",), **fields: Any) -> Email:
-    email = Email.objects.create(from_address="me@example.org", subject=subject, **fields)
-    for address in to:
-        Recipient.objects.create(email=email, kind="to", address=address, canonical=address)
-    return email
-
-
-def page(email: Email) -> str:
-    return f"{LIST}{email.pk}/change/"
-
-
-def text(answer: Any) -> str:
-    """Return what a person reads, without tags."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.content.decode()))
 
 
 # The list.

@@ -15,7 +15,8 @@ from django.utils import timezone
 from delivery import carriers
 from delivery.models import Attempt, Circuit, CircuitChange, ProviderCheck
 from tests.browser import payloads
-from tests.delivery.test_admin import reader, text, written
+from tests.delivery.admin_pages import reader, text
+from tests.delivery.factories import written
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,8 @@ from django.utils import timezone
 from delivery import doubts
 from delivery.models import Attempt, Email
 from tests.browser import payloads
-from tests.delivery.test_admin import LIST, page, reader, text, written
+from tests.delivery.admin_pages import LIST, page, reader, text
+from tests.delivery.factories import written
 
 pytestmark = pytest.mark.django_db
 

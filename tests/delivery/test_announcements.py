@@ -19,7 +19,7 @@ from delivery import announcements, batches, broker, emails
 from delivery.announcements import Announcer
 from delivery.batches import Item
 from tests import brokers
-from tests.delivery.test_emails import draft
+from tests.delivery.factories import draft
 from tests.providers.fault_server import closed_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent

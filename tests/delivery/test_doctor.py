@@ -13,38 +13,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import changes, claims, emails, idempotency, ids, process, workers
+from delivery import changes, claims, emails, idempotency, ids, process
 from delivery.doctor import laws, walk
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, IdempotencyKey, Recipient, Worker
 from tests import fakes
-from tests.delivery.test_emails import draft, queued
-from tests.delivery.test_journal import another_process
-from tests.delivery.test_recovery import left_behind, under_way
+from tests.delivery.doctor_runs import doctor, found, working, wrong
+from tests.delivery.factories import another_process, draft, left_behind, queued, under_way
 from tests.providers.fault_server import reset
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now
 LONG_AGO = timedelta(hours=2)
-
-
-def doctor(*arguments: str) -> tuple[int, str]:
-    """Return exit status and what is printed."""
-    out = StringIO()
-    try:
-        call_command("doctor", *arguments, stdout=out, stderr=StringIO())
-    except SystemExit as ended:
-        return int(str(ended.code)), out.getvalue()
-    return 0, out.getvalue()
-
-
-def found(*arguments: str) -> dict[str, dict[str, Any]]:
-    """Return what each question found."""
-    return {row["question"]: row for row in json.loads(doctor("--json", *arguments)[1])["findings"]}
-
-
-def wrong(*arguments: str) -> list[str]:
-    return [name for name, row in found(*arguments).items() if row["is_wrong"]]
 
 
 def finished(status: str, *outcomes: str, recipients: str = "", **fields: Any) -> Email:
@@ -57,10 +37,6 @@ def finished(status: str, *outcomes: str, recipients: str = "", **fields: Any) -
     for number, outcome in enumerate(outcomes, 1):
         Attempt.objects.create(email=email, provider="ses", epoch=number, outcome=outcome)
     return email
-
-
-def working() -> None:
-    workers.beat(threads=1)
 
 
 def test_an_empty_installation_is_well() -> None:

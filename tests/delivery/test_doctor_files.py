@@ -1,7 +1,5 @@
 """Stored files and the rows that name them: what is missing is named, what is left over goes, what is wanted stays."""
 
-import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,8 @@ from django.core.files.storage import FileSystemStorage
 from delivery import emails, leftovers, storage
 from delivery.models import Attachment, Email
 from providers.message import Attachment as File
-from providers.message import file_of_bytes
-from tests.delivery.test_doctor import doctor, found, working, wrong
-from tests.delivery.test_emails import draft
+from tests.delivery.doctor_runs import doctor, found, working, wrong
+from tests.delivery.factories import a_file, aged, draft, left, stored
 
 pytestmark = pytest.mark.django_db
 DAY = 24 * 60  # minutes
@@ -24,27 +21,8 @@ def _working(db: None) -> None:
     working()
 
 
-def a_file(content: bytes = b"content") -> File:
-    return file_of_bytes(content, filename="a.txt", content_type="text/plain")
-
-
 def email_with(*files: File) -> Email:
     return emails.accept(draft(attachments=files), owner=None)
-
-
-def stored(folder: Path, file: File) -> Path:
-    """Store a file as an accept does before it has written its rows, and return where it lies."""
-    return folder / storage.path(storage.keep(file))
-
-
-def aged(file: Path, *, minutes: int) -> Path:
-    then = time.time() - minutes * 60
-    os.utime(file, (then, then))
-    return file
-
-
-def left(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file())
 
 
 def test_stored_attachments_are_well(attachment_folder: Path) -> None:

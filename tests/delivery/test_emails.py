@@ -8,29 +8,14 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import attempts, claims, emails, parcels, records, recovery, storage
-from delivery.drafts import Draft
+from delivery import attempts, claims, emails, records, recovery, storage
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes
+from tests.delivery.factories import ANN, BOB, EVE, content, draft, queued
 from tests.providers.fault_server import answer
 
 pytestmark = pytest.mark.django_db
-ANN, BOB, EVE = (Mailbox(address=f"{name}@example.org") for name in ("ann", "bob", "eve"))
-
-
-def draft(**changes: Any) -> Draft:
-    return Draft(**{"sender": ANN, "to": (BOB,), "subject": "Hello", "text": "Hi\n", **changes})
-
-
-def queued(**changes: Any) -> Email:
-    """Return an email that is due now."""
-    parcel = parcels.claimed(draft(), None)
-    parcel.save()
-    fields = {"status": "queued", "due_at": timezone.now(), "lease_until": None, **changes}
-    Email.objects.filter(pk=parcel.email.pk).update(**fields)
-    parcel.email.refresh_from_db()
-    return parcel.email
 
 
 def test_an_address_named_twice_gets_the_email_once() -> None:
@@ -187,11 +172,6 @@ def settle_elsewhere(email: Email) -> None:
 def orphan() -> Email:
     """Return an email whose process has gone."""
     return queued(status="sending", due_at=None, lease_until=timezone.now() - timedelta(seconds=1))
-
-
-def content(email: Email) -> bytes:
-    with email.attachments.get().open() as file:
-        return file.read()
 
 
 def test_a_recipient_that_the_provider_rejects_alone_is_told_apart(monkeypatch: Any) -> None:

@@ -16,7 +16,7 @@ from delivery import attempts, carriers, claims, groups, outcomes, records
 from delivery.groups import Group
 from delivery.models import Attempt, Email
 from providers.message import Receipt
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 
 class Doubling:

@@ -6,9 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,37 +15,11 @@ import pytest
 
 from delivery import journal, locked_file
 from delivery.journal import Entry
+from tests.delivery.factories import another_process, journal_files
 
 
 def entry(**fields: Any) -> Entry:
     return Entry(**{"attempt": str(uuid4()), "outcome": "accepted", **fields})
-
-
-def files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.journal"))
-
-
-@contextmanager
-def another_process(folder: Path, *, entries: int = 0) -> Iterator[int]:
-    """Run a process that has begun its journal, and give its pid."""
-    code = f"""
-import os, signal, sys, time
-from django.conf import settings
-settings.configure(GOMAIL_JOURNAL_DIR={str(folder)!r})
-from delivery import journal, locked_file
-journal.begin()
-for number in range({entries}):
-    journal.write(journal.Entry(attempt=str(number), outcome="accepted"))
-print("ready", flush=True)
-time.sleep(60)
-"""
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        process.stdout.readline()
-        try:
-            yield process.pid
-        finally:
-            process.kill()
 
 
 def test_an_answer_is_there_for_others_as_soon_as_it_is_written() -> None:
@@ -71,7 +43,7 @@ def test_a_process_that_ends_in_order_leaves_nothing(journal_folder: Path) -> No
     journal.settle(journal.write(entry()))
     journal.close()
 
-    assert files(journal_folder) == []
+    assert journal_files(journal_folder) == []
 
 
 def test_a_file_of_which_an_entry_is_owed_stays(journal_folder: Path) -> None:
@@ -79,7 +51,7 @@ def test_a_file_of_which_an_entry_is_owed_stays(journal_folder: Path) -> None:
     journal.settle(journal.write(entry()))
     journal.close()
 
-    assert len(files(journal_folder)) == 1
+    assert len(journal_files(journal_folder)) == 1
 
 
 def test_a_full_file_is_followed_by_a_new_one_and_goes_when_nothing_of_it_is_owed(
@@ -88,12 +60,12 @@ def test_a_full_file_is_followed_by_a_new_one_and_goes_when_nothing_of_it_is_owe
     monkeypatch.setattr(journal, "_LARGE", 10)
     first = journal.write(entry())
     second = journal.write(entry())
-    assert len(files(journal_folder)) == 2
+    assert len(journal_files(journal_folder)) == 2
 
     journal.settle(first)
-    assert len(files(journal_folder)) == 1
+    assert len(journal_files(journal_folder)) == 1
     journal.settle(second)  # the one being written stays
-    assert len(files(journal_folder)) == 1
+    assert len(journal_files(journal_folder)) == 1
 
 
 def test_threads_that_write_at_once_lose_no_line() -> None:
@@ -112,7 +84,7 @@ def write_one(_: int) -> Entry:
 def test_a_line_that_was_cut_off_says_nothing_and_hides_no_other(journal_folder: Path) -> None:
     first = entry()
     journal.write(first)
-    with files(journal_folder)[0].open("ab") as file:
+    with journal_files(journal_folder)[0].open("ab") as file:
         file.write(b'{"attempt":"half')
 
     assert list(journal.known()) == [first.attempt]
@@ -155,7 +127,7 @@ def test_a_stopped_process_lives(journal_folder: Path) -> None:
 
 def test_what_a_killed_process_knew_is_inherited_once(journal_folder: Path) -> None:
     with another_process(journal_folder, entries=3):
-        (file,) = files(journal_folder)
+        (file,) = journal_files(journal_folder)
 
     assert journal.abandoned() == [file]
     with journal.inherited(file) as left:
@@ -163,7 +135,7 @@ def test_what_a_killed_process_knew_is_inherited_once(journal_folder: Path) -> N
         assert [one.attempt for one in left.entries] == ["0", "1", "2"]
         assert str(left.worker) == file.name[:36]
         assert journal.abandoned() == []  # for others, while this one sees to it
-    assert files(journal_folder) == []
+    assert journal_files(journal_folder) == []
 
 
 def test_a_file_of_somebody_elses_is_left_alone(journal_folder: Path) -> None:
@@ -174,7 +146,7 @@ def test_a_file_of_somebody_elses_is_left_alone(journal_folder: Path) -> None:
 
 def test_an_heir_that_fails_leaves_it_to_another(journal_folder: Path) -> None:
     with another_process(journal_folder, entries=1):
-        (file,) = files(journal_folder)
+        (file,) = journal_files(journal_folder)
 
     with pytest.raises(ZeroDivisionError), journal.inherited(file):
         raise ZeroDivisionError
@@ -183,7 +155,7 @@ def test_an_heir_that_fails_leaves_it_to_another(journal_folder: Path) -> None:
 
 def test_a_file_that_its_writer_has_deleted_is_no_sign_that_the_writer_has_gone(journal_folder: Path) -> None:
     journal.begin()
-    (file,) = files(journal_folder)
+    (file,) = journal_files(journal_folder)
     handle = os.open(file, os.O_RDWR)
     journal.close()
     try:
@@ -210,7 +182,7 @@ sys.stdin.read()
     with child:
         assert child.stdout
         child.stdout.readline()
-        assert len(files(journal_folder)) == 2
+        assert len(journal_files(journal_folder)) == 2
         assert len(journal.abandoned()) == 1
 
 
@@ -248,12 +220,12 @@ def test_a_file_whose_sync_has_failed_is_trusted_no_more(journal_folder: Path, m
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", fail)
         assert journal.write(entry()) is None
-    (first,) = files(journal_folder)
+    (first,) = journal_files(journal_folder)
     journal.settle(journal.write(entry()))
 
-    assert first not in files(journal_folder)
+    assert first not in journal_files(journal_folder)
     journal.close()
-    assert files(journal_folder) == []
+    assert journal_files(journal_folder) == []
 
 
 def test_a_forked_process_does_not_hold_an_older_file_of_which_an_entry_is_owed(journal_folder: Path) -> None:

@@ -14,7 +14,7 @@ from delivery.models import Circuit, Email
 from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt
 from tests import fakes
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 from tests.providers.fault_server import Fault
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from delivery import emails, later, recovery
 from delivery.models import Email
 from tests import fakes
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 SOON = 30.0  # seconds
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from delivery import batches, emails, pressure, worker
 from delivery.models import Email
 from delivery.turns import Turns
-from tests.delivery.test_emails import draft, queued
+from tests.delivery.factories import draft, queued
 
 pytestmark = pytest.mark.django_db
 

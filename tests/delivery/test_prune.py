@@ -35,9 +35,8 @@ from delivery.models import (
 from delivery.models.email import FINISHED
 from providers.message import Attachment as File
 from tests import fakes
-from tests.delivery.test_doctor import wrong
-from tests.delivery.test_doctor_files import a_file, aged, left, stored
-from tests.delivery.test_emails import content, draft
+from tests.delivery.doctor_runs import wrong
+from tests.delivery.factories import a_file, aged, content, draft, left, stored
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -15,28 +15,10 @@ from django.utils import timezone
 from delivery import doubts, journal, outcomes, records, recovery, worker
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Worker
-from tests.delivery.test_emails import queued
-from tests.delivery.test_journal import another_process, files
+from tests.delivery.factories import another_process, journal_files, left_behind, under_way
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now
-
-
-def under_way(*, outcome: str = "started", provider: str = "ses", **fields: Any) -> Attempt:
-    """Return the attempt of an email that some process is handing over."""
-    given: dict[str, Any] = {"status": "sending", "due_at": None, "epoch": 1, "rounds": 1}
-    email = queued(**{**given, "lease_until": NOW() + timedelta(minutes=1), "worker": uuid4(), **fields})
-    return Attempt.objects.create(email=email, provider=provider, epoch=email.epoch, outcome=outcome)
-
-
-def left_behind(folder: Path, attempt: Attempt, **answer: Any) -> None:
-    """Let a process that has gone have written this answer down."""
-    folder.mkdir(exist_ok=True)
-    with another_process(folder):
-        file = files(folder)[-1].rename(folder / f"{attempt.email.worker}-1.journal")
-    with file.open("a") as lines:
-        entry = Entry(attempt=str(attempt.pk), **answer)
-        lines.write(journal.json.dumps(journal.asdict(entry)) + "\n")
 
 
 def story(attempt: Attempt) -> tuple[str, str, str]:
@@ -65,7 +47,7 @@ def test_what_a_killed_process_knew_becomes_the_outcome(
     recovery.settle()
 
     assert story(attempt) == becomes
-    assert files(journal_folder) == []
+    assert journal_files(journal_folder) == []
 
 
 def test_a_partial_acceptance_is_inherited_with_whom_it_leaves_out(journal_folder: Path) -> None:
@@ -101,7 +83,7 @@ def test_a_worker_that_is_known_to_have_gone_is_not_in_the_list_any_more(journal
 
 def test_the_claims_of_a_process_that_lives_do_not_end(journal_folder: Path) -> None:
     with another_process(journal_folder):
-        (file,) = files(journal_folder)
+        (file,) = journal_files(journal_folder)
         attempt = under_way(worker=UUID(file.name[:36]))
         recovery.settle()
 
@@ -148,7 +130,7 @@ def test_an_answer_whose_attempt_is_not_in_the_database_is_no_trouble(journal_fo
 
     recovery.settle()
 
-    assert files(journal_folder) == []
+    assert journal_files(journal_folder) == []
 
 
 def test_a_process_that_had_offered_the_email_to_nobody_leaves_it_due_at_once() -> None:
@@ -196,14 +178,14 @@ def refuse_to_open_journals(monkeypatch: Any, number: int) -> None:
 
 def test_a_line_that_cannot_be_applied_stands_in_nobodys_way(journal_folder: Path) -> None:
     left_behind(journal_folder, under_way(), outcome="accepted")
-    with files(journal_folder)[0].open("a") as file:
+    with journal_files(journal_folder)[0].open("a") as file:
         file.write('{"attempt":"no id of ours","outcome":"accepted"}\n')
     orphan = under_way(lease_until=NOW() - timedelta(seconds=1))
 
     recovery.settle()
 
     assert story(orphan)[0] == "unknown"
-    assert len(files(journal_folder)) == 1  # what it says is not lost
+    assert len(journal_files(journal_folder)) == 1  # what it says is not lost
 
 
 def test_a_late_refusal_of_a_second_copy_says_nothing_of_the_first(journal_folder: Path) -> None:
@@ -253,7 +235,7 @@ def test_what_the_database_knows_is_looked_up_all_at_once(
 ) -> None:
     known = under_way(outcome="accepted", status="sent")
     left_behind(journal_folder, known, outcome="accepted")
-    with files(journal_folder)[0].open("r+") as file:
+    with journal_files(journal_folder)[0].open("r+") as file:
         line = file.read()
         file.write(line * 400)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from delivery import parcels, statements
 from delivery.models import Attempt, Email, Owner, Recipient
 from delivery.statements import Changed, Given, Insert, Making, Places, Select, Update
-from tests.delivery.test_emails import draft, queued
+from tests.delivery.factories import draft, queued
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)

@@ -13,7 +13,7 @@ from delivery import claims, emails, process, suspects
 from delivery.models import Attempt, Email
 from delivery.turns import Turns
 from tests import fakes
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 pytestmark = pytest.mark.django_db
 

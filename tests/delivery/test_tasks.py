@@ -15,7 +15,7 @@ from delivery import broker, circuits, emails, process, sweep, tasks, worker
 from delivery.models import Email, Owner
 from delivery.passed_over import PassedOver
 from tests import fakes
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(minutes=1)

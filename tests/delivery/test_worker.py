@@ -14,7 +14,7 @@ from delivery import claims, emails, worker
 from delivery.models import Email, Owner
 from delivery.turns import Turns
 from tests import fakes
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from delivery import leases, process, workers
 from delivery.models import Email, Worker
-from tests.delivery.test_emails import queued
+from tests.delivery.factories import queued
 
 pytestmark = pytest.mark.django_db
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from tests import servers
 from tests.faults import processes
 from tests.faults.processes import LeftOut
 
@@ -20,12 +21,12 @@ def bounced(server: str, folder: Path, connections: int) -> Iterator[str]:
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not program:
         raise LeftOut("there is no pgbouncer on this machine; few shared connections were NOT tried")
-    port, settings = processes.free_port(), folder / "pgbouncer.ini"
+    port, settings = servers.free_port(), folder / "pgbouncer.ini"
     settings.write_text(_settings(urlsplit(server), port, connections))
     with (folder / "pgbouncer.log").open("w") as log:
         process = subprocess.Popen([program, str(settings)], stdout=log, stderr=log, start_new_session=True)
     try:
-        processes.eventually(lambda: processes.listening(port), seconds=_STARTED)
+        processes.eventually(lambda: servers.listening(port), seconds=_STARTED)
         yield f"postgres://anybody@127.0.0.1:{port}/"
     finally:
         process.terminate()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests import servers
 from tests.faults import processes
 from tests.faults.processes import LeftOut
 
@@ -23,7 +24,7 @@ class Rabbit:
         if not found:
             raise LeftOut("there is no rabbitmq-server on this machine; Celery was NOT tried")
         self._server = str(Path(found).resolve())
-        self._port = processes.free_port()
+        self._port = servers.free_port()
         self._environment = os.environ | _environment(folder, self._port)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +42,7 @@ class Rabbit:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        processes.eventually(lambda: processes.listening(self._port), seconds=_STARTED, pause=0.5)
+        processes.eventually(lambda: servers.listening(self._port), seconds=_STARTED, pause=0.5)
 
     def kill(self) -> None:
         """End it as `kill -9` does."""
@@ -49,7 +50,7 @@ class Rabbit:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            processes.eventually(lambda: not processes.listening(self._port), seconds=30)  # its children, too
+            processes.eventually(lambda: not servers.listening(self._port), seconds=30)  # its children, too
 
     def close(self) -> None:
         try:
@@ -62,13 +63,13 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
     (folder / "plugins").write_text("[].")
     return {
         "HOME": str(folder),
-        "ERL_EPMD_PORT": str(processes.free_port()),
+        "ERL_EPMD_PORT": str(servers.free_port()),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_FLAGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         "RABBITMQ_NODENAME": f"gomail-faults-{os.getpid()}@localhost",
         "RABBITMQ_NODE_PORT": str(port),
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_DIST_PORT": str(processes.free_port()),
+        "RABBITMQ_DIST_PORT": str(servers.free_port()),
         "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
         "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_PID_FILE": str(folder / "pid"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests import servers
 from tests.faults import processes
 from tests.faults.record import Record
 
@@ -100,7 +101,7 @@ class Installation:
     def __init__(
         self, database: str, folder: Path, variables: Mapping[str, str], crew: Crew | None = None
     ) -> None:
-        self.port = processes.free_port()
+        self.port = servers.free_port()
         self.folder = folder
         self.watched = database  # where the harness asks; some trials leave it a way of its own
         self.parents: dict[str, processes.Process] = {}  # web, worker: what starts the processes that work
@@ -130,7 +131,7 @@ class Installation:
         ):
             self.parents = {"web": web, "worker": worker}
             try:
-                processes.eventually(lambda: processes.listening(self.port), seconds=60)
+                processes.eventually(lambda: servers.listening(self.port), seconds=60)
             except processes.Late:
                 raise RuntimeError(f"GoMail does not listen:\n{self.log()[-3000:]}") from None
             yield

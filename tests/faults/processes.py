@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -110,13 +109,3 @@ def eventually(condition: Callable[[], bool], *, seconds: float, pause: float = 
             raise Late
         time.sleep(pause)
     return time.monotonic() - started
-
-
-def listening(port: int) -> bool:
-    with socket.socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -6,21 +6,10 @@ import pytest
 
 from tests.faults.checks import Evidence, Expected, broken
 from tests.faults.clients import Answer
-from tests.faults.record import Attempt, Change, Email, Record
-from tests.faults.vendors import Entry
+from tests.faults.record import Change, Record
+from tests.faults.samples import ATTEMPT, EMAIL, ENTRY
 
 ANSWER = Answer(status=200, id="e1", said="sent", policy="stop", started=100.0, ended=101.0)
-EMAIL = Email(
-    id="e1",
-    status="sent",
-    on_ambiguous="stop",
-    possible_duplicate=False,
-    created_at=100.0,
-    finished_at=101.0,
-    due_at=None,
-)
-ATTEMPT = Attempt(id="a1", email_id="e1", provider="ses", outcome="accepted", started_at=100.0, latency_ms=9)
-ENTRY = Entry(vendor="ses", mode="ok", email="e1", attempt="a1", at=100.5, accepted=True)
 OPEN = Change(provider="ses", state="open", at=90.0)
 QUIET = Expected(opens=None)
 

@@ -9,7 +9,7 @@ from tests.faults.checks import Evidence
 from tests.faults.customers import Exchange, Order
 from tests.faults.promises import Promise, broken
 from tests.faults.record import Recipient, Record
-from tests.faults.test_checks import ATTEMPT, EMAIL, ENTRY
+from tests.faults.samples import ATTEMPT, EMAIL, ENTRY
 from tests.faults.trial import Trial, too_small
 
 SUBJECT = "Your order 1.0 is on its way"

@@ -16,7 +16,7 @@ from providers.message import Mailbox
 from providers.readiness import Quota, Sender
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, letter
-from tests.providers.test_ses_request import verify
+from tests.providers.ses_signature import verify
 
 ACCOUNT, SET = "/v2/email/account", "/v2/email/configuration-sets/events"
 DOMAIN, SHOP = "/v2/email/identities/example.org", "/v2/email/identities/shop%40example.org"

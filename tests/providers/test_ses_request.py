@@ -1,11 +1,8 @@
 """What SES receives, checked without botocore; and that botocore's own client would have asked for the same."""
 
-import hashlib
-import hmac
 import json
 import sys
 from datetime import UTC, datetime, timedelta
-from functools import reduce
 from urllib.parse import urlsplit
 
 import boto3
@@ -15,6 +12,7 @@ from botocore.config import Config
 from providers import errors, http, ses
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
+from tests.providers.ses_signature import verify
 
 KEYS = {"access_key_id": "AKID", "secret_access_key": "wJalrXUtnFEMI"}
 QUICK = http.Timeouts(connect=0.5, read=2.0, total=5.0)
@@ -43,28 +41,6 @@ def sent(server):
         return server.received[-1]
 
     return send
-
-
-def signature(request, secret, scope):
-    """Return the signature that AWS expects: docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html."""
-    names = request.headers["authorization"].split("SignedHeaders=")[1].split(",")[0]
-    lines = [f"{name}:{request.headers[name]}\n" for name in names.split(";")]
-    digest = hashlib.sha256(request.body).hexdigest()
-    canonical = "\n".join([request.method, request.path, "", "".join(lines), names, digest])
-    hashed = hashlib.sha256(canonical.encode()).hexdigest()
-    text = "\n".join(["AWS4-HMAC-SHA256", request.headers["x-amz-date"], scope, hashed])
-    key = reduce(_hmac, [*scope.split("/")], f"AWS4{secret}".encode())
-    return _hmac(key, text).hex()
-
-
-def _hmac(key, text):
-    return hmac.new(key, text.encode(), "sha256").digest()
-
-
-def verify(request, key="AKID", secret="wJalrXUtnFEMI", region="eu-west-1"):
-    scope = f"{request.headers['x-amz-date'][:8]}/{region}/ses/aws4_request"
-    assert f"Credential={key}/{scope}," in request.headers["authorization"]
-    assert request.headers["authorization"].endswith(f"Signature={signature(request, secret, scope)}")
 
 
 @pytest.mark.parametrize("size", [0, 1_000, 3_000_000])

@@ -1,0 +1,102 @@
+"""Real processes of a whole GoMail: with a database file and a port of their own, started, asked and killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests import fakes
+
+ROOT = Path(__file__).resolve().parent.parent
+SOON = 30.0  # seconds until a real process has done its work
+
+
+class Installation:
+    """GoMail with a database file and a port of its own."""
+
+    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+        self.port = free_port()
+        self.environment = os.environ | {
+            "DATABASE_URL": f"sqlite:///{folder / 'crash.sqlite3'}",
+            "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
+            "GOMAIL_JOURNAL_DIR": str(folder / "journal"),
+            "GOMAIL_PROVIDERS": "ses,sendgrid",
+            "API_KEY_REQUIRED": "false",
+            "PORT": str(self.port),
+            **variables,
+        }
+        self.manage("migrate", "-v0")
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    @contextmanager
+    def serving(self) -> Iterator["subprocess.Popen[bytes]"]:
+        with self.running("-m", "gunicorn", "--config", "python:gomail.gunicorn") as process:
+            eventually(lambda: listening(self.port))
+            yield process
+        eventually(lambda: not listening(self.port))  # the killed server's children are gone, too
+
+    def post(self, subject: str = "Hello", prefer: str = "") -> None:
+        body = json.dumps({"to_addresses": "ann@example.org", "subject": subject}).encode()
+        headers = {"Content-Type": "application/json", "Prefer": prefer}
+        request = urllib.request.Request(self.url("send-email/"), body, headers)
+        urllib.request.urlopen(request, timeout=60).close()
+
+    def emails(self, status: str = "") -> list[dict[str, Any]]:
+        with urllib.request.urlopen(self.url(f"emails/?status={status}"), timeout=10) as page:
+            found = json.load(page)["results"]
+        return [self.email(row["id"]) for row in found]
+
+    def email(self, pk: str) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url(f"emails/{pk}/"), timeout=10) as page:
+            return json.load(page)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{fakes.V1}{path}"
+
+
+def eventually(condition: Any) -> None:
+    deadline = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
