@@ -239,8 +239,10 @@ def test_no_defect_is_found_by_an_independent_parser(value):
 
 
 def test_encoded_words_never_split_a_character():
-    for word in re.findall(rb"=\?utf-8\?b\?(.*?)\?=", mime.render(letter(subject="a" + "日🎉é" * 80))):
-        assert b64decode(word).decode("utf-8")
+    subject = "a" + "日🎉é" * 80
+    words = re.findall(rb"=\?utf-8\?b\?(.*?)\?=", mime.render(letter(subject=subject)))
+    assert len(words) > 1
+    assert "".join(b64decode(word).decode("utf-8") for word in words) == subject
 
 
 @pytest.mark.parametrize(
