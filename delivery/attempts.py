@@ -1,17 +1,15 @@
 """The attempts of one claimed email: each row is durable before its call, and closed by what became of it."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
-from delivery import journal, statements
+from delivery import journal, later, statements
 from delivery.groups import Group
-from delivery.later import AWAY
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
 from delivery.statements import Given
@@ -22,10 +20,7 @@ from providers.errors import ProviderError
 from providers.message import Message, Receipt
 
 ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
-_INSISTENCE, _PAUSE = 25.0, 0.25  # seconds; longer than SQLite waits for its lock, less than a lease
-T = TypeVar("T")
 News = ProviderError | Receipt  # what a provider answered
-logger = logging.getLogger(__name__)
 
 
 class ClaimLost(Exception):
@@ -67,20 +62,6 @@ def store_all(attempts: Sequence[Attempt]) -> None:
     """Do the same for many, or raise ClaimLost if a person has settled one of them: each is stored for itself then."""
     if _ANSWERED.run_all([_answer(attempt) for attempt in attempts]) < len(attempts):
         raise ClaimLost
-
-
-def insist(action: Callable[[], T]) -> T:
-    """Do a write whose loss would make a known outcome unknown: again for some seconds while the database fails."""
-    give_up = time.monotonic() + _INSISTENCE
-    while True:
-        try:
-            return action()
-        except AWAY:
-            if time.monotonic() > give_up:
-                raise
-            logger.warning("The database fails; what became of an attempt is written again", exc_info=True)
-            connection.close_if_unusable_or_obsolete()
-            time.sleep(_PAUSE)
 
 
 def _started(email: Email, provider: Provider) -> Attempt:
@@ -155,7 +136,7 @@ class Log:
         return prepared
 
     def _next(self, provider: Provider) -> Attempt:
-        following = insist(lambda: self._store_and_begin(provider))
+        following = later.insist(lambda: self._store_and_begin(provider))
         self.tell()
         return following
 

@@ -79,7 +79,7 @@ def accepted_after_all(email: Email) -> Attempt | None:
 
 def is_certain(email: Email, *, but: Attempt) -> bool:
     """Tell whether no attempt other than this one may have sent the email."""
-    may_have = (_Outcome.STARTED, _Outcome.UNKNOWN, _Outcome.ACCEPTED)
+    may_have = (*Attempt.IN_DOUBT, _Outcome.ACCEPTED)
     return not Attempt.objects.filter(email=email, outcome__in=may_have).exclude(pk=but.pk).exists()
 
 
@@ -93,7 +93,7 @@ def _suspect(email: Email) -> str:
 
 def _not_known(email: Email) -> int:
     """Count the attempts in doubt; the one that is just being judged is still open in the record."""
-    return Attempt.objects.filter(email=email, outcome__in=(_Outcome.STARTED, _Outcome.UNKNOWN)).count()
+    return Attempt.objects.filter(email=email, outcome__in=Attempt.IN_DOUBT).count()
 
 
 def _unknown(email: Email) -> QuerySet[Attempt]:

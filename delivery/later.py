@@ -1,17 +1,23 @@
-"""What the database could not be told, and must not be forgotten: tried again by a thread until it is done."""
+"""The database is away: what says so, and how a write that must not be forgotten is tried again.
+
+`insist` for some seconds while the caller waits; `until_done` by a thread, until it is done.
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
 # What a database says that will be there again: away, restarting, or read-only while it changes places.
 AWAY = (OperationalError, InterfaceError, InternalError)
-_PAUSE = 5.0  # seconds
+_DEBT_PAUSE = 5.0  # seconds
+_INSISTENCE, _PAUSE = 25.0, 0.25  # seconds; longer than SQLite waits for its lock, less than a lease
 log = logging.getLogger(__name__)
 Action = Callable[[], object]
+T = TypeVar("T")
 
 
 class _Debts:
@@ -29,7 +35,7 @@ class _Debts:
 
     def _pay(self) -> None:
         while self._owed:
-            time.sleep(_PAUSE)
+            time.sleep(_DEBT_PAUSE)
             while self._owed and _is_done(self._owed[0]):
                 with self._lock:
                     self._owed.pop(0)
@@ -53,3 +59,17 @@ def _is_done(action: Action) -> bool:
     except Exception:
         log.exception("What the database must be told cannot be written; it stands in the journal")
     return True
+
+
+def insist(action: Callable[[], T]) -> T:
+    """Do a write whose loss would make a known outcome unknown: again for some seconds while the database fails."""
+    give_up = time.monotonic() + _INSISTENCE
+    while True:
+        try:
+            return action()
+        except AWAY:
+            if time.monotonic() > give_up:
+                raise
+            log.warning("The database fails; what became of an attempt is written again", exc_info=True)
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(_PAUSE)

@@ -18,7 +18,6 @@ from providers import failpoints
 SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
 _UNDECIDED = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 _NOT_UNDER_WAY = (Email.Status.UNKNOWN, Email.Status.QUEUED, Email.Status.QUARANTINED)
-_CERTAINLY_NOT = (Attempt.Outcome.REFUSED_TEMPORARILY, Attempt.Outcome.REFUSED, Attempt.Outcome.NOT_SENT)
 
 _Part = tuple[Email, Outcome, Attempt]
 
@@ -66,7 +65,7 @@ def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
 def record_loss(email: Email, last: Attempt) -> None:
     """Write down the last answer of a round whose claim was lost between two providers."""
     with transaction.atomic():
-        if last.outcome in _CERTAINLY_NOT:
+        if last.outcome in Attempt.CERTAINLY_NOT:
             _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
         attempts.store(last)
     email.refresh_from_db()

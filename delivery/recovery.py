@@ -13,22 +13,16 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import attempts, doubts, journal, outcomes, records, workers
+from delivery import doubts, journal, outcomes, records, replay, workers
 from delivery.journal import Entry
 from delivery.later import AWAY
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
-from delivery.outcomes import Outcome
-from providers.errors import CannotCarry
-from providers.message import Receipt
 
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 NOT_OFFERED = "The process ended before the email was offered to a provider."
 _BATCH = 100
 _CHUNK = 500  # entries looked up at once
-_Outcome = Attempt.Outcome
-_CERTAINLY_NOT = (_Outcome.NOT_SENT, _Outcome.REFUSED_TEMPORARILY, _Outcome.REFUSED)
-_NOT_KNOWN = (_Outcome.STARTED, _Outcome.UNKNOWN)
 _SECOND = timedelta(seconds=1)
 log = logging.getLogger(__name__)
 
@@ -61,26 +55,17 @@ def inherit() -> None:
         workers.bury(worker)
 
 
-def apply(entry: Entry) -> None:
-    """Write down what a process knew of an attempt, unless the database knows as much."""
-    last = Attempt.objects.select_related("email").filter(pk=entry.attempt).first()
-    if last is None:
-        log.warning("The journal tells of attempt %s, which is not in this database", entry.attempt)
-    elif last.outcome in _NOT_KNOWN and last.outcome != entry.outcome:
-        _apply(entry, last)
-
-
 def recover(email: Email, known: Mapping[str, Entry]) -> None:
     """Say what is known of an email whose process stopped in the middle: unknown if an attempt had begun."""
-    interrupted = Attempt.objects.filter(email=email, epoch=email.epoch, outcome=_Outcome.STARTED)
+    interrupted = Attempt.objects.filter(email=email, epoch=email.epoch, outcome=Attempt.Outcome.STARTED)
     told = [known[str(pk)] for pk in interrupted.values_list("pk", flat=True) if str(pk) in known]
     if told:
-        apply(told[-1])
+        replay.apply(told[-1])
         return
     with transaction.atomic():
         if not email.take_over():
             return
-        count = interrupted.update(outcome=_Outcome.UNKNOWN, detail=INTERRUPTED)
+        count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
         outcome = doubts.outcome(email, INTERRUPTED) if count else outcomes.at_once(NOT_OFFERED)
         records.move(email, email.still_mine(), records.judged(email, outcome))
 
@@ -114,7 +99,7 @@ def _inherit(file: Path) -> set[UUID]:
             return set()
         for entry in _news(left.entries):
             _count_end(left.worker, entry)
-            apply(entry)
+            replay.apply(entry)
         return {left.worker}
 
 
@@ -123,7 +108,7 @@ def _news(entries: Sequence[Entry]) -> Iterator[Entry]:
     for start in range(0, len(entries), _CHUNK):
         chunk = entries[start : start + _CHUNK]
         told = Attempt.objects.filter(pk__in=[entry.attempt for entry in chunk])
-        known = set(told.exclude(outcome__in=_NOT_KNOWN).values_list("pk", flat=True))
+        known = set(told.exclude(outcome__in=Attempt.IN_DOUBT).values_list("pk", flat=True))
         yield from (entry for entry in chunk if UUID(entry.attempt) not in known)
 
 
@@ -133,28 +118,6 @@ def _count_end(worker: UUID, entry: Entry) -> None:
     had.filter(attempts__pk=entry.attempt, attempts__epoch=F("epoch")).update(crashes=F("crashes") + 1)
 
 
-def _apply(entry: Entry, last: Attempt) -> None:
-    email = last.email
-    email.epoch = last.epoch
-    outcome = _outcome(email, last.provider, entry)
-    for name in attempts.ANSWER:
-        setattr(last, name, getattr(entry, name))
-    records.record(email, outcome, last)
-    log.info("The journal knew that attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
-
-
 def _end_claims(worker: UUID) -> None:
     """Let the claims of a process that is known to have gone end now instead of with their leases."""
     Email.objects.filter(worker=worker, status=Email.Status.SENDING).update(lease_until=Now() - _SECOND)
-
-
-def _outcome(email: Email, provider: str, entry: Entry) -> Outcome:
-    """Return what an attempt's answer means for its email; the process that got it would have gone on from there."""
-    if entry.outcome == _Outcome.ACCEPTED:
-        receipt = Receipt(provider=provider, message_id=entry.provider_message_id, refused=entry.refused)
-        return outcomes.sent(receipt)
-    if entry.outcome == _Outcome.REFUSED and entry.error != CannotCarry.kind:
-        return outcomes.failed(entry.detail)
-    if entry.outcome in _CERTAINLY_NOT:
-        return outcomes.wait(entry.detail, rounds=email.rounds)
-    return doubts.outcome(email, entry.detail)

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
-from delivery import emails, outcomes, process, records
+from delivery import outcomes, process, records, rounds
 from delivery.later import AWAY
 from delivery.models import Attempt, Email
 
@@ -27,7 +27,6 @@ _LOOK_AGAIN = 0.5  # seconds
 _DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h: the process met a defect with the email in its hands
 # What ends a process that has met something terrible. Others are sent by people and by machines that shut down.
 _FATAL = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
-_IN_DOUBT = (Attempt.Outcome.STARTED, Attempt.Outcome.UNKNOWN)
 _REASON = "The process that handed the email over ended in the middle, three times, at last with nothing else to do."
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def quarantine(worker: UUID) -> int:
 
 def _try(pk: UUID) -> None:
     try:
-        tried = emails.dispatch_suspect(pk)
+        tried = rounds.dispatch_suspect(pk)
     except AWAY:
         raise
     except Exception:
@@ -71,7 +70,7 @@ def _try(pk: UUID) -> None:
 def _quarantine(email: Email) -> bool:
     attempts = Attempt.objects.filter(email=email)
     with transaction.atomic():
-        in_doubt = attempts.filter(outcome__in=_IN_DOUBT).exists()
+        in_doubt = attempts.filter(outcome__in=Attempt.IN_DOUBT).exists()
         condemned = records.move(email, email.still_mine(), outcomes.quarantined(_REASON, in_doubt=in_doubt))
         if condemned:
             attempts.filter(outcome=Attempt.Outcome.STARTED).update(

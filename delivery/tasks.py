@@ -13,10 +13,10 @@ from delivery import (
     broker,
     carriers,
     circuits,
-    emails,
     journal,
     process,
     readiness,
+    rounds,
     suspects,
     sweep,
     worker,
@@ -95,7 +95,7 @@ def _dispatch(pk: UUID) -> Email | None:
     """Dispatch an email, unless nobody would take it: then it stays due, and is announced by a later sweep."""
     if process.is_ending() or not circuits.anybody_may_be_used(carriers.names()):
         return None
-    return emails.dispatch(pk)
+    return rounds.dispatch(pk)
 
 
 def _beat_on(threads: int) -> None:

@@ -7,17 +7,7 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import (
-    carriers,
-    circuits,
-    emails,
-    journal,
-    readiness,
-    recovery,
-    storage,
-    suspects,
-    workers,
-)
+from delivery import carriers, circuits, journal, readiness, recovery, rounds, storage, suspects, workers
 from delivery.later import AWAY
 from delivery.turns import HIGH, NORMAL, Turns
 
@@ -116,7 +106,7 @@ def _guarded(action: Callable[[], int | None]) -> int | None:
 
 def _dispatch(pk: UUID, stop: threading.Event) -> bool:
     try:
-        return emails.dispatch(pk, going_on=lambda: not stop.is_set()) is not None
+        return rounds.dispatch(pk, going_on=lambda: not stop.is_set()) is not None
     except AWAY:
         raise
     except Exception:  # a defect that shows with one email must not stop all the others

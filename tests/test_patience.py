@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from gunicorn.config import Config
 
 from api.meanwhile import PLACE, Answer
-from delivery import emails
+from delivery import rounds
 from delivery.models import Email
 from gomail import connections
 from gomail.crew import Crew
@@ -58,7 +58,7 @@ def slow() -> Any:
 
 
 def test_the_server_waits_as_long_as_a_round_may_begin_attempts() -> None:
-    assert connections.SYNC_SECONDS == emails.BUDGET
+    assert connections.SYNC_SECONDS == rounds.BUDGET
 
 
 @pytest.mark.parametrize("path", [f"{fakes.V1}send-email/", f"{fakes.V1}send-mail/"])

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from delivery import doubts, journal, outcomes, records, recovery
+from delivery import doubts, journal, outcomes, records, recovery, replay
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 
@@ -35,7 +35,7 @@ def close_attempts(pk: UUID) -> bool:
     known = journal.known()
     for attempt in map(str, _attempts(pk, _Outcome.STARTED)):
         if attempt in known:
-            recovery.apply(known[attempt])
+            replay.apply(known[attempt])
     with transaction.atomic():
         email = _locked(pk)
         started = Attempt.objects.filter(email=email, outcome=_Outcome.STARTED)

@@ -18,6 +18,9 @@ class Attempt(models.Model):
         NOT_SENT = "not_sent"
         UNKNOWN = "unknown"
 
+    IN_DOUBT = (Outcome.STARTED, Outcome.UNKNOWN)  # the provider may have the email
+    CERTAINLY_NOT = (Outcome.NOT_SENT, Outcome.REFUSED_TEMPORARILY, Outcome.REFUSED)
+
     id = models.UUIDField(
         primary_key=True, default=ids.uuid7, editable=False
     )  # travels in the provider's metadata

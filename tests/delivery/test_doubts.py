@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import doubts, emails, journal, recovery, standings, worker
+from delivery import doubts, emails, journal, recovery, rounds, standings, worker
 from delivery.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
 from delivery.turns import Turns
@@ -56,7 +56,7 @@ def test_an_email_in_doubt_is_held_for_thirty_seconds_and_reads_unknown(
     assert email.due_at is not None
     assert 25 < (email.due_at - timezone.now()).total_seconds() <= 30
     assert (email.possible_duplicate, recipients(email), sendgrid.received) == (False, {"unknown"}, [])
-    assert emails.dispatch(email.pk) is None
+    assert rounds.dispatch(email.pk) is None
 
 
 def test_after_the_hold_it_is_sent_again_by_the_same_provider_and_says_so(

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import attempts, claims, emails, records, recovery, storage
+from delivery import claims, emails, later, records, recovery, rounds, storage
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes
@@ -54,15 +54,15 @@ def test_a_file_is_never_seen_half_written(attachment_folder: Any, monkeypatch: 
 def test_two_workers_cannot_have_the_same_email(providers: None, ses: fakes.FakeVendor) -> None:
     email = queued()
 
-    assert emails.dispatch(email.pk) is not None
-    assert emails.dispatch(email.pk) is None
+    assert rounds.dispatch(email.pk) is not None
+    assert rounds.dispatch(email.pk) is None
     assert len(ses.received) == 1
 
 
 def test_an_email_is_not_handed_over_before_its_time(providers: None, ses: fakes.FakeVendor) -> None:
     email = queued(due_at=timezone.now() + timedelta(minutes=1))
 
-    assert emails.dispatch(email.pk) is None
+    assert rounds.dispatch(email.pk) is None
     assert ses.received == []
 
 
@@ -71,7 +71,7 @@ def test_an_email_whose_deadline_has_passed_expires_with_its_recipients(
 ) -> None:
     email = queued(expires_at=timezone.now() - timedelta(seconds=1))
 
-    assert emails.dispatch(email.pk) is None
+    assert rounds.dispatch(email.pk) is None
     recovery.expire(email)
 
     email.refresh_from_db()
@@ -103,7 +103,7 @@ def test_a_late_answer_settles_an_email_that_was_given_up_as_unknown(
     email = queued()
     while_ses_works(lambda: settle_elsewhere(email))
 
-    emails.dispatch(email.pk)
+    rounds.dispatch(email.pk)
 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status, email.reason) == (
@@ -121,7 +121,7 @@ def test_a_database_that_fails_after_the_hand_over_is_no_reason_to_say_that_noth
     while_ses_works: Callable[[Callable[[], None]], None],
     api: fakes.Api,
 ) -> None:
-    monkeypatch.setattr(attempts, "_INSISTENCE", 0.0)
+    monkeypatch.setattr(later, "_INSISTENCE", 0.0)
     broken: list[Any] = []
 
     def break_the_database() -> None:
@@ -225,7 +225,7 @@ def test_a_worker_that_slept_through_its_lease_offers_nothing(
 
     monkeypatch.setattr(claims, "take", take_and_sleep)
 
-    assert emails.dispatch(email.pk) is None
+    assert rounds.dispatch(email.pk) is None
     assert (ses.received, email.attempts.count()) == ([], 0)
 
 
@@ -243,7 +243,7 @@ def test_a_sender_whose_email_was_settled_meanwhile_asks_no_further_provider(
         return real(self, message, attempt_id)
 
     monkeypatch.setattr(SES, "send", settle_and_send)
-    emails.dispatch(email.pk)
+    rounds.dispatch(email.pk)
 
     email.refresh_from_db()
     assert (email.status, sendgrid.received) == ("queued", [])
@@ -267,7 +267,7 @@ def test_an_orphan_is_settled_by_one_process_only() -> None:
 def test_a_round_begins_no_attempt_when_its_time_is_over(
     providers: None, sendgrid: fakes.FakeVendor, ses: fakes.FakeVendor, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(emails, "BUDGET", 0.05)
+    monkeypatch.setattr(rounds, "BUDGET", 0.05)
     ses.default = answer(
         503, {"message": "busy"}, {"x-amzn-ErrorType": "ServiceUnavailableException"}, wait=0.2
     )

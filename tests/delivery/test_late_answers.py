@@ -8,7 +8,7 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from delivery import circuits, claims, doubts, emails, standings, worker
+from delivery import circuits, claims, doubts, emails, rounds, standings, worker
 from delivery.drafts import Draft
 from delivery.models import Circuit, Email
 from providers.errors import CannotCarry, Unavailable
@@ -62,7 +62,7 @@ def test_a_late_acceptance_after_a_person_said_not_sent_stops_the_second_copy(
     email = send()
 
     due_again()
-    assert emails.dispatch(email.pk) is None
+    assert rounds.dispatch(email.pk) is None
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status, len(ses.received)) == ("sent", "accepted", 1)
 
@@ -74,7 +74,7 @@ def test_a_late_acceptance_after_the_second_copy_marks_the_email(
         lease_ends()
         email = Email.objects.get()
         doubts.deny(email, by="anna")
-        emails.dispatch(email.pk)
+        rounds.dispatch(email.pk)
 
     before_ses_answers(denied_and_sent_again)
     email = send()
@@ -124,7 +124,7 @@ def test_a_late_no_sends_what_had_been_given_up_although_it_must_not_be_sent_twi
 
     assert (email.status, email.possible_duplicate) == ("queued", False)
     due_again()
-    emails.dispatch(email.pk)
+    rounds.dispatch(email.pk)
     email.refresh_from_db()
     assert email.status == "sent"
 
@@ -221,7 +221,7 @@ def test_a_probe_whose_email_is_lost_is_given_back(monkeypatch: Any) -> None:
     standings.forget()
     email = queued()
     monkeypatch.setattr(doubts, "asked_first", lambda email, able: (lose(email), able)[1])
-    emails.dispatch(email.pk)
+    rounds.dispatch(email.pk)
 
     assert Circuit.objects.get().state == "open"
 
@@ -232,7 +232,7 @@ def test_being_left_alone_is_no_round() -> None:
     email = queued(rounds=1)
     for _ in range(5):
         due_again()
-        emails.dispatch(email.pk)
+        rounds.dispatch(email.pk)
 
     email.refresh_from_db()
     assert (email.rounds, email.status) == (1, "queued")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from delivery import emails, later, recovery
+from delivery import later, recovery, rounds
 from delivery.models import Email
 from tests import fakes
 from tests.delivery.factories import queued
@@ -17,7 +17,7 @@ SOON = 30.0  # seconds
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: Any) -> None:
-    monkeypatch.setattr(later, "_PAUSE", 0.01)
+    monkeypatch.setattr(later, "_DEBT_PAUSE", 0.01)
 
 
 def test_what_fails_is_done_again_until_it_is_done() -> None:
@@ -51,14 +51,14 @@ def test_an_answer_that_the_database_was_away_for_is_written_by_the_process_that
     def away(*_: Any) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(emails.records, "record", away)
-    monkeypatch.setattr(emails.attempts, "_INSISTENCE", 0.0)
-    monkeypatch.setattr(later, "_PAUSE", 0.2)
-    emails.dispatch(email.pk)
+    monkeypatch.setattr(rounds.records, "record", away)
+    monkeypatch.setattr(later, "_INSISTENCE", 0.0)
+    monkeypatch.setattr(later, "_DEBT_PAUSE", 0.2)
+    rounds.dispatch(email.pk)
     email.refresh_from_db()
     assert email.status == "sending"
 
-    monkeypatch.setattr(emails.records, "record", lambda *told: (real(*told), back.set()))
+    monkeypatch.setattr(rounds.records, "record", lambda *told: (real(*told), back.set()))
     assert back.wait(SOON)
     while later._debts._owed:
         time.sleep(0.01)

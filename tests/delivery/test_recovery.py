@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from delivery import doubts, journal, outcomes, records, recovery, worker
+from delivery import doubts, journal, outcomes, records, recovery, replay, worker
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Worker
 from tests.delivery.factories import another_process, journal_files, left_behind, under_way
@@ -206,7 +206,7 @@ def test_an_acceptance_that_comes_while_a_second_copy_is_judged_is_heard(monkeyp
     second = under_way(epoch=2, possible_duplicate=True)
     first = Attempt.objects.create(email=second.email, provider="ses", epoch=1, outcome="unknown")
     told = Entry(attempt=str(first.pk), outcome="accepted")
-    thread = threading.Thread(target=lambda: (recovery.apply(told), connection.close()))
+    thread = threading.Thread(target=lambda: (replay.apply(told), connection.close()))
     real = doubts.accepted_after_all
 
     def looked(email: Email) -> Attempt | None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError
 
-from delivery import claims, emails, process, suspects
+from delivery import claims, process, rounds, suspects
 from delivery.models import Attempt, Email
 from delivery.turns import Turns
 from tests import fakes
@@ -44,7 +44,7 @@ def test_a_suspect_is_not_given_to_a_process_that_has_others() -> None:
     suspect = queued(crashes=2)
 
     assert Turns().take(["high", "normal"]) is None
-    assert emails.dispatch(suspect.pk) is None
+    assert rounds.dispatch(suspect.pk) is None
 
 
 def test_an_email_that_was_there_once_is_given_out_as_before() -> None:
@@ -89,7 +89,7 @@ def test_one_after_the_other_is_tried_though_each_ends_its_process(monkeypatch: 
 
 def test_a_defect_that_shows_whenever_an_email_is_handed_over_is_no_better(monkeypatch: Any) -> None:
     email = queued(crashes=2)
-    monkeypatch.setattr(emails, "dispatch_suspect", fail)
+    monkeypatch.setattr(rounds, "dispatch_suspect", fail)
     with pytest.raises(SystemExit) as ended:
         suspects.try_all()
 
@@ -101,7 +101,7 @@ def test_a_defect_that_shows_whenever_an_email_is_handed_over_is_no_better(monke
 
 def test_a_database_that_is_away_speaks_against_no_email(monkeypatch: Any) -> None:
     queued(crashes=2)
-    monkeypatch.setattr(emails, "dispatch_suspect", Mock(side_effect=OperationalError))
+    monkeypatch.setattr(rounds, "dispatch_suspect", Mock(side_effect=OperationalError))
     with pytest.raises(OperationalError):
         suspects.try_all()
 
@@ -195,4 +195,4 @@ def test_an_innocent_one_that_nobody_takes_is_no_suspect_any_more(
 
 
 def test_only_a_suspect_is_dispatched_as_one() -> None:
-    assert emails.dispatch_suspect(queued().pk) is None
+    assert rounds.dispatch_suspect(queued().pk) is None

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from kombu import Connection
 
-from delivery import broker, circuits, emails, process, sweep, tasks, worker
+from delivery import broker, circuits, process, rounds, sweep, tasks, worker
 from delivery.models import Email, Owner
 from delivery.passed_over import PassedOver
 from tests import fakes
@@ -86,7 +86,7 @@ def test_what_goes_wrong_is_logged_and_leaves_no_task(
     def fail(pk: Any) -> None:
         raise failure
 
-    monkeypatch.setattr(emails, "dispatch", fail)
+    monkeypatch.setattr(rounds, "dispatch", fail)
     email = queued()
     tasks.hand_over(str(email.pk))
 

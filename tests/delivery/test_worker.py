@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import claims, emails, worker
+from delivery import claims, rounds, worker
 from delivery.models import Email, Owner
 from delivery.turns import Turns
 from tests import fakes
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 def test_an_email_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any) -> None:
     bad, good = queued(), queued()
-    real = emails.dispatch
+    real = rounds.dispatch
 
     def dispatch(pk: Any, going_on: Any) -> Any:
         if pk == bad.pk:
@@ -29,7 +29,7 @@ def test_an_email_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any)
             raise ZeroDivisionError
         return real(pk)
 
-    monkeypatch.setattr(emails, "dispatch", dispatch)
+    monkeypatch.setattr(rounds, "dispatch", dispatch)
     worker.hand_over(threading.Event(), Turns())
 
     good.refresh_from_db()
@@ -40,7 +40,7 @@ def test_the_longest_waiting_email_goes_first(monkeypatch: Any) -> None:
     now = timezone.now()
     late, early = queued(due_at=now), queued(due_at=now - timedelta(minutes=5))
     order: list[Any] = []
-    monkeypatch.setattr(emails, "dispatch", lambda pk, going_on: order.append(pk) or claims.take(pk))
+    monkeypatch.setattr(rounds, "dispatch", lambda pk, going_on: order.append(pk) or claims.take(pk))
 
     worker.hand_over(threading.Event(), Turns())
 
@@ -59,13 +59,13 @@ def test_settling_gives_up_what_is_overdue() -> None:
 def test_told_to_stop_the_worker_begins_no_further_email(monkeypatch: Any) -> None:
     queued(), queued()
     stop = threading.Event()
-    real = emails.dispatch
+    real = rounds.dispatch
 
     def dispatch(pk: Any, going_on: Any) -> Any:
         stop.set()
         return real(pk, going_on)
 
-    monkeypatch.setattr(emails, "dispatch", dispatch)
+    monkeypatch.setattr(rounds, "dispatch", dispatch)
     worker.hand_over(stop, Turns())
 
     assert sorted(Email.objects.values_list("status", flat=True)) == ["queued", "sent"]
@@ -76,7 +76,7 @@ def test_told_to_stop_the_worker_asks_no_further_provider(
 ) -> None:
     email = queued()
     ses.default = fakes.SES_FAILING
-    emails.dispatch(email.pk, going_on=lambda: False)
+    rounds.dispatch(email.pk, going_on=lambda: False)
 
     email.refresh_from_db()
     assert (email.status, len(ses.received), sendgrid.received) == ("queued", 1, [])

@@ -1,0 +1,154 @@
+"""One walk of an email along the providers: begun under a claim, ended by an outcome that is written down."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from delivery import (
+    attempts,
+    carriers,
+    claims,
+    doubts,
+    later,
+    leases,
+    outcomes,
+    process,
+    records,
+    replay,
+)
+from delivery.gate import Gate
+from delivery.later import AWAY
+from delivery.models import Attempt, Email
+from delivery.outcomes import Outcome
+from delivery.parcels import Parcel
+from providers import errors, failover, failpoints
+from providers.base import Provider
+from providers.message import Message
+
+logger = logging.getLogger(__name__)
+GoingOn = Callable[[], bool]  # whether this process begins further attempts
+_LOOK_AGAIN = 60.0  # seconds
+BUDGET = 25.0  # seconds in which a round may begin attempts; each is bounded to 28 s
+
+
+def _process_goes_on() -> bool:
+    return not process.is_ending()
+
+
+def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
+    """Hand over a due email, or return None when another process has it or it is not due.
+
+    A process that is not `going_on` begins no further attempt; what is left waits for another one.
+    """
+    parcel = claims.take(pk)
+    return _dispatch(parcel, going_on) if parcel else None
+
+
+def dispatch_suspect(pk: UUID) -> Email | None:
+    """Do the same with an email that may have ended the processes which had it; see suspects."""
+    parcel = claims.take_suspect(pk)
+    return _dispatch(parcel, _process_goes_on) if parcel else None
+
+
+def _dispatch(parcel: Parcel, going_on: GoingOn) -> Email | None:
+    with leases.kept(parcel.email.pk):
+        return _offer_claimed(parcel, going_on)
+
+
+def _offer_claimed(parcel: Parcel, going_on: GoingOn) -> Email | None:
+    email = parcel.email
+    failpoints.reach("after-claim", about=email.subject)
+    message = parcel.message()
+    try:
+        able, email.left_out = carriers.choose(message)
+    except carriers.NobodyCanCarry as nobody:
+        waiting = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
+        return _requeue(email, waiting, rounds=email.rounds)
+    gate = Gate(email, doubts.asked_first(email, able))
+    first = gate.next()
+    if first is None:
+        return _requeue(email, postponed(gate), rounds=email.rounds - 1)  # nobody was asked
+    try:
+        attempt = attempts.begin(email, first)
+    except attempts.ClaimLost:
+        gate.release()
+        return None
+    return hand_over(Round(email=email, message=message, gate=gate, first=first, going_on=going_on), attempt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One walk of one email along the providers."""
+
+    email: Email
+    message: Message
+    gate: Gate
+    first: Provider  # has been let through, and its attempt is durable
+    going_on: GoingOn = _process_goes_on
+
+    def candidates(self) -> Iterator[Provider]:
+        """Yield the providers while attempts may still begin; what is left waits for the next round."""
+        started = time.monotonic()
+        yield self.first
+        while time.monotonic() - started <= BUDGET and self.going_on():
+            following = later.insist(self.gate.next)
+            if following is None:
+                return
+            yield following
+
+
+def hand_over(this: Round, attempt: Attempt) -> Email:
+    """Walk along the providers from this attempt on, which is durable; return the email with what became of it."""
+    email, log = this.email, attempts.Log(this.email, attempt, this.gate.learn)
+    try:
+        outcome = _offer(this, log)
+        later.insist(lambda: records.record(email, outcome, log.last))
+        failpoints.reach("after-finish")
+        log.tell()
+    except attempts.ClaimLost:
+        later.insist(lambda: records.record_loss(email, log.last))
+        log.tell()
+    except AWAY:
+        # The email is durable, so nobody may be told to send it again: it stays `sending` until the answer is there.
+        logger.exception("The outcome of email %s could not be written down; that is tried again", email.pk)
+        later.until_done(lambda: _make_up(log))
+    finally:
+        this.gate.release()
+    return email
+
+
+def _make_up(log: attempts.Log) -> None:
+    if log.answer:
+        replay.apply(log.answer)
+        log.tell()
+
+
+def _offer(this: Round, log: attempts.Log) -> Outcome:
+    try:
+        receipt = failover.send(this.message, this.candidates(), log.attempt)
+    except errors.NobodyAccepted as nobody:
+        others_in = this.gate.seconds_to_wait()
+        return outcomes.of_nobody(nobody, rounds=this.email.rounds, others_in=others_in)
+    except errors.Refused as refusal:
+        return outcomes.failed(refusal.detail)
+    except errors.Unknown as doubt:
+        reason = doubt.detail
+        return later.insist(lambda: doubts.outcome(this.email, reason))
+    return outcomes.sent(receipt)
+
+
+def postponed(gate: Gate) -> Outcome:
+    """No provider may be used now: the email is looked at again when one may, or may have been put back."""
+    return outcomes.wait(gate.reason, rounds=1, at_least=min(gate.seconds_to_wait() or 0.0, _LOOK_AGAIN))
+
+
+def _requeue(email: Email, outcome: Outcome, *, rounds: int) -> Email:
+    with transaction.atomic():
+        if records.move(email, email.still_mine(), records.judged(email, outcome)):
+            Email.objects.filter(pk=email.pk).update(rounds=rounds)
+    email.refresh_from_db()
+    return email
