@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from api import parameters
-from delivery import ids, search
+from delivery import search
+from delivery.db import ids
 from delivery.models import Email
 
 _OF_THE_PAGES = ("cursor", "page_size")

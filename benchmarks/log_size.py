@@ -93,7 +93,7 @@ def insert(cursor: Any, statement: str, rows: Iterator[tuple[Any, ...]]) -> None
 
 def moments(count: int) -> Iterator[tuple[int, datetime, str]]:
     """Yield number, time and id of each email; the same ones every time."""
-    from delivery import ids
+    from delivery.db import ids
 
     start, chance = START - SPAN, random.Random(7)
     for n in range(count):

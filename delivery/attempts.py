@@ -8,12 +8,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from delivery import journal, later, statements
-from delivery.groups import Group
+from delivery import journal
+from delivery.db import compiled, outages
+from delivery.db.compiled import Parameter
+from delivery.db.group_commit import GroupCommit
+from delivery.db.text import storable
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
-from delivery.statements import Given
-from delivery.texts import storable
 from providers import failpoints
 from providers.base import Provider
 from providers.errors import ProviderError
@@ -47,7 +48,7 @@ def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
         return started
 
 
-_begun = Group(_begin)
+_begun = GroupCommit(_begin)
 
 
 def store(last: Attempt) -> None:
@@ -77,18 +78,18 @@ def _hold(*emails: Email) -> None:
         raise ClaimLost
 
 
-def _holding() -> statements.Making:
-    mine = Email.objects.filter(pk=Given("pk"), epoch=Given("epoch"), status=Email.Status.SENDING)
+def _holding() -> compiled.Making:
+    mine = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"), status=Email.Status.SENDING)
     return mine.filter(lease_until__gt=Now()), {"lease_until": Now() + LEASE}
 
 
-def _answering() -> statements.Making:
-    unsettled = Attempt.objects.filter(pk=Given("pk"), settled_by="")
-    return unsettled, {name: Given(name) for name in ANSWER}
+def _answering() -> compiled.Making:
+    unsettled = Attempt.objects.filter(pk=Parameter("pk"), settled_by="")
+    return unsettled, {name: Parameter(name) for name in ANSWER}
 
 
-_WRITTEN = statements.Insert(Attempt)
-_HELD, _ANSWERED = statements.Update(_holding), statements.Update(_answering)
+_WRITTEN = compiled.Insert(Attempt)
+_HELD, _ANSWERED = compiled.Update(_holding), compiled.Update(_answering)
 
 
 class Log:
@@ -136,7 +137,7 @@ class Log:
         return prepared
 
     def _next(self, provider: Provider) -> Attempt:
-        following = later.insist(lambda: self._store_and_begin(provider))
+        following = outages.insist(lambda: self._store_and_begin(provider))
         self.tell()
         return following
 

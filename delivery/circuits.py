@@ -16,10 +16,11 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import ids, judgement, standings
+from delivery import judgement, standings
+from delivery.db import ids
+from delivery.db.text import storable
 from delivery.judgement import Verdict
 from delivery.models import Attempt, Circuit, CircuitChange
-from delivery.texts import storable
 from providers.errors import ProviderError
 from providers.message import Receipt
 

@@ -8,11 +8,11 @@ from django.db.models import Case, F, When
 from django.db.models.functions import Now
 
 from delivery import parcels, process
-from delivery.groups import Group
+from delivery.db.compiled import Changed, Making, Parameter, Places
+from delivery.db.group_commit import GroupCommit
 from delivery.models import Email
 from delivery.models.email import LEASE, EmailQuerySet
 from delivery.parcels import Parcel
-from delivery.statements import Changed, Given, Making, Places
 
 
 def take(pk: UUID) -> Parcel | None:
@@ -51,9 +51,9 @@ def _changes() -> dict[str, Any]:
         "epoch": F("epoch") + 1,
         "rounds": F("rounds") + 1,
         "lease_until": Now() + LEASE,
-        "worker": Given("worker"),
+        "worker": Parameter("worker"),
     }
 
 
 _INNOCENT, _SUSPECTS = _claim(EmailQuerySet.innocent), _claim(EmailQuerySet.suspected)
-_taken = Group[UUID, Parcel | None](lambda pks: _take(_INNOCENT, pks))
+_taken = GroupCommit[UUID, Parcel | None](lambda pks: _take(_INNOCENT, pks))

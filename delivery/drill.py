@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from delivery import carriers, gate, ids
+from delivery import carriers, gate
+from delivery.db import ids
 from delivery.models import Attempt
 from providers import message as border
 from providers import registry

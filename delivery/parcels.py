@@ -9,16 +9,17 @@ from uuid import UUID
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import addresses, ids, process, statements, storage
+from delivery import addresses, process, storage
+from delivery.db import compiled, ids
 from delivery.drafts import Draft, without_repeats
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
 from delivery.models.email import LEASE
 from providers import message as border
 
 Part = TypeVar("Part", Recipient, Attachment)
-_EMAILS, _RECIPIENTS = statements.Insert(Email), statements.Insert(Recipient)
-_RECIPIENTS_OF = statements.Select("email", lambda emails: Recipient.objects.filter(email__pk__in=emails))
-_ATTACHMENTS_OF = statements.Select("email", lambda emails: Attachment.objects.filter(email__pk__in=emails))
+_EMAILS, _RECIPIENTS = compiled.Insert(Email), compiled.Insert(Recipient)
+_RECIPIENTS_OF = compiled.Select("email", lambda emails: Recipient.objects.filter(email__pk__in=emails))
+_ATTACHMENTS_OF = compiled.Select("email", lambda emails: Attachment.objects.filter(email__pk__in=emails))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery import addresses, attempts, doubts, outcomes, statements
-from delivery.groups import Group
+from delivery import addresses, attempts, doubts, outcomes
+from delivery.db import compiled
+from delivery.db.compiled import Parameter
+from delivery.db.group_commit import GroupCommit
+from delivery.db.text import storable
 from delivery.models import Attempt, Email, Recipient
 from delivery.outcomes import Outcome
-from delivery.statements import Given
-from delivery.texts import storable
 from providers import failpoints
 
 SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
@@ -45,7 +46,7 @@ def _record(parts: Sequence[_Part]) -> Sequence[None]:
     return (None,) * len(parts)
 
 
-_recorded = Group(_record)
+_recorded = GroupCommit(_record)
 
 
 def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
@@ -154,14 +155,14 @@ def _changes(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _moving() -> statements.Making:
-    mine = Email.objects.filter(pk=Given("pk"), epoch=Given("epoch"), status=Email.Status.SENDING)
-    return mine, {name: Given(name) for name in ("left_out", *_changes(outcomes.at_once("")))}
+def _moving() -> compiled.Making:
+    mine = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"), status=Email.Status.SENDING)
+    return mine, {name: Parameter(name) for name in ("left_out", *_changes(outcomes.at_once("")))}
 
 
-def _deciding() -> statements.Making:
-    undecided = Recipient.objects.filter(email=Given("email"), status__in=_UNDECIDED)
-    return undecided, {"status": Given("status")}
+def _deciding() -> compiled.Making:
+    undecided = Recipient.objects.filter(email=Parameter("email"), status__in=_UNDECIDED)
+    return undecided, {"status": Parameter("status")}
 
 
-_MOVED, _DECIDED = statements.Update(_moving), statements.Update(_deciding)
+_MOVED, _DECIDED = compiled.Update(_moving), compiled.Update(_deciding)

@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import doubts, journal, outcomes, records, replay, workers
+from delivery.db.outages import AWAY
 from delivery.journal import Entry
-from delivery.later import AWAY
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 

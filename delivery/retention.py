@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from delivery import idempotency, ids, leftovers, storage
+from delivery import idempotency, leftovers, storage
+from delivery.db import ids
 from delivery.models import Attachment, CircuitChange, Email, IdempotencyKey
 from delivery.models.email import FINISHED
 

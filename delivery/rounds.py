@@ -8,20 +8,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import (
-    attempts,
-    carriers,
-    claims,
-    doubts,
-    later,
-    leases,
-    outcomes,
-    process,
-    records,
-    replay,
-)
+from delivery import attempts, carriers, claims, doubts, leases, outcomes, process, records, replay
+from delivery.db import outages
+from delivery.db.outages import AWAY
 from delivery.gate import Gate
-from delivery.later import AWAY
 from delivery.models import Attempt, Email
 from delivery.outcomes import Outcome
 from delivery.parcels import Parcel
@@ -95,7 +85,7 @@ class Round:
         started = time.monotonic()
         yield self.first
         while time.monotonic() - started <= BUDGET and self.going_on():
-            following = later.insist(self.gate.next)
+            following = outages.insist(self.gate.next)
             if following is None:
                 return
             yield following
@@ -106,16 +96,16 @@ def hand_over(this: Round, attempt: Attempt) -> Email:
     email, log = this.email, attempts.Log(this.email, attempt, this.gate.learn)
     try:
         outcome = _offer(this, log)
-        later.insist(lambda: records.record(email, outcome, log.last))
+        outages.insist(lambda: records.record(email, outcome, log.last))
         failpoints.reach("after-finish")
         log.tell()
     except attempts.ClaimLost:
-        later.insist(lambda: records.record_loss(email, log.last))
+        outages.insist(lambda: records.record_loss(email, log.last))
         log.tell()
     except AWAY:
         # The email is durable, so nobody may be told to send it again: it stays `sending` until the answer is there.
         logger.exception("The outcome of email %s could not be written down; that is tried again", email.pk)
-        later.until_done(lambda: _make_up(log))
+        outages.until_done(lambda: _make_up(log))
     finally:
         this.gate.release()
     return email
@@ -137,7 +127,7 @@ def _offer(this: Round, log: attempts.Log) -> Outcome:
         return outcomes.failed(refusal.detail)
     except errors.Unknown as doubt:
         reason = doubt.detail
-        return later.insist(lambda: doubts.outcome(this.email, reason))
+        return outages.insist(lambda: doubts.outcome(this.email, reason))
     return outcomes.sent(receipt)
 
 

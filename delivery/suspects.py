@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from delivery import outcomes, process, records, rounds
-from delivery.later import AWAY
+from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
 
 COMMAND: Final = "try_suspects"

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import close_old_connections, connection
 
 from delivery import carriers, circuits, journal, readiness, recovery, rounds, storage, suspects, workers
-from delivery.later import AWAY
+from delivery.db.outages import AWAY
 from delivery.turns import HIGH, NORMAL, Turns
 
 _IDLE_SECONDS = 0.5

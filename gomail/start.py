@@ -7,8 +7,9 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from api import uploads
-from delivery import journal, later, recovery, storage
-from delivery.later import AWAY
+from delivery import journal, recovery, storage
+from delivery.db import outages
+from delivery.db.outages import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def inherit() -> None:
         recovery.inherit()
     except AWAY:
         log.exception("What killed processes left in the journal waits until the database can be used")
-        later.until_done(recovery.inherit)
+        outages.until_done(recovery.inherit)
     finally:
         connection.close()
 

@@ -41,8 +41,8 @@ LOOPS = {
     "delivery/worker.py",
     "delivery/suspects.py",
     "delivery/recovery.py",
-    "delivery/later.py",
-    "delivery/groups.py",
+    "delivery/db/outages.py",
+    "delivery/db/group_commit.py",
     "delivery/tasks.py",
     "delivery/announcements.py",
 }

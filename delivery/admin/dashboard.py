@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from delivery import carriers, ids
+from delivery import carriers
 from delivery.admin import pages, provider_pages
 from delivery.admin.filters import DoubtFilter
 from delivery.admin.provider_pages import Condition
+from delivery.db import ids
 from delivery.models import Email
 
 _MOST = 10_000  # counted exactly; beyond it "10,000+" says enough

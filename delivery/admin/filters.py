@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from delivery import carriers, ids
+from delivery import carriers
 from delivery.admin import base
+from delivery.db import ids
 from delivery.models import Email
 
 _DAY = timedelta(days=1)

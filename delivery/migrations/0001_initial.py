@@ -1,5 +1,5 @@
 
-import delivery.ids
+import delivery.db.ids
 import delivery.models.email
 import django.db.models.deletion
 import django.utils.timezone
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Email',
             fields=[
-                ('id', models.UUIDField(default=delivery.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=delivery.db.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('from_name', models.CharField(blank=True, max_length=255)),
                 ('from_address', models.CharField(max_length=254)),
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Attempt',
             fields=[
-                ('id', models.UUIDField(default=delivery.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=delivery.db.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('provider', models.CharField(max_length=50)),
                 ('epoch', models.PositiveIntegerField()),
                 ('outcome', models.CharField(choices=[('started', 'Started'), ('accepted', 'Accepted'), ('refused_temporarily', 'Refused Temporarily'), ('refused', 'Refused'), ('not_sent', 'Not Sent'), ('unknown', 'Unknown')], default='started', max_length=19)),

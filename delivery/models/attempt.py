@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
-from delivery import ids
+from delivery.db import ids
 from delivery.models.email import Email
 
 

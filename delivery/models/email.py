@@ -8,7 +8,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import ids, storage
+from delivery import storage
+from delivery.db import ids
 from delivery.models.access import Owner
 
 LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it

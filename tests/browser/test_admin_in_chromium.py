@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 import pytest
 from django.db import transaction
 
-from delivery import access, ids
+from delivery import access
+from delivery.db import ids
 from delivery.models import ApiKey, Attachment, Attempt, Email, Owner, Recipient
 from tests.browser import letters, payloads
 from tests.browser.watching import Listener, Watched, keep

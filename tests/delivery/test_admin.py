@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from delivery import access, ids, storage
+from delivery import access, storage
+from delivery.db import ids
 from delivery.models import ApiKey, Attachment, Attempt, Email, Owner
 from providers.message import file_of_bytes
 from tests import fakes

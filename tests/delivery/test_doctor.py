@@ -13,7 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import changes, claims, emails, idempotency, ids, process
+from delivery import changes, claims, emails, idempotency, process
+from delivery.db import ids
 from delivery.doctor import laws, walk
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, IdempotencyKey, Recipient, Worker

@@ -8,7 +8,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import claims, emails, later, records, recovery, rounds, storage
+from delivery import claims, emails, records, recovery, rounds, storage
+from delivery.db import outages
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes
@@ -121,7 +122,7 @@ def test_a_database_that_fails_after_the_hand_over_is_no_reason_to_say_that_noth
     while_ses_works: Callable[[Callable[[], None]], None],
     api: fakes.Api,
 ) -> None:
-    monkeypatch.setattr(later, "_INSISTENCE", 0.0)
+    monkeypatch.setattr(outages, "_INSISTENCE", 0.0)
     broken: list[Any] = []
 
     def break_the_database() -> None:

@@ -12,8 +12,9 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from delivery import attempts, carriers, claims, groups, outcomes, records
-from delivery.groups import Group
+from delivery import attempts, carriers, claims, outcomes, records
+from delivery.db import group_commit
+from delivery.db.group_commit import GroupCommit
 from delivery.models import Attempt, Email
 from providers.message import Receipt
 from tests.delivery.factories import queued
@@ -37,9 +38,9 @@ class Doubling:
         return [2 / (1 / part) for part in parts]
 
 
-def asked(action: Doubling, parts: list[int], group: Group[int, float] | None = None) -> list[Any]:
+def asked(action: Doubling, parts: list[int], group: GroupCommit[int, float] | None = None) -> list[Any]:
     """Ask for the first part, and for the others while the action is at work; return answers or errors."""
-    group = group or Group(action)
+    group = group or GroupCommit(action)
     with ThreadPoolExecutor(len(parts)) as crew:
         waiting = [crew.submit(group.ask, parts[0])]
         action.has_begun.wait(10)
@@ -74,7 +75,7 @@ def test_what_may_be_done_all_the_same_is_not_done_again() -> None:
 
 
 def test_a_group_that_has_failed_is_followed_by_others() -> None:
-    group: Group[int, float] = Group(lambda parts: [1 / part for part in parts])
+    group: GroupCommit[int, float] = GroupCommit(lambda parts: [1 / part for part in parts])
     with pytest.raises(ZeroDivisionError):
         group.ask(0)
 
@@ -83,17 +84,17 @@ def test_a_group_that_has_failed_is_followed_by_others() -> None:
 
 def test_where_several_came_the_next_waits_a_moment_for_more_and_later_for_nobody(monkeypatch: Any) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(groups, "time", Mock(sleep=waits.append, monotonic=lambda: clock[0]))
+    monkeypatch.setattr(group_commit, "time", Mock(sleep=waits.append, monotonic=lambda: clock[0]))
     clock, action = [100.0], Doubling()
-    group: Group[int, float] = Group(action)
+    group: GroupCommit[int, float] = GroupCommit(action)
     asked(action, [1, 2, 3], group)
     assert waits == []
 
     group.ask(1)
-    assert waits == [groups._MOMENT]
+    assert waits == [group_commit._MOMENT]
     clock[0] += 1.0
     group.ask(1)
-    assert waits == [groups._MOMENT]
+    assert waits == [group_commit._MOMENT]
 
 
 def test_a_leader_that_is_ended_while_it_waits_leaves_the_others_a_leader(monkeypatch: Any) -> None:
@@ -101,9 +102,9 @@ def test_a_leader_that_is_ended_while_it_waits_leaves_the_others_a_leader(monkey
         raise SystemExit
 
     action = Doubling()
-    group: Group[int, float] = Group(action)
+    group: GroupCommit[int, float] = GroupCommit(action)
     asked(action, [1, 2, 3], group)
-    monkeypatch.setattr(groups, "time", Mock(sleep=end, monotonic=lambda: 0.0))
+    monkeypatch.setattr(group_commit, "time", Mock(sleep=end, monotonic=lambda: 0.0))
     with pytest.raises(SystemExit):
         group.ask(1)
     monkeypatch.undo()

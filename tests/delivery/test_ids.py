@@ -5,7 +5,7 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from delivery import ids
+from delivery.db import ids
 
 NOON = datetime(2026, 11, 26, 12, 0, 0, 999_999, tzinfo=UTC)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from delivery import later, recovery, rounds
+from delivery import recovery, rounds
+from delivery.db import outages
 from delivery.models import Email
 from tests import fakes
 from tests.delivery.factories import queued
@@ -17,7 +18,7 @@ SOON = 30.0  # seconds
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: Any) -> None:
-    monkeypatch.setattr(later, "_DEBT_PAUSE", 0.01)
+    monkeypatch.setattr(outages, "_DEBT_PAUSE", 0.01)
 
 
 def test_what_fails_is_done_again_until_it_is_done() -> None:
@@ -28,14 +29,14 @@ def test_what_fails_is_done_again_until_it_is_done() -> None:
             raise failures.pop()
         done.set()
 
-    later.until_done(tell)
+    outages.until_done(tell)
     assert done.wait(SOON)
 
 
 def test_a_defect_is_told_and_holds_up_nothing(caplog: Any) -> None:
     done = threading.Event()
-    later.until_done(lambda: 1 // 0)
-    later.until_done(done.set)
+    outages.until_done(lambda: 1 // 0)
+    outages.until_done(done.set)
 
     assert done.wait(SOON)
     assert "cannot be written; it stands in the journal" in caplog.text
@@ -52,15 +53,15 @@ def test_an_answer_that_the_database_was_away_for_is_written_by_the_process_that
         raise OperationalError("away")
 
     monkeypatch.setattr(rounds.records, "record", away)
-    monkeypatch.setattr(later, "_INSISTENCE", 0.0)
-    monkeypatch.setattr(later, "_DEBT_PAUSE", 0.2)
+    monkeypatch.setattr(outages, "_INSISTENCE", 0.0)
+    monkeypatch.setattr(outages, "_DEBT_PAUSE", 0.2)
     rounds.dispatch(email.pk)
     email.refresh_from_db()
     assert email.status == "sending"
 
     monkeypatch.setattr(rounds.records, "record", lambda *told: (real(*told), back.set()))
     assert back.wait(SOON)
-    while later._debts._owed:
+    while outages._debts._owed:
         time.sleep(0.01)
 
     email.refresh_from_db()

@@ -21,7 +21,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import emails, idempotency, ids, parcels, retention, search, storage
+from delivery import emails, idempotency, parcels, retention, search, storage
+from delivery.db import ids
 from delivery.models import (
     Attachment,
     Attempt,

@@ -10,9 +10,10 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import parcels, statements
+from delivery import parcels
+from delivery.db import compiled
+from delivery.db.compiled import Changed, Insert, Making, Parameter, Places, Select, Update
 from delivery.models import Attempt, Email, Owner, Recipient
-from delivery.statements import Changed, Given, Insert, Making, Places, Select, Update
 from tests.delivery.factories import draft, queued
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +26,8 @@ def columns(row: Email) -> list[Any]:
 
 
 def changing() -> Making:
-    rows = Email.objects.filter(pk=Given("pk"), epoch=Given("epoch"))
-    return rows, {name: Given(name) for name in AWKWARD} | {"rounds": F("rounds") + 1}
+    rows = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"))
+    return rows, {name: Parameter(name) for name in AWKWARD} | {"rounds": F("rounds") + 1}
 
 
 def test_an_update_puts_every_value_into_the_form_of_its_field() -> None:
@@ -120,7 +121,7 @@ def test_many_rows_are_inserted_by_one_statement_and_none_by_none() -> None:
     assert set(Attempt.objects.values_list("pk", flat=True)) == {row.pk for row in rows}
 
 
-@pytest.mark.parametrize("number", [statements._FEW, statements._FEW + 1, 250])
+@pytest.mark.parametrize("number", [compiled._FEW, compiled._FEW + 1, 250])
 def test_many_inserted_rows_are_those_that_the_orm_would_have_written(number: int) -> None:
     owner = Owner.objects.create(name="shop")
     emails = [
@@ -160,7 +161,7 @@ def test_rows_that_are_changed_come_back_as_they_are_afterwards() -> None:
     def make(pks: Places) -> Making:
         return Email.objects.filter(pk__in=pks, status="queued"), {
             "epoch": F("epoch") + 1,
-            "reason": Given("reason"),
+            "reason": Parameter("reason"),
         }
 
     mine, other = queued(), queued(status="sent")
@@ -183,4 +184,4 @@ def test_no_column_is_forgotten_when_a_model_gets_one() -> None:
     assert {"id"} == {f.name for f in Recipient._meta.concrete_fields} - {
         f.name for f in Insert(Recipient)._fields
     }
-    assert statements._Reader(Email).columns == [f'"{field.column}"' for field in Email._meta.concrete_fields]
+    assert compiled._Reader(Email).columns == [f'"{field.column}"' for field in Email._meta.concrete_fields]

@@ -35,15 +35,16 @@ def commit_after_send() -> None:
 
 def no_epoch() -> None:
     """A claim belongs to whoever believes so: nobody looks whether another process has it by now."""
-    from delivery import attempts, records, statements
+    from delivery import attempts, records
+    from delivery.db import compiled
     from delivery.models import Email
 
-    def move() -> statements.Making:
+    def move() -> compiled.Making:
         _, changes = records._moving()
-        return Email.objects.filter(pk=statements.Given("pk")), changes
+        return Email.objects.filter(pk=compiled.Parameter("pk")), changes
 
     attempts._hold = lambda *emails: None
-    records._MOVED = statements.Update(move)
+    records._MOVED = compiled.Update(move)
     Email.still_mine = lambda email: Email.objects.filter(pk=email.pk)  # type: ignore[method-assign, return-value]
 
 

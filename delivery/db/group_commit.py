@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from delivery.later import AWAY
+from delivery.db.outages import AWAY
 
 Part = TypeVar("Part")
 Answer = TypeVar("Answer")
@@ -34,7 +34,7 @@ class _Call(Generic[Part, Answer]):
         return bool(self.answers or self.alone or self.error)
 
 
-class Group(Generic[Part, Answer]):
+class GroupCommit(Generic[Part, Answer]):
     """Does an action for the threads of this process; it takes parts and returns their answers in order."""
 
     def __init__(self, action: Callable[[Sequence[Part]], Sequence[Answer]]) -> None:

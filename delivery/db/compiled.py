@@ -18,7 +18,7 @@ Places = Sequence[Any]  # a Given for each of several values
 Making = tuple[models.QuerySet[Any], Mapping[str, Any]]  # the rows, and what is changed in them
 
 
-class Given(Expression):
+class Parameter(Expression):
     """The place of a value of this field, which is given when the statement is run."""
 
     def __init__(self, name: str, number: int | None = None) -> None:
@@ -94,7 +94,7 @@ class _Reading(Generic[Row]):
             return reader.read(cursor.fetchall())
 
     def _make_for(self, many: int) -> "tuple[_Sql, _Reader[Row]]":
-        self._made[many] = made = self._made_with([Given(self._name, number) for number in range(many)])
+        self._made[many] = made = self._made_with([Parameter(self._name, number) for number in range(many)])
         return made
 
     def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
@@ -195,10 +195,10 @@ def _update(rows: models.QuerySet[Any], changes: Mapping[str, Any]) -> _Sql:
 
 
 def _placed(model: type[models.Model], sql: str, parameters: Iterable[Any]) -> _Sql:
-    return _Sql(sql, [_place(model, part) if isinstance(part, Given) else part for part in parameters])
+    return _Sql(sql, [_place(model, part) if isinstance(part, Parameter) else part for part in parameters])
 
 
-def _place(model: type[models.Model], given: Given) -> _Place:
+def _place(model: type[models.Model], given: Parameter) -> _Place:
     field: Any = model._meta.pk if given.name == "pk" else model._meta.get_field(given.name)
     return _Place(given.name, given.number, field.get_db_prep_save)
 
