@@ -9,7 +9,7 @@ from typing import IO, BinaryIO, cast
 from django.conf import settings
 
 from api.errors import ContractError
-from delivery import storage
+from delivery.files import storage
 
 _PREFIX = "gomail-upload-"
 

@@ -19,8 +19,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from delivery import locked_file, process
-from delivery.locked_file import LockedFile
+from delivery import process
+from delivery.files import locked
+from delivery.files.locked import LockedFile
 
 _LARGE = 1024 * 1024  # bytes, after which a new file is begun
 _ENDING = ".journal"
@@ -176,7 +177,7 @@ def abandoned() -> list[Path]:
 @contextmanager
 def inherited(file: Path) -> Iterator[Left | None]:
     """Give what a process that has gone left in its file, and delete it then; None while another process does so."""
-    with locked_file.taken(file) as mine:
+    with locked.taken(file) as mine:
         if not mine:
             yield None
             return
@@ -190,7 +191,7 @@ def _files() -> list[Path]:
 
 
 def _is_abandoned(file: Path) -> bool:
-    with locked_file.taken(file) as mine:
+    with locked.taken(file) as mine:
         return mine
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from delivery import storage
+from delivery.files import storage
 from delivery.models import Attachment
 
 _WANTED_SECONDS = 24 * 3600  # far longer than any request takes from its file to its row

@@ -14,8 +14,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from delivery import idempotency, leftovers, storage
+from delivery import idempotency, leftovers
 from delivery.db import ids
+from delivery.files import storage
 from delivery.models import Attachment, CircuitChange, Email, IdempotencyKey
 from delivery.models.email import FINISHED
 
@@ -54,7 +55,7 @@ def count_files() -> Iterator[int]:
 
 def prune_files() -> Iterator[int]:
     """Delete the files that no email needs any more; yield for each how many went."""
-    storage.sweep()
+    storage.remove_partial_files()
     for file in leftovers.unwanted():
         yield int(leftovers.delete(file))
 

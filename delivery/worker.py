@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import carriers, circuits, journal, readiness, recovery, rounds, storage, suspects, workers
+from delivery import carriers, circuits, journal, readiness, recovery, rounds, suspects, workers
 from delivery.db.outages import AWAY
+from delivery.files import storage
 from delivery.turns import HIGH, NORMAL, Turns
 
 _IDLE_SECONDS = 0.5
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 def run(stop: threading.Event, *, threads: int) -> None:
     """Work until told to stop; attempts in flight are finished first."""
     journal.begin()
-    storage.sweep()
+    storage.remove_partial_files()
     turns, done = Turns(), threading.Event()
     crew = [_start(_hand_over_on, stop, turns, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, workers.BEAT_SECONDS, lambda: workers.beat(threads=threads))

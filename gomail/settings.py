@@ -106,7 +106,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "attachments": {
-        "BACKEND": "delivery.storage.ContentStorage",
+        "BACKEND": "delivery.files.storage.ContentStorage",
         "OPTIONS": {"location": GOMAIL_STORAGE_DIR},
     },
 }

@@ -7,9 +7,10 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from api import uploads
-from delivery import journal, recovery, storage
+from delivery import journal, recovery
 from delivery.db import outages
 from delivery.db.outages import AWAY
+from delivery.files import storage
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ def prepare() -> None:
     refuse_an_old_database()
     journal.begin()
     inherit()
-    storage.sweep()
+    storage.remove_partial_files()
     uploads.sweep()
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
-from delivery import leftovers, storage
+from delivery import leftovers
 from delivery.doctor.findings import Finding, Tally, Tell, Words
+from delivery.files import storage
 from delivery.models import Attachment
 
 _AT_ONCE = 2_000  # rows
@@ -71,7 +72,7 @@ def nothing_is_left_over(tell: Tell) -> Finding:
 
 def delete_leftovers() -> None:
     """Delete what nothing_is_left_over finds."""
-    storage.sweep()
+    storage.remove_partial_files()
     for file in leftovers.unwanted():
         leftovers.delete(file)
 

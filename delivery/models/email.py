@@ -8,8 +8,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import storage
 from delivery.db import ids
+from delivery.files import storage
 from delivery.models.access import Owner
 
 LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it

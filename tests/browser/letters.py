@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from delivery import storage
 from delivery.db import ids
+from delivery.files import storage
 from delivery.models import Attachment, Attempt, Email, Owner
 from providers.message import file_of_bytes
 

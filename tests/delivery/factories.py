@@ -13,8 +13,9 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from delivery import journal, parcels, storage
+from delivery import journal, parcels
 from delivery.drafts import Draft
+from delivery.files import storage
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from providers.message import Attachment as File
@@ -53,7 +54,8 @@ def another_process(folder: Path, *, entries: int = 0) -> Iterator[int]:
 import os, signal, sys, time
 from django.conf import settings
 settings.configure(GOMAIL_JOURNAL_DIR={str(folder)!r})
-from delivery import journal, locked_file
+from delivery import journal
+from delivery.files import locked
 journal.begin()
 for number in range({entries}):
     journal.write(journal.Entry(attempt=str(number), outcome="accepted"))

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from delivery import access, storage
+from delivery import access
 from delivery.db import ids
+from delivery.files import storage
 from delivery.models import ApiKey, Attachment, Attempt, Email, Owner
 from providers.message import file_of_bytes
 from tests import fakes

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.core.files.storage import FileSystemStorage
 
-from delivery import emails, leftovers, storage
+from delivery import emails, leftovers
+from delivery.files import storage
 from delivery.models import Attachment, Email
 from providers.message import Attachment as File
 from tests.delivery.doctor_runs import doctor, found, working, wrong

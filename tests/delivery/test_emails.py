@@ -8,8 +8,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import claims, emails, records, recovery, rounds, storage
+from delivery import claims, emails, records, recovery, rounds
 from delivery.db import outages
+from delivery.files import storage
 from delivery.models import Attempt, Email
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes

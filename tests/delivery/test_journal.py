@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from delivery import journal, locked_file
+from delivery import journal
+from delivery.files import locked
 from delivery.journal import Entry
 from tests.delivery.factories import another_process, journal_files
 
@@ -159,8 +160,8 @@ def test_a_file_that_its_writer_has_deleted_is_no_sign_that_the_writer_has_gone(
     handle = os.open(file, os.O_RDWR)
     journal.close()
     try:
-        assert locked_file._try_lock(handle)
-        assert not locked_file._is(handle, file)
+        assert locked._try_lock(handle)
+        assert not locked._is(handle, file)
     finally:
         os.close(handle)
 
@@ -170,7 +171,8 @@ def test_a_forked_process_has_a_file_of_its_own_and_does_not_hold_the_others(jou
 import os, sys, time
 from django.conf import settings
 settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
-from delivery import journal, locked_file
+from delivery import journal
+from delivery.files import locked
 journal.begin()
 if os.fork():
     os._exit(0)  # the first one ends without order
@@ -204,7 +206,7 @@ def test_a_folder_without_locks_costs_no_open_files(journal_folder: Path, monkey
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOLCK, "no locks here")
 
-    monkeypatch.setattr(locked_file.fcntl, "flock", refuse)
+    monkeypatch.setattr(locked.fcntl, "flock", refuse)
     before = open_files()
     for _ in range(20):
         assert journal.write(entry()) is None
@@ -233,7 +235,8 @@ def test_a_forked_process_does_not_hold_an_older_file_of_which_an_entry_is_owed(
 import os, sys
 from django.conf import settings
 settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
-from delivery import journal, locked_file
+from delivery import journal
+from delivery.files import locked
 journal._LARGE = 10
 for name in "12":
     journal.write(journal.Entry(attempt=name, outcome="accepted"))

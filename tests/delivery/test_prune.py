@@ -21,8 +21,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import emails, idempotency, parcels, retention, search, storage
+from delivery import emails, idempotency, parcels, retention, search
 from delivery.db import ids
+from delivery.files import storage
 from delivery.models import (
     Attachment,
     Attempt,

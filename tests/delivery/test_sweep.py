@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api import uploads
-from delivery import storage
+from delivery.files import storage
 from providers.message import file_of_bytes
 
 
@@ -32,7 +32,7 @@ def test_what_nobody_has_written_to_for_an_hour_is_deleted(temporary: Path, atta
         leave(attachment_folder / ".part-x", minutes=61),
     ]
     uploads.sweep()
-    storage.sweep()
+    storage.remove_partial_files()
     assert not any(file.exists() for file in files)
 
 
@@ -46,12 +46,12 @@ def test_what_may_be_in_use_or_belongs_to_somebody_else_stays(
         leave(attachment_folder / "x", minutes=600),
     ]
     uploads.sweep()
-    storage.sweep()
+    storage.remove_partial_files()
     assert all(file.exists() for file in files)
 
 
 def test_a_folder_that_is_not_there_yet_is_no_error(attachment_folder: Path) -> None:
-    storage.sweep()
+    storage.remove_partial_files()
     assert not attachment_folder.exists()
 
 
@@ -60,6 +60,6 @@ def test_an_upload_in_progress_and_stored_content_survive(temporary: Path, attac
     sha256 = storage.keep(file_of_bytes(b"content", filename="a", content_type="text/plain"))
     stored = leave(attachment_folder / storage.path(sha256), minutes=6000)
     uploads.sweep()
-    storage.sweep()
+    storage.remove_partial_files()
     assert (len(list(temporary.glob("gomail-upload-*"))), stored.exists()) == (1, True)
     upload.close()

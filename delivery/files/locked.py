@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from delivery import storage
+from delivery.files import storage
 
 log = logging.getLogger(__name__)
 

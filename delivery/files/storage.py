@@ -79,7 +79,7 @@ def half_written() -> list[Path]:
     return [file for file in Path(storage.location).glob(f"{_PART}*") if is_older(file, _ABANDONED_SECONDS)]
 
 
-def sweep() -> None:
+def remove_partial_files() -> None:
     """Delete what processes that were killed left half-written; for the start of a process."""
     storage = attachments()
     if isinstance(storage, ContentStorage):
