@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from api import uploads
 from api.fields import fail
-from delivery import filenames
+from delivery.content import filenames
 from providers.message import Attachment, file_of_bytes
 
 MAX_ATTACHMENTS = 100

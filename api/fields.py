@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from api.errors import ContractError
 from api.parsers import loads
-from delivery import addresses, headers
+from delivery.content import addresses, headers
 from providers.message import Mailbox
 
 MAX_RECIPIENTS = 1000

@@ -12,8 +12,8 @@ from rest_framework.fields import empty
 from api import attachments as files
 from api import fields
 from api.fields import fail
-from delivery import addresses, content
-from delivery.drafts import Draft
+from delivery.content import addresses, bodies
+from delivery.content.drafts import Draft
 from delivery.models import Attachment, Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
 from providers.message import Mailbox
@@ -83,7 +83,7 @@ class DraftSerializer(StrictSerializer):
     def to_draft(self) -> Draft:
         """Return the validated request as the domain takes it."""
         values = self.validated_data
-        text, html = bodies(values.get("body", ""), values.get("text_body", ""))
+        text, html = text_and_html(values.get("body", ""), values.get("text_body", ""))
         return Draft(
             sender=values.get("from_address") or default_sender(),
             to=values["to_addresses"],
@@ -104,10 +104,10 @@ class DraftSerializer(StrictSerializer):
         )
 
 
-def bodies(body: str, text_body: str) -> tuple[str, str]:
+def text_and_html(body: str, text_body: str) -> tuple[str, str]:
     """Return (text, html) of a body that is either, and of the caller's own alternative if there is one."""
-    if content.is_html(body):
-        return text_body or content.text_of(body), body
+    if bodies.is_html(body):
+        return text_body or bodies.text_of(body), body
     if text_body and body:
         raise serializers.ValidationError(
             {"text_body": fail("invalid_value", "goes with an HTML body; this body is plain text.").detail}

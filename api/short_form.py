@@ -10,10 +10,10 @@ from rest_framework.views import APIView
 
 from api import errors, fields
 from api.parsers import StrictJSONParser
-from api.serializers import bodies
+from api.serializers import text_and_html
 from api.views import allowed, sent, taken
-from delivery import addresses
-from delivery.drafts import Draft
+from delivery.content import addresses
+from delivery.content.drafts import Draft
 from delivery.models import ApiKey, Email
 from providers.message import Mailbox
 
@@ -38,7 +38,7 @@ class ShortFormSerializer(serializers.Serializer[Draft]):
     def to_draft(self) -> Draft:
         """Return the validated request as the domain takes it."""
         values = self.validated_data
-        text, html = bodies(values["body"], "")
+        text, html = text_and_html(values["body"], "")
         return Draft(
             sender=_mailbox(values, "from"),
             to=(_mailbox(values, "to"),),

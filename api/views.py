@@ -31,7 +31,7 @@ from api.serializers import (
     TakenSerializer,
 )
 from delivery import access, emails, explain
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.models import ApiKey, Email
 from providers import failpoints
 from providers.message import Mailbox

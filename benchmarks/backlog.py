@@ -24,7 +24,7 @@ def main(number: int) -> None:
 
 def _items(number: int) -> list["batches.Item"]:  # noqa: F821 - importable only once Django is set up
     from delivery import batches
-    from delivery.drafts import Draft
+    from delivery.content.drafts import Draft
     from providers.message import Mailbox
 
     return [

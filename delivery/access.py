@@ -13,7 +13,7 @@ from functools import lru_cache
 from django.db.models import Q
 from django.utils import timezone
 
-from delivery import addresses
+from delivery.content import addresses
 from delivery.models import ApiKey, Owner
 from providers.message import Mailbox
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from delivery import announcements, carriers, emails, idempotency, parcels, pressure
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner
 from delivery.parcels import Parcel

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
 
-from delivery import addresses, carriers
+from delivery import carriers
+from delivery.content import addresses
 
 _SECRET_KEY_LENGTH = 50
 _SQLITE = (3, 35)  # the first with RETURNING

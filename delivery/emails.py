@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from delivery import announcements, attempts, carriers, idempotency, parcels, pressure, records, rounds
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.gate import Gate
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from delivery import carriers, gate, parcels
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.models import Owner
 from delivery.parcels import Parcel
 

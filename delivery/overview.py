@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from delivery import addresses, carriers, readiness
+from delivery import carriers, readiness
+from delivery.content import addresses
 from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
 from providers.base import Limits, Provider
 

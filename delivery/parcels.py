@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import addresses, process
+from delivery import process
+from delivery.content import addresses
+from delivery.content.drafts import Draft, without_repeats
 from delivery.db import compiled, ids
-from delivery.drafts import Draft, without_repeats
 from delivery.files import storage
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
 from delivery.models.email import LEASE

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from delivery import addresses, carriers, circuits, judgement
+from delivery import carriers, circuits, judgement
+from delivery.content import addresses
 from delivery.models import ApiKey, Circuit, Email, ProviderCheck
 from providers.base import Provider
 from providers.readiness import Readiness

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery import addresses, attempts, doubts, outcomes
+from delivery import attempts, doubts, outcomes
+from delivery.content import addresses
 from delivery.db import compiled
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from delivery import addresses, subjects
+from delivery import subjects
+from delivery.content import addresses
 from delivery.models import Email, Recipient
 
 NEWEST = 500  # so many emails a search by text finds, the newest: to sort all matches would take as long as the log is

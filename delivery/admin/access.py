@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import SafeString
 
-from delivery import access, addresses
+from delivery import access
 from delivery.admin import base, pages
+from delivery.content import addresses
 from delivery.models import ApiKey, Owner
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from django.utils import timezone
 
 from delivery import journal, parcels
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.files import storage
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient

@@ -7,7 +7,8 @@ import pytest
 from django.core import serializers
 from django.utils import timezone
 
-from delivery import access, addresses
+from delivery import access
+from delivery.content import addresses
 from delivery.models import ApiKey, Owner
 from providers.message import Mailbox
 

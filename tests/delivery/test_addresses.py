@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delivery import addresses
+from delivery.content import addresses
 from providers import headers
 from providers.message import Mailbox
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery import carriers, circuits, emails, judgement, readiness, standings, worker
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.models import Circuit, CircuitChange, Email
 from delivery.turns import Turns
 from providers.message import Mailbox

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from delivery import content
+from delivery.content import bodies
 
 TWO_MEGABYTES = 2 * 1024 * 1024
 
@@ -23,7 +23,7 @@ TWO_MEGABYTES = 2 * 1024 * 1024
     ],
 )
 def test_tags_that_people_write_mail_with_make_a_body_html(body: str) -> None:
-    assert content.is_html(body)
+    assert bodies.is_html(body)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_tags_that_people_write_mail_with_make_a_body_html(body: str) -> None:
     ],
 )
 def test_a_single_angle_bracket_does_not_make_a_text_html(body: str) -> None:
-    assert not content.is_html(body)
+    assert not bodies.is_html(body)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_single_angle_bracket_does_not_make_a_text_html(body: str) -> None:
     ],
 )
 def test_text_of_html_reads_like_a_text(html: str, text: str | None) -> None:
-    found = content.text_of(html)
+    found = bodies.text_of(html)
     assert text is None or found == text
 
 
@@ -106,8 +106,8 @@ HOSTILE = {
 def test_hostile_html_costs_neither_time_nor_room(name: str) -> None:
     html = HOSTILE[name][:TWO_MEGABYTES]
     start = time.process_time()
-    content.is_html(html)
-    text = content.text_of(html)
+    bodies.is_html(html)
+    text = bodies.text_of(html)
     assert (
         time.process_time() - start < 30
     )  # about one second; what grows with the square would take many minutes

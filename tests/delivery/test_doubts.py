@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from delivery import doubts, emails, journal, recovery, rounds, standings, worker
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
 from delivery.turns import Turns
 from providers.message import Mailbox

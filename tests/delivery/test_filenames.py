@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from delivery import filenames
+from delivery.content import filenames
 from tests.api import payloads
 
 

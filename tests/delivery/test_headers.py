@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery import headers
+from delivery.content import headers
 
 
 @pytest.mark.parametrize(

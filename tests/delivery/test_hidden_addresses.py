@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from delivery import addresses
+from delivery.content import addresses
 
 
 @pytest.mark.parametrize(

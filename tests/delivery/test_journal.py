@@ -174,8 +174,11 @@ settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
 from delivery import journal
 from delivery.files import locked
 journal.begin()
+first = os.getpid()
 if os.fork():
     os._exit(0)  # the first one ends without order
+while os.getppid() == first:
+    time.sleep(0.01)
 journal.begin()
 print("ready", flush=True)
 sys.stdin.read()
@@ -232,7 +235,7 @@ def test_a_file_whose_sync_has_failed_is_trusted_no_more(journal_folder: Path, m
 
 def test_a_forked_process_does_not_hold_an_older_file_of_which_an_entry_is_owed(journal_folder: Path) -> None:
     code = f"""
-import os, sys
+import os, sys, time
 from django.conf import settings
 settings.configure(GOMAIL_JOURNAL_DIR={str(journal_folder)!r})
 from delivery import journal
@@ -240,8 +243,11 @@ from delivery.files import locked
 journal._LARGE = 10
 for name in "12":
     journal.write(journal.Entry(attempt=name, outcome="accepted"))
+first = os.getpid()
 if os.fork():
     os._exit(0)  # the first one ends without order
+while os.getppid() == first:
+    time.sleep(0.01)
 print("ready", flush=True)
 sys.stdin.read()
 """

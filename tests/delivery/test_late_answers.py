@@ -9,7 +9,7 @@ from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from delivery import circuits, claims, doubts, emails, rounds, standings, worker
-from delivery.drafts import Draft
+from delivery.content.drafts import Draft
 from delivery.models import Circuit, Email
 from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from delivery import access, addresses
+from delivery import access
+from delivery.content import addresses
 from delivery.models import ApiKey
 
 _LONGEST_NAME = 100

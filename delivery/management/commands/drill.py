@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from delivery import addresses, carriers, drill, readiness
+from delivery import carriers, drill, readiness
+from delivery.content import addresses
 from delivery.drill import Leg
 from providers.message import Mailbox
 

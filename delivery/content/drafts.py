@@ -7,7 +7,7 @@ from typing import Literal
 
 from django.utils import timezone
 
-from delivery import addresses
+from delivery.content import addresses
 from providers.message import Attachment, Mailbox
 
 
