@@ -5,9 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from delivery.bundles import Bundle
 from delivery.explain import Explanation, Offer
 from delivery.models import Recipient
-from delivery.parcels import Parcel
 
 _OFFERED = "The email would be offered to the providers in this order; nothing was sent or stored"
 _KEPT = "No provider could be offered the email now; it would be kept and offered later; nothing was sent or stored"
@@ -37,7 +37,7 @@ class FileSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField(help_text="bytes, decoded")
 
 
-class RenderedSerializer(serializers.Serializer[Parcel]):
+class RenderedSerializer(serializers.Serializer[Bundle]):
     """The email as it would be handed over."""
 
     from_address = serializers.CharField(source="email.from_address")
@@ -56,10 +56,10 @@ class RenderedSerializer(serializers.Serializer[Parcel]):
     attachments = FileSerializer(many=True)
 
     @extend_schema_field(RecipientsSerializer)
-    def get_recipients(self, parcel: Parcel) -> Any:
+    def get_recipients(self, bundle: Bundle) -> Any:
         """Sort them by kind."""
         kinds = {
-            kind.value: [row for row in parcel.recipients if row.kind == kind] for kind in Recipient.Kind
+            kind.value: [row for row in bundle.recipients if row.kind == kind] for kind in Recipient.Kind
         }
         return RecipientsSerializer(kinds).data
 
@@ -86,5 +86,5 @@ class ExplainedSerializer(serializers.Serializer[Any]):
 def answer(found: Explanation) -> dict[str, Any]:
     """Return the body of the answer."""
     message = _OFFERED if found.is_offered else _KEPT
-    told = {"message": message, "email": found.parcel, "providers": found.offers}
+    told = {"message": message, "email": found.bundle, "providers": found.offers}
     return {"success": True, "dry_run": True, **ExplainedSerializer(told).data}

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from delivery import announcements, carriers, emails, idempotency, parcels, pressure
+from delivery import announcements, bundles, carriers, emails, idempotency, pressure
+from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner
-from delivery.parcels import Parcel
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction: a crash loses no more than the last
@@ -34,8 +34,8 @@ def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
     if any(item.once for item in items):  # some may be there already
         return [_accept_one(item, owner) for item in items]
     results = [_prepared(item.draft, owner) for item in items]
-    _save([result for result in results if isinstance(result, Parcel)])
-    return [result.email if isinstance(result, Parcel) else result for result in results]
+    _save([result for result in results if isinstance(result, Bundle)])
+    return [result.email if isinstance(result, Bundle) else result for result in results]
 
 
 def _accept_one(item: Item, owner: Owner | None) -> Result:
@@ -45,20 +45,20 @@ def _accept_one(item: Item, owner: Owner | None) -> Result:
         return refusal
 
 
-def _prepared(draft: Draft, owner: Owner | None) -> Parcel | carriers.NobodyCanCarry | pressure.Overloaded:
+def _prepared(draft: Draft, owner: Owner | None) -> Bundle | carriers.NobodyCanCarry | pressure.Overloaded:
     try:
         pressure.refuse_if_too_high(draft.priority)
-        parcel = parcels.waiting(draft, owner)
-        _, parcel.email.left_out = carriers.choose(parcel.message())
+        bundle = bundles.waiting(draft, owner)
+        _, bundle.email.left_out = carriers.choose(bundle.message())
     except (carriers.NobodyCanCarry, pressure.Overloaded) as refusal:
         return refusal
-    parcel.keep_files()
-    return parcel
+    bundle.keep_files()
+    return bundle
 
 
-def _save(chunk: list[Parcel]) -> None:
+def _save(chunk: list[Bundle]) -> None:
     with transaction.atomic():
-        parcels.save_all(chunk)
-        announcements.announce(parcel.email for parcel in chunk)
+        bundles.save_all(chunk)
+        announcements.announce(bundle.email for bundle in chunk)
         failpoints.reach("in-accept")
     failpoints.reach("after-commit")

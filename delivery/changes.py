@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import emails, parcels
+from delivery import bundles, emails
 from delivery.idempotency import Claim
 from delivery.models import Email, Recipient
 from delivery.models.email import NOT_SENT_YET
@@ -58,10 +58,10 @@ def resend(email: Email, *, once: Claim | None = None) -> Email:
     """
     if email.status in _NOT_FINISHED or (email.status == _Status.UNKNOWN and email.due_at):
         raise TooLate
-    parcel = parcels.load(email)
-    if not parcel.is_whole():
+    bundle = bundles.load(email)
+    if not bundle.is_whole():
         raise ContentGone
     try:
-        return emails.accept(parcel.draft(), owner=email.owner, resend_of=email.pk, once=once)
+        return emails.accept(bundle.draft(), owner=email.owner, resend_of=email.pk, once=once)
     except FileNotFoundError as error:  # a file was deleted by hand, or a moment ago
         raise ContentGone from error

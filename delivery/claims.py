@@ -7,27 +7,27 @@ from uuid import UUID
 from django.db.models import Case, F, When
 from django.db.models.functions import Now
 
-from delivery import parcels, process
+from delivery import bundles, process
+from delivery.bundles import Bundle
 from delivery.db.compiled import Changed, Making, Parameter, Places
 from delivery.db.group_commit import GroupCommit
 from delivery.models import Email
 from delivery.models.email import LEASE, EmailQuerySet
-from delivery.parcels import Parcel
 
 
-def take(pk: UUID) -> Parcel | None:
+def take(pk: UUID) -> Bundle | None:
     """Take a due email for this process, or return None when it is not to be had (any more)."""
     return _taken.ask(pk)
 
 
-def take_suspect(pk: UUID) -> Parcel | None:
+def take_suspect(pk: UUID) -> Bundle | None:
     """Take a due email that is a suspect; for a process that has nothing else."""
     return _take(_SUSPECTS, [pk])[0]
 
 
-def _take(claim: Changed[Email], pks: Sequence[UUID]) -> list[Parcel | None]:
+def _take(claim: Changed[Email], pks: Sequence[UUID]) -> list[Bundle | None]:
     claimed = claim.run(pks, worker=process.identity())
-    whole = {parcel.email.pk: parcel for parcel in parcels.load_all(claimed)}
+    whole = {bundle.email.pk: bundle for bundle in bundles.load_all(claimed)}
     return [whole.pop(pk, None) for pk in pks]  # the same one may have been given out twice
 
 
@@ -56,4 +56,4 @@ def _changes() -> dict[str, Any]:
 
 
 _INNOCENT, _SUSPECTS = _claim(EmailQuerySet.innocent), _claim(EmailQuerySet.suspected)
-_taken = GroupCommit[UUID, Parcel | None](lambda pks: _take(_INNOCENT, pks))
+_taken = GroupCommit[UUID, Bundle | None](lambda pks: _take(_INNOCENT, pks))

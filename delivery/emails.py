@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import announcements, attempts, carriers, idempotency, parcels, pressure, records, rounds
+from delivery import announcements, attempts, bundles, carriers, idempotency, pressure, records, rounds
+from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.gate import Gate
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner
-from delivery.parcels import Parcel
 from providers import failpoints
 
 
@@ -53,44 +53,44 @@ def _once(once: Claim | None, make: Callable[[], Email]) -> Email:
 
 def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UUID | None) -> Email:
     pressure.refuse_if_too_high(draft.priority)
-    parcel = parcels.waiting(draft, owner)
-    parcel.email.resend_of = resend_of
-    _, parcel.email.left_out = carriers.choose(parcel.message())
-    parcel.keep_files()
+    bundle = bundles.waiting(draft, owner)
+    bundle.email.resend_of = resend_of
+    _, bundle.email.left_out = carriers.choose(bundle.message())
+    bundle.keep_files()
     with transaction.atomic():
-        _save(parcel, once)
-        announcements.announce([parcel.email])
+        _save(bundle, once)
+        announcements.announce([bundle.email])
     failpoints.reach("after-commit")
-    return parcel.email
+    return bundle.email
 
 
-def _save(parcel: Parcel, once: Claim | None) -> None:
+def _save(bundle: Bundle, once: Claim | None) -> None:
     """Write an email down; the key first, so that of two requests with one key the second ends here.
 
     The caller holds the transaction.
     """
     if once:
-        idempotency.burn([(once, parcel.email)])
-    parcel.save()
+        idempotency.burn([(once, bundle.email)])
+    bundle.save()
     failpoints.reach("in-accept")
 
 
 def _send(draft: Draft, owner: Owner | None, once: Claim | None, accepted: Callable[[Email], None]) -> Email:
     pressure.refuse_if_too_high(draft.priority)
-    parcel = parcels.claimed(draft, owner)
-    email, message = parcel.email, parcel.message()
+    bundle = bundles.claimed(draft, owner)
+    email, message = bundle.email, bundle.message()
     able, email.left_out = carriers.choose(message)
-    parcel.keep_files()
+    bundle.keep_files()
     gate = Gate(email, able)
     first = gate.next()
     if first is None:
         records.apply(email, rounds.postponed(gate))
         with transaction.atomic():
-            _save(parcel, once)
+            _save(bundle, once)
         return email
     try:
         with transaction.atomic():
-            _save(parcel, once)
+            _save(bundle, once)
             attempt = attempts.write(email, first)
     except idempotency.Taken:
         gate.release()

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from delivery import carriers, gate, parcels
+from delivery import bundles, carriers, gate
+from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.models import Owner
-from delivery.parcels import Parcel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Offer:
 class Explanation:
     """A draft as it would be handed over, and to whom."""
 
-    parcel: Parcel  # of rows that are in no database
+    bundle: Bundle  # of rows that are in no database
     offers: tuple[Offer, ...]  # one for each configured provider, in order of preference
 
     @property
@@ -33,13 +33,13 @@ class Explanation:
 
 def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
     """Tell who would be offered a draft now, in which order, and why the others would not. Raises NobodyCanCarry."""
-    parcel = parcels.claimed(draft, owner)
-    _, unfit = carriers.choose(parcel.message())
+    bundle = bundles.claimed(draft, owner)
+    _, unfit = carriers.choose(bundle.message())
     domain = draft.sender.address.rpartition("@")[2].lower()
     offers: list[Offer] = []
     for name in carriers.names():
         offers.append(_offer(name, domain, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1))
-    return Explanation(parcel=parcel, offers=tuple(offers))
+    return Explanation(bundle=bundle, offers=tuple(offers))
 
 
 def _offer(name: str, domain: str, unfit: str, position: int) -> Offer:

@@ -9,12 +9,12 @@ from uuid import UUID
 from django.db import transaction
 
 from delivery import attempts, carriers, claims, doubts, leases, outcomes, process, records, replay
+from delivery.bundles import Bundle
 from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.gate import Gate
 from delivery.models import Attempt, Email
 from delivery.outcomes import Outcome
-from delivery.parcels import Parcel
 from providers import errors, failover, failpoints
 from providers.base import Provider
 from providers.message import Message
@@ -34,25 +34,25 @@ def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
 
     A process that is not `going_on` begins no further attempt; what is left waits for another one.
     """
-    parcel = claims.take(pk)
-    return _dispatch(parcel, going_on) if parcel else None
+    bundle = claims.take(pk)
+    return _dispatch(bundle, going_on) if bundle else None
 
 
 def dispatch_suspect(pk: UUID) -> Email | None:
     """Do the same with an email that may have ended the processes which had it; see suspects."""
-    parcel = claims.take_suspect(pk)
-    return _dispatch(parcel, _process_goes_on) if parcel else None
+    bundle = claims.take_suspect(pk)
+    return _dispatch(bundle, _process_goes_on) if bundle else None
 
 
-def _dispatch(parcel: Parcel, going_on: GoingOn) -> Email | None:
-    with leases.kept(parcel.email.pk):
-        return _offer_claimed(parcel, going_on)
+def _dispatch(bundle: Bundle, going_on: GoingOn) -> Email | None:
+    with leases.kept(bundle.email.pk):
+        return _offer_claimed(bundle, going_on)
 
 
-def _offer_claimed(parcel: Parcel, going_on: GoingOn) -> Email | None:
-    email = parcel.email
+def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
+    email = bundle.email
     failpoints.reach("after-claim", about=email.subject)
-    message = parcel.message()
+    message = bundle.message()
     try:
         able, email.left_out = carriers.choose(message)
     except carriers.NobodyCanCarry as nobody:

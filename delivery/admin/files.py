@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 
-from delivery import parcels
+from delivery import bundles
 from delivery.models import Attachment, Email
 from providers import errors, mime
 
@@ -51,10 +51,10 @@ def attachment(pk: UUID, file: int) -> FileResponse:
 def raw(pk: UUID) -> StreamingHttpResponse:
     """Answer the email as SES and SMTP carry it."""
     try:
-        parcel = parcels.read(pk)
-        if not parcel.is_whole():
+        bundle = bundles.read(pk)
+        if not bundle.is_whole():
             raise Http404("The body or an attachment of this email is not kept any more.")
-        message = parcel.message()
+        message = bundle.message()
         pieces = mime.chunks(message)
         first = next(pieces)
         for file in message.attachments:

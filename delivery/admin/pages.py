@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 
-from delivery import parcels
+from delivery import bundles
 from delivery.admin.base import COLOURS
 from delivery.models import Attempt, Email
 
@@ -47,7 +47,7 @@ def email(email: Email, now: datetime) -> dict[str, Any]:
         "reply_to": [f"{name} <{address}>" if name else address for address, name in email.reply_to],
         "recipients": [(row, label(row.status, row.get_status_display())) for row in email.recipients.all()],
         "attachments": list(email.attachments.all()),
-        "is_whole": parcels.load(email).is_whole(),
+        "is_whole": bundles.load(email).is_whole(),
         "tries": [_try(row, email, now) for row in email.attempts.all()],
         "lists": [pair for pair in _lists(email) if pair[1]],
     }

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from delivery import journal, parcels
+from delivery import bundles, journal
 from delivery.content.drafts import Draft
 from delivery.files import storage
 from delivery.journal import Entry
@@ -30,12 +30,12 @@ def draft(**changes: Any) -> Draft:
 
 def queued(**changes: Any) -> Email:
     """Return an email that is due now."""
-    parcel = parcels.claimed(draft(), None)
-    parcel.save()
+    bundle = bundles.claimed(draft(), None)
+    bundle.save()
     fields = {"status": "queued", "due_at": timezone.now(), "lease_until": None, **changes}
-    Email.objects.filter(pk=parcel.email.pk).update(**fields)
-    parcel.email.refresh_from_db()
-    return parcel.email
+    Email.objects.filter(pk=bundle.email.pk).update(**fields)
+    bundle.email.refresh_from_db()
+    return bundle.email
 
 
 def content(email: Email) -> bytes:

@@ -221,9 +221,9 @@ def test_a_worker_that_slept_through_its_lease_offers_nothing(
     real = claims.take
 
     def take_and_sleep(pk: Any) -> Any:
-        parcel = real(pk)
+        bundle = real(pk)
         settle_elsewhere(email)
-        return parcel
+        return bundle
 
     monkeypatch.setattr(claims, "take", take_and_sleep)
 

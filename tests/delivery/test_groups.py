@@ -121,7 +121,7 @@ def test_of_a_group_of_claims_each_is_had_once_and_only_if_it_is_due() -> None:
     first, again, not_yet, last = claims._take(claims._INNOCENT, [due.pk, due.pk, later.pk, other.pk])
 
     assert (again, not_yet) == (None, None)
-    claimed = [parcel.email for parcel in (first, last) if parcel]
+    claimed = [bundle.email for bundle in (first, last) if bundle]
     assert [(email.pk, email.status, email.epoch) for email in claimed] == [
         (due.pk, "sending", 2),
         (other.pk, "sending", 2),
@@ -178,9 +178,9 @@ def test_nothing_of_a_group_is_written_over_a_persons_word(providers: None) -> N
 
 
 def claimed() -> Email:
-    parcel = claims.take(queued().pk)
-    assert parcel
-    return parcel.email
+    bundle = claims.take(queued().pk)
+    assert bundle
+    return bundle.email
 
 
 def sent(email: Email, message_id: str) -> tuple[Email, outcomes.Outcome, Attempt]:

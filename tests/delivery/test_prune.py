@@ -21,7 +21,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import emails, idempotency, parcels, retention, search
+from delivery import bundles, emails, idempotency, retention, search
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models import (
@@ -53,16 +53,16 @@ def prune(*arguments: str) -> str:
 
 def ended(*files: File, days: float = 10, status: str = "sent", **fields: Any) -> Email:
     """Return an email that was made and finished so many days ago, with files as old."""
-    parcel = parcels.waiting(draft(attachments=files, tags=("orders",)), None)
-    email, then = parcel.email, NOW() - timedelta(days=days)
+    bundle = bundles.waiting(draft(attachments=files, tags=("orders",)), None)
+    email, then = bundle.email, NOW() - timedelta(days=days)
     email.id, email.created_at, email.status, email.due_at = ids.at(then), then, status, None
     email.finished_at = then
     for name, value in fields.items():
         setattr(email, name, value)
-    for row in (*parcel.recipients, *parcel.attachments):
+    for row in (*bundle.recipients, *bundle.attachments):
         row.email = email  # which has another id now
-    parcel.keep_files()
-    parcel.save()
+    bundle.keep_files()
+    bundle.save()
     if status == "sent":
         Attempt.objects.create(email=email, provider="ses", epoch=0, outcome="accepted")
         email.recipients.update(status="accepted")
@@ -187,10 +187,10 @@ def test_a_file_goes_with_the_last_email_that_needs_it(attachment_folder: Path) 
 
 def test_a_file_that_an_accept_is_about_to_name_stays(attachment_folder: Path) -> None:
     ended(a_file())
-    parcel = parcels.waiting(draft(attachments=(a_file(),)), None)
-    parcel.keep_files()
+    bundle = bundles.waiting(draft(attachments=(a_file(),)), None)
+    bundle.keep_files()
     prune("--emails", "5")  # while that accept has not written its rows yet
-    parcel.save()
+    bundle.save()
 
     assert content(Email.objects.get()) == b"content"
 

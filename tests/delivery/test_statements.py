@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import parcels
+from delivery import bundles
 from delivery.db import compiled
 from delivery.db.compiled import Changed, Insert, Making, Parameter, Places, Select, Update
 from delivery.models import Attempt, Email, Owner, Recipient
@@ -88,21 +88,21 @@ def test_the_sql_is_made_once() -> None:
 
 def test_inserted_rows_are_those_that_the_orm_would_have_written() -> None:
     owner = Owner.objects.create(name="shop")
-    parcel = parcels.waiting(draft(subject="50 % off ☃", tags=("a", "b"), metadata={"k": "'v'"}), owner)
-    email = parcel.email
+    bundle = bundles.waiting(draft(subject="50 % off ☃", tags=("a", "b"), metadata={"k": "'v'"}), owner)
+    email = bundle.email
     Insert(Email).run([email])
-    Insert(Recipient).run(parcel.recipients)
+    Insert(Recipient).run(bundle.recipients)
 
     found = Email.objects.get()
     assert columns(found) == columns(email)
-    assert [row.address for row in found.recipients.all()] == [row.address for row in parcel.recipients]
+    assert [row.address for row in found.recipients.all()] == [row.address for row in bundle.recipients]
     assert (email._state.adding, email._state.db) == (False, "default")
 
 
 def test_an_inserted_value_may_be_an_expression_of_the_database() -> None:
-    parcel = parcels.waiting(draft(), None)
-    parcel.email.lease_until = Now() + timedelta(hours=1)
-    Insert(Email).run([parcel.email])
+    bundle = bundles.waiting(draft(), None)
+    bundle.email.lease_until = Now() + timedelta(hours=1)
+    Insert(Email).run([bundle.email])
 
     found = Email.objects.get()
     assert found.lease_until
@@ -125,7 +125,7 @@ def test_many_rows_are_inserted_by_one_statement_and_none_by_none() -> None:
 def test_many_inserted_rows_are_those_that_the_orm_would_have_written(number: int) -> None:
     owner = Owner.objects.create(name="shop")
     emails = [
-        parcels.waiting(draft(subject=f"\\N\t{place}\n☃", metadata={"k": "\\.\t'v'"}), owner).email
+        bundles.waiting(draft(subject=f"\\N\t{place}\n☃", metadata={"k": "\\.\t'v'"}), owner).email
         for place in range(number)
     ]
     Insert(Email).run(emails)

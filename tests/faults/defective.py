@@ -93,10 +93,10 @@ def no_journal() -> None:
 
 def short_lease() -> None:
     """A claim lasts a second, is not renewed, and is looked for all the time: slow providers outlive it."""
-    from delivery import attempts, claims, leases, parcels, worker
+    from delivery import attempts, bundles, claims, leases, worker
 
     worker._SETTLE_SECONDS = LATE / 4
-    attempts.LEASE = claims.LEASE = leases.LEASE = parcels.LEASE = timedelta(seconds=LATE)
+    attempts.LEASE = claims.LEASE = leases.LEASE = bundles.LEASE = timedelta(seconds=LATE)
 
 
 def slow_reading() -> None:
@@ -104,9 +104,9 @@ def slow_reading() -> None:
     from delivery import claims
 
     def take(pk: Any) -> Any:
-        parcel = taken(pk)
+        bundle = taken(pk)
         time.sleep(random.choice((0.0, LATE / 2, LATE * 2)))
-        return parcel
+        return bundle
 
     taken, claims.take = claims.take, take
 

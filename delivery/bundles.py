@@ -25,7 +25,7 @@ _ATTACHMENTS_OF = compiled.Select("email", lambda emails: Attachment.objects.fil
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parcel:
+class Bundle:
     """The rows of one email, in memory."""
 
     email: Email
@@ -102,23 +102,23 @@ class Parcel:
         )
 
 
-def claimed(draft: Draft, owner: Owner | None) -> Parcel:
+def claimed(draft: Draft, owner: Owner | None) -> Bundle:
     """Return a new email that its caller is about to hand over itself: born with a claim.
 
     Nothing is saved yet.
     """
-    parcel = waiting(draft, owner)
-    email = parcel.email
+    bundle = waiting(draft, owner)
+    email = bundle.email
     email.status, email.due_at, email.epoch, email.rounds = Email.Status.SENDING, None, 1, 1
     email.lease_until = Now() + LEASE  # the database's clock, by which it is judged
     email.worker = process.identity()
-    return parcel
+    return bundle
 
 
-def waiting(draft: Draft, owner: Owner | None) -> Parcel:
+def waiting(draft: Draft, owner: Owner | None) -> Bundle:
     """Return a new email that a worker will hand over, at once or at its time. Nothing is saved yet."""
     email = _email(draft, owner)
-    return Parcel(
+    return Bundle(
         email=email,
         recipients=_recipients(email, draft),
         attachments=[_attachment(email, file) for file in draft.attachments],
@@ -126,20 +126,20 @@ def waiting(draft: Draft, owner: Owner | None) -> Parcel:
     )
 
 
-def save_all(parcels: Sequence[Parcel]) -> None:
+def save_all(bundles: Sequence[Bundle]) -> None:
     """Insert every row of many; the caller holds the transaction."""
-    _EMAILS.run([parcel.email for parcel in parcels])
-    _RECIPIENTS.run([row for parcel in parcels for row in parcel.recipients])
-    Attachment.objects.bulk_create(row for parcel in parcels for row in parcel.attachments)
-    Tag.objects.bulk_create(tag for parcel in parcels for tag in parcel.tags())
+    _EMAILS.run([bundle.email for bundle in bundles])
+    _RECIPIENTS.run([row for bundle in bundles for row in bundle.recipients])
+    Attachment.objects.bulk_create(row for bundle in bundles for row in bundle.attachments)
+    Tag.objects.bulk_create(tag for bundle in bundles for tag in bundle.tags())
 
 
-def load(email: Email) -> Parcel:
+def load(email: Email) -> Bundle:
     """Return a recorded email whole."""
     return load_all([email])[0]
 
 
-def load_all(emails: Sequence[Email]) -> list[Parcel]:
+def load_all(emails: Sequence[Email]) -> list[Bundle]:
     """Return recorded emails whole."""
     pks = [email.pk for email in emails]
     recipients = _by_email(_RECIPIENTS_OF.run(pks)) if pks else {}
@@ -147,14 +147,14 @@ def load_all(emails: Sequence[Email]) -> list[Parcel]:
     return [_whole(email, recipients.get(email.pk, []), attachments.get(email.pk, [])) for email in emails]
 
 
-def read(pk: UUID) -> Parcel:
+def read(pk: UUID) -> Bundle:
     """Return the email with this id whole."""
     return load(Email.objects.get(pk=pk))
 
 
-def _whole(email: Email, recipients: list[Recipient], attachments: list[Attachment]) -> Parcel:
+def _whole(email: Email, recipients: list[Recipient], attachments: list[Attachment]) -> Bundle:
     files = tuple(_file(row) for row in attachments)
-    return Parcel(email=email, recipients=recipients, attachments=attachments, files=files)
+    return Bundle(email=email, recipients=recipients, attachments=attachments, files=files)
 
 
 def _by_email(rows: Iterable[Part]) -> dict[UUID, list[Part]]:
