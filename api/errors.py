@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from api import codes
 from delivery import changes, idempotency, pressure
-from delivery.carriers import NobodyCanCarry
+from delivery.routing.configured import NobodyCanCarry
 
 RETRY_AFTER = "5"  # seconds
 EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"

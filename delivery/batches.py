@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from delivery import announcements, bundles, carriers, emails, idempotency, pressure
+from delivery import announcements, bundles, emails, idempotency, pressure
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner
+from delivery.routing import configured
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction: a crash loses no more than the last
-Result = Email | carriers.NobodyCanCarry | idempotency.UsedOtherwise | pressure.Overloaded
+Result = Email | configured.NobodyCanCarry | idempotency.UsedOtherwise | pressure.Overloaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +42,16 @@ def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
 def _accept_one(item: Item, owner: Owner | None) -> Result:
     try:
         return emails.accept(item.draft, owner=owner, once=item.once)
-    except (carriers.NobodyCanCarry, idempotency.UsedOtherwise, pressure.Overloaded) as refusal:
+    except (configured.NobodyCanCarry, idempotency.UsedOtherwise, pressure.Overloaded) as refusal:
         return refusal
 
 
-def _prepared(draft: Draft, owner: Owner | None) -> Bundle | carriers.NobodyCanCarry | pressure.Overloaded:
+def _prepared(draft: Draft, owner: Owner | None) -> Bundle | configured.NobodyCanCarry | pressure.Overloaded:
     try:
         pressure.refuse_if_too_high(draft.priority)
         bundle = bundles.waiting(draft, owner)
-        _, bundle.email.left_out = carriers.choose(bundle.message())
-    except (carriers.NobodyCanCarry, pressure.Overloaded) as refusal:
+        _, bundle.email.left_out = configured.eligible(bundle.message())
+    except (configured.NobodyCanCarry, pressure.Overloaded) as refusal:
         return refusal
     bundle.keep_files()
     return bundle

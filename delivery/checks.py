@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
 
-from delivery import carriers
 from delivery.content import addresses
+from delivery.routing import configured
 
 _SECRET_KEY_LENGTH = 50
 _SQLITE = (3, 35)  # the first with RETURNING
@@ -24,8 +24,8 @@ _NO_PROVIDER = (
 @register
 def providers(**_: Any) -> Sequence[CheckMessage]:
     """Name every provider that is left out; without any, production cannot work."""
-    left_out = [Warning(problem, id="gomail.W001") for problem in carriers.problems()]
-    if carriers.configured():
+    left_out = [Warning(problem, id="gomail.W001") for problem in configured.problems()]
+    if configured.providers():
         return left_out
     return [*left_out, Error("No provider can send.", hint=_NO_PROVIDER, id="gomail.E001")]
 
@@ -85,7 +85,7 @@ def openness(**_: Any) -> Sequence[CheckMessage]:
     nothing_sent = Warning("The sandbox takes emails and sends none.", id="gomail.W003")
     return [
         *([] if settings.API_KEY_REQUIRED else [open_relay]),
-        *([nothing_sent] if any(provider.type == "sandbox" for provider in carriers.configured()) else []),
+        *([nothing_sent] if any(provider.type == "sandbox" for provider in configured.providers()) else []),
     ]
 
 

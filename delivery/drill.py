@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from delivery import carriers, gate
 from delivery.db import ids
 from delivery.models import Attempt
+from delivery.routing import configured, gate
 from providers import message as border
 from providers import registry
 from providers.base import Limits, Provider
@@ -40,7 +40,7 @@ class Leg:
 def rehearse(sender: Mailbox, *, without: Iterable[str] = ()) -> Iterator[Leg]:
     """Yield what becomes of a test mail at each provider, in order of preference, as soon as it is known."""
     left_out = set(without)
-    for provider in carriers.configured():
+    for provider in configured.providers():
         if provider.name not in left_out:
             yield _leg(provider, sender)
 

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import announcements, attempts, bundles, carriers, idempotency, pressure, records, rounds
+from delivery import announcements, attempts, bundles, idempotency, pressure, records, rounds
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
-from delivery.gate import Gate
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner
+from delivery.routing import configured
+from delivery.routing.gate import Gate
 from providers import failpoints
 
 
@@ -55,7 +56,7 @@ def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UU
     pressure.refuse_if_too_high(draft.priority)
     bundle = bundles.waiting(draft, owner)
     bundle.email.resend_of = resend_of
-    _, bundle.email.left_out = carriers.choose(bundle.message())
+    _, bundle.email.left_out = configured.eligible(bundle.message())
     bundle.keep_files()
     with transaction.atomic():
         _save(bundle, once)
@@ -79,7 +80,7 @@ def _send(draft: Draft, owner: Owner | None, once: Claim | None, accepted: Calla
     pressure.refuse_if_too_high(draft.priority)
     bundle = bundles.claimed(draft, owner)
     email, message = bundle.email, bundle.message()
-    able, email.left_out = carriers.choose(message)
+    able, email.left_out = configured.eligible(message)
     bundle.keep_files()
     gate = Gate(email, able)
     first = gate.next()

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from delivery import bundles, carriers, gate
+from delivery import bundles
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.models import Owner
+from delivery.routing import configured, gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +35,10 @@ class Explanation:
 def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
     """Tell who would be offered a draft now, in which order, and why the others would not. Raises NobodyCanCarry."""
     bundle = bundles.claimed(draft, owner)
-    _, unfit = carriers.choose(bundle.message())
+    _, unfit = configured.eligible(bundle.message())
     domain = draft.sender.address.rpartition("@")[2].lower()
     offers: list[Offer] = []
-    for name in carriers.names():
+    for name in configured.names():
         offers.append(_offer(name, domain, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1))
     return Explanation(bundle=bundle, offers=tuple(offers))
 

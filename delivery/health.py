@@ -9,8 +9,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from delivery import carriers, pressure, readiness, standings, workers
+from delivery import pressure, readiness, workers
 from delivery.models import Circuit, ProviderCheck
+from delivery.routing import circuit_cache, configured
 
 _OK, _NOT_KNOWN = "ok", "not known"
 READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"
@@ -83,12 +84,12 @@ def _providers() -> dict[str, ProviderHealth]:
     checks = readiness.answers()
     return {
         name: ProviderHealth(state=_state(name), check=_verdict(checks.get(name)))
-        for name in carriers.names()
+        for name in configured.names()
     }
 
 
 def _state(name: str) -> str:
-    circuit = standings.of_provider(name)
+    circuit = circuit_cache.of_provider(name)
     if circuit is None:
         return str(Circuit.State.CLOSED.label)
     paused = circuit.paused_until is not None and circuit.paused_until > timezone.now()

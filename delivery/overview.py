@@ -16,9 +16,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from delivery import carriers, readiness
+from delivery import readiness
 from delivery.content import addresses
 from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
+from delivery.routing import configured
 from providers.base import Limits, Provider
 
 _MOST_ATTEMPTS = 1000  # of a provider are looked at
@@ -81,7 +82,7 @@ def everything() -> list[Overview]:
     checks = readiness.answers()
     return [
         _overview(provider, position, checks.get(provider.name))
-        for position, provider in enumerate(carriers.configured(), 1)
+        for position, provider in enumerate(configured.providers(), 1)
     ]
 
 
@@ -98,13 +99,13 @@ def for_owner(owner: Owner | None) -> list[Overview]:
 
 def left_out() -> list[str]:
     """Return a sentence for each provider that was asked for and cannot be used, for any owner."""
-    return _hidden(carriers.problems())
+    return _hidden(configured.problems())
 
 
 def ask_again() -> None:
     """Ask the providers now whether they would carry mail; each once in ten seconds, whoever asks in any process."""
     senders, begun = readiness.senders_in_use(), time.monotonic()
-    for provider in carriers.configured():
+    for provider in configured.providers():
         if time.monotonic() - begun < _LONGEST and readiness.take_turn(provider.name, _BETWEEN_QUESTIONS):
             readiness.check(provider, senders)
 

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from delivery import carriers, circuits, judgement
 from delivery.content import addresses
 from delivery.models import ApiKey, Circuit, Email, ProviderCheck
+from delivery.routing import circuits, configured, policy
 from providers.base import Provider
 from providers.readiness import Readiness
 
@@ -24,7 +24,7 @@ _MOST_EMAILS, _MOST_PER_DOMAIN, _MOST_SENDERS = 1000, 2, 25
 def check_all() -> list[tuple[ProviderCheck, Readiness]]:
     """Ask every configured provider now."""
     senders = senders_in_use()
-    return [check(provider, senders) for provider in carriers.configured()]
+    return [check(provider, senders) for provider in configured.providers()]
 
 
 def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readiness]:
@@ -39,7 +39,7 @@ def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readin
 def check_due() -> None:
     """Ask the providers whose last answer is old, and those whose circuits wait for one."""
     senders = senders_in_use()
-    for provider in carriers.configured():
+    for provider in configured.providers():
         every = _INTERVAL_OF_RIPE if _ripe(provider.name).exists() else INTERVAL
         if take_turn(provider.name, every):
             check(provider, senders)
@@ -57,7 +57,7 @@ def take_turn(provider: str, every: timedelta) -> bool:
 
 def answers() -> dict[str, ProviderCheck]:
     """Return the last answer of each configured provider that has ever given one."""
-    return ProviderCheck.objects.exclude(checked_at=None).in_bulk(carriers.names())
+    return ProviderCheck.objects.exclude(checked_at=None).in_bulk(configured.names())
 
 
 def senders_in_use() -> list[str]:
@@ -93,7 +93,7 @@ def _settle(circuit: Circuit, answer: Readiness) -> None:
     if probe and answer.ready:
         circuits.close(circuit.provider, probe)
     elif probe:
-        told = judgement.Told(reason=" ".join(answer.problems))
+        told = policy.Told(reason=" ".join(answer.problems))
         circuits.reopen(circuit.provider, probe, circuit.trouble, told)
 
 

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import attempts, carriers, claims, doubts, leases, outcomes, process, records, replay
+from delivery import attempts, claims, doubts, leases, outcomes, process, records, replay
 from delivery.bundles import Bundle
 from delivery.db import outages
 from delivery.db.outages import AWAY
-from delivery.gate import Gate
 from delivery.models import Attempt, Email
 from delivery.outcomes import Outcome
+from delivery.routing import configured
+from delivery.routing.gate import Gate
 from providers import errors, failover, failpoints
 from providers.base import Provider
 from providers.message import Message
@@ -54,8 +55,8 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
     failpoints.reach("after-claim", about=email.subject)
     message = bundle.message()
     try:
-        able, email.left_out = carriers.choose(message)
-    except carriers.NobodyCanCarry as nobody:
+        able, email.left_out = configured.eligible(message)
+    except configured.NobodyCanCarry as nobody:
         waiting = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
         return _requeue(email, waiting, rounds=email.rounds)
     gate = Gate(email, doubts.asked_first(email, able))

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from delivery import broker, carriers, circuits
+from delivery import broker
 from delivery.models import Email
+from delivery.routing import circuits, configured
 from delivery.turns import LANES
 
 _JUST_NOW = timedelta(seconds=1)  # what became due since is being announced by whoever accepted it
@@ -18,7 +19,7 @@ _CERTAINLY = 20  # the longest waiting, whatever the queue holds
 
 def announce() -> int:
     """Announce what is due and has no message, longest waiting first, and return how many were announced."""
-    if not circuits.anybody_may_be_used(carriers.names()):
+    if not circuits.anybody_may_be_used(configured.names()):
         return 0  # they would be looked at in vain, all of them
     with broker.connected() as connection:
         return sum(_announce(lane, connection) for lane in LANES)

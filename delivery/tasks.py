@@ -9,21 +9,10 @@ from uuid import UUID
 from celery import shared_task, signals
 from django.db import close_old_connections, connection
 
-from delivery import (
-    broker,
-    carriers,
-    circuits,
-    journal,
-    process,
-    readiness,
-    rounds,
-    suspects,
-    sweep,
-    worker,
-    workers,
-)
+from delivery import broker, journal, process, readiness, rounds, suspects, sweep, worker, workers
 from delivery.models import Email
 from delivery.passed_over import PassedOver
+from delivery.routing import circuits, configured
 
 log = logging.getLogger(__name__)
 _passed_over = PassedOver()
@@ -93,7 +82,7 @@ def _hand_over(pk: UUID) -> None:
 
 def _dispatch(pk: UUID) -> Email | None:
     """Dispatch an email, unless nobody would take it: then it stays due, and is announced by a later sweep."""
-    if process.is_ending() or not circuits.anybody_may_be_used(carriers.names()):
+    if process.is_ending() or not circuits.anybody_may_be_used(configured.names()):
         return None
     return rounds.dispatch(pk)
 

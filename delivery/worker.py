@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import carriers, circuits, journal, readiness, recovery, rounds, suspects, workers
+from delivery import journal, readiness, recovery, rounds, suspects, workers
 from delivery.db.outages import AWAY
 from delivery.files import storage
+from delivery.routing import circuits, configured
 from delivery.turns import HIGH, NORMAL, Turns
 
 _IDLE_SECONDS = 0.5
@@ -51,7 +52,7 @@ def hand_over(stop: threading.Event, turns: Turns, lanes: Sequence[str] = (HIGH,
     """Hand over what is due, one by one, and return how many emails were."""
     handed_over = 0
     for _ in range(_BATCH):
-        if stop.is_set() or not circuits.anybody_may_be_used(carriers.names()):
+        if stop.is_set() or not circuits.anybody_may_be_used(configured.names()):
             break
         if not (pk := turns.take(lanes)):
             break

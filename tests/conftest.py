@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from delivery import access, carriers, journal, pressure, standings
+from delivery import access, journal, pressure
 from delivery.models import ApiKey
+from delivery.routing import circuit_cache, configured
 from tests import fakes
 
 
@@ -47,7 +48,7 @@ def journal_folder(settings: Any, tmp_path: Path) -> Path:
 def _fresh_memory() -> None:
     """Forget the API keys and the circuits of the test before."""
     access._live.cache_clear()
-    standings.forget()
+    circuit_cache.forget()
     pressure.forget()
 
 
@@ -83,4 +84,4 @@ def providers(settings: Any, ses: "fakes.FakeVendor", sendgrid: "fakes.FakeVendo
     settings.GOMAIL_PROVIDERS = ("ses", "sendgrid")
     settings.PROVIDER_SECRETS = fakes.variables(ses, sendgrid)
     yield
-    carriers._build.cache_clear()
+    configured._build.cache_clear()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from delivery import carriers
 from delivery.models import Email
+from delivery.routing import configured
 from tests import fakes
 from tests.providers import far_ends
 from tests.providers.adapters import ANYMAIL, OVER_HTTP
@@ -69,9 +69,9 @@ class House:
 def house(settings: Any) -> Iterator[House]:
     with ExitStack() as stack:
         yield House(stack, settings)
-        for provider in carriers.configured():
+        for provider in configured.providers():
             provider.close()
-    carriers._build.cache_clear()
+    configured._build.cache_clear()
 
 
 def post_short(api: fakes.Api) -> Any:

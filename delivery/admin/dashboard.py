@@ -9,12 +9,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from delivery import carriers
 from delivery.admin import pages, provider_pages
 from delivery.admin.filters import DoubtFilter
 from delivery.admin.provider_pages import Condition
 from delivery.db import ids
 from delivery.models import Email
+from delivery.routing import configured
 
 _MOST = 10_000  # counted exactly; beyond it "10,000+" says enough
 _DAY = timedelta(days=1)
@@ -61,7 +61,7 @@ def _list(**parameters: str) -> str:
 def _not_in_use() -> list[tuple[str, Condition]]:
     """Return the configured providers that do not get every email now."""
     now, circuits = timezone.now(), provider_pages.of_providers()
-    conditions = [(name, provider_pages.condition(circuits.get(name), now)) for name in carriers.names()]
+    conditions = [(name, provider_pages.condition(circuits.get(name), now)) for name in configured.names()]
     return [(name, condition) for name, condition in conditions if condition.sentence]
 
 

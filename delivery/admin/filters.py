@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from delivery import carriers
 from delivery.admin import base
 from delivery.db import ids
 from delivery.models import Email
+from delivery.routing import configured
 
 _DAY = timedelta(days=1)
 _FIRST, _LAST = date(1970, 1, 2), date(9999, 12, 30)
@@ -28,7 +28,7 @@ class ProviderFilter(base.Filter):  # type: ignore[misc]
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer the configured names and the sandbox."""
         names = [word.partition("=")[0].strip() for word in settings.GOMAIL_PROVIDERS]
-        return [(name, name) for name in dict.fromkeys([*names, *carriers.SANDBOX])]
+        return [(name, name) for name in dict.fromkeys([*names, *configured.SANDBOX])]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Email]) -> QuerySet[Email]:
         """Keep what it accepted."""

@@ -9,11 +9,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from delivery import carriers, judgement, overview
+from delivery import overview
 from delivery.admin import pages
 from delivery.admin.pages import Label
 from delivery.models import Circuit, CircuitChange, ProviderCheck
 from delivery.overview import Failure, Overview, Standing
+from delivery.routing import configured, policy
 from providers.base import Limits
 
 _CHANGES = 50
@@ -76,7 +77,7 @@ def page(now: datetime) -> dict[str, Any]:
     circuits = of_providers()
     return {
         "cards": [_card(known, circuits.get(known.name), now) for known in overview.everything()],
-        "left_out": carriers.problems(),
+        "left_out": configured.problems(),
         "changes": _changes(),
         "most_changes": _CHANGES,
     }
@@ -84,7 +85,7 @@ def page(now: datetime) -> dict[str, Any]:
 
 def of_providers() -> dict[str, Circuit]:
     """Return the circuits of the configured providers as a whole, by name; none where nothing was ever wrong."""
-    rows = Circuit.objects.filter(provider__in=carriers.names(), sender_domain="")
+    rows = Circuit.objects.filter(provider__in=configured.names(), sender_domain="")
     return {circuit.provider: circuit for circuit in rows}
 
 
@@ -110,7 +111,7 @@ def _slowed(circuit: Circuit, now: datetime) -> Condition | None:
     if circuit.paused_until and circuit.paused_until > now:
         asked = format_html("It asked for a pause until {}.", pages.moment(circuit.paused_until))
         return Condition(label=Label(text="paused", colour="warning"), sentence=asked)
-    if judgement.is_on_ramp(circuit, now):
+    if policy.is_on_ramp(circuit, now):
         back = "It has just come back and gets a part of the emails, soon all."
         return Condition(label=Label(text="coming back", colour="info"), sentence=back)
     return None

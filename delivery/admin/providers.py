@@ -12,9 +12,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from delivery import carriers, circuits, readiness
+from delivery import readiness
 from delivery.admin import base, provider_pages
 from delivery.models import Circuit, ProviderCheck
+from delivery.routing import circuits, configured
 from providers.base import Provider
 
 _CHANGE = "delivery.change_circuit"
@@ -124,7 +125,7 @@ def _read(request: HttpRequest) -> dict[str, str]:
 
 
 def _provider(order: dict[str, str]) -> Provider:
-    for provider in carriers.configured():
+    for provider in configured.providers():
         if provider.name == order["provider"]:
             return provider
     raise Http404(f"There is no provider {Truncator(order['provider']).chars(60)} in use here.")

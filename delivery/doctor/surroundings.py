@@ -8,9 +8,10 @@ from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import carriers, circuits, idempotency, journal, workers
+from delivery import idempotency, journal, workers
 from delivery.doctor.findings import Finding, Tally, Words, counted, noted
 from delivery.models import Email, IdempotencyKey
+from delivery.routing import circuits, configured
 
 GRACE = timedelta(seconds=15)  # a worker looks for orphans every 5 s
 _LATE = timedelta(minutes=1)  # what is overdue is given up a hundred at a time
@@ -136,7 +137,7 @@ def keys_are_of_use() -> Finding:
 def _why_it_stands() -> str:
     if not workers.running().exists() and not getattr(settings, "CELERY_BROKER_URL", ""):
         return "No worker is running: start `manage.py worker`."
-    if not circuits.anybody_may_be_used(carriers.names()):
+    if not circuits.anybody_may_be_used(configured.names()):
         return "No provider may be used now: `manage.py check_providers` says why."
     return "The workers do not keep up: start more of them, or give them more threads (WORKER_THREADS)."
 

@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from delivery import access, circuits, standings
+from delivery import access
 from delivery.models import Circuit, CircuitChange, Email
+from delivery.routing import circuit_cache, circuits
 from tests import fakes
 from tests.api.wire import File, Service, as_form, as_json
 
@@ -35,7 +36,7 @@ def offers(service: Service, **fields: Any) -> list[Any]:
 
 def circuit(**fields: Any) -> Circuit:
     made = Circuit.objects.create(provider="ses", **fields)
-    standings.forget()
+    circuit_cache.forget()
     return made
 
 

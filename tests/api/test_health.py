@@ -7,8 +7,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
-from delivery import circuits, standings, workers
+from delivery import workers
 from delivery.models import Circuit, ProviderCheck, Worker
+from delivery.routing import circuit_cache, circuits
 from tests import fakes
 from tests.delivery.factories import queued
 
@@ -104,7 +105,7 @@ def test_a_provider_in_trouble_degrades_and_does_not_take_the_service_away() -> 
 @pytest.mark.usefixtures("providers")
 def test_a_pause_is_named_and_is_no_trouble() -> None:
     Circuit.objects.create(provider="ses", paused_until="2999-01-01T00:00Z")
-    standings.forget()
+    circuit_cache.forget()
     assert (ready()["status"], ready()["providers"]["ses"]["state"]) == ("ready", "paused")
 
 

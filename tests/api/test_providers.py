@@ -9,8 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import access, circuits, overview, standings
+from delivery import access, overview
 from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
+from delivery.routing import circuit_cache, circuits
 from tests import fakes
 from tests.readiness import BAD_SES_KEY, SES_ACCOUNT, make_ready
 
@@ -139,7 +140,7 @@ def test_nobody_sees_an_address_of_another_owner(api: fakes.Api, other: fakes.Ap
     for domain in ("", "rival.example"):
         row = {"state": "open", "trouble": "sender", "reason": said, "retry_at": later, "changed_by": THEIRS}
         Circuit.objects.create(provider="ses", sender_domain=domain, **row)
-    standings.forget()
+    circuit_cache.forget()
     for query in ({}, {"fresh": "true"}):
         mine, theirs = api.get("providers/", **query), other.get("providers/", **query)
         assert mine.status_code == theirs.status_code == 200

@@ -2,8 +2,9 @@
 
 import pytest
 
-from delivery import circuits, doubts
+from delivery import doubts
 from delivery.models import Email, Owner
+from delivery.routing import circuits
 from tests import fakes
 from tests.providers.fault_server import reset
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import standings
 from delivery.models import Attempt, Circuit, CircuitChange, Email, ProviderCheck, Recipient
+from delivery.routing import circuit_cache
 from tests.browser import payloads
 from tests.browser.watching import Listener, Watched, keep
 
@@ -202,4 +202,4 @@ def hostile(texts: list[str]) -> None:
         quota={"limit": 1.0, "used": 1.0, "per": text},
         senders={each: {"verified": None, "detail": each} for each in texts},
     )
-    standings.forget()
+    circuit_cache.forget()

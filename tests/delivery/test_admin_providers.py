@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import carriers
 from delivery.models import Attempt, Circuit, CircuitChange, ProviderCheck
+from delivery.routing import configured
 from tests.browser import payloads
 from tests.delivery.admin_pages import reader, text
 from tests.delivery.factories import written
@@ -31,7 +31,7 @@ def _two(settings: Any) -> Iterator[None]:
     settings.GOMAIL_PROVIDERS = ("one=sandbox", "two=sandbox", "sendgrid")
     settings.PROVIDER_SECRETS = {}
     yield
-    carriers._build.cache_clear()
+    configured._build.cache_clear()
 
 
 @pytest.fixture

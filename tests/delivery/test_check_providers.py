@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from delivery import circuits
 from delivery.models import Attempt, Email, ProviderCheck
+from delivery.routing import circuits
 from tests import fakes, readiness
 from tests.providers.fault_server import answer, closed_port
 

@@ -11,9 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import carriers, circuits, emails, judgement, readiness, standings, worker
+from delivery import emails, readiness, worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, CircuitChange, Email
+from delivery.routing import circuit_cache, circuits, configured, policy
 from delivery.turns import Turns
 from providers.message import Mailbox
 from providers.readiness import Readiness
@@ -44,7 +45,7 @@ def opened(provider: str = "ses", **fields: Any) -> Circuit:
         "retry_at": timezone.now() - timedelta(minutes=2),
     }
     made = Circuit.objects.create(provider=provider, **(known | fields))
-    standings.forget()
+    circuit_cache.forget()
     return made
 
 
@@ -126,7 +127,7 @@ def test_after_ten_minutes_the_next_email_tells_whether_the_sender_is_verified(s
     for _ in range(2):
         send()
         Circuit.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
-        standings.forget()
+        circuit_cache.forget()
 
     assert [send().provider for _ in range(2)] == ["ses", "ses"]
     assert changes() == ["open", "open"]
@@ -147,7 +148,7 @@ def test_a_paused_provider_is_used_again_when_its_time_is_over(ses: fakes.FakeVe
     ses.script(fakes.SES_THROTTLING)
     send()
     Circuit.objects.update(paused_until=timezone.now())
-    standings.forget()
+    circuit_cache.forget()
 
     assert send().provider == "ses"
 
@@ -162,7 +163,7 @@ def test_a_probe_that_goes_well_closes_the_circuit(ses: fakes.FakeVendor) -> Non
     opened()
 
     assert (send().provider, circuit().state, changes()) == ("ses", "closed", ["probing", "closed"])
-    assert judgement.is_on_ramp(circuit(), timezone.now())
+    assert policy.is_on_ramp(circuit(), timezone.now())
 
 
 @pytest.mark.parametrize(("openings", "seconds"), [(1, 60), (2, 120), (5, 600)])
@@ -211,7 +212,7 @@ def test_a_process_that_was_idle_knows_of_a_circuit_that_another_has_opened(
     Circuit.objects.create(
         provider="ses", state="open", trouble="failing", retry_at=timezone.now() + timedelta(minutes=5)
     )
-    monkeypatch.setattr(standings, "_FRESH", 0.0)  # what was read is long ago
+    monkeypatch.setattr(circuit_cache, "_FRESH", 0.0)  # what was read is long ago
     barrier = threading.Barrier(8)
 
     def one(_: int) -> str:
@@ -310,7 +311,7 @@ def test_no_answer_puts_back_what_a_person_took_out(
 def test_a_closed_circuit_whose_database_row_is_gone_is_used(ses: fakes.FakeVendor) -> None:
     opened(retry_at=timezone.now() + timedelta(minutes=3))
     Circuit.objects.all().delete()
-    standings.forget()
+    circuit_cache.forget()
 
     assert send().provider == "ses"
 
@@ -320,7 +321,7 @@ def test_a_change_is_logged_once(ses: fakes.FakeVendor, caplog: Any) -> None:
     for _ in range(3):
         send()
 
-    lines = [record.message for record in caplog.records if record.name == "delivery.circuits"]
+    lines = [record.message for record in caplog.records if record.name == "delivery.routing.circuits"]
     assert len(lines) == 1
     assert lines[0].startswith("ses: not used. ")
 
@@ -397,7 +398,7 @@ def test_a_shorter_pause_does_not_end_a_longer_one_and_is_not_logged(caplog: Any
     paused_until = circuit().paused_until
     assert paused_until is not None
     assert paused_until > timezone.now() + timedelta(seconds=650)
-    assert len([record for record in caplog.records if record.name == "delivery.circuits"]) == 1
+    assert len([record for record in caplog.records if record.name == "delivery.routing.circuits"]) == 1
 
 
 def test_failures_from_before_the_closing_do_not_count(ses: fakes.FakeVendor) -> None:
@@ -405,7 +406,7 @@ def test_failures_from_before_the_closing_do_not_count(ses: fakes.FakeVendor) ->
     for _ in range(4):
         send()
     Circuit.objects.create(provider="ses", changed_at=timezone.now())
-    standings.forget()
+    circuit_cache.forget()
     send()
 
     assert circuit().state == "closed"
@@ -414,9 +415,9 @@ def test_failures_from_before_the_closing_do_not_count(ses: fakes.FakeVendor) ->
 def test_two_failures_in_a_row_open_a_provider_that_has_just_come_back(
     ses: fakes.FakeVendor, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(judgement, "_FIRST_SHARE", 1.0)
+    monkeypatch.setattr(policy, "_FIRST_SHARE", 1.0)
     Circuit.objects.create(provider="ses", openings=1, changed_at=timezone.now())
-    standings.forget()
+    circuit_cache.forget()
     ses.default = DOWN
     for _ in range(3):
         send()
@@ -425,7 +426,7 @@ def test_two_failures_in_a_row_open_a_provider_that_has_just_come_back(
 
 
 def test_a_slow_provider_is_opened_although_it_accepts(monkeypatch: Any) -> None:
-    monkeypatch.setattr(judgement, "_SLOW_MS", -1)
+    monkeypatch.setattr(policy, "_SLOW_MS", -1)
     for _ in range(12):
         send()
 
@@ -434,7 +435,7 @@ def test_a_slow_provider_is_opened_although_it_accepts(monkeypatch: Any) -> None
 
 
 def test_a_slow_probe_opens_the_circuit_again(monkeypatch: Any) -> None:
-    monkeypatch.setattr(judgement, "_SLOW_MS", -1)
+    monkeypatch.setattr(policy, "_SLOW_MS", -1)
     opened()
     send()
 
@@ -478,7 +479,7 @@ def test_a_vendor_that_cannot_be_asked_changes_nothing(monkeypatch: Any) -> None
 
 def test_the_providers_are_asked_every_ten_minutes_by_one_process(monkeypatch: Any) -> None:
     asked: list[str] = []
-    for provider in carriers.configured():
+    for provider in configured.providers():
         monkeypatch.setattr(
             type(provider),
             "check",
@@ -500,7 +501,7 @@ def test_the_senders_asked_about_are_those_in_use(settings: Any) -> None:
 
 def answering(monkeypatch: Any, said: Readiness) -> None:
     """Ask SES, which answers this."""
-    ses = carriers.configured()[0]
+    ses = configured.providers()[0]
     monkeypatch.setattr(type(ses), "check", lambda self, senders: said)
     readiness.check(ses, [])
 

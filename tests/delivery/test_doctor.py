@@ -334,7 +334,7 @@ def test_why_the_queue_stands_is_told(minutes: int, cause: Callable[[], None], w
 
 
 def test_that_no_provider_may_be_used_is_told(providers: None) -> None:
-    from delivery import circuits
+    from delivery.routing import circuits
 
     working()
     for name in ("ses", "sendgrid"):

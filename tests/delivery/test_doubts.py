@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import doubts, emails, journal, recovery, rounds, standings, worker
+from delivery import doubts, emails, journal, recovery, rounds, worker
 from delivery.content.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
+from delivery.routing import circuit_cache
 from delivery.turns import Turns
 from providers.message import Mailbox
 from tests import fakes
@@ -118,7 +119,7 @@ def test_if_the_same_provider_may_not_be_used_the_next_one_is_asked(ses: fakes.F
     Circuit.objects.create(
         provider="ses", state="open", trouble="failing", retry_at=timezone.now() + timedelta(minutes=5)
     )
-    standings.forget()
+    circuit_cache.forget()
 
     email = go_on(email)
     assert (email.status, email.provider, email.possible_duplicate) == ("sent", "sendgrid", True)

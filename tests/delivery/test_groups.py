@@ -12,10 +12,11 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from delivery import attempts, carriers, claims, outcomes, records
+from delivery import attempts, claims, outcomes, records
 from delivery.db import group_commit
 from delivery.db.group_commit import GroupCommit
 from delivery.models import Attempt, Email
+from delivery.routing import configured
 from providers.message import Receipt
 from tests.delivery.factories import queued
 
@@ -132,7 +133,7 @@ def test_of_a_group_of_claims_each_is_had_once_and_only_if_it_is_due() -> None:
 def test_a_group_of_which_one_claim_is_lost_begins_no_attempt(providers: None) -> None:
     mine, lost = claimed(), claimed()
     Email.objects.filter(pk=lost.pk).update(epoch=9)
-    ses = carriers.configured()[0]
+    ses = configured.providers()[0]
     with pytest.raises(attempts.ClaimLost):
         attempts._begin([(mine, ses), (lost, ses)])
 
@@ -185,7 +186,7 @@ def claimed() -> Email:
 
 def sent(email: Email, message_id: str) -> tuple[Email, outcomes.Outcome, Attempt]:
     """Return an email that a provider has just accepted, of which the record does not know yet."""
-    attempt = attempts.begin(email, carriers.configured()[0])
+    attempt = attempts.begin(email, configured.providers()[0])
     attempt.outcome, attempt.provider_message_id, attempt.latency_ms = "accepted", message_id, 7
     return email, outcomes.sent(Receipt(provider="ses", message_id=message_id)), attempt
 

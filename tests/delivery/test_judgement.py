@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import judgement
-from delivery.judgement import Verdict
 from delivery.models import Circuit
+from delivery.routing import policy
+from delivery.routing.policy import Verdict
 from providers import errors
 from providers.message import Receipt
 
@@ -58,12 +58,12 @@ def open_circuit(**fields: Any) -> Circuit:
     ],
 )
 def test_a_provider_is_failing_after_five_in_a_row_or_half_of_twenty(attempts: Any, opens: bool) -> None:
-    assert judgement.is_failing(attempts, on_ramp=False) is opens
+    assert policy.is_failing(attempts, on_ramp=False) is opens
 
 
 def test_a_provider_that_has_just_come_back_fails_after_two_in_a_row() -> None:
-    assert judgement.is_failing([FAILED, FAILED, OK], on_ramp=True)
-    assert not judgement.is_failing([FAILED, OK, FAILED], on_ramp=True)
+    assert policy.is_failing([FAILED, FAILED, OK], on_ramp=True)
+    assert not policy.is_failing([FAILED, OK, FAILED], on_ramp=True)
 
 
 @pytest.mark.parametrize(
@@ -85,19 +85,19 @@ def test_a_provider_that_has_just_come_back_fails_after_two_in_a_row() -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_the_class_of_an_answer_says_what_it_means_for_the_provider(news: Any, verdict: Verdict) -> None:
-    assert judgement.verdict(news) is verdict
+    assert policy.verdict(news) is verdict
 
 
 @pytest.mark.parametrize(
     ("openings", "seconds"), [(1, 30), (2, 60), (3, 120), (4, 240), (5, 480), (6, 600), (99, 600)]
 )
 def test_a_failing_provider_is_left_alone_twice_as_long_each_time(openings: int, seconds: int) -> None:
-    assert judgement.wait("failing", openings, None) == timedelta(seconds=seconds)
+    assert policy.wait("failing", openings, None) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("trouble", ["account", "sender"])
 def test_an_account_or_a_sender_that_cannot_send_is_left_alone_for_ten_minutes(trouble: str) -> None:
-    assert judgement.wait(trouble, 1, None) == timedelta(minutes=10)
+    assert policy.wait(trouble, 1, None) == timedelta(minutes=10)
 
 
 @pytest.mark.parametrize(
@@ -105,17 +105,17 @@ def test_an_account_or_a_sender_that_cannot_send_is_left_alone_for_ten_minutes(t
     [(-5.0, 30, 1), (0.0, 30, 1), (42.0, 42, 42), (86_400.0, 3600, 3600), (1e30, 3600, 3600)],
 )
 def test_a_time_that_the_provider_names_is_kept_within_reason(named: float, wait: int, pause: int) -> None:
-    assert judgement.wait("failing", 1, named) == timedelta(seconds=wait)
-    assert judgement.pause(named) == timedelta(seconds=pause)
+    assert policy.wait("failing", 1, named) == timedelta(seconds=wait)
+    assert policy.pause(named) == timedelta(seconds=pause)
 
 
 def test_a_pause_without_a_time_takes_some_seconds() -> None:
-    assert timedelta(seconds=1) <= judgement.pause(None) <= timedelta(seconds=5)
+    assert timedelta(seconds=1) <= policy.pause(None) <= timedelta(seconds=5)
 
 
 def test_the_openings_are_counted_anew_after_ten_good_minutes() -> None:
-    assert judgement.openings(circuit(openings=3, changed_at=NOW - timedelta(minutes=9)), NOW) == 4
-    assert judgement.openings(circuit(openings=3, changed_at=NOW - timedelta(minutes=11)), NOW) == 1
+    assert policy.openings(circuit(openings=3, changed_at=NOW - timedelta(minutes=9)), NOW) == 4
+    assert policy.openings(circuit(openings=3, changed_at=NOW - timedelta(minutes=11)), NOW) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,26 +135,24 @@ def test_the_openings_are_counted_anew_after_ten_good_minutes() -> None:
     ],
 )
 def test_a_circuit_says_when_it_may_be_tried(standing: Circuit, seconds: int | None) -> None:
-    refusal = judgement.refusal(standing, NOW)
+    refusal = policy.refusal(standing, NOW)
     assert (refusal and round((refusal.until - NOW).total_seconds())) == seconds
 
 
 def test_a_provider_that_has_just_come_back_gets_a_growing_part_of_the_emails() -> None:
     def share(age: float) -> float:
         back = circuit(openings=1, changed_at=NOW - timedelta(seconds=age))
-        return sum(judgement.refusal(back, NOW) is None for _ in range(4000)) / 4000
+        return sum(policy.refusal(back, NOW) is None for _ in range(4000)) / 4000
 
     assert 0.06 < share(0) < 0.15
     assert 0.45 < share(15) < 0.65
     assert share(31) == 1.0
-    assert judgement.shut(circuit(openings=1, changed_at=NOW), NOW) is None
+    assert policy.shut(circuit(openings=1, changed_at=NOW), NOW) is None
 
 
 def test_a_refusal_repeats_nothing_that_a_provider_or_a_person_has_written() -> None:
     for state in ("out", "open", "probing"):
-        refusal = judgement.refusal(
-            open_circuit(state=state, reason="ann@other.example", changed_by="eve"), NOW
-        )
+        refusal = policy.refusal(open_circuit(state=state, reason="ann@other.example", changed_by="eve"), NOW)
         assert refusal is not None
         assert "ann" not in refusal.reason
         assert "eve" not in refusal.reason

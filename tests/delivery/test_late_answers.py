@@ -8,9 +8,10 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from delivery import circuits, claims, doubts, emails, rounds, standings, worker
+from delivery import claims, doubts, emails, rounds, worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, Email
+from delivery.routing import circuit_cache, circuits
 from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt
 from tests import fakes
@@ -153,7 +154,7 @@ def test_an_email_waits_for_the_first_provider_that_may_be_asked(monkeypatch: An
 
     soon = timezone.now() + timedelta(seconds=40)
     Circuit.objects.create(provider="ses", state="open", trouble="failing", retry_at=soon)
-    standings.forget()
+    circuit_cache.forget()
     monkeypatch.setattr(SendGrid, "send", raising(Unavailable("down", retry_after=3000)))
     email = send()
 
@@ -165,14 +166,14 @@ def test_a_database_that_is_away_between_two_providers_loses_no_answer(
     transactional_db: None, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor, monkeypatch: Any
 ) -> None:
     ses.default = fakes.SES_FAILING
-    real, failures = standings.of, [OperationalError("gone"), InternalError("read-only")]
+    real, failures = circuit_cache.of, [OperationalError("gone"), InternalError("read-only")]
 
     def of(name: str, domain: str) -> Any:
         if name == "sendgrid" and failures:
             raise failures.pop()
         return real(name, domain)
 
-    monkeypatch.setattr(standings, "of", of)
+    monkeypatch.setattr(circuit_cache, "of", of)
     email = send()
 
     assert (email.status, email.provider, failures) == ("sent", "sendgrid", [])
@@ -218,7 +219,7 @@ def test_a_late_probe_does_not_end_the_probe_of_another() -> None:
 def test_a_probe_whose_email_is_lost_is_given_back(monkeypatch: Any) -> None:
     past = timezone.now() - timedelta(minutes=2)
     Circuit.objects.create(provider="ses", state="open", trouble="failing", retry_at=past)
-    standings.forget()
+    circuit_cache.forget()
     email = queued()
     monkeypatch.setattr(doubts, "asked_first", lambda email, able: (lose(email), able)[1])
     rounds.dispatch(email.pk)

@@ -11,9 +11,10 @@ from django.db import OperationalError
 from django.utils import timezone
 from kombu import Connection
 
-from delivery import broker, circuits, process, rounds, sweep, tasks, worker
+from delivery import broker, process, rounds, sweep, tasks, worker
 from delivery.models import Email, Owner
 from delivery.passed_over import PassedOver
+from delivery.routing import circuits
 from tests import fakes
 from tests.delivery.factories import queued
 

@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from delivery import carriers, overview, readiness
+from delivery import overview, readiness
 from delivery.overview import Overview
+from delivery.routing import configured
 from providers.readiness import Readiness
 
 _READY, _NOT_READY, _NOTHING = 0, 1, 2
@@ -27,8 +28,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for monitoring")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        names = options["provider"] or [*carriers.names(), *_left_out()]
-        if unknown := [name for name in names if name not in carriers.names() and name not in _left_out()]:
+        names = options["provider"] or [*configured.names(), *_left_out()]
+        if unknown := [name for name in names if name not in configured.names() and name not in _left_out()]:
             raise CommandError(
                 f"There is no provider {unknown[0]!r} in GOMAIL_PROVIDERS.", returncode=_NOTHING
             )
@@ -41,7 +42,7 @@ class Command(BaseCommand):
 
     def _asked(self, names: list[str]) -> Iterator[Readiness]:
         senders = readiness.senders_in_use()
-        for provider in carriers.configured():
+        for provider in configured.providers():
             if provider.name in names:
                 self.stderr.write(f"Asking {provider.name} …")
                 yield readiness.check(provider, senders)[1]
@@ -52,11 +53,11 @@ Found = list[tuple[Readiness, Overview]]
 
 def _left_out() -> dict[str, str]:
     """Return why a name is left out, by the name that the sentence begins with."""
-    return {reason.partition(" ")[0]: reason for reason in carriers.problems()}
+    return {reason.partition(" ")[0]: reason for reason in configured.problems()}
 
 
 def _status(found: Found, left_out: list[str]) -> int:
-    if not carriers.configured():
+    if not configured.providers():
         return _NOTHING
     well = all(_carries(answer) and not _unverified(answer) for answer, _ in found)
     return _READY if well and not left_out else _NOT_READY
@@ -69,7 +70,9 @@ def _unverified(answer: Readiness) -> list[str]:
 def _as_text(found: Found, left_out: list[str]) -> str:
     blocks = ["\n".join(_lines(*one)) for one in found]
     closing = [_summary(found)] if found else []
-    none = [] if carriers.configured() else ["No provider is configured; .env.example names what each needs."]
+    none = (
+        [] if configured.providers() else ["No provider is configured; .env.example names what each needs."]
+    )
     return "\n\n".join(["", *blocks, *left_out, *closing, *none])
 
 

@@ -16,7 +16,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from delivery import carriers
+from delivery.routing import configured
 
 LOGIN = "developer"
 HOST = "127.0.0.1"  # never anything else: no key is asked for
@@ -109,7 +109,7 @@ def _banner(port: int, password: str) -> str:
         readme=Path(settings.BASE_DIR, "README.md"),
         login=LOGIN,
         password=password,
-        providers=", ".join(provider.name for provider in carriers.configured()),
+        providers=", ".join(provider.name for provider in configured.providers()),
     )
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from delivery import carriers, drill, readiness
+from delivery import drill, readiness
 from delivery.content import addresses
 from delivery.drill import Leg
+from delivery.routing import configured
 from providers.message import Mailbox
 
 _HELP = """Hands each provider a test mail in the vendor's test mode, so that nobody gets it, and says which
@@ -29,9 +30,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         sender, failed = _sender(options["sender"]), options["fail"]
-        if unknown := [name for name in failed if name not in carriers.names()]:
+        if unknown := [name for name in failed if name not in configured.names()]:
             raise CommandError(
-                f"There is no provider {unknown[0]!r} to fail, only {', '.join(carriers.names())}."
+                f"There is no provider {unknown[0]!r} to fail, only {', '.join(configured.names())}."
             )
         self.stderr.write(f"Rehearsing mail from {sender.address} with each provider …")
         legs = []
@@ -76,7 +77,7 @@ def _conclusion(legs: Sequence[Leg], failed: Sequence[str]) -> Iterator[str]:
 
 
 def _stand_in(failed: str, leg: Leg) -> Iterator[str]:
-    limits = next(provider.limits for provider in carriers.configured() if provider.name == failed)
+    limits = next(provider.limits for provider in configured.providers() if provider.name == failed)
     for difference in drill.differences(limits, leg.limits):
         yield f"Unlike {failed}, {leg.name} does not take {difference}."
 

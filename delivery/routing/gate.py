@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from delivery import circuits, judgement, standings
-from delivery.judgement import Refusal
 from delivery.models import Attempt, Circuit, Email
+from delivery.routing import circuit_cache, circuits, policy
+from delivery.routing.policy import Refusal
 from providers.base import Provider
 from providers.errors import ProviderError
 from providers.message import Receipt
@@ -24,14 +24,14 @@ class Outlook:
 
 def outlook(name: str, sender_domain: str) -> Outlook:
     """Look whether a provider would be used for an email of this sender, without taking a probe or throwing dice."""
-    now, whole = timezone.now(), standings.of_provider(name, sender_domain)
-    for circuit in standings.of(name, sender_domain):
-        if refusal := judgement.shut(circuit, now):
+    now, whole = timezone.now(), circuit_cache.of_provider(name, sender_domain)
+    for circuit in circuit_cache.of(name, sender_domain):
+        if refusal := policy.shut(circuit, now):
             return Outlook(lets_through=False, reason=refusal.reason)
     if whole and whole.state != Circuit.State.CLOSED:
         reason = f"{whole} would be tried with this email, unless another one tries it first."
         return Outlook(lets_through=True, reason=reason)
-    if whole and judgement.is_on_ramp(whole, now):
+    if whole and policy.is_on_ramp(whole, now):
         reason = f"{whole} has just come back and gets a part of the emails; the next one gets the others."
         return Outlook(lets_through=True, reason=reason)
     return Outlook(lets_through=True)
@@ -86,14 +86,14 @@ class Gate:
 
     def _refusal(self, name: str) -> Refusal | None:
         now = timezone.now()
-        for circuit in standings.of(name, self._domain):
-            if refusal := judgement.refusal(circuit, now):
+        for circuit in circuit_cache.of(name, self._domain):
+            if refusal := policy.refusal(circuit, now):
                 return refusal
-        whole = standings.of_provider(name, self._domain)
+        whole = circuit_cache.of_provider(name, self._domain)
         if whole is None or whole.state == Circuit.State.CLOSED:
             return None
         probe = circuits.take_probe(whole)
         if probe is None:
-            return judgement.probed_elsewhere(whole, now)
+            return policy.probed_elsewhere(whole, now)
         self._probes[name] = probe
         return None

@@ -16,11 +16,11 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import judgement, standings
 from delivery.db import ids
 from delivery.db.text import storable
-from delivery.judgement import Verdict
 from delivery.models import Attempt, Circuit, CircuitChange
+from delivery.routing import circuit_cache, policy
+from delivery.routing.policy import Verdict
 from providers.errors import ProviderError
 from providers.message import Receipt
 
@@ -35,25 +35,25 @@ def learn(attempt: Attempt, news: News, *, sender_domain: str, probe: UUID | Non
     """Draw the consequences of an answer; a failing database changes nothing about the answer itself."""
     try:
         _judge_probe(attempt, news, probe) if probe else _judge(attempt, news)
-        if judgement.verdict(news) is Verdict.SENDER:
+        if policy.verdict(news) is Verdict.SENDER:
             _refuse_sender(attempt, news, sender_domain)
-        if judgement.verdict(news) is Verdict.PAUSE:
-            _pause(attempt.provider, judgement.told(news).after)
+        if policy.verdict(news) is Verdict.PAUSE:
+            _pause(attempt.provider, policy.told(news).after)
     except (DatabaseError, InterfaceError):
         logger.exception("What %s answered could not be told to its circuit", attempt.provider)
 
 
 def anybody_may_be_used(names: Iterable[str]) -> bool:
     """Tell whether an email would be let through to one of these providers now; without any, that is found later."""
-    now, circuits = timezone.now(), [standings.of_provider(name) for name in names]
-    return not circuits or any(circuit is None or not judgement.shut(circuit, now) for circuit in circuits)
+    now, circuits = timezone.now(), [circuit_cache.of_provider(name) for name in names]
+    return not circuits or any(circuit is None or not policy.shut(circuit, now) for circuit in circuits)
 
 
 def take_probe(circuit: Circuit) -> UUID | None:
     """Take the right to try an open circuit: one caller of all processes gets it, until the probe counts as lost."""
     ripe = Q(state__in=(_State.OPEN, _State.PROBING), retry_at__lte=Now())
     probe = uuid4()
-    fields: dict[str, Any] = {"probe": probe, "retry_at": Now() + judgement.PROBE_LEASE}
+    fields: dict[str, Any] = {"probe": probe, "retry_at": Now() + policy.PROBE_LEASE}
     return probe if _change(circuit, ripe, state=_State.PROBING, **fields) else None
 
 
@@ -77,7 +77,7 @@ def give_back(provider: str, probe: UUID) -> None:
         logger.exception("The probe of %s could not be given back", provider)
 
 
-def reopen(provider: str, probe: UUID, trouble: str, told: judgement.Told) -> None:
+def reopen(provider: str, probe: UUID, trouble: str, told: policy.Told) -> None:
     """Leave the provider alone for longer: its probe went badly."""
     for circuit in _probed(provider, probe):
         _open(circuit, Q(probe=probe), trouble, told, openings=circuit.openings + 1)
@@ -110,19 +110,19 @@ def forget_senders() -> None:
 
 
 def _judge(attempt: Attempt, news: News) -> None:
-    verdict = judgement.verdict(news)
+    verdict = policy.verdict(news)
     if verdict is Verdict.ACCOUNT:
-        _trip(attempt, _Trouble.ACCOUNT, judgement.told(news))
-    elif judgement.counts_against(verdict, attempt.latency_ms) and _has_failed_enough(attempt):
-        _trip(attempt, _Trouble.FAILING, judgement.told(news))
+        _trip(attempt, _Trouble.ACCOUNT, policy.told(news))
+    elif policy.counts_against(verdict, attempt.latency_ms) and _has_failed_enough(attempt):
+        _trip(attempt, _Trouble.FAILING, policy.told(news))
 
 
 def _judge_probe(attempt: Attempt, news: News, probe: UUID) -> None:
-    provider, verdict = attempt.provider, judgement.verdict(news)
+    provider, verdict = attempt.provider, policy.verdict(news)
     if verdict is Verdict.ACCOUNT:
-        reopen(provider, probe, _Trouble.ACCOUNT, judgement.told(news))
-    elif judgement.counts_against(verdict, attempt.latency_ms):
-        reopen(provider, probe, _Trouble.FAILING, judgement.told(news))
+        reopen(provider, probe, _Trouble.ACCOUNT, policy.told(news))
+    elif policy.counts_against(verdict, attempt.latency_ms):
+        reopen(provider, probe, _Trouble.FAILING, policy.told(news))
     elif verdict is Verdict.NOTHING:
         release(provider, probe)
     else:
@@ -134,16 +134,16 @@ def _probed(provider: str, probe: UUID) -> QuerySet[Circuit]:
     return Circuit.objects.filter(provider=provider, sender_domain="", probe=probe)
 
 
-def _trip(attempt: Attempt, trouble: str, told: judgement.Told) -> None:
+def _trip(attempt: Attempt, trouble: str, told: policy.Told) -> None:
     """Open the provider's circuit, unless it was closed after this attempt had begun or is open already."""
     circuit = _found(attempt.provider)
-    openings = judgement.openings(circuit, timezone.now())
+    openings = policy.openings(circuit, timezone.now())
     _open(circuit, _closed_before(attempt), trouble, told, openings=openings)
 
 
 def _refuse_sender(attempt: Attempt, news: News, sender_domain: str) -> None:
     over = _closed_before(attempt) | Q(retry_at__lte=Now())
-    _open(_found(attempt.provider, sender_domain), over, _Trouble.SENDER, judgement.told(news), openings=1)
+    _open(_found(attempt.provider, sender_domain), over, _Trouble.SENDER, policy.told(news), openings=1)
 
 
 def _found(provider: str, sender_domain: str = "") -> Circuit:
@@ -160,12 +160,12 @@ def _closed_before(attempt: Attempt) -> Q:
 
 def _has_failed_enough(attempt: Attempt) -> bool:
     """Look at the provider's last attempts, unless its circuit is known to be open already."""
-    circuit, now = standings.of_provider(attempt.provider), timezone.now()
+    circuit, now = circuit_cache.of_provider(attempt.provider), timezone.now()
     if circuit and circuit.state != _State.CLOSED:
         return False
-    since = now - judgement.WINDOW
+    since = now - policy.WINDOW
     newest = _latest(attempt.provider, max(since, circuit.changed_at) if circuit else since)
-    return judgement.is_failing(newest, on_ramp=circuit is not None and judgement.is_on_ramp(circuit, now))
+    return policy.is_failing(newest, on_ramp=circuit is not None and policy.is_on_ramp(circuit, now))
 
 
 def _latest(provider: str, since: datetime) -> list[tuple[str, int | None]]:
@@ -177,17 +177,17 @@ def _latest(provider: str, since: datetime) -> list[tuple[str, int | None]]:
 def _pause(provider: str, seconds: float | None) -> None:
     """Leave a provider alone for the time it asked for. That is no trouble: nothing opens and nothing is counted."""
     now = timezone.now()
-    circuit, until = _found(provider), now + judgement.pause(seconds)
+    circuit, until = _found(provider), now + policy.pause(seconds)
     was_paused = circuit.paused_until is not None and circuit.paused_until > now
     shorter = Q(paused_until=None) | Q(paused_until__lt=until)
     if Circuit.objects.filter(shorter, pk=circuit.pk).update(paused_until=until):
-        standings.forget()
+        circuit_cache.forget()
         if not was_paused:
             logger.warning("%s asked for a pause of %.1f s", circuit, (until - now).total_seconds())
 
 
-def _open(circuit: Circuit, still: Q, trouble: str, told: judgement.Told, *, openings: int) -> None:
-    wait = judgement.wait(trouble, openings, told.after)
+def _open(circuit: Circuit, still: Q, trouble: str, told: policy.Told, *, openings: int) -> None:
+    wait = policy.wait(trouble, openings, told.after)
     fields: dict[str, Any] = {
         "trouble": trouble,
         "openings": openings,
@@ -205,7 +205,7 @@ def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, *
         changed = rows.update(state=state, changed_at=Now(), changed_by=by, **fields)
         if changed:
             CircuitChange.objects.create(circuit=circuit, state=state, reason=reason, by=by)
-    standings.forget()
+    circuit_cache.forget()
     if changed:
         logger.warning("%s: %s. %s", circuit, state.label, reason)
     return bool(changed)

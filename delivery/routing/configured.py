@@ -21,7 +21,7 @@ class NobodyCanCarry(Exception):
         self.reasons = reasons
 
 
-def configured() -> tuple[Provider, ...]:
+def providers() -> tuple[Provider, ...]:
     """Return the providers with credentials, in order of preference; in development the sandbox if there are none."""
     found = _build(settings.GOMAIL_PROVIDERS, _variables())
     return found or (_build(SANDBOX, _variables()) if settings.DEBUG else ())
@@ -29,7 +29,7 @@ def configured() -> tuple[Provider, ...]:
 
 def names() -> list[str]:
     """Return the names of the configured providers, in order of preference."""
-    return [provider.name for provider in configured()]
+    return [provider.name for provider in providers()]
 
 
 def problems() -> list[str]:
@@ -37,11 +37,11 @@ def problems() -> list[str]:
     return registry.problems(settings.GOMAIL_PROVIDERS, settings.PROVIDER_SECRETS)
 
 
-def choose(message: Message) -> tuple[list[Provider], dict[str, str]]:
+def eligible(message: Message) -> tuple[list[Provider], dict[str, str]]:
     """Return the providers to offer a message to, in order, and why the others are left out."""
-    reasons = {provider.name: registry.unfit(provider, message) for provider in configured()}
+    reasons = {provider.name: registry.unfit(provider, message) for provider in providers()}
     left_out = {name: reason for name, reason in reasons.items() if reason}
-    able = [provider for provider in configured() if provider.name not in left_out]
+    able = [provider for provider in providers() if provider.name not in left_out]
     if not able:
         raise NobodyCanCarry(left_out)
     return able, left_out
