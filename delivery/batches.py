@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from delivery import announcements, bundles, emails, idempotency, pressure
+from delivery import bundles, emails, idempotency, pressure
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner
+from delivery.queue import notifier
 from delivery.routing import configured
 from providers import failpoints
 
@@ -60,6 +61,6 @@ def _prepared(draft: Draft, owner: Owner | None) -> Bundle | configured.NobodyCa
 def _save(chunk: list[Bundle]) -> None:
     with transaction.atomic():
         bundles.save_all(chunk)
-        announcements.announce(bundle.email for bundle in chunk)
+        notifier.notify(bundle.email for bundle in chunk)
         failpoints.reach("in-accept")
     failpoints.reach("after-commit")

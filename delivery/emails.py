@@ -5,11 +5,12 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import announcements, attempts, bundles, idempotency, pressure, records, rounds
+from delivery import attempts, bundles, idempotency, pressure, records, rounds
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.idempotency import Claim
 from delivery.models import Email, Owner
+from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
 from providers import failpoints
@@ -60,7 +61,7 @@ def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UU
     bundle.keep_files()
     with transaction.atomic():
         _save(bundle, once)
-        announcements.announce([bundle.email])
+        notifier.notify([bundle.email])
     failpoints.reach("after-commit")
     return bundle.email
 

@@ -9,8 +9,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from delivery import pressure, readiness, workers
+from delivery import pressure, readiness
 from delivery.models import Circuit, ProviderCheck
+from delivery.queue import heartbeats
 from delivery.routing import circuit_cache, configured
 
 _OK, _NOT_KNOWN = "ok", "not known"
@@ -66,7 +67,7 @@ def _found() -> Health:
         database=_OK,
         queue="full" if reading.queue_is_full else _OK,
         disk="nearly full" if reading.short_of_room else _OK,
-        workers=workers.running().count(),
+        workers=heartbeats.running().count(),
         providers=_providers(),
     )
 

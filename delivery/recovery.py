@@ -13,11 +13,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import doubts, journal, outcomes, records, replay, workers
+from delivery import doubts, journal, outcomes, records, replay
 from delivery.db.outages import AWAY
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
+from delivery.queue import heartbeats
 
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 NOT_OFFERED = "The process ended before the email was offered to a provider."
@@ -52,7 +53,7 @@ def inherit() -> None:
         worker
     ) in gone:  # after all its files: who ends its claims may conclude from what does not stand there
         _end_claims(worker)
-        workers.bury(worker)
+        heartbeats.bury(worker)
 
 
 def recover(email: Email, known: Mapping[str, Entry]) -> None:

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import attempts, claims, doubts, leases, outcomes, process, records, replay
+from delivery import attempts, doubts, outcomes, process, records, replay
 from delivery.bundles import Bundle
 from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
 from delivery.outcomes import Outcome
+from delivery.queue import claims, leases
 from delivery.routing import configured
 from delivery.routing.gate import Gate
 from providers import errors, failover, failpoints

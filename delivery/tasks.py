@@ -9,13 +9,14 @@ from uuid import UUID
 from celery import shared_task, signals
 from django.db import close_old_connections, connection
 
-from delivery import broker, journal, process, readiness, rounds, suspects, sweep, worker, workers
+from delivery import journal, process, readiness, rounds, suspects, worker
 from delivery.models import Email
-from delivery.passed_over import PassedOver
+from delivery.queue import broker, heartbeats, sweep
+from delivery.queue.starvation import StarvedEmails
 from delivery.routing import circuits, configured
 
 log = logging.getLogger(__name__)
-_passed_over = PassedOver()
+_starved = StarvedEmails()
 _SETTLE_SECONDS = 5.0
 _done = threading.Event()  # the last email has been handed over
 
@@ -28,8 +29,8 @@ def hand_over(pk: str) -> None:
 
 @shared_task(name=broker.SWEEP)
 def sweep_up() -> None:
-    """Announce what is due."""
-    _alone(sweep.announce, "What is due could not be announced; the next sweep tries again")
+    """Send messages for what is due and has none."""
+    _alone(sweep.notify, "The sweep could not send its messages; the next one tries again")
 
 
 @shared_task(name=broker.CHECK_PROVIDERS)
@@ -68,20 +69,20 @@ def stop(**_: Any) -> None:
 def leave(**_: Any) -> None:
     """Leave nothing behind."""
     _done.set()
-    _guarded(workers.leave, "The list of workers could not be told that this one ends")
+    _guarded(heartbeats.leave, "The list of workers could not be told that this one ends")
     journal.close()
     connection.close()
 
 
 def _hand_over(pk: UUID) -> None:
     email = _dispatch(pk)
-    other = _passed_over.take(email.priority, but=email.owner_id) if email else None
+    other = _starved.take(email.priority, but=email.owner_id) if email else None
     if other:
         _dispatch(other)
 
 
 def _dispatch(pk: UUID) -> Email | None:
-    """Dispatch an email, unless nobody would take it: then it stays due, and is announced by a later sweep."""
+    """Dispatch an email, unless nobody would take it: then it stays due, and a later sweep sends a message for it."""
     if process.is_ending() or not circuits.anybody_may_be_used(configured.names()):
         return None
     return rounds.dispatch(pk)
@@ -89,9 +90,9 @@ def _dispatch(pk: UUID) -> Email | None:
 
 def _beat_on(threads: int) -> None:
     while not _done.is_set():
-        _guarded(lambda: workers.beat(threads=threads), "The worker could not say that it is there")
+        _guarded(lambda: heartbeats.beat(threads=threads), "The worker could not say that it is there")
         connection.close()
-        _done.wait(workers.BEAT_SECONDS)
+        _done.wait(heartbeats.BEAT_SECONDS)
 
 
 def _settle_on() -> None:

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import journal, readiness, recovery, rounds, suspects, workers
+from delivery import journal, readiness, recovery, rounds, suspects
 from delivery.db.outages import AWAY
 from delivery.files import storage
+from delivery.queue import heartbeats
+from delivery.queue.fairness import HIGH, NORMAL, FairQueue
 from delivery.routing import circuits, configured
-from delivery.turns import HIGH, NORMAL, Turns
 
 _IDLE_SECONDS = 0.5
 _SETTLE_SECONDS = 5.0
@@ -26,18 +27,18 @@ def run(stop: threading.Event, *, threads: int) -> None:
     """Work until told to stop; attempts in flight are finished first."""
     journal.begin()
     storage.remove_partial_files()
-    turns, done = Turns(), threading.Event()
-    crew = [_start(_hand_over_on, stop, turns, _lanes(number, threads)) for number in range(threads)]
-    heart = _start(_every, done, workers.BEAT_SECONDS, lambda: workers.beat(threads=threads))
+    queue, done = FairQueue(), threading.Event()
+    working = [_start(_hand_over_on, stop, queue, _lanes(number, threads)) for number in range(threads)]
+    heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
     # What has been given to a suspect's own process is in flight like the rest; for vendors' answers nobody waits.
-    crew.append(_start(_every, stop, _SETTLE_SECONDS, _without_keeping(suspects.try_some)))
+    working.append(_start(_every, stop, _SETTLE_SECONDS, _without_keeping(suspects.try_some)))
     _start(_every, stop, _SETTLE_SECONDS, _without_keeping(readiness.check_due), daemon=True)
     _every(stop, _SETTLE_SECONDS, settle)
-    for thread in crew:
+    for thread in working:
         thread.join()
     done.set()
     heart.join()
-    _guarded(workers.leave)
+    _guarded(heartbeats.leave)
     journal.close()
     connection.close()
 
@@ -48,13 +49,13 @@ def settle() -> None:
     circuits.forget_senders()
 
 
-def hand_over(stop: threading.Event, turns: Turns, lanes: Sequence[str] = (HIGH, NORMAL)) -> int:
+def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = (HIGH, NORMAL)) -> int:
     """Hand over what is due, one by one, and return how many emails were."""
     handed_over = 0
     for _ in range(_BATCH):
         if stop.is_set() or not circuits.anybody_may_be_used(configured.names()):
             break
-        if not (pk := turns.take(lanes)):
+        if not (pk := queue.take(lanes)):
             break
         handed_over += _dispatch(pk, stop)
     return handed_over
@@ -65,9 +66,9 @@ def _lanes(number: int, threads: int) -> tuple[str, ...]:
     return _LANES[number % len(_LANES)] if threads > 1 else (HIGH, NORMAL)
 
 
-def _hand_over_on(stop: threading.Event, turns: Turns, lanes: Sequence[str]) -> None:
+def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str]) -> None:
     while not stop.is_set():
-        if not _guarded(lambda: hand_over(stop, turns, lanes)):
+        if not _guarded(lambda: hand_over(stop, queue, lanes)):
             stop.wait(_IDLE_SECONDS)
     connection.close()
 

@@ -44,7 +44,7 @@ LOOPS = {
     "delivery/db/outages.py",
     "delivery/db/group_commit.py",
     "delivery/tasks.py",
-    "delivery/announcements.py",
+    "delivery/queue/notifier.py",
 }
 
 

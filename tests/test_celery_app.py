@@ -51,6 +51,19 @@ def test_everything_that_comes_by_the_clock_is_a_task_that_is_there() -> None:
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
+def test_the_names_of_the_tasks_are_promises() -> None:
+    import delivery.tasks  # noqa: F401
+
+    ours = {name for name in app.tasks if name.startswith("delivery.")}
+    # Messages of the version before are in the queues while a new one starts.
+    assert ours == {
+        "delivery.hand_over",
+        "delivery.sweep",
+        "delivery.check_providers",
+        "delivery.try_suspects",
+    }
+
+
 @pytest.mark.parametrize("error", [CommandError("no secret key"), ImproperlyConfigured("not migrated")])
 def test_a_worker_that_cannot_work_says_so_and_ends(
     error: Exception, monkeypatch: pytest.MonkeyPatch

@@ -17,7 +17,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from moto.server import ThreadedMotoServer
 
 from delivery.models import Attempt, Email
-from delivery.turns import Turns
+from delivery.queue.fairness import FairQueue
 from providers import http
 from tests import fakes
 from tests.providers.fault_server import closed_port, hang
@@ -254,7 +254,7 @@ def test_a_provider_that_is_closed_for_a_moment_is_tried_again_by_the_worker(
 
     settings.PROVIDER_SECRETS = fakes.variables(ses, sendgrid)
     Email.objects.filter(pk=email.pk).update(due_at=email.created_at)
-    worker.hand_over(threading.Event(), Turns())
+    worker.hand_over(threading.Event(), FairQueue())
 
     email.refresh_from_db()
     assert (email.status, email.provider, email.rounds) == ("sent", "ses", 2)

@@ -8,9 +8,10 @@ from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import idempotency, journal, workers
+from delivery import idempotency, journal
 from delivery.doctor.findings import Finding, Tally, Words, counted, noted
 from delivery.models import Email, IdempotencyKey
+from delivery.queue import heartbeats
 from delivery.routing import circuits, configured
 
 GRACE = timedelta(seconds=15)  # a worker looks for orphans every 5 s
@@ -77,7 +78,7 @@ def queue_moves() -> Finding:
 
 def somebody_works() -> Finding:
     """Ask whether there is a worker, and whether there must be one."""
-    running = workers.running().count()
+    running = heartbeats.running().count()
     if running:
         return Finding(question="workers", sentence=f"Workers that are running: {running}.")
     if getattr(settings, "CELERY_BROKER_URL", ""):
@@ -135,7 +136,7 @@ def keys_are_of_use() -> Finding:
 
 
 def _why_it_stands() -> str:
-    if not workers.running().exists() and not getattr(settings, "CELERY_BROKER_URL", ""):
+    if not heartbeats.running().exists() and not getattr(settings, "CELERY_BROKER_URL", ""):
         return "No worker is running: start `manage.py worker`."
     if not circuits.anybody_may_be_used(configured.names()):
         return "No provider may be used now: `manage.py check_providers` says why."

@@ -133,7 +133,7 @@ class Email(models.Model):
             models.Index(fields=["owner", "id"], name="email_by_owner"),
             models.Index(fields=["status", "id"], name="email_by_status"),
             models.Index(fields=["provider", "id"], name="email_by_provider"),
-            # read by turns
+            # read by queue/fairness
             models.Index(
                 fields=["priority", "owner", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
             ),

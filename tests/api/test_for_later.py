@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from delivery import access, worker
 from delivery.models import ApiKey, Email
-from delivery.turns import Turns
+from delivery.queue.fairness import FairQueue
 from tests import fakes
 from tests.providers.fault_server import Fault
 
@@ -47,7 +47,7 @@ def patch(api: fakes.Api, email: Email, **fields: Any) -> Any:
 
 
 def work() -> None:
-    worker.hand_over(threading.Event(), Turns())
+    worker.hand_over(threading.Event(), FairQueue())
 
 
 def test_who_does_not_wait_gets_202_and_a_place_to_look(api: fakes.Api, ses: fakes.FakeVendor) -> None:

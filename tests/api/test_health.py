@@ -7,8 +7,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
-from delivery import workers
 from delivery.models import Circuit, ProviderCheck, Worker
+from delivery.queue import heartbeats
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
 from tests.delivery.factories import queued
@@ -21,7 +21,7 @@ def a_worker(request: pytest.FixtureRequest) -> None:
     """Let a worker be running, for tests that have a database."""
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("db")
-        workers.beat(threads=1)
+        heartbeats.beat(threads=1)
 
 
 def ready(expected: int = 200) -> Any:

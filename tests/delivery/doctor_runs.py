@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management import call_command
 
-from delivery import workers
+from delivery.queue import heartbeats
 
 
 def doctor(*arguments: str) -> tuple[int, str]:
@@ -29,4 +29,4 @@ def wrong(*arguments: str) -> list[str]:
 
 
 def working() -> None:
-    workers.beat(threads=1)
+    heartbeats.beat(threads=1)

@@ -15,9 +15,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import announcements, batches, broker, emails
-from delivery.announcements import Announcer
+from delivery import batches, emails
 from delivery.batches import Item
+from delivery.queue import broker, notifier
+from delivery.queue.notifier import Notifier
 from tests import brokers
 from tests.delivery.factories import draft
 from tests.providers.fault_server import closed_port
@@ -29,7 +30,7 @@ class Wire:
     """Stands for the broker: keeps what it is told, or fails."""
 
     def __init__(self) -> None:
-        self.told: list[broker.Announcement] = []
+        self.told: list[broker.Notice] = []
         self.connections, self.calls, self.closed = 0, 0, 0
         self.fault: Exception | None = None
 
@@ -56,130 +57,130 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 @pytest.fixture
-def announcer(wire: Wire, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Announcer:
+def notifying(wire: Wire, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Notifier:
     settings.CELERY_BROKER_URL = "amqp://broker/"
-    fresh = Announcer()
-    monkeypatch.setattr(announcements, "_announcer", fresh)
+    fresh = Notifier()
+    monkeypatch.setattr(notifier, "_notifier", fresh)
     return fresh
 
 
-def ids(count: int) -> list[broker.Announcement]:
+def ids(count: int) -> list[broker.Notice]:
     return [("normal", str(number)) for number in range(count)]
 
 
-def told(announcer: Announcer, some: list[broker.Announcement]) -> None:
-    announcer.tell(some)
-    announcer.finish(10)
+def told(notifying: Notifier, some: list[broker.Notice]) -> None:
+    notifying.tell(some)
+    notifying.finish(10)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_accepted_email_is_announced_in_its_lane(wire: Wire, announcer: Announcer) -> None:
+def test_an_accepted_email_is_announced_in_its_lane(wire: Wire, notifying: Notifier) -> None:
     email = emails.accept(draft(priority="high"), owner=None)
-    announcer.finish(10)
+    notifying.finish(10)
 
     assert wire.told == [("high", str(email.pk))]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_not_committed_is_not_announced(wire: Wire, announcer: Announcer) -> None:
+def test_what_is_not_committed_is_not_announced(wire: Wire, notifying: Notifier) -> None:
     with transaction.atomic():
         emails.accept(draft(), owner=None)
         transaction.set_rollback(True)
-    announcer.finish(10)
+    notifying.finish(10)
 
     assert wire.told == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_scheduled_email_is_left_to_the_sweep(wire: Wire, announcer: Announcer) -> None:
+def test_a_scheduled_email_is_left_to_the_sweep(wire: Wire, notifying: Notifier) -> None:
     emails.accept(draft(send_at=timezone.now() + timedelta(hours=1)), owner=None)
-    announcer.finish(10)
+    notifying.finish(10)
 
     assert wire.told == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_thousand_emails_are_announced_over_one_connection(wire: Wire, announcer: Announcer) -> None:
+def test_a_thousand_emails_are_announced_over_one_connection(wire: Wire, notifying: Notifier) -> None:
     batches.accept([Item(draft=draft())] * 1000, owner=None)
-    announcer.finish(10)
+    notifying.finish(10)
 
     assert (len(wire.told), wire.connections) == (1000, 1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_broker_nothing_is_announced(wire: Wire, announcer: Announcer, settings: Any) -> None:
+def test_without_a_broker_nothing_is_announced(wire: Wire, notifying: Notifier, settings: Any) -> None:
     settings.CELERY_BROKER_URL = ""
     emails.accept(draft(), owner=None)
-    announcer.finish(10)
+    notifying.finish(10)
 
-    assert (wire.told, announcer._thread) == ([], None)
+    assert (wire.told, notifying._thread) == ([], None)
 
 
-def test_many_threads_announce_over_one_connection(wire: Wire, announcer: Announcer) -> None:
-    threads = [threading.Thread(target=announcer.tell, args=(ids(10),)) for _ in range(20)]
+def test_many_threads_announce_over_one_connection(wire: Wire, notifying: Notifier) -> None:
+    threads = [threading.Thread(target=notifying.tell, args=(ids(10),)) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    announcer.finish(10)
+    notifying.finish(10)
 
     assert (len(wire.told), wire.connections) == (200, 1)
 
 
 def test_a_broker_that_is_down_is_left_alone_for_a_while(
-    wire: Wire, announcer: Announcer, caplog: pytest.LogCaptureFixture
+    wire: Wire, notifying: Notifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     wire.fault = ConnectionRefusedError()
     for _ in range(5):
-        told(announcer, ids(3))
+        told(notifying, ids(3))
 
     assert (wire.calls, caplog.text.count("cannot be told")) == (1, 1)
 
 
 def test_after_the_pause_it_is_told_again_over_a_new_connection(
     wire: Wire,
-    announcer: Announcer,
+    notifying: Notifier,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(announcements, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(notifier, "_PAUSE_SECONDS", 0.0)
     wire.fault = ConnectionResetError()
-    told(announcer, ids(3))
+    told(notifying, ids(3))
     wire.fault = None
-    told(announcer, ids(2))
+    told(notifying, ids(2))
 
     assert (wire.told, wire.connections, wire.closed) == (ids(2), 2, 1)
     assert "not told of about 3 emails" in caplog.text
 
 
 def test_what_memory_cannot_hold_is_dropped_and_counted(
-    wire: Wire, announcer: Announcer, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, notifying: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(announcer, "_begin", lambda: None)  # nobody takes anything away
-    announcer.tell(ids(announcements._MOST_WAITING + 5))
+    monkeypatch.setattr(notifying, "_begin", lambda: None)  # nobody takes anything away
+    notifying.tell(ids(notifier._MOST_WAITING + 5))
 
-    assert announcer._dropped == 5
+    assert notifying._dropped == 5
 
 
 def test_an_idle_connection_is_closed(
-    wire: Wire, announcer: Announcer, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, notifying: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(announcements, "_IDLE_SECONDS", 0.05)
-    told(announcer, ids(1))
+    monkeypatch.setattr(notifier, "_IDLE_SECONDS", 0.05)
+    told(notifying, ids(1))
     deadline = time.monotonic() + 10
     while not wire.closed and time.monotonic() < deadline:
         time.sleep(0.01)
-    told(announcer, ids(1))
+    told(notifying, ids(1))
 
     assert (wire.closed >= 1, wire.connections) == (True, 2)
 
 
-def test_the_child_of_a_fork_announces_with_a_thread_of_its_own(announcer: Announcer) -> None:
-    told(announcer, ids(1))
-    announcements._begin_anew()
+def test_the_child_of_a_fork_announces_with_a_thread_of_its_own(notifying: Notifier) -> None:
+    told(notifying, ids(1))
+    notifier._begin_anew()
 
-    assert announcements._announcer is not announcer
-    assert announcements._announcer._thread is None
+    assert notifier._notifier is not notifying
+    assert notifier._notifier._thread is None
 
 
 @pytest.fixture
@@ -192,9 +193,9 @@ def silent_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[so
         settings.CELERY_BROKER_URL = url
         monkeypatch.setattr(gomail.celery.app.conf, "broker_write_url", url)
         gomail.celery.app.set_current()
-        monkeypatch.setattr(announcements, "_announcer", Announcer())
+        monkeypatch.setattr(notifier, "_notifier", Notifier())
         yield listener
-        announcements._announcer.finish(30)  # else its thread would go on with the settings of the next test
+        notifier._notifier.finish(30)  # else its thread would go on with the settings of the next test
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,8 +10,8 @@ from django.utils import timezone
 from delivery import doubts, emails, journal, recovery, rounds, worker
 from delivery.content.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
+from delivery.queue.fairness import FairQueue
 from delivery.routing import circuit_cache
-from delivery.turns import Turns
 from providers.message import Mailbox
 from tests import fakes
 from tests.providers.fault_server import Fault, answer
@@ -36,7 +36,7 @@ def go_on(email: Email) -> Email:
     Email.objects.filter(pk=email.pk, due_at__isnull=False).update(
         due_at=timezone.now() - timedelta(seconds=1)
     )
-    worker.hand_over(threading.Event(), Turns())
+    worker.hand_over(threading.Event(), FairQueue())
     email.refresh_from_db()
     return email
 

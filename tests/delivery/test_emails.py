@@ -8,10 +8,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import claims, emails, records, recovery, rounds
+from delivery import emails, records, recovery, rounds
 from delivery.db import outages
 from delivery.files import storage
 from delivery.models import Attempt, Email
+from delivery.queue import claims
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes
 from tests.delivery.factories import ANN, BOB, EVE, content, draft, queued

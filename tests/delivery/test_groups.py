@@ -12,10 +12,11 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from delivery import attempts, claims, outcomes, records
+from delivery import attempts, outcomes, records
 from delivery.db import group_commit
 from delivery.db.group_commit import GroupCommit
 from delivery.models import Attempt, Email
+from delivery.queue import claims
 from delivery.routing import configured
 from providers.message import Receipt
 from tests.delivery.factories import queued

@@ -8,9 +8,10 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from delivery import claims, doubts, emails, rounds, worker
+from delivery import doubts, emails, rounds, worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, Email
+from delivery.queue import claims
 from delivery.routing import circuit_cache, circuits
 from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt

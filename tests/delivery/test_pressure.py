@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from delivery import batches, emails, pressure, worker
 from delivery.models import Email
-from delivery.turns import Turns
+from delivery.queue.fairness import FairQueue
 from tests.delivery.factories import draft, queued
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_high_priority_is_refused_last(settings: Any) -> None:
 
 @pytest.mark.usefixtures("two_at_most")
 def test_what_is_waiting_is_sent_while_nothing_is_taken_on() -> None:
-    worker.hand_over(threading.Event(), Turns())
+    worker.hand_over(threading.Event(), FairQueue())
     pressure.forget()
 
     assert emails.accept(draft(), owner=None).status == "queued"

@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError
 
-from delivery import claims, process, rounds, suspects
+from delivery import process, rounds, suspects
 from delivery.models import Attempt, Email
-from delivery.turns import Turns
+from delivery.queue import claims
+from delivery.queue.fairness import FairQueue
 from tests import fakes
 from tests.delivery.factories import queued
 
@@ -43,13 +44,13 @@ def ends(monkeypatch: Any, returncode: int, *, before: Any = None) -> None:
 def test_a_suspect_is_not_given_to_a_process_that_has_others() -> None:
     suspect = queued(crashes=2)
 
-    assert Turns().take(["high", "normal"]) is None
+    assert FairQueue().take(["high", "normal"]) is None
     assert rounds.dispatch(suspect.pk) is None
 
 
 def test_an_email_that_was_there_once_is_given_out_as_before() -> None:
     email = queued(crashes=1)
-    assert Turns().take(["normal"]) == email.pk
+    assert FairQueue().take(["normal"]) == email.pk
 
 
 def test_a_suspect_that_ends_its_process_alone_is_quarantined(monkeypatch: Any) -> None:

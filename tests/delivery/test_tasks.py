@@ -11,9 +11,10 @@ from django.db import OperationalError
 from django.utils import timezone
 from kombu import Connection
 
-from delivery import broker, process, rounds, sweep, tasks, worker
+from delivery import process, rounds, tasks, worker
 from delivery.models import Email, Owner
-from delivery.passed_over import PassedOver
+from delivery.queue import broker, sweep
+from delivery.queue.starvation import StarvedEmails
 from delivery.routing import circuits
 from tests import fakes
 from tests.delivery.factories import queued
@@ -24,7 +25,7 @@ LONG_AGO = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "_passed_over", PassedOver())
+    monkeypatch.setattr(tasks, "_starved", StarvedEmails())
     monkeypatch.setattr(tasks, "close_old_connections", lambda: None)  # the test's transaction is in it
 
 
@@ -136,14 +137,14 @@ def test_an_email_of_the_other_lane_waits_for_its_own_workers() -> None:
 def test_what_has_just_become_due_has_not_been_passed_over() -> None:
     queued(owner=Owner.objects.create(name="b"))
 
-    assert PassedOver().take("normal", but=None) is None
+    assert StarvedEmails().take("normal", but=None) is None
 
 
 def test_all_owners_who_were_passed_over_have_their_turn() -> None:
     owners = [Owner.objects.create(name=str(number)) for number in range(3)]
     theirs = [waiting(owner=owner).pk for owner in owners for _ in range(2)]
-    passed_over, taken = PassedOver(), []
-    while pk := passed_over.take("normal", but=None):
+    starved, taken = StarvedEmails(), []
+    while pk := starved.take("normal", but=None):
         taken.append(pk)
 
     assert sorted(taken) == sorted(theirs)
@@ -154,7 +155,7 @@ def test_the_sweep_announces_what_is_due_by_lanes(memory: Any) -> None:
     doubtful = waiting(status="unknown")
     queued(due_at=timezone.now() + LONG_AGO, status="scheduled")
 
-    assert sweep.announce() == 3
+    assert sweep.notify() == 3
     assert announced(memory, "high") == [str(urgent.pk)]
     assert set(announced(memory, "normal")) == {str(news.pk), str(doubtful.pk)}
 
@@ -162,13 +163,13 @@ def test_the_sweep_announces_what_is_due_by_lanes(memory: Any) -> None:
 def test_what_was_accepted_a_moment_ago_is_not_announced_again(memory: Any) -> None:
     queued()
 
-    assert sweep.announce() == 0
+    assert sweep.notify() == 0
 
 
 def test_what_has_a_message_is_not_announced_again_and_again(memory: Any) -> None:
     for _ in range(50):
         waiting()
-    announced_first, *later = [sweep.announce() for _ in range(4)]
+    announced_first, *later = [sweep.notify() for _ in range(4)]
 
     assert announced_first == 50
     assert later == [sweep._CERTAINLY] * 3
@@ -177,9 +178,9 @@ def test_what_has_a_message_is_not_announced_again_and_again(memory: Any) -> Non
 def test_the_longest_waiting_are_announced_whatever_the_queue_holds() -> None:
     due = [uuid4() for _ in range(100)]
 
-    assert sweep.unannounced(due, 1_000_000) == due[: sweep._CERTAINLY]
-    assert sweep.unannounced(due, 70) == due[:30]
-    assert sweep.unannounced(due, 0) == due
+    assert sweep.without_message(due, 1_000_000) == due[: sweep._CERTAINLY]
+    assert sweep.without_message(due, 70) == due[:30]
+    assert sweep.without_message(due, 0) == due
 
 
 def test_a_sweep_announces_no_more_than_it_may(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,20 +188,20 @@ def test_a_sweep_announces_no_more_than_it_may(memory: Any, monkeypatch: pytest.
     for _ in range(5):
         waiting()
 
-    assert sweep.announce() == 3
+    assert sweep.notify() == 3
 
 
 def test_a_suspect_is_announced_to_nobody(memory: Any) -> None:
     waiting(crashes=2)
 
-    assert sweep.announce() == 0
+    assert sweep.notify() == 0
 
 
 def test_while_nobody_may_be_used_nothing_is_announced(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(circuits, "anybody_may_be_used", lambda names: False)
     waiting()
 
-    assert sweep.announce() == 0
+    assert sweep.notify() == 0
 
 
 def test_a_sweep_that_fails_is_logged_and_leaves_no_task(
@@ -209,10 +210,10 @@ def test_a_sweep_that_fails_is_logged_and_leaves_no_task(
     def fail() -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(sweep, "announce", fail)
+    monkeypatch.setattr(sweep, "notify", fail)
     tasks.sweep_up()
 
-    assert "What is due could not be announced" in caplog.text
+    assert "The sweep could not send its messages" in caplog.text
 
 
 def test_a_worker_settles_what_others_left_behind_without_being_asked_by_a_message(
@@ -244,7 +245,7 @@ def test_two_sweeps_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
         tasks.sweep_up()
         return 0
 
-    monkeypatch.setattr(sweep, "announce", announce)
+    monkeypatch.setattr(sweep, "notify", announce)
     tasks.sweep_up()
 
     assert announced == ["announced"]

@@ -10,9 +10,10 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import claims, rounds, worker
+from delivery import rounds, worker
 from delivery.models import Email, Owner
-from delivery.turns import Turns
+from delivery.queue import claims
+from delivery.queue.fairness import FairQueue
 from tests import fakes
 from tests.delivery.factories import queued
 
@@ -30,7 +31,7 @@ def test_an_email_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any)
         return real(pk)
 
     monkeypatch.setattr(rounds, "dispatch", dispatch)
-    worker.hand_over(threading.Event(), Turns())
+    worker.hand_over(threading.Event(), FairQueue())
 
     good.refresh_from_db()
     assert good.status == "sent"
@@ -42,7 +43,7 @@ def test_the_longest_waiting_email_goes_first(monkeypatch: Any) -> None:
     order: list[Any] = []
     monkeypatch.setattr(rounds, "dispatch", lambda pk, going_on: order.append(pk) or claims.take(pk))
 
-    worker.hand_over(threading.Event(), Turns())
+    worker.hand_over(threading.Event(), FairQueue())
 
     assert order == [early.pk, late.pk]
 
@@ -66,7 +67,7 @@ def test_told_to_stop_the_worker_begins_no_further_email(monkeypatch: Any) -> No
         return real(pk, going_on)
 
     monkeypatch.setattr(rounds, "dispatch", dispatch)
-    worker.hand_over(stop, Turns())
+    worker.hand_over(stop, FairQueue())
 
     assert sorted(Email.objects.values_list("status", flat=True)) == ["queued", "sent"]
 
@@ -87,17 +88,17 @@ def test_high_priority_goes_first_and_the_longest_waiting_among_them() -> None:
     news = queued(due_at=now - timedelta(hours=1))
     late, early = (queued(priority="high", due_at=now - timedelta(seconds=age)) for age in (1, 2))
 
-    assert given_out(Turns()) == [early.pk, late.pk, news.pk]
+    assert given_out(FairQueue()) == [early.pk, late.pk, news.pk]
 
 
 def test_a_thread_for_high_priority_gives_out_nothing_else() -> None:
     queued()
     urgent = queued(priority="high")
-    turns = Turns()
+    queue = FairQueue()
 
-    assert turns.take(["high"]) == urgent.pk
+    assert queue.take(["high"]) == urgent.pk
     claims.take(urgent.pk)
-    assert turns.take(["high"]) is None
+    assert queue.take(["high"]) is None
 
 
 def test_every_owner_has_a_turn_however_much_another_has_waiting() -> None:
@@ -105,7 +106,7 @@ def test_every_owner_has_a_turn_however_much_another_has_waiting() -> None:
     for _ in range(40):
         queued(owner=busy)
     one, other, nobodys = queued(owner=calm), queued(owner=quiet), queued()
-    order = given_out(Turns())
+    order = given_out(FairQueue())
 
     assert len(order) == 43
     assert max(order.index(email.pk) for email in (one, other, nobodys)) < 10
@@ -115,15 +116,15 @@ def test_emails_that_are_not_due_are_not_given_out() -> None:
     queued(due_at=timezone.now() + timedelta(minutes=1))
     queued(expires_at=timezone.now())
 
-    assert Turns().take(["high", "normal"]) is None
+    assert FairQueue().take(["high", "normal"]) is None
 
 
 def test_an_empty_queue_is_not_asked_again_at_once() -> None:
-    turns = Turns()
-    turns.take(["normal"])
+    queue = FairQueue()
+    queue.take(["normal"])
     with CaptureQueriesContext(connection) as captured:
         for _ in range(20):
-            turns.take(["normal"])
+            queue.take(["normal"])
 
     assert len(captured) <= 8  # a slow machine may need half a second
 
@@ -175,10 +176,10 @@ def test_what_goes_wrong_once_does_not_end_the_worker(
     assert len(calls) == 2
 
 
-def given_out(turns: Turns) -> list[Any]:
+def given_out(queue: FairQueue) -> list[Any]:
     """Take everything, as a worker does that claims what it takes."""
     taken: list[Any] = []
-    while pk := turns.take(["high", "normal"]):
+    while pk := queue.take(["high", "normal"]):
         taken.append(pk)
         Email.objects.filter(pk=pk).update(status="sent", due_at=None)
     return taken

@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from delivery import leases, process, workers
+from delivery import process
 from delivery.models import Email, Worker
+from delivery.queue import heartbeats, leases
 from tests.delivery.factories import queued
 
 pytestmark = pytest.mark.django_db
@@ -27,27 +28,27 @@ def seconds_left(email: Email) -> float:
 
 
 def test_a_worker_is_in_the_list_from_its_first_beat_to_its_end() -> None:
-    workers.beat(threads=8)
-    assert [row.threads for row in workers.running()] == [8]
+    heartbeats.beat(threads=8)
+    assert [row.threads for row in heartbeats.running()] == [8]
 
-    workers.leave()
-    assert list(workers.running()) == []
+    heartbeats.leave()
+    assert list(heartbeats.running()) == []
     assert Worker.objects.get().stopped_at is not None
 
 
 def test_a_worker_that_says_nothing_for_a_minute_is_not_running() -> None:
-    workers.beat(threads=8)
+    heartbeats.beat(threads=8)
     Worker.objects.update(seen_at=timezone.now() - timedelta(seconds=61))
-    assert list(workers.running()) == []
+    assert list(heartbeats.running()) == []
 
-    workers.beat(threads=8)
-    assert workers.running().count() == 1
+    heartbeats.beat(threads=8)
+    assert heartbeats.running().count() == 1
 
 
 def test_workers_of_the_day_before_are_forgotten() -> None:
     Worker.objects.create(id=uuid4(), host="old", pid=1, threads=1)
     Worker.objects.update(seen_at=timezone.now() - timedelta(days=2))
-    workers.beat(threads=8)
+    heartbeats.beat(threads=8)
 
     assert [row.pk for row in Worker.objects.all()] == [process.identity()]
 
@@ -55,7 +56,7 @@ def test_workers_of_the_day_before_are_forgotten() -> None:
 def test_a_beat_holds_what_is_being_handed_over() -> None:
     email = claimed()
     with leases.kept(email.pk):
-        workers.beat(threads=1)
+        heartbeats.beat(threads=1)
 
     assert seconds_left(email) > 50
 
@@ -64,7 +65,7 @@ def test_a_beat_holds_nothing_that_is_done() -> None:
     email = claimed()
     with leases.kept(email.pk):
         pass
-    workers.beat(threads=1)
+    heartbeats.beat(threads=1)
 
     assert seconds_left(email) < 11
 

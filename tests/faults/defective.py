@@ -93,7 +93,8 @@ def no_journal() -> None:
 
 def short_lease() -> None:
     """A claim lasts a second, is not renewed, and is looked for all the time: slow providers outlive it."""
-    from delivery import attempts, bundles, claims, leases, worker
+    from delivery import attempts, bundles, worker
+    from delivery.queue import claims, leases
 
     worker._SETTLE_SECONDS = LATE / 4
     attempts.LEASE = claims.LEASE = leases.LEASE = bundles.LEASE = timedelta(seconds=LATE)
@@ -101,7 +102,7 @@ def short_lease() -> None:
 
 def slow_reading() -> None:
     """An email is read at times so slowly that its claim is over before its first attempt begins."""
-    from delivery import claims
+    from delivery.queue import claims
 
     def take(pk: Any) -> Any:
         bundle = taken(pk)

@@ -9,15 +9,15 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from delivery import turns
 from delivery.models import Email
+from delivery.queue import fairness
 
 PATIENCE = timedelta(seconds=2)  # what is due for longer should have been sent by its own message
 _LOOK_AGAIN_SECONDS = 1.0
 Waiting = tuple[int | None, UUID]  # an owner, an email
 
 
-class PassedOver:
+class StarvedEmails:
     """Gives out, to the threads of one process, emails that have been due for too long, the owners in turn.
 
     An email may be given out twice, here or by another process: its claim decides.
@@ -26,9 +26,9 @@ class PassedOver:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._lock = threading.Lock()
-        self._ready: dict[str, deque[Waiting]] = {lane: deque() for lane in turns.LANES}
-        self._last_owner: dict[str, int] = dict.fromkeys(turns.LANES, 0)
-        self._look_at: dict[str, float] = dict.fromkeys(turns.LANES, 0.0)
+        self._ready: dict[str, deque[Waiting]] = {lane: deque() for lane in fairness.LANES}
+        self._last_owner: dict[str, int] = dict.fromkeys(fairness.LANES, 0)
+        self._look_at: dict[str, float] = dict.fromkeys(fairness.LANES, 0.0)
 
     def take(self, lane: str, *, but: int | None) -> UUID | None:
         """Return an email of another owner than this one, or None when nobody else is known to have been passed over.
@@ -55,7 +55,7 @@ class PassedOver:
 
     def _look(self, lane: str) -> Iterator[Waiting]:
         overdue = Email.objects.due().innocent().filter(priority=lane, due_at__lte=Now() - PATIENCE)
-        yield from ((None, pk) for pk in turns.some(overdue.filter(owner=None)))
-        for owner in turns.owners(lane, self._last_owner[lane]):
+        yield from ((None, pk) for pk in fairness.some(overdue.filter(owner=None)))
+        for owner in fairness.owners(lane, self._last_owner[lane]):
             self._last_owner[lane] = owner
-            yield from ((owner, pk) for pk in turns.some(overdue.filter(owner=owner)))
+            yield from ((owner, pk) for pk in fairness.some(overdue.filter(owner=owner)))

@@ -15,7 +15,7 @@ _CONNECT_SECONDS = 2
 _REDIS = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": 5}
 _AMQP = {"read_timeout": 5, "write_timeout": 5}
 _TIMEOUTS = {"redis": _REDIS, "rediss": _REDIS, "amqp": _AMQP, "amqps": _AMQP}
-Announcement = tuple[str, str]  # lane, id of an email
+Notice = tuple[str, str]  # lane, id of an email
 
 
 def queue_name(lane: str) -> str:
@@ -47,12 +47,12 @@ def connected() -> Iterator[Any]:
         yield opened
 
 
-def publish(announcements: Sequence[Announcement], connection: Any) -> None:
+def publish(notices: Sequence[Notice], connection: Any) -> None:
     """Put a message for each into the queue of its lane, and raise what the broker's client raises."""
     from celery import current_app
 
     with current_app.amqp.Producer(connection, auto_declare=False) as producer:
-        for lane, pk in announcements:
+        for lane, pk in notices:
             current_app.send_task(HAND_OVER, (pk,), queue=queue_name(lane), producer=producer, retry=False)
 
 

@@ -41,7 +41,7 @@ class _Lane:
         self._fresh_until = time.monotonic() + _FRESH_SECONDS
 
 
-class Turns:
+class FairQueue:
     """Gives out the emails that are due, one by one, to many threads of one process.
 
     An email may be given out twice, here or by another process: its claim decides.

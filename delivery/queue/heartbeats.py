@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from delivery import leases, process
+from delivery import process
 from delivery.models import Worker
+from delivery.queue import leases
 
 BEAT_SECONDS = 15.0  # a quarter of a lease
 _LOST = timedelta(seconds=60)  # after so long without a word a worker has gone

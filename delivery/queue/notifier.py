@@ -1,7 +1,7 @@
 """Tell the workers of many machines that an email is there, where there is a broker (docs/decisions/0013).
 
-The email's row is its place in the queue; a message only says that it is worth a look. So an announcement may get lost
-or come twice, and whoever accepts an email never waits for the broker: a thread of the process does.
+The email's row is its place in the queue; a message only says that it is worth a look. So a message may get lost or
+come twice, and whoever accepts an email never waits for the broker: a thread of the process does.
 """
 
 import atexit
@@ -19,11 +19,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import broker
-from delivery.broker import Announcement
 from delivery.models import Email
+from delivery.queue import broker
+from delivery.queue.broker import Notice
 
-_MOST_WAITING = 20_000  # announcements in memory while the broker is slow
+_MOST_WAITING = 20_000  # notices in memory while the broker is slow
 _AT_A_TIME = 500
 _IDLE_SECONDS = 30.0  # then the connection is closed: none is found half dead after a quiet night
 _PAUSE_SECONDS = 10.0  # after a failure nothing is tried, and only the first is logged
@@ -31,37 +31,37 @@ _LAST_WORDS_SECONDS = 2.0  # for what is still in memory when the process ends
 log = logging.getLogger(__name__)
 
 
-def announce(emails: Iterable[Email]) -> None:
+def notify(emails: Iterable[Email]) -> None:
     """Tell the workers of what is due, once it is committed; without a broker they look for themselves."""
     if not settings.CELERY_BROKER_URL:
         return
     now = timezone.now()
     due = [(email.priority, str(email.pk)) for email in emails if email.due_at and email.due_at <= now]
     if due:
-        transaction.on_commit(partial(_announcer.tell, due), robust=True)
+        transaction.on_commit(partial(_notifier.tell, due), robust=True)
 
 
-class Announcer:
-    """Passes announcements on to the broker, in a thread that begins with the first one.
+class Notifier:
+    """Passes notices on to the broker, in a thread that begins with the first one.
 
     While the broker is away they are dropped, and it is left alone for some seconds: the sweep finds the emails.
     """
 
     def __init__(self) -> None:
         """Do nothing yet."""
-        self._waiting: queue.Queue[Announcement] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[Notice] = queue.Queue(_MOST_WAITING)
         self._beginning = threading.Lock()
         self._thread: threading.Thread | None = None
         self._connection: Any = None
         self._paused_until = 0.0
         self._dropped = 0
 
-    def tell(self, announcements: Iterable[Announcement]) -> None:
+    def tell(self, notices: Iterable[Notice]) -> None:
         """Have them passed on; this neither waits nor fails."""
         self._begin()
-        for announcement in announcements:
+        for notice in notices:
             try:
-                self._waiting.put_nowait(announcement)
+                self._waiting.put_nowait(notice)
             except queue.Full:
                 self._dropped += 1
 
@@ -74,7 +74,7 @@ class Announcer:
     def _begin(self) -> None:
         with self._beginning:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
@@ -87,23 +87,23 @@ class Announcer:
             for _ in some:
                 self._waiting.task_done()
 
-    def _take(self) -> list[Announcement]:
+    def _take(self) -> list[Notice]:
         """Return what is waiting; nothing after a quiet while."""
-        some: list[Announcement] = []
+        some: list[Notice] = []
         with suppress(queue.Empty):
             some.append(self._waiting.get(timeout=_IDLE_SECONDS))
             while len(some) < _AT_A_TIME:
                 some.append(self._waiting.get_nowait())
         return some
 
-    def _pass_on(self, some: list[Announcement]) -> None:
+    def _pass_on(self, some: list[Notice]) -> None:
         if time.monotonic() < self._paused_until:
             self._dropped += len(some)
             return
         try:
             self._connection = self._connection or broker.connection()
             broker.publish(some, self._connection)
-        except Exception:  # whatever it is must not end the thread, which would announce nothing any more
+        except Exception:  # whatever it is must not end the thread, which would notify nobody any more
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             self._dropped += len(some)
             log.exception("The broker cannot be told of emails; the sweep will find them")
@@ -125,10 +125,10 @@ class Announcer:
 
 
 def _begin_anew() -> None:
-    global _announcer  # noqa: PLW0603 - the child of a fork has none of its parent's threads
-    _announcer = Announcer()
+    global _notifier  # noqa: PLW0603 - the child of a fork has none of its parent's threads
+    _notifier = Notifier()
 
 
-_announcer = Announcer()
+_notifier = Notifier()
 os.register_at_fork(after_in_child=_begin_anew)
-atexit.register(lambda: _announcer.finish(_LAST_WORDS_SECONDS))
+atexit.register(lambda: _notifier.finish(_LAST_WORDS_SECONDS))
