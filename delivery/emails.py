@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import attempts, bundles, idempotency, pressure, records, rounds
+from delivery import bundles, idempotency, pressure
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.idempotency import Claim
@@ -13,6 +13,7 @@ from delivery.models import Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
+from delivery.sending import attempts, rounds, transitions
 from providers import failpoints
 
 
@@ -86,7 +87,7 @@ def _send(draft: Draft, owner: Owner | None, once: Claim | None, accepted: Calla
     gate = Gate(email, able)
     first = gate.next()
     if first is None:
-        records.apply(email, rounds.postponed(gate))
+        transitions.apply(email, rounds.postponed(gate))
         with transaction.atomic():
             _save(bundle, once)
         return email

@@ -13,12 +13,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import doubts, journal, outcomes, records, replay
+from delivery import journal
 from delivery.db.outages import AWAY
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.queue import heartbeats
+from delivery.sending import outcomes, replay, transitions, unknown
 
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 NOT_OFFERED = "The process ended before the email was offered to a provider."
@@ -67,8 +68,8 @@ def recover(email: Email, known: Mapping[str, Entry]) -> None:
         if not email.take_over():
             return
         count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
-        outcome = doubts.outcome(email, INTERRUPTED) if count else outcomes.at_once(NOT_OFFERED)
-        records.move(email, email.still_mine(), records.judged(email, outcome))
+        outcome = unknown.outcome(email, INTERRUPTED) if count else outcomes.at_once(NOT_OFFERED)
+        transitions.move(email, email.still_mine(), transitions.judged(email, outcome))
 
 
 def expire(email: Email) -> None:
@@ -77,7 +78,7 @@ def expire(email: Email) -> None:
     given_up: dict[str, Any] = {"due_at": None, "finished_at": timezone.now()}
     with transaction.atomic():
         if overdue.filter(status__in=NOT_SENT_YET).update(status=Email.Status.EXPIRED, **given_up):
-            records.undecided(email).update(status=Recipient.Status.EXPIRED)
+            transitions.undecided(email).update(status=Recipient.Status.EXPIRED)
         else:
             overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
 

@@ -16,9 +16,10 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
-from delivery import outcomes, process, records, rounds
+from delivery import process
 from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
+from delivery.sending import outcomes, rounds, transitions
 
 COMMAND: Final = "try_suspects"
 _TURN = 60.0  # seconds in which such a process takes further emails
@@ -71,7 +72,9 @@ def _quarantine(email: Email) -> bool:
     attempts = Attempt.objects.filter(email=email)
     with transaction.atomic():
         in_doubt = attempts.filter(outcome__in=Attempt.IN_DOUBT).exists()
-        condemned = records.move(email, email.still_mine(), outcomes.quarantined(_REASON, in_doubt=in_doubt))
+        condemned = transitions.move(
+            email, email.still_mine(), outcomes.quarantined(_REASON, in_doubt=in_doubt)
+        )
         if condemned:
             attempts.filter(outcome=Attempt.Outcome.STARTED).update(
                 outcome=Attempt.Outcome.UNKNOWN, detail=_REASON

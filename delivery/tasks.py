@@ -9,11 +9,12 @@ from uuid import UUID
 from celery import shared_task, signals
 from django.db import close_old_connections, connection
 
-from delivery import journal, process, readiness, rounds, suspects, worker
+from delivery import journal, process, readiness, suspects, worker
 from delivery.models import Email
 from delivery.queue import broker, heartbeats, sweep
 from delivery.queue.starvation import StarvedEmails
 from delivery.routing import circuits, configured
+from delivery.sending import rounds
 
 log = logging.getLogger(__name__)
 _starved = StarvedEmails()

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import journal, readiness, recovery, rounds, suspects
+from delivery import journal, readiness, recovery, suspects
 from delivery.db.outages import AWAY
 from delivery.files import storage
 from delivery.queue import heartbeats
 from delivery.queue.fairness import HIGH, NORMAL, FairQueue
 from delivery.routing import circuits, configured
+from delivery.sending import rounds
 
 _IDLE_SECONDS = 0.5
 _SETTLE_SECONDS = 5.0

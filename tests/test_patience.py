@@ -12,8 +12,8 @@ from django.test import RequestFactory
 from gunicorn.config import Config
 
 from api.meanwhile import PLACE, Answer
-from delivery import rounds
 from delivery.models import Email
+from delivery.sending import rounds
 from gomail import connections
 from gomail.crew import Crew
 from tests import fakes

@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from delivery import doubts
 from delivery.admin import pages
 from delivery.models import Attempt, Email
+from delivery.sending import unknown
 
 _PERMISSION = "delivery.settle_email"
 
@@ -36,14 +36,14 @@ class Answer:
 SENT = Answer(
     word="was-sent",
     button="It was sent",
-    settle=doubts.confirm,
+    settle=unknown.confirm,
     done="Settled: it was sent.",
     history="Settled as sent.",
 )
 NOT_SENT = Answer(
     word="was-not-sent",
     button="It was not sent: send it again",
-    settle=doubts.deny,
+    settle=unknown.deny,
     done="Settled: it was not sent. It is queued, and sent as soon as a worker is free.",
     history="Settled as not sent, and queued again.",
 )
@@ -134,7 +134,7 @@ def _again(email: Email, suspects: list[Attempt], now: datetime) -> SafeString |
 def _never(email: Email, suspects: list[Attempt], now: datetime) -> str:
     if email.on_ambiguous == Email.OnAmbiguous.STOP:
         why = ": whoever sent it asked for that (on_ambiguous is stop)"
-    elif len(suspects) >= doubts.MOST:
+    elif len(suspects) >= unknown.MOST:
         why = f": {len(suspects)} attempts have ended without an answer"
     elif email.expires_at <= now:
         why = ": its deadline has passed"

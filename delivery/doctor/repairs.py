@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from delivery import doubts, journal, outcomes, records, recovery, replay
+from delivery import journal, recovery
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
+from delivery.sending import outcomes, replay, transitions, unknown
 
 IN_DOUBT: Final = "An attempt at it may have sent it, and it was waiting as if none had."
 _Status, _To, _Outcome = Email.Status, Recipient.Status, Attempt.Outcome
@@ -49,10 +50,10 @@ def settle_as_sent(pk: UUID) -> bool:
     """Believe the provider that has accepted the email: it is not offered to anybody again."""
     with transaction.atomic():
         email = _locked(pk)
-        accepted = doubts.accepted_after_all(email)
+        accepted = unknown.accepted_after_all(email)
         rows = Email.objects.filter(pk=pk, status__in=_SETTLED_BY_AN_ACCEPTANCE)
-        return accepted is not None and records.move(
-            email, rows, outcomes.sent_late(accepted.provider, records.SETTLED_LATE)
+        return accepted is not None and transitions.move(
+            email, rows, outcomes.sent_late(accepted.provider, transitions.SETTLED_LATE)
         )
 
 
@@ -62,7 +63,7 @@ def put_in_doubt(pk: UUID) -> bool:
         email = _locked(pk)
         waiting = Email.objects.filter(pk=pk, status__in=NOT_SENT_YET)
         in_doubt = Attempt.objects.filter(email=email, outcome=_Outcome.UNKNOWN).exists()
-        return in_doubt and records.move(email, waiting, doubts.outcome(email, IN_DOUBT))
+        return in_doubt and transitions.move(email, waiting, unknown.outcome(email, IN_DOUBT))
 
 
 def mark_duplicate(pk: UUID) -> bool:
@@ -81,12 +82,12 @@ def settle_recipients(pk: UUID) -> bool:
         email = _locked(pk)
         state = _state_of_all(email)
         if state:
-            records.undecided(email).update(status=state)
+            transitions.undecided(email).update(status=state)
         return state is not None and not Recipient.objects.filter(email=email).exclude(status=state).exists()
 
 
 def _state_of_all(email: Email) -> str | None:
-    if email.status == _Status.SENT and not doubts.accepted_after_all(email):
+    if email.status == _Status.SENT and not unknown.accepted_after_all(email):
         return None
     if email.status == _Status.QUARANTINED:
         return _To.UNKNOWN if _attempts(email.pk, _Outcome.UNKNOWN) else _To.FAILED

@@ -2,9 +2,9 @@
 
 import pytest
 
-from delivery import doubts
 from delivery.models import Email, Owner
 from delivery.routing import circuits
+from delivery.sending import unknown
 from tests import fakes
 from tests.providers.fault_server import reset
 
@@ -49,7 +49,7 @@ def test_an_attempt_shows_its_kind_of_error_and_that_it_was_settled_but_not_by_w
 ) -> None:
     ses.default = reset()
     email = Email.objects.get(pk=api.send(on_ambiguous="stop").json()["id"])
-    doubts.confirm(email, by="ann")
+    unknown.confirm(email, by="ann")
     (attempt,) = api.get(f"emails/{email.pk}/").json()["attempts"]
     assert (attempt["error"], attempt["outcome"]) == ("unknown", "accepted")
     assert attempt["settled_at"] is not None

@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import doubts
 from delivery.models import Attempt, Email
+from delivery.sending import unknown
 from tests.browser import payloads
 from tests.delivery.admin_pages import LIST, page, reader, text
 from tests.delivery.factories import written
@@ -33,7 +33,7 @@ def anna(db: None) -> Client:
     return client
 
 
-def unknown(**fields: Any) -> Email:
+def in_doubt(**fields: Any) -> Email:
     email = written("Your invoice", **{"status": "unknown", "reason": LOST, **fields})
     email.recipients.update(status="unknown")
     suspect(email)
@@ -54,7 +54,7 @@ def url(email: Email, word: str) -> str:
 
 
 def test_the_page_says_what_is_unknown_and_why(anna: Client) -> None:
-    shown = text(anna.get(page(unknown())))
+    shown = text(anna.get(page(in_doubt())))
 
     assert "ses may have sent it at" in shown
     assert ": The connection was lost after the whole request was sent." in shown
@@ -77,12 +77,12 @@ def test_the_page_says_whether_it_is_sent_again(anna: Client, fields: dict[str, 
         for name, value in fields.items()
     }
 
-    assert expected in text(anna.get(page(unknown(**moments))))
+    assert expected in text(anna.get(page(in_doubt(**moments))))
 
 
 def test_after_three_silent_attempts_the_page_says_that_only_a_person_can_tell(anna: Client) -> None:
-    email = unknown()
-    for _ in range(doubts.MOST - 1):
+    email = in_doubt()
+    for _ in range(unknown.MOST - 1):
         suspect(email)
 
     assert "3 attempts have ended without an answer" in text(anna.get(page(email)))
@@ -118,7 +118,7 @@ def test_why_providers_were_not_asked_reads_as_a_list_of_reasons(anna: Client) -
 
 @pytest.mark.parametrize("word", WORDS)
 def test_nothing_happens_before_it_is_confirmed(anna: Client, word: str) -> None:
-    email = unknown()
+    email = in_doubt()
     before = Email.objects.values().get()
 
     shown = text(anna.get(url(email, word)))
@@ -129,14 +129,14 @@ def test_nothing_happens_before_it_is_confirmed(anna: Client, word: str) -> None
 
 
 def test_the_confirmation_says_what_follows(anna: Client) -> None:
-    email = unknown()
+    email = in_doubt()
 
     assert "GoMail does not send it again." in text(anna.get(url(email, "was-sent")))
     assert "its recipients get it twice" in text(anna.get(url(email, "was-not-sent")))
 
 
 def test_an_email_is_settled_as_sent(anna: Client) -> None:
-    email = unknown(due_at=timezone.now())
+    email = in_doubt(due_at=timezone.now())
     shown = text(anna.post(url(email, "was-sent"), follow=True))
 
     email.refresh_from_db()
@@ -147,7 +147,7 @@ def test_an_email_is_settled_as_sent(anna: Client) -> None:
 
 
 def test_an_email_is_settled_as_not_sent_and_queued(anna: Client) -> None:
-    email = unknown(possible_duplicate=True, expires_at=timezone.now())
+    email = in_doubt(possible_duplicate=True, expires_at=timezone.now())
     shown = text(anna.post(url(email, "was-not-sent"), follow=True))
 
     email.refresh_from_db()
@@ -158,7 +158,7 @@ def test_an_email_is_settled_as_not_sent_and_queued(anna: Client) -> None:
 
 @pytest.mark.parametrize(("word", "outcome"), [("was-sent", "accepted"), ("was-not-sent", "not_sent")])
 def test_it_is_kept_who_settled_it_and_when(anna: Client, word: str, outcome: str) -> None:
-    email = unknown()
+    email = in_doubt()
     anna.post(url(email, word))
 
     attempt, entry = Attempt.objects.get(), LogEntry.objects.get()
@@ -173,7 +173,7 @@ def test_it_is_kept_who_settled_it_and_when(anna: Client, word: str, outcome: st
 def test_one_that_was_settled_meanwhile_stays_as_it_is_and_that_is_said(
     anna: Client, word: str, status: str
 ) -> None:
-    email = unknown()
+    email = in_doubt()
     Email.objects.update(status=status)
 
     assert "not in doubt any more" in text(anna.get(url(email, word)))
@@ -193,7 +193,7 @@ def test_an_email_that_is_not_there_cannot_be_settled(anna: Client, word: str, m
 
 @pytest.mark.parametrize("payload", payloads.ALL[::15])
 def test_what_a_vendor_wrote_is_shown_as_text(anna: Client, payload: str) -> None:
-    email = unknown(reason=payload, left_out={"ses": payload})
+    email = in_doubt(reason=payload, left_out={"ses": payload})
     Attempt.objects.update(
         detail=payload, provider=payload[:50], error=payload[:20], settled_by=payload[:150]
     )
@@ -209,7 +209,7 @@ def test_what_a_vendor_wrote_is_shown_as_text(anna: Client, payload: str) -> Non
 
 @pytest.mark.parametrize("word", WORDS)
 def test_without_a_login_there_is_the_login_page(word: str) -> None:
-    email = unknown()
+    email = in_doubt()
 
     for method in (Client().get, Client().post):
         assert method(url(email, word))["Location"].startswith("/admin/login/")
@@ -219,7 +219,7 @@ def test_without_a_login_there_is_the_login_page(word: str) -> None:
     "permissions", [(), ("view_email",), ("settle_email",), ("view_email", "change_email")]
 )
 def test_staff_that_may_not_settle_is_refused(permissions: tuple[str, ...]) -> None:
-    email, client = unknown(), reader(*permissions)
+    email, client = in_doubt(), reader(*permissions)
 
     for word in WORDS:
         assert client.get(url(email, word)).status_code == client.post(url(email, word)).status_code == 403
@@ -228,14 +228,14 @@ def test_staff_that_may_not_settle_is_refused(permissions: tuple[str, ...]) -> N
 
 
 def test_who_may_only_read_sees_the_doubt_without_buttons() -> None:
-    shown = text(reader("view_email").get(page(unknown())))
+    shown = text(reader("view_email").get(page(in_doubt())))
 
     assert "Was it sent?" in shown
     assert "It was sent" not in shown
 
 
 def test_reading_and_settling_is_enough() -> None:
-    email, client = unknown(), reader("view_email", "settle_email")
+    email, client = in_doubt(), reader("view_email", "settle_email")
 
     assert "It was sent…" in text(client.get(page(email)))
     assert client.post(url(email, "was-sent")).status_code == 302
@@ -244,7 +244,7 @@ def test_reading_and_settling_is_enough() -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_the_buttons_need_the_csrf_token(anna: Client, word: str) -> None:
-    strict, email = Client(enforce_csrf_checks=True), unknown()
+    strict, email = Client(enforce_csrf_checks=True), in_doubt()
     strict.cookies = anna.cookies
 
     assert strict.post(url(email, word)).status_code == 403
@@ -255,7 +255,7 @@ def test_the_buttons_need_the_csrf_token(anna: Client, word: str) -> None:
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_nothing_but_looking_and_confirming_is_taken(anna: Client, word: str, method: str) -> None:
-    assert getattr(anna, method)(url(unknown(), word)).status_code in {403, 405}
+    assert getattr(anna, method)(url(in_doubt(), word)).status_code in {403, 405}
 
 
 # Duplicates and the first page.
@@ -296,8 +296,8 @@ def test_duplicates_are_found_by_their_index(anna: Client) -> None:
 
 
 def test_the_first_page_counts_what_waits_for_a_person(anna: Client) -> None:
-    unknown()
-    unknown(due_at=timezone.now() + timedelta(minutes=5))
+    in_doubt()
+    in_doubt(due_at=timezone.now() + timedelta(minutes=5))
 
     shown = text(anna.get("/admin/"))
     assert "to settle 1 only a person can" in shown
@@ -310,9 +310,9 @@ def test_the_first_page_asks_the_database_as_often_for_100_doubts_as_for_one(ann
             anna.get("/admin/")
         return len(captured)
 
-    unknown()
+    in_doubt()
     few = queries()
     for _ in range(100):
-        unknown()
+        in_doubt()
 
     assert queries() == few <= 20

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import doubts, emails, journal, recovery, rounds, worker
+from delivery import emails, journal, recovery, worker
 from delivery.content.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
 from delivery.queue.fairness import FairQueue
 from delivery.routing import circuit_cache
+from delivery.sending import rounds, unknown
 from providers.message import Mailbox
 from tests import fakes
 from tests.providers.fault_server import Fault, answer
@@ -111,7 +112,7 @@ def test_three_copies_at_most(ses: fakes.FakeVendor) -> None:
         ses.script(TOOK_IT_AND_SAID_NOTHING)
         email = go_on(email)
 
-    assert (email.status, email.due_at, len(ses.received)) == ("unknown", None, doubts.MOST)
+    assert (email.status, email.due_at, len(ses.received)) == ("unknown", None, unknown.MOST)
 
 
 def test_if_the_same_provider_may_not_be_used_the_next_one_is_asked(ses: fakes.FakeVendor) -> None:
@@ -173,8 +174,8 @@ def test_an_email_whose_process_was_killed_in_the_middle_is_held_and_sent_again(
 def test_a_person_who_knows_that_it_was_sent_settles_it(ses: fakes.FakeVendor) -> None:
     email = in_doubt(ses)
 
-    assert doubts.confirm(email, by="anna")
-    assert not doubts.deny(email, by="bert")
+    assert unknown.confirm(email, by="anna")
+    assert not unknown.deny(email, by="bert")
 
     email = go_on(email)
     attempt = email.attempts.get()
@@ -187,8 +188,8 @@ def test_a_person_who_knows_that_it_was_not_sent_has_it_sent(ses: fakes.FakeVend
     email = in_doubt(ses, on_ambiguous="stop")
     Email.objects.filter(pk=email.pk).update(expires_at=timezone.now() - timedelta(days=1))
 
-    assert doubts.deny(email, by="anna")
-    assert not doubts.confirm(email, by="bert")
+    assert unknown.deny(email, by="anna")
+    assert not unknown.confirm(email, by="bert")
 
     email = go_on(email)
     assert (email.status, email.possible_duplicate, recipients(email)) == ("sent", False, {"accepted"})
@@ -202,7 +203,7 @@ def test_a_person_who_knows_that_neither_copy_was_sent_clears_the_mark(ses: fake
     email = go_on(email)
     assert email.possible_duplicate
 
-    doubts.deny(email, by="anna")
+    unknown.deny(email, by="anna")
     email = go_on(email)
     assert (email.status, email.possible_duplicate) == ("sent", False)
     assert [outcome for _, outcome in story(email)] == ["not_sent", "not_sent", "accepted"]
@@ -211,7 +212,7 @@ def test_a_person_who_knows_that_neither_copy_was_sent_clears_the_mark(ses: fake
 def test_settling_leaves_alone_whom_the_provider_has_rejected(ses: fakes.FakeVendor) -> None:
     email = in_doubt(ses, cc=(Mailbox(address="eve@example.com"),))
     email.recipients.filter(kind="cc").update(status="rejected")
-    doubts.confirm(email, by="anna")
+    unknown.confirm(email, by="anna")
 
     assert [row.status for row in email.recipients.order_by("id")] == ["accepted", "rejected"]
 
@@ -234,8 +235,8 @@ def test_an_email_that_is_being_sent_cannot_be_settled(ses: fakes.FakeVendor) ->
     email = in_doubt(ses)
     Email.objects.filter(pk=email.pk).update(status="sending")
 
-    assert not doubts.confirm(email, by="anna")
-    assert not doubts.deny(email, by="anna")
+    assert not unknown.confirm(email, by="anna")
+    assert not unknown.deny(email, by="anna")
 
 
 def test_an_answer_that_comes_during_the_hold_ends_it(ses: fakes.FakeVendor, monkeypatch: Any) -> None:

@@ -8,11 +8,12 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import emails, records, recovery, rounds
+from delivery import emails, recovery
 from delivery.db import outages
 from delivery.files import storage
 from delivery.models import Attempt, Email
 from delivery.queue import claims
+from delivery.sending import rounds, transitions
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes
 from tests.delivery.factories import ANN, BOB, EVE, content, draft, queued
@@ -112,7 +113,7 @@ def test_a_late_answer_settles_an_email_that_was_given_up_as_unknown(
     assert (email.status, email.recipients.get().status, email.reason) == (
         "sent",
         "accepted",
-        records.SETTLED_LATE,
+        transitions.SETTLED_LATE,
     )
     assert email.attempts.get().outcome == "accepted"
 

@@ -8,11 +8,12 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from delivery import doubts, emails, rounds, worker
+from delivery import emails, worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, Email
 from delivery.queue import claims
 from delivery.routing import circuit_cache, circuits
+from delivery.sending import rounds, unknown
 from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt
 from tests import fakes
@@ -60,7 +61,7 @@ def due_again() -> None:
 def test_a_late_acceptance_after_a_person_said_not_sent_stops_the_second_copy(
     ses: fakes.FakeVendor, before_ses_answers: Any
 ) -> None:
-    before_ses_answers(lambda: (lease_ends(), doubts.deny(Email.objects.get(), by="anna")))
+    before_ses_answers(lambda: (lease_ends(), unknown.deny(Email.objects.get(), by="anna")))
     email = send()
 
     due_again()
@@ -75,7 +76,7 @@ def test_a_late_acceptance_after_the_second_copy_marks_the_email(
     def denied_and_sent_again() -> None:
         lease_ends()
         email = Email.objects.get()
-        doubts.deny(email, by="anna")
+        unknown.deny(email, by="anna")
         rounds.dispatch(email.pk)
 
     before_ses_answers(denied_and_sent_again)
@@ -88,7 +89,7 @@ def test_a_late_answer_does_not_overwrite_a_persons_word(
     ses: fakes.FakeVendor, before_ses_answers: Any
 ) -> None:
     ses.script(fakes.SES_FAILING)
-    before_ses_answers(lambda: (lease_ends(), doubts.confirm(Email.objects.get(), by="anna")))
+    before_ses_answers(lambda: (lease_ends(), unknown.confirm(Email.objects.get(), by="anna")))
     email = send()
 
     attempt = email.attempts.get()
@@ -222,7 +223,7 @@ def test_a_probe_whose_email_is_lost_is_given_back(monkeypatch: Any) -> None:
     Circuit.objects.create(provider="ses", state="open", trouble="failing", retry_at=past)
     circuit_cache.forget()
     email = queued()
-    monkeypatch.setattr(doubts, "asked_first", lambda email, able: (lose(email), able)[1])
+    monkeypatch.setattr(unknown, "asked_first", lambda email, able: (lose(email), able)[1])
     rounds.dispatch(email.pk)
 
     assert Circuit.objects.get().state == "open"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from delivery import recovery, rounds
 from delivery.db import outages
 from delivery.models import Email
+from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued
 
@@ -47,19 +47,19 @@ def test_an_answer_that_the_database_was_away_for_is_written_by_the_process_that
     providers: None, ses: fakes.FakeVendor, monkeypatch: Any
 ) -> None:
     email, back = queued(), threading.Event()
-    real = recovery.records.record
+    real = rounds.transitions.record
 
     def away(*_: Any) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(rounds.records, "record", away)
+    monkeypatch.setattr(rounds.transitions, "record", away)
     monkeypatch.setattr(outages, "_INSISTENCE", 0.0)
     monkeypatch.setattr(outages, "_DEBT_PAUSE", 0.2)
     rounds.dispatch(email.pk)
     email.refresh_from_db()
     assert email.status == "sending"
 
-    monkeypatch.setattr(rounds.records, "record", lambda *told: (real(*told), back.set()))
+    monkeypatch.setattr(rounds.transitions, "record", lambda *told: (real(*told), back.set()))
     assert back.wait(SOON)
     while outages._debts._owed:
         time.sleep(0.01)

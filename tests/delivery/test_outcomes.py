@@ -1,6 +1,6 @@
 import pytest
 
-from delivery import outcomes
+from delivery.sending import outcomes
 from providers import errors
 
 DOWN = errors.Unavailable("ses cannot be reached")

@@ -12,9 +12,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from delivery import doubts, journal, outcomes, records, recovery, replay, worker
+from delivery import journal, recovery, worker
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Worker
+from delivery.sending import outcomes, replay, transitions, unknown
 from tests.delivery.factories import another_process, journal_files, left_behind, under_way
 
 pytestmark = pytest.mark.django_db
@@ -207,7 +208,7 @@ def test_an_acceptance_that_comes_while_a_second_copy_is_judged_is_heard(monkeyp
     first = Attempt.objects.create(email=second.email, provider="ses", epoch=1, outcome="unknown")
     told = Entry(attempt=str(first.pk), outcome="accepted")
     thread = threading.Thread(target=lambda: (replay.apply(told), connection.close()))
-    real = doubts.accepted_after_all
+    real = unknown.accepted_after_all
 
     def looked(email: Email) -> Attempt | None:
         found = real(email)
@@ -215,9 +216,9 @@ def test_an_acceptance_that_comes_while_a_second_copy_is_judged_is_heard(monkeyp
         thread.join(1)  # it must wait for us, not we for it
         return found
 
-    monkeypatch.setattr(doubts, "accepted_after_all", looked)
+    monkeypatch.setattr(unknown, "accepted_after_all", looked)
     second.outcome = "not_sent"
-    records.record(second.email, outcomes.wait("down", rounds=1), second)
+    transitions.record(second.email, outcomes.wait("down", rounds=1), second)
     thread.join()
 
     assert story(first)[0] == "sent"

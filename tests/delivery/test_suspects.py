@@ -9,10 +9,11 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError
 
-from delivery import process, rounds, suspects
+from delivery import process, suspects
 from delivery.models import Attempt, Email
 from delivery.queue import claims
 from delivery.queue.fairness import FairQueue
+from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued
 

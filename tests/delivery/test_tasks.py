@@ -11,11 +11,12 @@ from django.db import OperationalError
 from django.utils import timezone
 from kombu import Connection
 
-from delivery import process, rounds, tasks, worker
+from delivery import process, tasks, worker
 from delivery.models import Email, Owner
 from delivery.queue import broker, sweep
 from delivery.queue.starvation import StarvedEmails
 from delivery.routing import circuits
+from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued
 

@@ -10,10 +10,11 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import rounds, worker
+from delivery import worker
 from delivery.models import Email, Owner
 from delivery.queue import claims
 from delivery.queue.fairness import FairQueue
+from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued
 

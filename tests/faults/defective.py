@@ -23,8 +23,8 @@ Change = Callable[[], None]
 
 def commit_after_send() -> None:
     """The attempt's row is written after the provider's call, not before it."""
-    from delivery import attempts
     from delivery.models import Attempt
+    from delivery.sending import attempts
 
     def write(email: Any, provider: Any) -> Attempt:
         return Attempt(email=email, provider=provider.name, epoch=email.epoch)
@@ -35,27 +35,30 @@ def commit_after_send() -> None:
 
 def no_epoch() -> None:
     """A claim belongs to whoever believes so: nobody looks whether another process has it by now."""
-    from delivery import attempts, records
     from delivery.db import compiled
     from delivery.models import Email
+    from delivery.sending import attempts, transitions
 
     def move() -> compiled.Making:
-        _, changes = records._moving()
+        _, changes = transitions._moving()
         return Email.objects.filter(pk=compiled.Parameter("pk")), changes
 
     attempts._hold = lambda *emails: None
-    records._MOVED = compiled.Update(move)
+    transitions._MOVED = compiled.Update(move)
     Email.still_mine = lambda email: Email.objects.filter(pk=email.pk)  # type: ignore[method-assign, return-value]
 
 
 def ttl_lock() -> None:
     """A claim that has run out is free, whatever its owner is doing; nobody asks what it has begun."""
-    from delivery import outcomes, records, recovery
+    from delivery import recovery
     from delivery.models import Email
+    from delivery.sending import outcomes, transitions
 
     def recover(email: Any, known: Any) -> None:
         if email.take_over():
-            records.move(email, Email.objects.filter(pk=email.pk), outcomes.at_once("Its lock has run out."))
+            transitions.move(
+                email, Email.objects.filter(pk=email.pk), outcomes.at_once("Its lock has run out.")
+            )
 
     no_epoch()
     short_lease()
@@ -72,7 +75,7 @@ def deferred() -> None:
 
 def requeue_stop() -> None:
     """What may have been sent is sent again, also where its sender has forbidden that."""
-    from delivery import doubts
+    from delivery.sending import unknown
 
     def resend_at(email: Any) -> Any:
         before, email.on_ambiguous = email.on_ambiguous, "resend"
@@ -81,7 +84,7 @@ def requeue_stop() -> None:
         finally:
             email.on_ambiguous = before
 
-    asked, doubts.resend_at = doubts.resend_at, resend_at
+    asked, unknown.resend_at = unknown.resend_at, resend_at
 
 
 def no_journal() -> None:
@@ -93,8 +96,9 @@ def no_journal() -> None:
 
 def short_lease() -> None:
     """A claim lasts a second, is not renewed, and is looked for all the time: slow providers outlive it."""
-    from delivery import attempts, bundles, worker
+    from delivery import bundles, worker
     from delivery.queue import claims, leases
+    from delivery.sending import attempts
 
     worker._SETTLE_SECONDS = LATE / 4
     attempts.LEASE = claims.LEASE = leases.LEASE = bundles.LEASE = timedelta(seconds=LATE)

@@ -8,10 +8,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from delivery import outcomes
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
-from delivery.outcomes import Outcome
+from delivery.sending import outcomes
+from delivery.sending.outcomes import Outcome
 from providers.base import Provider
 
 MOST = 3  # attempts of one email whose outcome is unknown; then only a person, or the provider, can tell
@@ -32,8 +32,8 @@ def outcome(email: Email, reason: str) -> Outcome:
 
 def asked_first(email: Email, providers: Sequence[Provider]) -> list[Provider]:
     """Return the providers, the one that may have the email already in front: a third copy helps nobody."""
-    suspect = _suspect(email) if email.possible_duplicate else ""
-    return sorted(providers, key=lambda provider: provider.name != suspect)
+    holder = _may_have_it(email) if email.possible_duplicate else ""
+    return sorted(providers, key=lambda provider: provider.name != holder)
 
 
 def confirm(email: Email, *, by: str) -> bool:
@@ -42,7 +42,7 @@ def confirm(email: Email, *, by: str) -> bool:
     with transaction.atomic():
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
             status=_Status.SENT,
-            provider=_suspect(email),
+            provider=_may_have_it(email),
             reason="Settled by a person: it was sent.",
             due_at=None,
             finished_at=now,
@@ -87,7 +87,7 @@ def _settle(email: Email, outcome: str, by: str, now: datetime) -> None:
     _unknown(email).update(outcome=outcome, settled_by=by, settled_at=now)
 
 
-def _suspect(email: Email) -> str:
+def _may_have_it(email: Email) -> str:
     return _unknown(email).order_by("-id").values_list("provider", flat=True).first() or ""
 
 

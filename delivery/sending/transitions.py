@@ -7,14 +7,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery import attempts, doubts, outcomes
 from delivery.content import addresses
 from delivery.db import compiled
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
 from delivery.db.text import storable
 from delivery.models import Attempt, Email, Recipient
-from delivery.outcomes import Outcome
+from delivery.sending import attempts, outcomes, unknown
+from delivery.sending.outcomes import Outcome
 from providers import failpoints
 
 SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
@@ -82,7 +82,7 @@ def judged(email: Email, outcome: Outcome) -> Outcome:
     if not email.possible_duplicate or outcome.recipients == Recipient.Status.ACCEPTED:
         return outcome
     _lock(email)
-    accepted = doubts.accepted_after_all(email)
+    accepted = unknown.accepted_after_all(email)
     return outcomes.sent_late(accepted.provider, SETTLED_LATE) if accepted else outcomes.after_doubt(outcome)
 
 
@@ -112,9 +112,9 @@ def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
     late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
     if outcome.recipients == Recipient.Status.ACCEPTED:
         not_under_way = Email.objects.filter(pk=email.pk, status__in=_NOT_UNDER_WAY)
-        if not move(email, not_under_way, late) and not doubts.is_certain(email, but=attempt):
+        if not move(email, not_under_way, late) and not unknown.is_certain(email, but=attempt):
             Email.objects.filter(pk=email.pk).update(possible_duplicate=True)
-    elif doubts.is_certain(email, but=attempt):
+    elif unknown.is_certain(email, but=attempt):
         if outcome.status in {Email.Status.FAILED, Email.Status.QUEUED}:
             move(email, email.left_unknown(), late)
     elif outcome.status == Email.Status.FAILED:

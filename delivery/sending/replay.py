@@ -2,10 +2,10 @@
 
 import logging
 
-from delivery import attempts, doubts, outcomes, records
 from delivery.journal import Entry
 from delivery.models import Attempt, Email
-from delivery.outcomes import Outcome
+from delivery.sending import attempts, outcomes, transitions, unknown
+from delivery.sending.outcomes import Outcome
 from providers.errors import CannotCarry
 from providers.message import Receipt
 
@@ -28,7 +28,7 @@ def _apply(entry: Entry, last: Attempt) -> None:
     outcome = _outcome(email, last.provider, entry)
     for name in attempts.ANSWER:
         setattr(last, name, getattr(entry, name))
-    records.record(email, outcome, last)
+    transitions.record(email, outcome, last)
     log.info("The journal knew that attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
 
 
@@ -41,4 +41,4 @@ def _outcome(email: Email, provider: str, entry: Entry) -> Outcome:
         return outcomes.failed(entry.detail)
     if entry.outcome in Attempt.CERTAINLY_NOT:
         return outcomes.wait(entry.detail, rounds=email.rounds)
-    return doubts.outcome(email, entry.detail)
+    return unknown.outcome(email, entry.detail)

@@ -8,15 +8,16 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import attempts, doubts, outcomes, process, records, replay
+from delivery import process
 from delivery.bundles import Bundle
 from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
-from delivery.outcomes import Outcome
 from delivery.queue import claims, leases
 from delivery.routing import configured
 from delivery.routing.gate import Gate
+from delivery.sending import attempts, outcomes, replay, transitions, unknown
+from delivery.sending.outcomes import Outcome
 from providers import errors, failover, failpoints
 from providers.base import Provider
 from providers.message import Message
@@ -60,7 +61,7 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
     except configured.NobodyCanCarry as nobody:
         waiting = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
         return _requeue(email, waiting, rounds=email.rounds)
-    gate = Gate(email, doubts.asked_first(email, able))
+    gate = Gate(email, unknown.asked_first(email, able))
     first = gate.next()
     if first is None:
         return _requeue(email, postponed(gate), rounds=email.rounds - 1)  # nobody was asked
@@ -98,11 +99,11 @@ def hand_over(this: Round, attempt: Attempt) -> Email:
     email, log = this.email, attempts.Log(this.email, attempt, this.gate.learn)
     try:
         outcome = _offer(this, log)
-        outages.insist(lambda: records.record(email, outcome, log.last))
+        outages.insist(lambda: transitions.record(email, outcome, log.last))
         failpoints.reach("after-finish")
         log.tell()
     except attempts.ClaimLost:
-        outages.insist(lambda: records.record_loss(email, log.last))
+        outages.insist(lambda: transitions.record_loss(email, log.last))
         log.tell()
     except AWAY:
         # The email is durable, so nobody may be told to send it again: it stays `sending` until the answer is there.
@@ -129,7 +130,7 @@ def _offer(this: Round, log: attempts.Log) -> Outcome:
         return outcomes.failed(refusal.detail)
     except errors.Unknown as doubt:
         reason = doubt.detail
-        return outages.insist(lambda: doubts.outcome(this.email, reason))
+        return outages.insist(lambda: unknown.outcome(this.email, reason))
     return outcomes.sent(receipt)
 
 
@@ -140,7 +141,7 @@ def postponed(gate: Gate) -> Outcome:
 
 def _requeue(email: Email, outcome: Outcome, *, rounds: int) -> Email:
     with transaction.atomic():
-        if records.move(email, email.still_mine(), records.judged(email, outcome)):
+        if transitions.move(email, email.still_mine(), transitions.judged(email, outcome)):
             Email.objects.filter(pk=email.pk).update(rounds=rounds)
     email.refresh_from_db()
     return email
