@@ -15,8 +15,8 @@ from api.fields import fail
 from api.parsers import StrictJSONParser
 from api.serializers import DraftSerializer, FailureSerializer, StrictSerializer
 from api.views import allowed, message_of
-from delivery import batches
 from delivery.models import ApiKey, Email, Owner
+from delivery.submission import batches
 
 MOST = 1000
 _FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
@@ -90,7 +90,7 @@ def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractE
     try:
         serializer.is_valid(raise_exception=True)
         draft = allowed(request, serializer.to_draft())
-        return batches.Item(draft=draft, once=requests.once(request, number, draft=draft))
+        return batches.Item(draft=draft, key_use=requests.key_use(request, number, draft=draft))
     except (serializers.ValidationError, ContractError) as error:
         return errors.translated(error)
 

@@ -12,8 +12,8 @@ from api.authentication import owner
 from api.parsers import StrictJSONParser
 from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
 from api.views import EmailDetail, refuse_sender, taken
-from delivery import changes
 from delivery.models import ApiKey, Email
+from delivery.submission import changes
 from providers.message import Mailbox
 
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
@@ -62,7 +62,7 @@ class ResendEmail(_OfOneEmail):
         """Resend."""
         email = self.get_object()
         refuse_sender(request, Mailbox(address=email.from_address))
-        return taken(request, changes.resend(email, once=requests.once(request, resend=email.pk)))
+        return taken(request, changes.resend(email, key_use=requests.key_use(request, resend=email.pk)))
 
 
 class OneEmail(EmailDetail):

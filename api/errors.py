@@ -13,8 +13,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import codes
-from delivery import changes, idempotency, pressure
 from delivery.routing.configured import NobodyCanCarry
+from delivery.submission import backpressure, changes, idempotency
 
 RETRY_AFTER = "5"  # seconds
 EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"
@@ -85,7 +85,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((idempotency.StillRunning,), "idempotency_key_in_use"),
     ((idempotency.UsedOtherwise,), "idempotency_key_reused"),
     ((changes.TooLate,), "too_late"),
-    ((pressure.Overloaded,), "overloaded"),
+    ((backpressure.Overloaded,), "overloaded"),
     ((changes.ContentGone,), "content_gone"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),
 )

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from delivery.bundles import Bundle
-from delivery.explain import Explanation, Offer
 from delivery.models import Recipient
+from delivery.submission.dry_run import Explanation, Offer
 
 _OFFERED = "The email would be offered to the providers in this order; nothing was sent or stored"
 _KEPT = "No provider could be offered the email now; it would be kept and offered later; nothing was sent or stored"

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 
 from api.authentication import owner
 from api.errors import ContractError
-from delivery import idempotency
-from delivery.idempotency import Claim
+from delivery.submission import idempotency
+from delivery.submission.idempotency import KeyUse
 
 _KEY = re.compile("[ -~]{1,255}")
 _SEPARATOR = "\x1f"  # in no key of a client
@@ -22,10 +22,10 @@ PREFER = OpenApiParameter(
 )
 
 
-def once(request: Request, number: int | None = None, **content: Any) -> Claim | None:
-    """Return the claim of a request for this content on its Idempotency-Key; None if it brings none.
+def key_use(request: Request, number: int | None = None, **content: Any) -> KeyUse | None:
+    """Return the use of its Idempotency-Key by a request for this content; None if it brings none.
 
-    Each email of a batch, by its number, has a claim of its own under the batch's key.
+    Each email of a batch, by its number, has a use of its own of the batch's key.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
@@ -35,7 +35,7 @@ def once(request: Request, number: int | None = None, **content: Any) -> Claim |
         error = {"field": "Idempotency-Key", "code": "invalid_value", "message": message}
         raise ContractError("invalid", f"Idempotency-Key: {message}", [error])
     own = key if number is None else f"{key}{_SEPARATOR}{number}"
-    return idempotency.claim(own, owner(request), **content)
+    return idempotency.use(own, owner(request), **content)
 
 
 def wants_async(request: Request) -> bool:

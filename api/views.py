@@ -30,9 +30,10 @@ from api.serializers import (
     FailureSerializer,
     TakenSerializer,
 )
-from delivery import access, emails, explain
+from delivery import access
 from delivery.content.drafts import Draft
 from delivery.models import ApiKey, Email
+from delivery.submission import dry_run, emails
 from providers import failpoints
 from providers.message import Mailbox
 
@@ -79,12 +80,12 @@ class SendEmail(APIView):
     )
     def post(self, request: Request) -> Response:
         """Accept the email, offer it to the providers in order, and answer with what became of it."""
-        dry_run = parameters.flag(request, "dry_run")
+        only_explain = parameters.flag(request, "dry_run")
         serializer = DraftSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         draft = allowed(request, serializer.to_draft())
-        if dry_run:
-            return Response(explained.answer(explain.explain(draft, owner=owner(request))))
+        if only_explain:
+            return Response(explained.answer(dry_run.explain(draft, owner=owner(request))))
         return taken(request, sent(request, draft, taken))
 
 
@@ -155,7 +156,7 @@ def sent(request: Request, draft: Draft, told: Callable[[Request, Email], Respon
 
     When it takes too long the client is told how far it has come.
     """
-    given: dict[str, Any] = {"owner": owner(request), "once": requests.once(request, draft=draft)}
+    given: dict[str, Any] = {"owner": owner(request), "key_use": requests.key_use(request, draft=draft)}
     if requests.wants_async(request) or draft.is_for_later():
         return emails.accept(draft, **given)
     return emails.send(draft, **given, accepted=lambda email: _leave(request, email, told))

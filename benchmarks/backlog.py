@@ -10,8 +10,8 @@ _TEXT = ("Hello, this is a line of an ordinary letter to somebody.\n" * 20)[:850
 
 
 def main(number: int) -> None:
-    from delivery import batches
     from delivery.models import Owner
+    from delivery.submission import batches
 
     owner = Owner.objects.get()
     items = _items(number)
@@ -23,8 +23,8 @@ def main(number: int) -> None:
 
 
 def _items(number: int) -> list["batches.Item"]:  # noqa: F821 - importable only once Django is set up
-    from delivery import batches
     from delivery.content.drafts import Draft
+    from delivery.submission import batches
     from providers.message import Mailbox
 
     return [

@@ -9,10 +9,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from delivery import pressure, readiness
+from delivery import readiness
 from delivery.models import Circuit, ProviderCheck
 from delivery.queue import heartbeats
 from delivery.routing import circuit_cache, configured
+from delivery.submission import backpressure
 
 _OK, _NOT_KNOWN = "ok", "not known"
 READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"
@@ -62,7 +63,7 @@ def look() -> Health:
 
 
 def _found() -> Health:
-    reading = pressure.reading()
+    reading = backpressure.reading()
     return Health(
         database=_OK,
         queue="full" if reading.queue_is_full else _OK,

@@ -14,11 +14,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from delivery import idempotency, leftovers
+from delivery import leftovers
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models import Attachment, CircuitChange, Email, IdempotencyKey
 from delivery.models.email import FINISHED
+from delivery.submission import idempotency
 
 _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: for who asks what happened last month

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from delivery import access, journal, pressure
+from delivery import access, journal
 from delivery.models import ApiKey
 from delivery.routing import circuit_cache, configured
+from delivery.submission import backpressure
 from tests import fakes
 
 
@@ -49,7 +50,7 @@ def _fresh_memory() -> None:
     """Forget the API keys and the circuits of the test before."""
     access._live.cache_clear()
     circuit_cache.forget()
-    pressure.forget()
+    backpressure.forget()
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import idempotency, journal
+from delivery import journal
 from delivery.doctor.findings import Finding, Tally, Words, counted, noted
 from delivery.models import Email, IdempotencyKey
 from delivery.queue import heartbeats
 from delivery.routing import circuits, configured
+from delivery.submission import idempotency
 
 GRACE = timedelta(seconds=15)  # a worker looks for orphans every 5 s
 _LATE = timedelta(minutes=1)  # what is overdue is given up a hundred at a time

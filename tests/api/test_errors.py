@@ -12,7 +12,7 @@ from django.test import Client
 
 import api as package
 from api import codes
-from delivery import emails
+from delivery.submission import emails
 from tests import fakes
 from tests.api.wire import shape_problem
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from delivery import pressure
 from delivery.models import Email
+from delivery.submission import backpressure
 from tests import fakes
 from tests.delivery.factories import queued
 
@@ -20,7 +20,7 @@ def post(api: fakes.Api, headers: dict[str, str]) -> Any:
 def fill(settings: Any) -> None:
     settings.GOMAIL_QUEUE_MAX = 1
     queued()
-    pressure.forget()
+    backpressure.forget()
 
 
 @pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}])

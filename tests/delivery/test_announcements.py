@@ -15,10 +15,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import batches, emails
-from delivery.batches import Item
 from delivery.queue import broker, notifier
 from delivery.queue.notifier import Notifier
+from delivery.submission import batches, emails
+from delivery.submission.batches import Item
 from tests import brokers
 from tests.delivery.factories import draft
 from tests.providers.fault_server import closed_port

@@ -11,11 +11,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import emails, readiness, worker
+from delivery import readiness, worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, CircuitChange, Email
 from delivery.queue.fairness import FairQueue
 from delivery.routing import circuit_cache, circuits, configured, policy
+from delivery.submission import emails
 from providers.message import Mailbox
 from providers.readiness import Readiness
 from tests import fakes

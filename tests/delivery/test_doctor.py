@@ -13,12 +13,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import changes, emails, idempotency, process
+from delivery import process
 from delivery.db import ids
 from delivery.doctor import laws, walk
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, IdempotencyKey, Recipient, Worker
 from delivery.queue import claims
+from delivery.submission import changes, emails, idempotency
 from tests import fakes
 from tests.delivery.doctor_runs import doctor, found, working, wrong
 from tests.delivery.factories import another_process, draft, left_behind, queued, under_way

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.core.files.storage import FileSystemStorage
 
-from delivery import emails, leftovers
+from delivery import leftovers
 from delivery.files import storage
 from delivery.models import Attachment, Email
+from delivery.submission import emails
 from providers.message import Attachment as File
 from tests.delivery.doctor_runs import doctor, found, working, wrong
 from tests.delivery.factories import a_file, aged, draft, left, stored

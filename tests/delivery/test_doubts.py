@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import emails, journal, recovery, worker
+from delivery import journal, recovery, worker
 from delivery.content.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
 from delivery.queue.fairness import FairQueue
 from delivery.routing import circuit_cache
 from delivery.sending import rounds, unknown
+from delivery.submission import emails
 from providers.message import Mailbox
 from tests import fakes
 from tests.providers.fault_server import Fault, answer

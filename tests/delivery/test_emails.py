@@ -8,12 +8,13 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import emails, recovery
+from delivery import recovery
 from delivery.db import outages
 from delivery.files import storage
 from delivery.models import Attempt, Email
 from delivery.queue import claims
 from delivery.sending import rounds, transitions
+from delivery.submission import emails
 from providers.message import Mailbox, file_of_bytes
 from tests import fakes
 from tests.delivery.factories import ANN, BOB, EVE, content, draft, queued

@@ -8,12 +8,13 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from delivery import emails, worker
+from delivery import worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, Email
 from delivery.queue import claims
 from delivery.routing import circuit_cache, circuits
 from delivery.sending import rounds, unknown
+from delivery.submission import emails
 from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt
 from tests import fakes

@@ -10,9 +10,10 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import batches, emails, pressure, worker
+from delivery import worker
 from delivery.models import Email
 from delivery.queue.fairness import FairQueue
+from delivery.submission import backpressure, batches, emails
 from tests.delivery.factories import draft, queued
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ def two_at_most(settings: Any) -> None:
 @pytest.mark.usefixtures("two_at_most")
 @pytest.mark.parametrize("verb", [emails.accept, emails.send])
 def test_a_full_queue_takes_no_more_and_stores_nothing(verb: Any) -> None:
-    with pytest.raises(pressure.Overloaded):
+    with pytest.raises(backpressure.Overloaded):
         verb(draft(), owner=None)
     assert Email.objects.count() == 2
 
@@ -36,7 +37,7 @@ def test_a_full_queue_takes_no_more_and_stores_nothing(verb: Any) -> None:
 @pytest.mark.usefixtures("two_at_most")
 def test_a_full_queue_refuses_every_email_of_a_batch() -> None:
     results = batches.accept([batches.Item(draft=draft()), batches.Item(draft=draft())], owner=None)
-    assert [type(result) for result in results] == [pressure.Overloaded, pressure.Overloaded]
+    assert [type(result) for result in results] == [backpressure.Overloaded, backpressure.Overloaded]
     assert Email.objects.count() == 2
 
 
@@ -44,19 +45,19 @@ def test_high_priority_is_refused_last(settings: Any) -> None:
     settings.GOMAIL_QUEUE_MAX = 10
     for _ in range(10):
         queued()
-    with pytest.raises(pressure.Overloaded):
+    with pytest.raises(backpressure.Overloaded):
         emails.accept(draft(), owner=None)
 
     emails.accept(draft(priority="high"), owner=None)
-    pressure.forget()
-    with pytest.raises(pressure.Overloaded):
+    backpressure.forget()
+    with pytest.raises(backpressure.Overloaded):
         emails.accept(draft(priority="high"), owner=None)
 
 
 @pytest.mark.usefixtures("two_at_most")
 def test_what_is_waiting_is_sent_while_nothing_is_taken_on() -> None:
     worker.hand_over(threading.Event(), FairQueue())
-    pressure.forget()
+    backpressure.forget()
 
     assert emails.accept(draft(), owner=None).status == "queued"
 
@@ -69,22 +70,22 @@ def test_what_is_scheduled_fills_no_queue(settings: Any) -> None:
 
 def test_a_disk_without_room_takes_nothing_on(settings: Any) -> None:
     settings.GOMAIL_DISK_MIN_MB = 10**9
-    with pytest.raises(pressure.Overloaded):
+    with pytest.raises(backpressure.Overloaded):
         emails.accept(draft(priority="high"), owner=None)
-    assert pressure.reading().short_of_room[:2] == ("attachments", "journal")
+    assert backpressure.reading().short_of_room[:2] == ("attachments", "journal")
 
 
 def test_many_requests_cost_one_reading() -> None:
     with CaptureQueriesContext(connection) as captured:
         for _ in range(20):
-            pressure.refuse_if_too_high("normal")
+            backpressure.refuse_if_too_high("normal")
     assert len(captured) <= 2
 
 
 def test_a_reading_that_takes_long_is_made_seldom(monkeypatch: Any) -> None:
-    gauge = pressure._Gauge()
+    gauge = backpressure._Gauge()
     clock = iter([0.0, 5.0, 100.0, 105.1])
-    monkeypatch.setattr(pressure.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(backpressure.time, "monotonic", lambda: next(clock))
     first = gauge.reading()  # takes five seconds
     assert gauge.reading() is first
     monkeypatch.undo()
@@ -92,18 +93,18 @@ def test_a_reading_that_takes_long_is_made_seldom(monkeypatch: Any) -> None:
 
 
 def test_nobody_waits_for_a_reading_behind_a_database_that_is_away(monkeypatch: Any) -> None:
-    reached, goes_on, gauge = threading.Event(), threading.Event(), pressure._Gauge()
+    reached, goes_on, gauge = threading.Event(), threading.Event(), backpressure._Gauge()
 
     def count() -> int:
         reached.set()
         goes_on.wait(5)
         raise OperationalError("away")
 
-    monkeypatch.setattr(pressure, "_count", count)
+    monkeypatch.setattr(backpressure, "_count", count)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(gauge.reading)
         reached.wait(5)
-        assert gauge.reading() == pressure.Reading()
+        assert gauge.reading() == backpressure.Reading()
         goes_on.set()
         with pytest.raises(OperationalError):
             first.result()

@@ -21,7 +21,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import bundles, emails, idempotency, retention, search
+from delivery import bundles, retention, search
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models import (
@@ -35,6 +35,7 @@ from delivery.models import (
     Tag,
 )
 from delivery.models.email import FINISHED
+from delivery.submission import emails, idempotency
 from providers.message import Attachment as File
 from tests import fakes
 from tests.delivery.doctor_runs import wrong
@@ -286,12 +287,12 @@ def test_keys_go_after_a_day_when_their_email_is_finished() -> None:
 
 
 def test_a_key_that_is_gone_may_be_used_for_something_else() -> None:
-    once = idempotency.claim("k", None, what="first")
+    once = idempotency.use("k", None, what="first")
     IdempotencyKey.objects.create(
         scope="", key="k", fingerprint=once.fingerprint, waited=False, email=ended(),
         created_at=NOW() - timedelta(days=2),
     )  # fmt: skip
-    other = idempotency.claim("k", None, what="second")
+    other = idempotency.use("k", None, what="second")
     with pytest.raises(idempotency.UsedOtherwise):
         idempotency.find(other)
     prune()

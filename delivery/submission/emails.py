@@ -5,33 +5,34 @@ from uuid import UUID
 
 from django.db import transaction
 
-from delivery import bundles, idempotency, pressure
+from delivery import bundles
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
-from delivery.idempotency import Claim
 from delivery.models import Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
 from delivery.sending import attempts, rounds, transitions
+from delivery.submission import backpressure, idempotency
+from delivery.submission.idempotency import KeyUse
 from providers import failpoints
 
 
 def accept(
-    draft: Draft, *, owner: Owner | None, once: Claim | None = None, resend_of: UUID | None = None
+    draft: Draft, *, owner: Owner | None, key_use: KeyUse | None = None, resend_of: UUID | None = None
 ) -> Email:
     """Write an email down for a worker to hand over, at once or at its time.
 
     Raises Overloaded or NobodyCanCarry before anything is stored.
     """
-    return _once(once, lambda: _accept(draft, owner, once, resend_of))
+    return _made_once(key_use, lambda: _accept(draft, owner, key_use, resend_of))
 
 
 def send(
     draft: Draft,
     *,
     owner: Owner | None,
-    once: Claim | None = None,
+    key_use: KeyUse | None = None,
     accepted: Callable[[Email], None] = lambda _: None,
 ) -> Email:
     """Accept a draft and hand it over while the caller waits; call `accepted` when it is durable.
@@ -39,47 +40,49 @@ def send(
     Email and first attempt are durable in one transaction before the call, all that came of it in another one after
     it. Raises Overloaded or NobodyCanCarry before anything is stored.
     """
-    return _once(once, lambda: _send(draft, owner, once, accepted))
+    return _made_once(key_use, lambda: _send(draft, owner, key_use, accepted))
 
 
-def _once(once: Claim | None, make: Callable[[], Email]) -> Email:
-    """Return the email that was made under this claim before, or else a new one."""
-    if once and (known := idempotency.find(once)):
+def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
+    """Return the email that was made by this use of a key before, or else a new one."""
+    if key_use and (known := idempotency.find(key_use)):
         return known
     try:
         return make()
     except idempotency.Taken:
-        if once and (known := idempotency.find(once)):
+        if key_use and (known := idempotency.find(key_use)):
             return known
         raise
 
 
-def _accept(draft: Draft, owner: Owner | None, once: Claim | None, resend_of: UUID | None) -> Email:
-    pressure.refuse_if_too_high(draft.priority)
+def _accept(draft: Draft, owner: Owner | None, key_use: KeyUse | None, resend_of: UUID | None) -> Email:
+    backpressure.refuse_if_too_high(draft.priority)
     bundle = bundles.waiting(draft, owner)
     bundle.email.resend_of = resend_of
     _, bundle.email.left_out = configured.eligible(bundle.message())
     bundle.keep_files()
     with transaction.atomic():
-        _save(bundle, once)
+        _save(bundle, key_use)
         notifier.notify([bundle.email])
     failpoints.reach("after-commit")
     return bundle.email
 
 
-def _save(bundle: Bundle, once: Claim | None) -> None:
+def _save(bundle: Bundle, key_use: KeyUse | None) -> None:
     """Write an email down; the key first, so that of two requests with one key the second ends here.
 
     The caller holds the transaction.
     """
-    if once:
-        idempotency.burn([(once, bundle.email)])
+    if key_use:
+        idempotency.bind([(key_use, bundle.email)])
     bundle.save()
     failpoints.reach("in-accept")
 
 
-def _send(draft: Draft, owner: Owner | None, once: Claim | None, accepted: Callable[[Email], None]) -> Email:
-    pressure.refuse_if_too_high(draft.priority)
+def _send(
+    draft: Draft, owner: Owner | None, key_use: KeyUse | None, accepted: Callable[[Email], None]
+) -> Email:
+    backpressure.refuse_if_too_high(draft.priority)
     bundle = bundles.claimed(draft, owner)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)
@@ -89,11 +92,11 @@ def _send(draft: Draft, owner: Owner | None, once: Claim | None, accepted: Calla
     if first is None:
         transitions.apply(email, rounds.postponed(gate))
         with transaction.atomic():
-            _save(bundle, once)
+            _save(bundle, key_use)
         return email
     try:
         with transaction.atomic():
-            _save(bundle, once)
+            _save(bundle, key_use)
             attempt = attempts.write(email, first)
     except idempotency.Taken:
         gate.release()

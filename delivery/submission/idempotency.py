@@ -32,7 +32,7 @@ class Taken(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class KeyUse:
     """A request under a key of its client."""
 
     scope: str
@@ -40,31 +40,33 @@ class Claim:
     fingerprint: str
 
 
-def claim(key: str, owner: Owner | None, **content: Any) -> Claim:
-    """Return the claim of a request for this content on its key; a key is its owner's alone."""
-    return Claim(scope=str(owner.pk) if owner else "", key=key, fingerprint=_fingerprint(content))
+def use(key: str, owner: Owner | None, **content: Any) -> KeyUse:
+    """Return the use of a key by a request for this content; a key is its owner's alone."""
+    return KeyUse(scope=str(owner.pk) if owner else "", key=key, fingerprint=_fingerprint(content))
 
 
-def find(claim: Claim) -> Email | None:
+def find(key_use: KeyUse) -> Email | None:
     """Return the email that this request has made before; None if it is the first.
 
     Raises UsedOtherwise for another payload, StillRunning while the outcome of the first request is not written.
     """
-    known = IdempotencyKey.objects.select_related("email").filter(scope=claim.scope, key=claim.key).first()
+    known = (
+        IdempotencyKey.objects.select_related("email").filter(scope=key_use.scope, key=key_use.key).first()
+    )
     if known is None:
         return None
-    if known.fingerprint != claim.fingerprint:
+    if known.fingerprint != key_use.fingerprint:
         raise UsedOtherwise
     if known.waited and known.email.status == Email.Status.SENDING and known.email.epoch == 1:
         raise StillRunning
     return known.email
 
 
-def burn(claims: Sequence[tuple[Claim, Email]]) -> None:
+def bind(uses: Sequence[tuple[KeyUse, Email]]) -> None:
     """Bind keys to emails, in the transaction that inserts them; raise Taken when another request was faster."""
     rows = [
-        IdempotencyKey(**asdict(claim), email=email, waited=email.status == Email.Status.SENDING)
-        for claim, email in claims
+        IdempotencyKey(**asdict(key_use), email=email, waited=email.status == Email.Status.SENDING)
+        for key_use, email in uses
     ]
     try:
         IdempotencyKey.objects.bulk_create(rows)

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from delivery import bundles, emails, idempotency, pressure
+from delivery import bundles
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
-from delivery.idempotency import Claim
 from delivery.models import Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
+from delivery.submission import backpressure, emails, idempotency
+from delivery.submission.idempotency import KeyUse
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction: a crash loses no more than the last
-Result = Email | configured.NobodyCanCarry | idempotency.UsedOtherwise | pressure.Overloaded
+Result = Email | configured.NobodyCanCarry | idempotency.UsedOtherwise | backpressure.Overloaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Item:
     """One email of a batch."""
 
     draft: Draft
-    once: Claim | None = None
+    key_use: KeyUse | None = None
 
 
 def accept(items: Sequence[Item], *, owner: Owner | None) -> list[Result]:
@@ -33,7 +34,7 @@ def accept(items: Sequence[Item], *, owner: Owner | None) -> list[Result]:
 
 
 def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
-    if any(item.once for item in items):  # some may be there already
+    if any(item.key_use for item in items):  # some may be there already
         return [_accept_one(item, owner) for item in items]
     results = [_prepared(item.draft, owner) for item in items]
     _save([result for result in results if isinstance(result, Bundle)])
@@ -42,17 +43,19 @@ def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
 
 def _accept_one(item: Item, owner: Owner | None) -> Result:
     try:
-        return emails.accept(item.draft, owner=owner, once=item.once)
-    except (configured.NobodyCanCarry, idempotency.UsedOtherwise, pressure.Overloaded) as refusal:
+        return emails.accept(item.draft, owner=owner, key_use=item.key_use)
+    except (configured.NobodyCanCarry, idempotency.UsedOtherwise, backpressure.Overloaded) as refusal:
         return refusal
 
 
-def _prepared(draft: Draft, owner: Owner | None) -> Bundle | configured.NobodyCanCarry | pressure.Overloaded:
+def _prepared(
+    draft: Draft, owner: Owner | None
+) -> Bundle | configured.NobodyCanCarry | backpressure.Overloaded:
     try:
-        pressure.refuse_if_too_high(draft.priority)
+        backpressure.refuse_if_too_high(draft.priority)
         bundle = bundles.waiting(draft, owner)
         _, bundle.email.left_out = configured.eligible(bundle.message())
-    except (configured.NobodyCanCarry, pressure.Overloaded) as refusal:
+    except (configured.NobodyCanCarry, backpressure.Overloaded) as refusal:
         return refusal
     bundle.keep_files()
     return bundle

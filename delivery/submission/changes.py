@@ -5,10 +5,11 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import bundles, emails
-from delivery.idempotency import Claim
+from delivery import bundles
 from delivery.models import Email, Recipient
 from delivery.models.email import NOT_SENT_YET
+from delivery.submission import emails
+from delivery.submission.idempotency import KeyUse
 
 CANCELLED = "Cancelled by its sender."
 _Status = Email.Status
@@ -51,7 +52,7 @@ def reschedule(email: Email, send_at: datetime) -> None:
     email.refresh_from_db()
 
 
-def resend(email: Email, *, once: Claim | None = None) -> Email:
+def resend(email: Email, *, key_use: KeyUse | None = None) -> Email:
     """Send an email that is finished once more, as a new one that names the old.
 
     Raises TooLate for a running one, ContentGone for one that is not kept whole.
@@ -62,6 +63,6 @@ def resend(email: Email, *, once: Claim | None = None) -> Email:
     if not bundle.is_whole():
         raise ContentGone
     try:
-        return emails.accept(bundle.draft(), owner=email.owner, resend_of=email.pk, once=once)
+        return emails.accept(bundle.draft(), owner=email.owner, resend_of=email.pk, key_use=key_use)
     except FileNotFoundError as error:  # a file was deleted by hand, or a moment ago
         raise ContentGone from error
