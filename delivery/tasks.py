@@ -9,10 +9,11 @@ from uuid import UUID
 from celery import shared_task, signals
 from django.db import close_old_connections, connection
 
-from delivery import journal, process, readiness, suspects, worker
+from delivery import journal, process, readiness, worker
 from delivery.models import Email
 from delivery.queue import broker, heartbeats, sweep
 from delivery.queue.starvation import StarvedEmails
+from delivery.recovery import quarantine
 from delivery.routing import circuits, configured
 from delivery.sending import rounds
 
@@ -43,7 +44,7 @@ def check_providers() -> None:
 @shared_task(name=broker.TRY_SUSPECTS)
 def try_suspects() -> None:
     """Try emails that may have ended the processes that had them."""
-    _alone(suspects.try_some, "The suspects could not be tried")
+    _alone(quarantine.try_some, "The suspects could not be tried")
 
 
 @signals.worker_ready.connect

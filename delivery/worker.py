@@ -7,11 +7,12 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import journal, readiness, recovery, suspects
+from delivery import journal, readiness
 from delivery.db.outages import AWAY
 from delivery.files import storage
 from delivery.queue import heartbeats
 from delivery.queue.fairness import HIGH, NORMAL, FairQueue
+from delivery.recovery import quarantine, rescue
 from delivery.routing import circuits, configured
 from delivery.sending import rounds
 
@@ -32,7 +33,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     working = [_start(_hand_over_on, stop, queue, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
     # What has been given to a suspect's own process is in flight like the rest; for vendors' answers nobody waits.
-    working.append(_start(_every, stop, _SETTLE_SECONDS, _without_keeping(suspects.try_some)))
+    working.append(_start(_every, stop, _SETTLE_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _SETTLE_SECONDS, _without_keeping(readiness.check_due), daemon=True)
     _every(stop, _SETTLE_SECONDS, settle)
     for thread in working:
@@ -46,7 +47,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
 
 def settle() -> None:
     """Say what is known of emails whose process has gone, and give up those whose deadline has passed."""
-    recovery.settle()
+    rescue.run()
     circuits.forget_senders()
 
 

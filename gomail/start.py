@@ -7,10 +7,11 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from api import uploads
-from delivery import journal, recovery
+from delivery import journal
 from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.files import storage
+from delivery.recovery import rescue
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ def clear_up() -> None:
 def inherit() -> None:
     """Write down what killed processes knew; where no worker runs on this machine nobody else does it."""
     try:
-        recovery.inherit()
+        rescue.inherit()
     except AWAY:
         log.exception("What killed processes left in the journal waits until the database can be used")
-        outages.until_done(recovery.inherit)
+        outages.until_done(rescue.inherit)
     finally:
         connection.close()
 

@@ -13,12 +13,13 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from delivery import journal, recovery
+from delivery import journal
 from delivery.doctor import files, repairs, surroundings, walk
 from delivery.doctor.files import IsWhole, has_its_hash, has_its_size
 from delivery.doctor.findings import Finding, Tell
 from delivery.doctor.laws import Law
 from delivery.models import Email
+from delivery.recovery import rescue
 
 __all__ = ["Finding", "examine", "has_its_hash", "has_its_size", "repair"]
 
@@ -80,11 +81,11 @@ def _recover() -> None:
     """End the claims of processes that have gone; one without an end has gone for certain."""
     Email.objects.filter(status=_Status.SENDING, lease_until=None).update(lease_until=Now() - _SECOND)
     known = journal.known()
-    _each(Email.objects.orphaned(), lambda email: recovery.recover(email, known))
+    _each(Email.objects.orphaned(), lambda email: rescue.recover(email, known))
 
 
 def _expire() -> None:
-    _each(Email.objects.overdue(), recovery.expire)
+    _each(Email.objects.overdue(), rescue.expire)
 
 
 def _each(emails: QuerySet[Email], action: Callable[[Email], None]) -> None:
@@ -106,7 +107,7 @@ def _about_files(is_whole: IsWhole, tell: Tell) -> tuple[_Question, ...]:
 def _before(grace: timedelta) -> tuple[_Question, ...]:
     """Return what is asked first: what the journal knows leaves less to be in doubt."""
     return (
-        _Question(ask=surroundings.journal_is_applied, mend=recovery.inherit),
+        _Question(ask=surroundings.journal_is_applied, mend=rescue.inherit),
         _Question(ask=partial(surroundings.claims_are_kept, grace), mend=_recover),
         _Question(ask=surroundings.deadlines_are_kept, mend=_expire),
     )

@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from delivery import journal, recovery
+from delivery import journal
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
+from delivery.recovery import rescue
 from delivery.sending import outcomes, replay, transitions, unknown
 
 IN_DOUBT: Final = "An attempt at it may have sent it, and it was waiting as if none had."
@@ -42,7 +43,7 @@ def close_attempts(pk: UUID) -> bool:
         started = Attempt.objects.filter(email=email, outcome=_Outcome.STARTED)
         if email.status == _Status.SENDING:
             started = started.exclude(epoch=email.epoch)
-        started.update(outcome=_Outcome.UNKNOWN, detail=recovery.INTERRUPTED)
+        started.update(outcome=_Outcome.UNKNOWN, detail=rescue.INTERRUPTED)
     return True
 
 

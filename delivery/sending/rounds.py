@@ -42,7 +42,7 @@ def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
 
 
 def dispatch_suspect(pk: UUID) -> Email | None:
-    """Do the same with an email that may have ended the processes which had it; see suspects."""
+    """Do the same with an email that may have ended the processes which had it; see recovery.quarantine."""
     bundle = claims.take_suspect(pk)
     return _dispatch(bundle, _process_goes_on) if bundle else None
 

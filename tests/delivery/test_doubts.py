@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import journal, recovery, worker
+from delivery import journal, worker
 from delivery.content.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
 from delivery.queue.fairness import FairQueue
+from delivery.recovery import rescue
 from delivery.routing import circuit_cache
 from delivery.sending import rounds, unknown
 from delivery.submission import emails
@@ -228,7 +229,7 @@ def test_recovering_touches_no_attempt_of_an_earlier_claim(ses: fakes.FakeVendor
 
     assert [attempt.detail for attempt in email.attempts.order_by("id")] == [
         "as it was",
-        recovery.INTERRUPTED,
+        rescue.INTERRUPTED,
     ]
 
 

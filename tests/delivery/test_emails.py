@@ -8,11 +8,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from delivery import recovery
 from delivery.db import outages
 from delivery.files import storage
 from delivery.models import Attempt, Email
 from delivery.queue import claims
+from delivery.recovery import rescue
 from delivery.sending import rounds, transitions
 from delivery.submission import emails
 from providers.message import Mailbox, file_of_bytes
@@ -77,7 +77,7 @@ def test_an_email_whose_deadline_has_passed_expires_with_its_recipients(
     email = queued(expires_at=timezone.now() - timedelta(seconds=1))
 
     assert rounds.dispatch(email.pk) is None
-    recovery.expire(email)
+    rescue.expire(email)
 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status) == ("expired", "expired")
@@ -86,7 +86,7 @@ def test_an_email_whose_deadline_has_passed_expires_with_its_recipients(
 def test_an_orphan_that_was_never_offered_is_due_again() -> None:
     email = orphan()
 
-    recovery.recover(email, {})
+    rescue.recover(email, {})
 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status) == ("queued", "pending")
@@ -96,7 +96,7 @@ def test_an_orphan_whose_attempt_had_begun_is_unknown() -> None:
     email = orphan()
     Attempt.objects.create(email=email, provider="ses", epoch=email.epoch)
 
-    recovery.recover(email, {})
+    rescue.recover(email, {})
 
     email.refresh_from_db()
     assert (email.status, email.attempts.get().outcome) == ("unknown", "unknown")
@@ -171,7 +171,7 @@ def settle_elsewhere(email: Email) -> None:
     """Do what another worker does when the lease is over."""
     Email.objects.filter(pk=email.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     for orphaned in Email.objects.orphaned():
-        recovery.recover(orphaned, {})
+        rescue.recover(orphaned, {})
 
 
 def orphan() -> Email:
@@ -258,12 +258,12 @@ def test_a_sender_whose_email_was_settled_meanwhile_asks_no_further_provider(
 def test_an_orphan_is_settled_by_one_process_only() -> None:
     email = orphan()
     stale = Email.objects.get(pk=email.pk)
-    recovery.recover(email, {})
+    rescue.recover(email, {})
     Email.objects.filter(pk=email.pk).update(
         status="sending", lease_until=timezone.now() + timedelta(minutes=1)
     )
 
-    recovery.recover(stale, {})
+    rescue.recover(stale, {})
 
     email.refresh_from_db()
     assert email.status == "sending"

@@ -12,9 +12,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from delivery import journal, recovery, worker
+from delivery import journal, worker
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Worker
+from delivery.recovery import rescue
 from delivery.sending import outcomes, replay, transitions, unknown
 from tests.delivery.factories import another_process, journal_files, left_behind, under_way
 
@@ -45,7 +46,7 @@ def test_what_a_killed_process_knew_becomes_the_outcome(
     attempt = under_way()
     left_behind(journal_folder, attempt, **answer)
 
-    recovery.settle()
+    rescue.run()
 
     assert story(attempt) == becomes
     assert journal_files(journal_folder) == []
@@ -56,7 +57,7 @@ def test_a_partial_acceptance_is_inherited_with_whom_it_leaves_out(journal_folde
     row = attempt.email.recipients.get()
     left_behind(journal_folder, attempt, outcome="accepted", refused={row.address: "no such box"})
 
-    recovery.settle()
+    rescue.run()
 
     row.refresh_from_db()
     assert (story(attempt)[0], row.status, row.reason) == ("partial", "rejected", "no such box")
@@ -66,7 +67,7 @@ def test_the_claims_of_a_process_that_is_known_to_have_gone_end_at_once(journal_
     attempt = under_way()
     left_behind(journal_folder, under_way(worker=attempt.email.worker), outcome="accepted")
 
-    recovery.settle()
+    rescue.run()
 
     assert story(attempt)[:2] == ("unknown", "unknown")
     assert Email.objects.get(pk=attempt.email_id).crashes == 1
@@ -77,7 +78,7 @@ def test_a_worker_that_is_known_to_have_gone_is_not_in_the_list_any_more(journal
     Worker.objects.create(id=attempt.email.worker, host="here", pid=1, threads=1)
     left_behind(journal_folder, attempt, outcome="accepted")
 
-    recovery.settle()
+    rescue.run()
 
     assert not Worker.objects.exists()
 
@@ -86,7 +87,7 @@ def test_the_claims_of_a_process_that_lives_do_not_end(journal_folder: Path) -> 
     with another_process(journal_folder):
         (file,) = journal_files(journal_folder)
         attempt = under_way(worker=UUID(file.name[:36]))
-        recovery.settle()
+        rescue.run()
 
     assert story(attempt)[:2] == ("sending", "started")
 
@@ -97,7 +98,7 @@ def test_an_orphan_whose_answer_is_in_the_journal_of_a_living_process_is_not_in_
     attempt = under_way(lease_until=NOW() - timedelta(seconds=1))
     journal.write(Entry(attempt=str(attempt.pk), outcome="accepted", provider_message_id="m-1"))
 
-    recovery.settle()
+    rescue.run()
 
     assert story(attempt) == ("sent", "accepted", "accepted")
     assert attempt.provider_message_id == "m-1"
@@ -105,11 +106,11 @@ def test_an_orphan_whose_answer_is_in_the_journal_of_a_living_process_is_not_in_
 
 def test_what_the_journal_knows_settles_an_email_that_was_given_up_as_unknown(journal_folder: Path) -> None:
     attempt = under_way(lease_until=NOW() - timedelta(seconds=1))
-    recovery.settle()
+    rescue.run()
     assert story(attempt)[0] == "unknown"
 
     left_behind(journal_folder, attempt, outcome="accepted")
-    recovery.settle()
+    rescue.run()
 
     assert story(attempt) == ("sent", "accepted", "accepted")
 
@@ -119,7 +120,7 @@ def test_a_persons_word_is_not_overwritten_by_the_journal(journal_folder: Path) 
     Attempt.objects.filter(pk=attempt.pk).update(settled_by="anna")
     left_behind(journal_folder, attempt, outcome="accepted")
 
-    recovery.settle()
+    rescue.run()
 
     assert story(attempt)[1] == "not_sent"
 
@@ -129,7 +130,7 @@ def test_an_answer_whose_attempt_is_not_in_the_database_is_no_trouble(journal_fo
     left_behind(journal_folder, gone, outcome="accepted")
     Email.objects.all().delete()
 
-    recovery.settle()
+    rescue.run()
 
     assert journal_files(journal_folder) == []
 
@@ -138,7 +139,7 @@ def test_a_process_that_had_offered_the_email_to_nobody_leaves_it_due_at_once() 
     attempt = under_way(lease_until=NOW() - timedelta(seconds=1))
     attempt.delete()
 
-    recovery.settle()
+    rescue.run()
 
     email = Email.objects.get()
     assert (email.status, email.due_at <= NOW(), email.crashes) == ("queued", True, 1)
@@ -161,7 +162,7 @@ def test_a_file_that_cannot_be_opened_stands_in_nobodys_way(
     orphan = under_way(lease_until=NOW() - timedelta(seconds=1))
     refuse_to_open_journals(monkeypatch, number)
 
-    recovery.settle()
+    rescue.run()
 
     assert story(orphan)[0] == "unknown"
 
@@ -183,7 +184,7 @@ def test_a_line_that_cannot_be_applied_stands_in_nobodys_way(journal_folder: Pat
         file.write('{"attempt":"no id of ours","outcome":"accepted"}\n')
     orphan = under_way(lease_until=NOW() - timedelta(seconds=1))
 
-    recovery.settle()
+    rescue.run()
 
     assert story(orphan)[0] == "unknown"
     assert len(journal_files(journal_folder)) == 1  # what it says is not lost
@@ -192,11 +193,11 @@ def test_a_line_that_cannot_be_applied_stands_in_nobodys_way(journal_folder: Pat
 def test_a_late_refusal_of_a_second_copy_says_nothing_of_the_first(journal_folder: Path) -> None:
     second = under_way(epoch=2, possible_duplicate=True, lease_until=NOW() - timedelta(seconds=1))
     Attempt.objects.create(email=second.email, provider="ses", epoch=1, outcome="unknown")
-    recovery.settle()  # on a machine without the journal
+    rescue.run()  # on a machine without the journal
     assert story(second)[0] == "unknown"
 
     left_behind(journal_folder, second, outcome="refused", error="refused", detail="bad")
-    recovery.settle()
+    rescue.run()
 
     assert story(second) == ("unknown", "refused", "unknown")
     assert Email.objects.get().due_at is None
@@ -226,7 +227,7 @@ def test_an_acceptance_that_comes_while_a_second_copy_is_judged_is_heard(monkeyp
 
 def test_an_email_whose_answer_was_left_behind_was_there_when_the_process_ended(journal_folder: Path) -> None:
     left_behind(journal_folder, under_way(), outcome="not_sent", error="unavailable")
-    recovery.settle()
+    rescue.run()
 
     assert Email.objects.get().crashes == 1
 
@@ -241,4 +242,4 @@ def test_what_the_database_knows_is_looked_up_all_at_once(
         file.write(line * 400)
 
     with django_assert_max_num_queries(3):
-        recovery.inherit()
+        rescue.inherit()

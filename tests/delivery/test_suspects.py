@@ -9,10 +9,11 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError
 
-from delivery import process, suspects
+from delivery import process
 from delivery.models import Attempt, Email
 from delivery.queue import claims
 from delivery.queue.fairness import FairQueue
+from delivery.recovery import quarantine
 from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued
@@ -39,7 +40,7 @@ def ends(monkeypatch: Any, returncode: int, *, before: Any = None) -> None:
             before(email)
         return returncode
 
-    monkeypatch.setattr(suspects, "_run", run)
+    monkeypatch.setattr(quarantine, "_run", run)
 
 
 def test_a_suspect_is_not_given_to_a_process_that_has_others() -> None:
@@ -58,7 +59,7 @@ def test_a_suspect_that_ends_its_process_alone_is_quarantined(monkeypatch: Any) 
     email = queued(crashes=2)
     ends(monkeypatch, -signal.SIGKILL)
 
-    suspects.try_some()
+    quarantine.try_some()
 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status, email.due_at) == ("quarantined", "failed", None)
@@ -72,7 +73,7 @@ def test_a_quarantined_email_that_may_have_been_sent_says_so(monkeypatch: Any) -
         Attempt.objects.create(email=claimed, provider="ses", epoch=claimed.epoch)
 
     ends(monkeypatch, -signal.SIGSEGV, before=begin)
-    suspects.try_some()
+    quarantine.try_some()
 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status) == ("quarantined", "unknown")
@@ -84,7 +85,7 @@ def test_one_after_the_other_is_tried_though_each_ends_its_process(monkeypatch: 
         queued(crashes=2)
     ends(monkeypatch, -signal.SIGKILL)
 
-    suspects.try_some()
+    quarantine.try_some()
 
     assert set(Email.objects.values_list("status", flat=True)) == {"quarantined"}
 
@@ -93,10 +94,10 @@ def test_a_defect_that_shows_whenever_an_email_is_handed_over_is_no_better(monke
     email = queued(crashes=2)
     monkeypatch.setattr(rounds, "dispatch_suspect", fail)
     with pytest.raises(SystemExit) as ended:
-        suspects.try_all()
+        quarantine.try_all()
 
     ends(monkeypatch, ended.value.code)
-    suspects.try_some()
+    quarantine.try_some()
     email.refresh_from_db()
     assert email.status == "quarantined"
 
@@ -105,7 +106,7 @@ def test_a_database_that_is_away_speaks_against_no_email(monkeypatch: Any) -> No
     queued(crashes=2)
     monkeypatch.setattr(rounds, "dispatch_suspect", Mock(side_effect=OperationalError))
     with pytest.raises(OperationalError):
-        suspects.try_all()
+        quarantine.try_all()
 
 
 def fail(pk: UUID) -> None:
@@ -117,7 +118,7 @@ def test_a_suspect_whose_process_ends_otherwise_is_not_quarantined(monkeypatch: 
     email = queued(crashes=2)
     ends(monkeypatch, returncode)
 
-    suspects.try_some()
+    quarantine.try_some()
 
     email.refresh_from_db()
     assert email.status == "sending"
@@ -125,9 +126,9 @@ def test_a_suspect_whose_process_ends_otherwise_is_not_quarantined(monkeypatch: 
 
 def test_a_process_that_was_killed_before_it_had_the_suspect_proves_nothing(monkeypatch: Any) -> None:
     email = queued(crashes=2)
-    monkeypatch.setattr(suspects, "_run", lambda _: -signal.SIGKILL)
+    monkeypatch.setattr(quarantine, "_run", lambda _: -signal.SIGKILL)
 
-    suspects.try_some()
+    quarantine.try_some()
 
     email.refresh_from_db()
     assert email.status == "queued"
@@ -144,8 +145,8 @@ def test_an_email_that_another_machines_process_has_is_not_condemned_for_the_dea
         Attempt.objects.create(email=email, provider="ses", epoch=theirs.email.epoch)
         return -signal.SIGKILL
 
-    monkeypatch.setattr(suspects, "_run", run)
-    suspects.try_some()
+    monkeypatch.setattr(quarantine, "_run", run)
+    quarantine.try_some()
 
     email.refresh_from_db()
     assert (email.status, email.attempts.get().outcome) == ("sending", "started")
@@ -153,23 +154,23 @@ def test_an_email_that_another_machines_process_has_is_not_condemned_for_the_dea
 
 def test_no_further_suspect_is_tried_by_a_worker_that_is_to_stop(monkeypatch: Any) -> None:
     queued(crashes=2)
-    monkeypatch.setattr(suspects, "_run", lambda _: pytest.fail("one was tried"))
+    monkeypatch.setattr(quarantine, "_run", lambda _: pytest.fail("one was tried"))
     monkeypatch.setattr(process, "is_ending", lambda: True)
-    suspects.try_some()
+    quarantine.try_some()
 
 
 def test_a_suspect_that_hangs_alone_is_quarantined(monkeypatch: Any) -> None:
     email = queued(crashes=2)
-    run = suspects._run
+    run = quarantine._run
 
     def hang(command: list[str]) -> int:
         claim_as_its_process(command)
         return run([sys.executable, "-c", "import time; time.sleep(60)"])
 
-    monkeypatch.setattr(suspects, "_PATIENCE", 0.2)
-    monkeypatch.setattr(suspects, "_LOOK_AGAIN", 0.1)
-    monkeypatch.setattr(suspects, "_run", hang)
-    suspects.try_some()
+    monkeypatch.setattr(quarantine, "_PATIENCE", 0.2)
+    monkeypatch.setattr(quarantine, "_LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(quarantine, "_run", hang)
+    quarantine.try_some()
 
     email.refresh_from_db()
     assert email.status == "quarantined"
@@ -178,7 +179,7 @@ def test_a_suspect_that_hangs_alone_is_quarantined(monkeypatch: Any) -> None:
 def test_an_innocent_suspect_is_sent(providers: None, ses: fakes.FakeVendor) -> None:
     email = queued(crashes=2)
 
-    suspects.try_all()
+    quarantine.try_all()
 
     email.refresh_from_db()
     assert (email.status, email.crashes, len(ses.mails)) == ("sent", 0, 1)
@@ -190,7 +191,7 @@ def test_an_innocent_one_that_nobody_takes_is_no_suspect_any_more(
     email = queued(crashes=2)
     ses.default, sendgrid.default = fakes.SES_FAILING, fakes.SENDGRID_DOWN
 
-    suspects.try_all()
+    quarantine.try_all()
 
     email.refresh_from_db()
     assert (email.status, email.crashes) == ("queued", 0)

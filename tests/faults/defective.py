@@ -50,8 +50,8 @@ def no_epoch() -> None:
 
 def ttl_lock() -> None:
     """A claim that has run out is free, whatever its owner is doing; nobody asks what it has begun."""
-    from delivery import recovery
     from delivery.models import Email
+    from delivery.recovery import rescue
     from delivery.sending import outcomes, transitions
 
     def recover(email: Any, known: Any) -> None:
@@ -62,7 +62,7 @@ def ttl_lock() -> None:
 
     no_epoch()
     short_lease()
-    recovery.recover = recover
+    rescue.recover = recover
 
 
 def deferred() -> None:

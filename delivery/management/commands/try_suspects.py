@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from delivery import journal, process, suspects
+from delivery import journal, process
+from delivery.recovery import quarantine
 
 
 class Command(BaseCommand):
@@ -22,5 +23,5 @@ class Command(BaseCommand):
         if options["identity"]:
             process.adopt(options["identity"])
         journal.begin()
-        suspects.try_all()
+        quarantine.try_all()
         journal.close()

@@ -29,7 +29,7 @@ _SECOND = timedelta(seconds=1)
 log = logging.getLogger(__name__)
 
 
-def settle() -> None:
+def run() -> None:
     """Do all of it: inherit, recover, and give up what is overdue. Any number of processes may do so at once."""
     inherit()
     orphans = list(Email.objects.orphaned()[:_BATCH])

@@ -36,7 +36,7 @@ def try_some() -> None:
     """Have the suspects that are due tried in processes of their own, one after the other, while this one goes on."""
     while not process.is_ending() and Email.objects.due().suspected().order_by().exists():
         alone = uuid4()
-        if not (_ends_badly(alone) and quarantine(alone)):
+        if not (_ends_badly(alone) and condemn(alone)):
             return
 
 
@@ -50,10 +50,10 @@ def try_all() -> None:
         _try(pk)
 
 
-def quarantine(worker: UUID) -> int:
+def condemn(worker: UUID) -> int:
     """Give what this process had when it ended to no process any more; return how many emails that were."""
     had = Email.objects.filter(worker=worker, status=Email.Status.SENDING)
-    return sum(_quarantine(email) for email in had)
+    return sum(_condemn(email) for email in had)
 
 
 def _try(pk: UUID) -> None:
@@ -68,7 +68,7 @@ def _try(pk: UUID) -> None:
         Email.objects.filter(pk=pk).update(crashes=0)  # it was innocent
 
 
-def _quarantine(email: Email) -> bool:
+def _condemn(email: Email) -> bool:
     attempts = Attempt.objects.filter(email=email)
     with transaction.atomic():
         in_doubt = attempts.filter(outcome__in=Attempt.IN_DOUBT).exists()
