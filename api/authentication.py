@@ -11,7 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from delivery import access
+from delivery.access import keys
 from delivery.models import ApiKey, Owner
 
 _TOKEN = re.compile("[!-~]{1,200}")  # nothing else is worth a question to the database
@@ -31,7 +31,7 @@ class BearerKey(BaseAuthentication):
         found = _find(request.META)
         if found is None:
             raise AuthenticationFailed
-        access.note_use(found)
+        keys.note_use(found)
         return None, found
 
     def authenticate_header(self, request: Request) -> str:
@@ -69,7 +69,7 @@ def admits(environ: Mapping[str, Any]) -> bool:
 def _find(environ: Mapping[str, Any]) -> ApiKey | None:
     scheme, _, token = environ["HTTP_AUTHORIZATION"].partition(" ")
     token = token.strip()
-    return access.find(token) if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
+    return keys.find(token) if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
 
 
 def key(request: Request) -> ApiKey | None:

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from api import parameters
-from delivery import search
 from delivery.db import ids
 from delivery.models import Email
+from delivery.search import query
 
 _OF_THE_PAGES = ("cursor", "page_size")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # of the time in an id
@@ -48,7 +48,7 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails to this address."""
-        return search.by_recipient(emails, value)
+        return query.by_recipient(emails, value)
 
     def by_tag(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails with this tag."""
@@ -64,7 +64,7 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def search(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails that match what a person typed."""
-        return search.by_text(emails, value)
+        return query.by_text(emails, value)
 
 
 def _bound(moment: datetime) -> UUID:

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from delivery import health
-from delivery.health import Health
+from delivery.monitoring import health
+from delivery.monitoring.health import Health
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 

@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 from api import parameters
 from api.authentication import key, owner
 from api.serializers import FailureSerializer
-from delivery import overview
 from delivery.models import ApiKey, Circuit
-from delivery.overview import Failure, Overview, Standing
+from delivery.monitoring import provider_status
+from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
 
 _FRESH = OpenApiParameter(
     "fresh",
@@ -23,7 +23,7 @@ _FRESH = OpenApiParameter(
 )
 
 
-class StandingSerializer(serializers.Serializer[Standing]):
+class StandingSerializer(serializers.Serializer[CircuitStatus]):
     """Whether the provider is used, and why not."""
 
     state = serializers.ChoiceField(Circuit.State.choices)
@@ -35,7 +35,7 @@ class StandingSerializer(serializers.Serializer[Standing]):
     changed_by = serializers.CharField(help_text="a person; empty: GoMail itself")
 
 
-class SenderRefusedSerializer(serializers.Serializer[Standing]):
+class SenderRefusedSerializer(serializers.Serializer[CircuitStatus]):
     """One of your senders' domains that the provider does not take for now."""
 
     sender_domain = serializers.CharField()
@@ -97,7 +97,7 @@ class CheckSerializer(serializers.Serializer[Any]):
     senders = serializers.DictField(child=SenderSerializer(), help_text="your own, by address")
 
 
-class ProviderSerializer(serializers.Serializer[Overview]):
+class ProviderSerializer(serializers.Serializer[ProviderStatus]):
     """One configured provider."""
 
     name = serializers.CharField()
@@ -140,11 +140,11 @@ class Providers(APIView):
         """Answer from the record; with `fresh`, after asking the providers."""
         if parameters.flag(request, "fresh"):
             _refuse_reader(request)
-            overview.ask_again()
+            provider_status.ask_again()
         found = {
             "message": "The providers, in order of preference",
-            "providers": overview.for_owner(owner(request)),
-            "left_out": overview.left_out(),
+            "providers": provider_status.for_owner(owner(request)),
+            "left_out": provider_status.left_out(),
         }
         return Response({"success": True, **ProvidersSerializer(found).data})
 

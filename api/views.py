@@ -30,7 +30,7 @@ from api.serializers import (
     FailureSerializer,
     TakenSerializer,
 )
-from delivery import access
+from delivery.access import keys
 from delivery.content.drafts import Draft
 from delivery.models import ApiKey, Email
 from delivery.submission import dry_run, emails
@@ -147,7 +147,7 @@ def allowed(request: Request, draft: Draft) -> Draft:
 def refuse_sender(request: Request, sender: Mailbox) -> None:
     """Raise if the request's key may not send from this sender."""
     used = key(request)
-    if used and not access.may_send_from(used, sender):
+    if used and not keys.may_send_from(used, sender):
         raise ContractError("sender_not_allowed", f"This API key may not send from {sender.address}.")
 
 

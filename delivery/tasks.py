@@ -9,8 +9,9 @@ from uuid import UUID
 from celery import shared_task, signals
 from django.db import close_old_connections, connection
 
-from delivery import journal, process, readiness, worker
+from delivery import journal, process, worker
 from delivery.models import Email
+from delivery.monitoring import readiness
 from delivery.queue import broker, heartbeats, sweep
 from delivery.queue.starvation import StarvedEmails
 from delivery.recovery import quarantine

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from delivery import journal, readiness
+from delivery import journal
 from delivery.db.outages import AWAY
 from delivery.files import storage
+from delivery.monitoring import readiness
 from delivery.queue import heartbeats
 from delivery.queue.fairness import HIGH, NORMAL, FairQueue
 from delivery.recovery import quarantine, rescue

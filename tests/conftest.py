@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from delivery import access, journal
+from delivery import journal
+from delivery.access import keys
 from delivery.models import ApiKey
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
@@ -48,7 +49,7 @@ def journal_folder(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _fresh_memory() -> None:
     """Forget the API keys and the circuits of the test before."""
-    access._live.cache_clear()
+    keys._live.cache_clear()
     circuit_cache.forget()
     backpressure.forget()
 
@@ -56,7 +57,7 @@ def _fresh_memory() -> None:
 @pytest.fixture
 def token(db: None) -> str:
     """An API key that may do everything."""
-    return access.issue("tests", scopes=ApiKey.Scope.values)[1]
+    return keys.issue("tests", scopes=ApiKey.Scope.values)[1]
 
 
 @pytest.fixture

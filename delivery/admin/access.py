@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import SafeString
 
-from delivery import access
+from delivery.access import keys
 from delivery.admin import base, pages
 from delivery.content import addresses
 from delivery.models import ApiKey, Owner
@@ -63,7 +63,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         """Read each line as a rule."""
         lines = [line.strip() for line in self.cleaned_data["senders"].splitlines()]
         try:
-            return [access.sender_rule(line) for line in lines if line]
+            return [keys.sender_rule(line) for line in lines if line]
         except addresses.InvalidAddress as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -113,7 +113,7 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
         if change:
             raise PermissionDenied
         asked = form.cleaned_data
-        key, obj.token = access.issue(
+        key, obj.token = keys.issue(
             asked["owner_name"], scopes=asked["granted"], from_addresses=asked["senders"]
         )
         obj.__dict__.update({name: value for name, value in key.__dict__.items() if name != "_state"})

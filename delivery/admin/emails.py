@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from delivery import search
 from delivery.admin import base, files, pages, settling
 from delivery.admin.filters import AcceptedFilter, DoubtFilter, ProviderFilter
 from delivery.models import Attempt, Email, Recipient
+from delivery.search import query
 
 _LONGEST_SUBJECT = 90
 _PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "created_at_to", "doubt"})
@@ -58,7 +58,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
         self, request: HttpRequest, queryset: QuerySet[Email], search_term: str
     ) -> tuple[QuerySet[Email], bool]:
         """Search as the API does."""
-        return search.by_text(queryset, search_term).order_by("-id"), False
+        return query.by_text(queryset, search_term).order_by("-id"), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse parameters that would read the whole log."""

@@ -9,18 +9,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from delivery import overview
 from delivery.admin import pages
 from delivery.admin.pages import Label
 from delivery.models import Circuit, CircuitChange, ProviderCheck
-from delivery.overview import Failure, Overview, Standing
+from delivery.monitoring import provider_status
+from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
 from delivery.routing import configured, policy
 from providers.base import Limits
 
 _CHANGES = 50
 _MOST_DOMAINS = 25  # refused senders' domains of a provider that are named
 _State = Circuit.State
-_NOT_FOUND = "none in the last 1,000"  # attempts; overview looks at no more
+_NOT_FOUND = "none in the last 1,000"  # attempts; provider_status looks at no more
 _SANDBOX = {
     True: "in the vendor's sandbox: it takes mail and does not deliver it to everybody",
     False: "in production",
@@ -76,7 +76,7 @@ def page(now: datetime) -> dict[str, Any]:
     """Return the context of the page."""
     circuits = of_providers()
     return {
-        "cards": [_card(known, circuits.get(known.name), now) for known in overview.everything()],
+        "cards": [_card(known, circuits.get(known.name), now) for known in provider_status.everything()],
         "left_out": configured.problems(),
         "changes": _changes(),
         "most_changes": _CHANGES,
@@ -126,7 +126,7 @@ def _expected(until: datetime | None, circuit: Circuit, now: datetime) -> SafeSt
     return format_html("Not used until {}: {}.", pages.moment(until), trouble)
 
 
-def _card(known: Overview, circuit: Circuit | None, now: datetime) -> Card:
+def _card(known: ProviderStatus, circuit: Circuit | None, now: datetime) -> Card:
     how = condition(circuit, now)
     return Card(
         name=known.name,
@@ -143,7 +143,7 @@ def _card(known: Overview, circuit: Circuit | None, now: datetime) -> Card:
     )
 
 
-def _facts(known: Overview, circuit: Circuit | None) -> list[tuple[str, SafeString | str]]:
+def _facts(known: ProviderStatus, circuit: Circuit | None) -> list[tuple[str, SafeString | str]]:
     success, failure = known.last_success_at, known.last_failure
     return [
         ("Since", pages.moment(circuit.changed_at) if circuit else "always: nothing was ever wrong"),
@@ -159,7 +159,7 @@ def _limits(limits: Limits) -> str:
     return f"{limits.max_bytes / 1e6:.0f} MB, {limits.max_recipients:,} recipients{subject}"
 
 
-def _domain(refused: Standing) -> tuple[str, Condition]:
+def _domain(refused: CircuitStatus) -> tuple[str, Condition]:
     sentence = format_html("until {}", pages.moment(refused.until)) if refused.until else ""
     return refused.sender_domain, Condition(
         label=_label(refused.state), sentence=sentence, said=refused.reason

@@ -12,9 +12,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from delivery import readiness
 from delivery.admin import base, provider_pages
 from delivery.models import Circuit, ProviderCheck
+from delivery.monitoring import readiness
 from delivery.routing import circuits, configured
 from providers.base import Provider
 

@@ -100,7 +100,7 @@ def _each(emails: QuerySet[Email], action: Callable[[Email], None]) -> None:
 def _about_files(is_whole: IsWhole, tell: Tell) -> tuple[_Question, ...]:
     return (
         _Question(ask=partial(files.files_are_there, is_whole, tell)),
-        _Question(ask=partial(files.nothing_is_left_over, tell), mend=files.delete_leftovers),
+        _Question(ask=partial(files.no_file_is_unused, tell), mend=files.delete_unused_files),
     )
 
 

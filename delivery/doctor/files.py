@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
-from delivery import leftovers
 from delivery.doctor.findings import Finding, Tally, Tell, Words
 from delivery.files import storage
 from delivery.models import Attachment
+from delivery.retention import unused_files
 
 _AT_ONCE = 2_000  # rows
 _PIECE = 1024 * 1024
@@ -55,26 +55,26 @@ def has_its_hash(row: _Row) -> bool:
         return _hash(content) == row.sha256  # type: ignore[arg-type]
 
 
-def nothing_is_left_over(tell: Tell) -> Finding:
+def no_file_is_unused(tell: Tell) -> Finding:
     """Ask which files no email needs."""
     words = Words(
-        question="leftovers",
+        question="unused_files",
         well="Every stored file belongs to an email.",
         broken="Files older than a day that no email names, or that a killed process left half-written",
         todo="They only cost room. `manage.py doctor --repair` and `manage.py prune` delete them.",
     )
     tell("Looking through the stored files …")
     tally = Tally()
-    for file in (*storage.half_written(), *leftovers.unwanted()):
+    for file in (*storage.half_written(), *unused_files.unwanted()):
         tally.add(file.name)
     return tally.finding(words)
 
 
-def delete_leftovers() -> None:
-    """Delete what nothing_is_left_over finds."""
+def delete_unused_files() -> None:
+    """Delete what no_file_is_unused finds."""
     storage.remove_partial_files()
-    for file in leftovers.unwanted():
-        leftovers.delete(file)
+    for file in unused_files.unwanted():
+        unused_files.delete(file)
 
 
 def _rows() -> Iterator[list[_Row]]:

@@ -2,10 +2,10 @@
 
 from django.db import migrations
 
-from delivery import subjects
+from delivery.search import subject_index
 
 
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0001_initial")]
 
-    operations = [migrations.RunPython(subjects.create_index, subjects.drop_index)]
+    operations = [migrations.RunPython(subject_index.create_index, subject_index.drop_index)]

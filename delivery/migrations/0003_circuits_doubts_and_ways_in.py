@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-from delivery import subjects
+from delivery.search import subject_index
 
 
 class Migration(migrations.Migration):
@@ -157,5 +157,5 @@ class Migration(migrations.Migration):
             model_name='idempotencykey',
             constraint=models.UniqueConstraint(fields=('scope', 'key'), name='idempotency_key_in_scope'),
         ),
-        migrations.RunPython(subjects.create_index, migrations.RunPython.noop),  # SQLite has rebuilt the table
+        migrations.RunPython(subject_index.create_index, migrations.RunPython.noop),  # SQLite has rebuilt the table
     ]

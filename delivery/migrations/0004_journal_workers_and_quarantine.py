@@ -3,7 +3,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-from delivery import subjects
+from delivery.search import subject_index
 
 
 class Migration(migrations.Migration):
@@ -47,5 +47,5 @@ class Migration(migrations.Migration):
             model_name='email',
             index=models.Index(condition=models.Q(('crashes__gte', 2)), fields=['due_at'], name='email_suspects'),
         ),
-        migrations.RunPython(subjects.create_index, migrations.RunPython.noop),  # SQLite has rebuilt the table
+        migrations.RunPython(subject_index.create_index, migrations.RunPython.noop),  # SQLite has rebuilt the table
     ]

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 
 class Circuit(models.Model):
-    """The standing of one provider, or of one sender's domain at one provider. No row: nothing was ever wrong."""
+    """The state of one provider, or of one sender's domain at one provider. No row: nothing was ever wrong."""
 
     class State(models.TextChoices):
         CLOSED = "closed", "in use"

@@ -1,4 +1,4 @@
-"""Which providers one email is let through to, by the standing of their circuits."""
+"""Which providers one email is let through to, by the state of their circuits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from delivery import access
+from delivery.access import keys
 from delivery.models import Circuit, CircuitChange, Email
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
@@ -175,7 +175,7 @@ def test_an_email_that_no_provider_carries_is_refused_with_the_reasons(service: 
 
 
 def test_a_sender_that_the_key_may_not_use_is_refused(service: Service) -> None:
-    _, token = access.issue("other", scopes=["send"], from_addresses=["@shop.example"])
+    _, token = keys.issue("other", scopes=["send"], from_addresses=["@shop.example"])
     api = fakes.Api(Client(), token)
     answer = api.post("send-email/?dry_run=true", BASE)
     assert (answer.status_code, answer.json()["code"]) == (403, "sender_not_allowed")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from delivery import access
+from delivery.access import keys
 from delivery.models import Email, Owner, Recipient, Tag
 from tests import fakes
 
@@ -243,7 +243,7 @@ def test_what_is_no_id_is_answered_like_one_that_is_not_there(api: fakes.Api, na
 
 @pytest.fixture
 def other(api: fakes.Api) -> fakes.Api:
-    return fakes.Api(Client(), access.issue("others", scopes=["send", "read"])[1])
+    return fakes.Api(Client(), keys.issue("others", scopes=["send", "read"])[1])
 
 
 def test_the_emails_of_another_owner_are_nowhere(api: fakes.Api, other: fakes.Api, owner: Owner) -> None:
@@ -281,6 +281,6 @@ def test_a_key_sees_nothing_of_what_was_sent_without_one(api: fakes.Api, token: 
 
 
 def test_a_key_that_may_only_send_reads_nothing(owner: Owner) -> None:
-    sender = fakes.Api(Client(), access.issue("sender", scopes=["send"])[1])
+    sender = fakes.Api(Client(), keys.issue("sender", scopes=["send"])[1])
     for path in ("emails/", f"emails/{store(owner).pk}/"):
         assert (sender.get(path).status_code, sender.get(path).json()["code"]) == (403, "scope_missing")

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
-from delivery import access
+from delivery.access import keys
 from delivery.models import ApiKey, Email, IdempotencyKey
 from tests import fakes
 from tests.providers.fault_server import answer
@@ -81,14 +81,14 @@ def test_the_files_of_a_form_are_part_of_the_request(api: fakes.Api, ses: fakes.
 
 
 def test_a_key_is_its_owners_alone(api: fakes.Api, ses: fakes.FakeVendor) -> None:
-    other = fakes.Api(Client(), access.issue("another shop", scopes=ApiKey.Scope.values)[1])
+    other = fakes.Api(Client(), keys.issue("another shop", scopes=ApiKey.Scope.values)[1])
 
     assert post(api, "order-1").json()["id"] != post(other, "order-1").json()["id"]
     assert post(other, "order-1", subject="Else").status_code == 422
 
 
 def test_two_keys_of_one_owner_share_what_was_repeated(api: fakes.Api, ses: fakes.FakeVendor) -> None:
-    rotated = fakes.Api(Client(), access.issue("tests", scopes=ApiKey.Scope.values)[1])
+    rotated = fakes.Api(Client(), keys.issue("tests", scopes=ApiKey.Scope.values)[1])
 
     assert post(api, "order-1").json()["id"] == post(rotated, "order-1").json()["id"]
 
@@ -151,7 +151,7 @@ def test_while_the_first_request_is_running_the_second_is_told_to_wait(
 
 def test_fifty_threads_with_one_key_make_one_mail(transactional_db: None, ses: fakes.FakeVendor) -> None:
     ses.default = answer(200, {"MessageId": "one"}, wait=0.3)
-    token = access.issue("crowd", scopes=ApiKey.Scope.values)[1]
+    token = keys.issue("crowd", scopes=ApiKey.Scope.values)[1]
     barrier = threading.Barrier(50)
 
     def one(_: int) -> tuple[int, str]:

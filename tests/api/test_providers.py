@@ -9,8 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import access, overview
+from delivery.access import keys
 from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
+from delivery.monitoring import provider_status
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
 from tests.readiness import BAD_SES_KEY, SES_ACCOUNT, make_ready
@@ -21,7 +22,7 @@ THEIRS = "secret.sender@rival.example"
 
 @pytest.fixture
 def other(db: None) -> fakes.Api:
-    return fakes.Api(Client(), access.issue("rival", scopes=["send", "read"])[1])
+    return fakes.Api(Client(), keys.issue("rival", scopes=["send", "read"])[1])
 
 
 def ask(api: fakes.Api, **parameters: Any) -> Any:
@@ -100,7 +101,7 @@ def test_a_failure_that_a_person_settled_as_sent_is_a_success(api: fakes.Api) ->
 
 
 def test_only_the_newest_attempts_are_looked_at(api: fakes.Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "_MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(provider_status, "_MOST_ATTEMPTS", 2)
     for outcome in ("accepted", "started", "started"):
         attempt("tests", outcome=outcome)
     assert first(api)["last_success_at"] is None
@@ -164,7 +165,7 @@ def test_the_reason_why_an_email_waits_quotes_nobody_elses_address(
 
 
 def test_a_key_sees_the_senders_that_its_owner_uses_or_may_use(other: fakes.Api) -> None:
-    access.issue("rival", scopes=["read"], from_addresses=["news@rival.example", "@shop.example"])
+    keys.issue("rival", scopes=["read"], from_addresses=["news@rival.example", "@shop.example"])
     used = ("default@example.org", "news@rival.example", "postmaster@shop.example", "ann@elsewhere.example")
     told = {address: {"verified": True, "detail": ""} for address in used}
     ProviderCheck.objects.create(provider="ses", senders=told)
@@ -213,14 +214,14 @@ def test_they_are_asked_once_in_ten_seconds_whoever_wants_it(
 
 
 def test_a_key_that_may_only_read_may_not_have_them_asked(ses: fakes.FakeVendor) -> None:
-    reader = fakes.Api(Client(), access.issue("reader", scopes=["read"])[1])
+    reader = fakes.Api(Client(), keys.issue("reader", scopes=["read"])[1])
     answer = reader.get("providers/", fresh="true")
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
     assert (reader.get("providers/").status_code, ses.connections) == (200, 0)
 
 
 def test_a_key_that_may_only_send_sees_nothing() -> None:
-    sender = fakes.Api(Client(), access.issue("sender", scopes=[ApiKey.Scope.SEND])[1])
+    sender = fakes.Api(Client(), keys.issue("sender", scopes=[ApiKey.Scope.SEND])[1])
     assert sender.get("providers/").status_code == 403
     assert fakes.Api(Client(), "").get("providers/").status_code == 401
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from delivery import access
+from delivery.access import keys
 from delivery.models import Email
 from tests import fakes
 from tests.api.wire import FORM, File, Service, as_form, as_json, form, part
@@ -363,7 +363,7 @@ def test_when_nobody_can_take_it_now_the_answer_is_202_with_a_location(service: 
 
 @FORMATS
 def test_a_key_sends_only_from_the_senders_on_its_list(service: Service, formatted: Any) -> None:
-    _, token = access.issue("shop", scopes=["send"], from_addresses=["shop@example.org"])
+    _, token = keys.issue("shop", scopes=["send"], from_addresses=["shop@example.org"])
     service.headers = {"Authorization": f"Bearer {token}"}
     answer = send(service, formatted)
     assert (answer.status_code, answer.json()["code"]) == (403, "sender_not_allowed")
@@ -372,7 +372,7 @@ def test_a_key_sends_only_from_the_senders_on_its_list(service: Service, formatt
 
 
 def test_a_key_without_the_scope_is_403(service: Service) -> None:
-    _, token = access.issue("reader", scopes=["read"])
+    _, token = keys.issue("reader", scopes=["read"])
     service.headers = {"Authorization": f"Bearer {token}"}
     answer = send(service, as_json)
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from delivery import access
+from delivery.access import keys
 from delivery.models import Email
 from tests.api import payloads
 from tests.api.wire import FORM, Service, canonical
@@ -114,7 +114,7 @@ def test_the_same_keys_are_asked_for(service: Service) -> None:
         ["message"],
         "Bearer",
     )
-    _, token = access.issue("shop", scopes=["send"], from_addresses=["@shop.example"])
+    _, token = keys.issue("shop", scopes=["send"], from_addresses=["@shop.example"])
     service.headers = {"Authorization": f"Bearer {token}"}
     assert post(service, FIELDS).status_code == 403
     assert Email.objects.count() == 0

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from django.db import transaction
 
-from delivery import access
+from delivery.access import keys
 from delivery.db import ids
 from delivery.models import ApiKey, Attachment, Attempt, Email, Owner, Recipient
 from tests.browser import letters, payloads
@@ -116,14 +116,14 @@ def test_a_key_is_made_in_the_browser_and_its_token_gone_afterwards(watched: Wat
     watched.page.click("[name=_save]")
     token = watched.page.input_value("#token")
 
-    assert access.find(token) == ApiKey.objects.get()
+    assert keys.find(token) == ApiKey.objects.get()
     watched.page.click("text=I have it")
     assert token not in watched.page.content()
     watched.page.click("text=Revoke…")
     watched.page.click("button:has-text('Revoke it')")
     watched.page.wait_for_selector("text=is revoked")
-    access._live.cache_clear()  # what the end of a second does
-    assert access.find(token) is None
+    keys._live.cache_clear()  # what the end of a second does
+    assert keys.find(token) is None
 
 
 def log_of_payloads(host: str) -> list[Email]:

@@ -7,7 +7,7 @@ import pytest
 from django.core import serializers
 from django.utils import timezone
 
-from delivery import access
+from delivery.access import keys
 from delivery.content import addresses
 from delivery.models import ApiKey, Owner
 from providers.message import Mailbox
@@ -16,40 +16,40 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_dump_of_the_table_holds_no_key_that_works() -> None:
-    _, token = access.issue("shop", scopes=["send"])
+    _, token = keys.issue("shop", scopes=["send"])
     dump = serializers.serialize("json", [*ApiKey.objects.all(), *Owner.objects.all()])
     secret = token.split("_")[3]
     assert token not in dump
     assert secret not in dump
     for word in dump.replace('"', " ").split():
-        assert access.find(word) is None
+        assert keys.find(word) is None
 
 
 def test_a_token_has_190_bits_and_a_checksum() -> None:
-    _, token = access.issue("shop", scopes=["send"])
+    _, token = keys.issue("shop", scopes=["send"])
     prefix, kind, public_id, secret, checksum = token.split("_")
     assert (prefix, kind, len(public_id), len(secret), len(checksum)) == ("gm", "live", 8, 32, 8)
-    assert access.find(token) is not None
+    assert keys.find(token) is not None
 
 
 @pytest.mark.parametrize(
     "change", [lambda t: t[:-1], lambda t: t + "x", lambda t: t.swapcase(), lambda t: "", lambda t: "____"]
 )
 def test_a_token_that_differs_anywhere_is_not_found(change: Any) -> None:
-    _, token = access.issue("shop", scopes=["send"])
-    assert access.find(change(token)) is None
+    _, token = keys.issue("shop", scopes=["send"])
+    assert keys.find(change(token)) is None
 
 
 def test_the_use_of_a_key_is_written_once_a_minute() -> None:
-    key, _ = access.issue("shop", scopes=["send"])
-    access.note_use(key)
+    key, _ = keys.issue("shop", scopes=["send"])
+    keys.note_use(key)
     first = ApiKey.objects.get(pk=key.pk).last_used_at
     assert first is not None
-    access.note_use(ApiKey.objects.get(pk=key.pk))
-    access.note_use(key)  # a copy from before the first use
+    keys.note_use(ApiKey.objects.get(pk=key.pk))
+    keys.note_use(key)  # a copy from before the first use
     assert ApiKey.objects.get(pk=key.pk).last_used_at == first
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now() - timedelta(minutes=2))
-    access.note_use(ApiKey.objects.get(pk=key.pk))
+    keys.note_use(ApiKey.objects.get(pk=key.pk))
     assert ApiKey.objects.get(pk=key.pk).last_used_at > first
 
 
@@ -66,11 +66,11 @@ def test_the_use_of_a_key_is_written_once_a_minute() -> None:
     ],
 )
 def test_a_key_sends_from_the_addresses_on_its_list(rules: list[str], sender: str, allowed: bool) -> None:
-    key, _ = access.issue("shop", scopes=["send"], from_addresses=rules)
-    assert access.may_send_from(key, Mailbox(address=sender)) is allowed
+    key, _ = keys.issue("shop", scopes=["send"], from_addresses=rules)
+    assert keys.may_send_from(key, Mailbox(address=sender)) is allowed
 
 
 @pytest.mark.parametrize("rule", ["", "@", "example.org", "@example", "a@b@c.org", "@exаmple.org"])
 def test_a_rule_that_names_no_sender_is_refused(rule: str) -> None:
     with pytest.raises(addresses.InvalidAddress):
-        access.sender_rule(rule)
+        keys.sender_rule(rule)

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from delivery import access
+from delivery.access import keys
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models import ApiKey, Attachment, Attempt, Email, Owner
@@ -352,7 +352,7 @@ def test_no_action_on_the_list_changes_anything(admin: Client, action: str) -> N
 def test_owners_and_keys_and_with_them_emails_cannot_be_deleted(admin: Client) -> None:
     owner = Owner.objects.create(name="shop")
     written(owner=owner)
-    key, _ = access.issue("shop", scopes=["send"])
+    key, _ = keys.issue("shop", scopes=["send"])
 
     for url in (
         reverse("admin:delivery_owner_delete", args=[owner.pk]),
@@ -385,7 +385,7 @@ def pages_of(email: Email, file: Attachment, key: ApiKey) -> list[str]:
 
 def test_without_a_staff_login_every_page_is_the_login_page() -> None:
     email = written("secret subject")
-    key, _ = access.issue("shop", scopes=["send"])
+    key, _ = keys.issue("shop", scopes=["send"])
     somebody = Client()
     somebody.force_login(User.objects.create_user("customer"))
 
@@ -397,7 +397,7 @@ def test_without_a_staff_login_every_page_is_the_login_page() -> None:
 
 def test_staff_without_the_permission_sees_nothing_of_the_log() -> None:
     email = written("secret subject", status="failed")
-    key, _ = access.issue("shop", scopes=["send"])
+    key, _ = keys.issue("shop", scopes=["send"])
     client = reader()
 
     first, *rest = pages_of(email, attached(email, "a.pdf"), key)
@@ -407,7 +407,7 @@ def test_staff_without_the_permission_sees_nothing_of_the_log() -> None:
 
 def test_a_reader_of_the_log_cannot_touch_keys() -> None:
     email = written()
-    key, _ = access.issue("shop", scopes=["send"])
+    key, _ = keys.issue("shop", scopes=["send"])
     client = reader("view_email", "view_apikey")
 
     assert client.get(page(email)).status_code == 200
@@ -478,13 +478,13 @@ def test_an_existing_owner_gets_another_key(admin: Client) -> None:
 
 
 def test_a_revoked_key_is_refused_from_then_on(admin: Client) -> None:
-    key, token = access.issue("shop", scopes=["read"])
+    key, token = keys.issue("shop", scopes=["read"])
     url = f"/admin/delivery/apikey/{key.pk}/revoke/"
 
     assert "Revoke gm_live_" in text(admin.get(url))
     assert fakes.Api(Client(), token).get("emails/").status_code == 200
     assert admin.post(url).status_code == 302
-    access._live.cache_clear()  # what the end of a second does
+    keys._live.cache_clear()  # what the end of a second does
     assert fakes.Api(Client(), token).get("emails/").status_code == 401
     key.refresh_from_db()
     first = key.revoked_at
@@ -494,7 +494,7 @@ def test_a_revoked_key_is_refused_from_then_on(admin: Client) -> None:
 
 
 def test_revoking_and_making_need_the_csrf_token(admin: Client) -> None:
-    key, _ = access.issue("shop", scopes=["read"])
+    key, _ = keys.issue("shop", scopes=["read"])
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = admin.cookies
 
@@ -504,7 +504,7 @@ def test_revoking_and_making_need_the_csrf_token(admin: Client) -> None:
 
 
 def test_a_key_cannot_be_edited_back_to_life(admin: Client) -> None:
-    key, _ = access.issue("shop", scopes=["read"])
+    key, _ = keys.issue("shop", scopes=["read"])
     key.revoke()
 
     answer = admin.post(
@@ -537,7 +537,7 @@ def test_the_first_page_counts_the_last_day_and_names_what_needs_a_look(admin: C
 @pytest.mark.parametrize("name", ["auth_user", "auth_group", "delivery_owner", "delivery_apikey"])
 @pytest.mark.parametrize("view", ["changelist", "add"])
 def test_every_other_page_renders(admin: Client, name: str, view: str) -> None:
-    access.issue("shop", scopes=["read"])
+    keys.issue("shop", scopes=["read"])
 
     assert admin.get(reverse(f"admin:{name}_{view}")).status_code == 200
 

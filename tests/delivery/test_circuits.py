@@ -11,9 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import readiness, worker
+from delivery import worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, CircuitChange, Email
+from delivery.monitoring import readiness
 from delivery.queue.fairness import FairQueue
 from delivery.routing import circuit_cache, circuits, configured, policy
 from delivery.submission import emails

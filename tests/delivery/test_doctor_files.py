@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.core.files.storage import FileSystemStorage
 
-from delivery import leftovers
 from delivery.files import storage
 from delivery.models import Attachment, Email
+from delivery.retention import unused_files
 from delivery.submission import emails
 from providers.message import Attachment as File
 from tests.delivery.doctor_runs import doctor, found, working, wrong
@@ -84,7 +84,7 @@ def test_a_file_that_no_email_names_is_named_and_deleted_after_a_day(attachment_
         if file.name == named.attachments.get().sha256:
             aged(file, minutes=2 * DAY)
 
-    assert sorted(found()["leftovers"]["examples"]) == sorted([old.name, half.name])
+    assert sorted(found()["unused_files"]["examples"]) == sorted([old.name, half.name])
     assert doctor("--repair")[0] == 0
     assert len(left(attachment_folder)) == 2
     assert young.exists()
@@ -102,10 +102,10 @@ def test_a_file_that_an_accept_wants_at_the_very_moment_is_put_back(
     attachment_folder: Path, monkeypatch: Any
 ) -> None:
     file = aged(stored(attachment_folder, a_file()), minutes=2 * DAY)
-    (unwanted,) = leftovers.unwanted()
+    (unwanted,) = unused_files.unwanted()
     stored(attachment_folder, a_file())
 
-    assert not leftovers.delete(unwanted)
+    assert not unused_files.delete(unwanted)
     assert left(attachment_folder) == [file]
 
 
@@ -119,7 +119,7 @@ def test_a_file_that_an_accept_wants_while_it_goes_is_written_anew(
         real(self, **options)
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    assert leftovers.delete(file)
+    assert unused_files.delete(file)
     assert file.read_bytes() == b"content"
 
 
@@ -129,7 +129,7 @@ def test_what_a_killed_process_was_about_to_delete_is_put_back_if_it_is_wanted(
     email_with(a_file())
     (file,) = left(attachment_folder)
     doomed = aged(file, minutes=2 * DAY).rename(file.with_name(f"{file.name}.doomed"))
-    list(leftovers.unwanted())
+    list(unused_files.unwanted())
 
     assert (file.exists(), doomed.exists(), wrong()) == (True, False, [])
 
@@ -158,9 +158,9 @@ def test_many_files_are_asked_for_in_few_statements(
 ) -> None:
     for number in range(20):
         aged(stored(attachment_folder, a_file(str(number).encode())), minutes=2 * DAY)
-    monkeypatch.setattr(leftovers, "_AT_ONCE", 10)
+    monkeypatch.setattr(unused_files, "_AT_ONCE", 10)
     with django_assert_num_queries(2):
-        assert len(list(leftovers.unwanted())) == 20
+        assert len(list(unused_files.unwanted())) == 20
 
 
 def test_a_storage_of_another_kind_keeps_what_is_left_over(settings: Any, tmp_path: Path) -> None:

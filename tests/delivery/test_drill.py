@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from delivery import drill
 from delivery.models import Attempt, CircuitChange, Email, ProviderCheck
+from delivery.monitoring import drill
 from delivery.routing import circuits
 from providers.base import Limits
 from providers.readiness import Quota

@@ -119,7 +119,7 @@ def test_the_openings_are_counted_anew_after_ten_good_minutes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "seconds"),
+    ("circuit", "seconds"),
     [
         (circuit(), None),
         (circuit(state="out"), 30),
@@ -134,8 +134,8 @@ def test_the_openings_are_counted_anew_after_ten_good_minutes() -> None:
         (open_circuit(trouble="sender", retry_at=NOW + timedelta(seconds=1)), 1),
     ],
 )
-def test_a_circuit_says_when_it_may_be_tried(standing: Circuit, seconds: int | None) -> None:
-    refusal = policy.refusal(standing, NOW)
+def test_a_circuit_says_when_it_may_be_tried(circuit: Circuit, seconds: int | None) -> None:
+    refusal = policy.refusal(circuit, NOW)
     assert (refusal and round((refusal.until - NOW).total_seconds())) == seconds
 
 

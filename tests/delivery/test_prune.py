@@ -21,7 +21,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import bundles, retention, search
+from delivery import bundles
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models import (
@@ -35,6 +35,8 @@ from delivery.models import (
     Tag,
 )
 from delivery.models.email import FINISHED
+from delivery.retention import prune
+from delivery.search import query
 from delivery.submission import emails, idempotency
 from providers.message import Attachment as File
 from tests import fakes
@@ -46,7 +48,7 @@ NOW = timezone.now
 TWO_DAYS = 2 * 24 * 60  # minutes
 
 
-def prune(*arguments: str) -> str:
+def pruned(*arguments: str) -> str:
     out = StringIO()
     call_command("prune", *arguments, stdout=out, stderr=StringIO())
     return out.getvalue()
@@ -82,7 +84,7 @@ def texts(email: Email) -> tuple[str, bool]:
 
 def test_everything_is_kept_for_ever_unless_something_else_is_said(attachment_folder: Path) -> None:
     email = ended(a_file(), days=4000)
-    said = prune()
+    said = pruned()
 
     assert "mails" not in said
     assert texts(email) == ("Hi\n", False)
@@ -92,14 +94,14 @@ def test_everything_is_kept_for_ever_unless_something_else_is_said(attachment_fo
 @pytest.mark.parametrize("status", Email.Status)
 def test_only_what_is_finished_goes(status: str, attachment_folder: Path) -> None:
     email = ended(a_file(), status=status)
-    prune("--bodies", "5", "--attachments", "5")
+    pruned("--bodies", "5", "--attachments", "5")
     goes = status in {"sent", "partial", "failed", "expired", "cancelled"}
 
     assert texts(email) == (("", True) if goes else ("Hi\n", False))
     assert (email.attachments.get().pruned_at is not None) == goes
     assert len(left(attachment_folder)) == (0 if goes else 1)
 
-    prune("--emails", "5")
+    pruned("--emails", "5")
     assert Email.objects.exists() != goes
     assert Recipient.objects.exists() != goes
 
@@ -107,41 +109,41 @@ def test_only_what_is_finished_goes(status: str, attachment_folder: Path) -> Non
 @pytest.mark.parametrize(("days", "goes"), [(4.9, False), (5.1, True)])
 def test_what_is_finished_goes_after_its_days(days: float, goes: bool) -> None:
     ended(days=days)
-    prune("--emails", "5")
+    pruned("--emails", "5")
     assert Email.objects.exists() != goes
 
 
 def test_the_days_count_from_the_end_and_not_from_the_beginning() -> None:
     ended(finished_at=NOW() - timedelta(days=1))
-    prune("--emails", "5")
+    pruned("--emails", "5")
     assert Email.objects.exists()
 
 
 def test_settings_say_how_long_unless_the_command_does(settings: Any) -> None:
     settings.GOMAIL_KEEP_BODIES_DAYS = 5
     email = ended()
-    prune("--bodies", "0")
+    pruned("--bodies", "0")
     assert texts(email) == ("Hi\n", False)
-    prune()
+    pruned()
     assert texts(email) == ("", True)
 
 
 @pytest.mark.parametrize("days", ["-1", "1.5", "a week", "٣"])
 def test_what_is_no_number_of_days_is_refused(days: str) -> None:
     with pytest.raises(CommandError, match="is no number of days"):
-        prune("--bodies", days)
+        pruned("--bodies", days)
 
 
 def test_an_email_goes_with_all_that_belongs_to_it() -> None:
     gone, stays = ended(subject="Marmalade one"), ended(subject="Marmalade two", days=1)
     for email in (gone, stays):
         IdempotencyKey.objects.create(scope="", key=str(email.pk), fingerprint="", waited=False, email=email)
-    said = prune("--emails", "5")
+    said = pruned("--emails", "5")
 
     assert "Emails that are gone: 1." in said
     for model in (Recipient, Attempt, Tag, IdempotencyKey):
         assert [row.email_id for row in model.objects.all()] == [stays.pk]  # type: ignore[attr-defined]
-    assert list(search.by_text(Email.objects.all(), "marmalade")) == [stays]
+    assert list(query.by_text(Email.objects.all(), "marmalade")) == [stays]
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -152,7 +154,7 @@ def test_an_email_goes_with_all_that_belongs_to_it() -> None:
 def test_a_dry_run_counts_and_changes_nothing(attachment_folder: Path) -> None:
     email = ended(a_file())
     aged(stored(attachment_folder, a_file(b"left over")), minutes=TWO_DAYS)
-    said = prune("--bodies", "5", "--attachments", "5", "--emails", "5", "--dry-run")
+    said = pruned("--bodies", "5", "--attachments", "5", "--emails", "5", "--dry-run")
 
     for what in ("Emails", "Bodies", "Attachments", "Files that no email needs"):
         assert f"{what} that would go: 1." in said
@@ -161,8 +163,8 @@ def test_a_dry_run_counts_and_changes_nothing(attachment_folder: Path) -> None:
 
 def test_a_second_run_finds_nothing_more_to_do(attachment_folder: Path) -> None:
     ended(a_file())
-    assert "Bodies that are gone: 1." in prune("--bodies", "5")
-    assert "Bodies that are gone: 0." in prune("--bodies", "5")
+    assert "Bodies that are gone: 1." in pruned("--bodies", "5")
+    assert "Bodies that are gone: 0." in pruned("--bodies", "5")
 
 
 # Files.
@@ -170,7 +172,7 @@ def test_a_second_run_finds_nothing_more_to_do(attachment_folder: Path) -> None:
 
 def test_a_file_stays_while_another_email_needs_it(attachment_folder: Path) -> None:
     old, young = ended(a_file()), ended(a_file(), days=1)
-    prune("--attachments", "5")
+    pruned("--attachments", "5")
 
     assert (old.attachments.get().pruned_at is not None, len(left(attachment_folder))) == (True, 1)
     assert content(young) == b"content"
@@ -179,10 +181,10 @@ def test_a_file_stays_while_another_email_needs_it(attachment_folder: Path) -> N
 
 def test_a_file_goes_with_the_last_email_that_needs_it(attachment_folder: Path) -> None:
     for email in (ended(a_file()), ended(a_file())):
-        prune("--emails", "0")
+        pruned("--emails", "0")
         assert len(left(attachment_folder)) == 1
         email.delete()
-    prune()
+    pruned()
     assert left(attachment_folder) == []
 
 
@@ -190,7 +192,7 @@ def test_a_file_that_an_accept_is_about_to_name_stays(attachment_folder: Path) -
     ended(a_file())
     bundle = bundles.waiting(draft(attachments=(a_file(),)), None)
     bundle.keep_files()
-    prune("--emails", "5")  # while that accept has not written its rows yet
+    pruned("--emails", "5")  # while that accept has not written its rows yet
     bundle.save()
 
     assert content(Email.objects.get()) == b"content"
@@ -200,14 +202,14 @@ def test_a_file_that_was_named_while_others_were_looked_at_stays(
     attachment_folder: Path, monkeypatch: Any
 ) -> None:
     ended(a_file())
-    real = retention.leftovers.delete
+    real = prune.unused_files.delete
 
     def delete(file: Path) -> bool:
         emails.accept(draft(attachments=(a_file(),)), owner=None)
         return real(file)
 
-    monkeypatch.setattr(retention.leftovers, "delete", delete)
-    assert "Files that no email needs that are gone: 0." in prune("--emails", "5")
+    monkeypatch.setattr(prune.unused_files, "delete", delete)
+    assert "Files that no email needs that are gone: 0." in pruned("--emails", "5")
     assert content(Email.objects.get()) == b"content"
 
 
@@ -216,7 +218,7 @@ def test_a_file_that_was_named_while_others_were_looked_at_stays(
 
 def test_the_api_says_that_body_and_attachments_are_gone(api: fakes.Api) -> None:
     email = of_the_key(ended(a_file()), api)
-    prune("--bodies", "5", "--attachments", "5")
+    pruned("--bodies", "5", "--attachments", "5")
     found = api.get(f"emails/{email.pk}/").json()
 
     assert (found["text_body"], found["body_pruned_at"] is not None) == ("", True)
@@ -227,7 +229,7 @@ def test_the_api_says_that_body_and_attachments_are_gone(api: fakes.Api) -> None
 @pytest.mark.parametrize("option", ["--bodies", "--attachments"])
 def test_what_is_not_whole_is_not_sent_again(api: fakes.Api, option: str) -> None:
     email = of_the_key(ended(a_file()), api)
-    prune(option, "5")
+    pruned(option, "5")
     answer = api.post(f"emails/{email.pk}/resend/", {})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "content_gone")
@@ -255,7 +257,7 @@ def of_the_key(email: Email, api: fakes.Api) -> Email:
 
 def test_the_admin_says_that_body_and_attachments_are_gone(attachment_folder: Path) -> None:
     email, _ = ended(a_file()), ended(a_file(), days=1)
-    prune("--bodies", "5", "--attachments", "5")
+    pruned("--bodies", "5", "--attachments", "5")
     admin = Client()
     admin.force_login(User.objects.create_superuser("root"))
     page = f"/admin/delivery/email/{email.pk}/"
@@ -278,7 +280,7 @@ def test_keys_go_after_a_day_when_their_email_is_finished() -> None:
         row = IdempotencyKey(scope="", key=f"{days} {status}", fingerprint="", waited=False)
         row.email, row.created_at = ended(days=days, status=status), NOW() - timedelta(days=days)
         row.save()
-    prune()
+    pruned()
     assert sorted(IdempotencyKey.objects.values_list("key", flat=True)) == [
         "0.9 sent",
         "2 queued",
@@ -295,7 +297,7 @@ def test_a_key_that_is_gone_may_be_used_for_something_else() -> None:
     other = idempotency.use("k", None, what="second")
     with pytest.raises(idempotency.UsedOtherwise):
         idempotency.find(other)
-    prune()
+    pruned()
     assert idempotency.find(other) is None
 
 
@@ -303,7 +305,7 @@ def test_changes_of_circuits_are_kept_for_ninety_days() -> None:
     circuit = Circuit.objects.create(provider="ses")
     for days in (89, 91):
         CircuitChange.objects.create(circuit=circuit, state="open", at=NOW() - timedelta(days=days))
-    prune()
+    pruned()
     assert CircuitChange.objects.count() == 1
 
 
@@ -334,19 +336,19 @@ def test_each_transaction_costs_few_statements(option: str, statements: int) -> 
     def needed(emails: int) -> int:
         many(emails)
         with CaptureQueriesContext(connection) as captured:
-            prune(option, "5")
+            pruned(option, "5")
         return len(captured)
 
     few, transactions = needed(1), 5
-    assert needed(1 + transactions * retention._AT_ONCE) - few <= transactions * statements
+    assert needed(1 + transactions * prune._AT_ONCE) - few <= transactions * statements
 
 
 def test_a_long_log_costs_no_memory() -> None:
     many(2_000)
-    prune("--dry-run")  # what is loaded once is there already
+    pruned("--dry-run")  # what is loaded once is there already
     tracemalloc.start()
     for option in ("--bodies", "--emails"):
-        prune(option, "5")
+        pruned(option, "5")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -359,22 +361,22 @@ import os, signal, django
 django.setup()
 from pathlib import Path
 from django.core.management import call_command
-from delivery import retention
+from delivery.retention import prune
 
 def end(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def end_in_the_third_transaction(rows, delete=retention._delete, before=[]):
+def end_in_the_third_transaction(rows, delete=prune._delete, before=[]):
     delete(rows)
     before.append(rows)
     if len(before) == 3:
         end()
 
-retention._AT_ONCE = 10
+prune._AT_ONCE = 10
 {fault}
 call_command("prune", "--emails", "5")
 """
-IN_A_TRANSACTION = "object.__setattr__(retention.EMAILS, 'prune', end_in_the_third_transaction)"
+IN_A_TRANSACTION = "object.__setattr__(prune.EMAILS, 'prune', end_in_the_third_transaction)"
 WHILE_A_FILE_GOES = "Path.unlink = end"
 
 
@@ -400,9 +402,9 @@ def test_a_run_that_is_killed_in_the_middle_leaves_what_is_whole_and_the_next_on
     assert killed.returncode == -signal.SIGKILL
     assert [model.objects.count() for model in (Email, Recipient, Attempt)] == [remain] * 3
     assert len(left(attachment_folder)) == 1
-    assert [name for name in wrong() if name != "leftovers"] == []
+    assert [name for name in wrong() if name != "unused_files"] == []
 
-    prune("--emails", "5")
+    pruned("--emails", "5")
     assert [model.objects.count() for model in (Email, Recipient, Attempt, Tag, Attachment)] == [0] * 5
     assert left(attachment_folder) == []
     assert wrong() == []

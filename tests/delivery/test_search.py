@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from delivery import search, subjects
 from delivery.models import Email, Owner, Recipient
+from delivery.search import query, subject_index
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,7 @@ def written(subject: str = "", to: str = "ann@example.org", **fields: Any) -> Em
 
 
 def found(text: str, **filters: Any) -> list[str]:
-    return [email.subject for email in search.by_text(Email.objects.filter(**filters), text)]
+    return [email.subject for email in query.by_text(Email.objects.filter(**filters), text)]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_percent_and_underscore_stand_for_themselves() -> None:
 
 
 def test_the_newest_of_the_filtered_emails_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "NEWEST", 3)
+    monkeypatch.setattr(query, "NEWEST", 3)
     written("invoice", status="failed")
     for _ in range(5):
         written("invoice", status="sent")
@@ -95,10 +95,10 @@ def test_many_matches_are_found_another_way_with_the_same_result(monkeypatch: py
     for number in range(6):
         written(f"number {number}", to=f"ann{number}@example.org" if number % 2 else "bob@example.org")
     few = sorted(found("ann"))
-    monkeypatch.setattr(search, "_MANY", 2)
+    monkeypatch.setattr(query, "_MANY", 2)
 
     assert sorted(found("ann")) == few == ["number 1", "number 3", "number 5"]
-    assert search.by_recipient(Email.objects.all(), "bob@example.org").count() == 3
+    assert query.by_recipient(Email.objects.all(), "bob@example.org").count() == 3
 
 
 def test_a_changed_subject_is_found_by_its_new_words_only() -> None:
@@ -178,7 +178,7 @@ def test_nothing_that_can_be_typed_is_an_error(typed: str) -> None:
     written("Your invoice for November")
 
     found(typed)
-    list(search.by_recipient(Email.objects.all(), typed))
+    list(query.by_recipient(Email.objects.all(), typed))
     assert Email.objects.count() == 1
 
 
@@ -197,7 +197,7 @@ def test_vacuum_keeps_the_index_true(tmp_path: Path) -> None:
     copy, second = str(tmp_path / "copy.sqlite3"), str(tmp_path / "second.sqlite3")
     with closing(sqlite3.connect(copy, isolation_level=None)) as database:
         database.execute("CREATE TABLE delivery_email (id char(32) PRIMARY KEY, subject text)")
-        for statement in subjects._SQLITE:
+        for statement in subject_index._SQLITE:
             database.execute(statement)
         database.executemany(
             "INSERT INTO delivery_email VALUES (?, ?)", [(f"{n}", f"word{n}") for n in range(100)]

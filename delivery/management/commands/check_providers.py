@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from delivery import overview, readiness
-from delivery.overview import Overview
+from delivery.monitoring import provider_status, readiness
+from delivery.monitoring.provider_status import ProviderStatus
 from delivery.routing import configured
 from providers.readiness import Readiness
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 f"There is no provider {unknown[0]!r} in GOMAIL_PROVIDERS.", returncode=_NOTHING
             )
         left_out = [reason for name, reason in _left_out().items() if name in names]
-        found = [(answer, overview.of(answer.provider)) for answer in self._asked(names)]
+        found = [(answer, provider_status.of(answer.provider)) for answer in self._asked(names)]
         status = _status(found, left_out)
         self.stdout.write(_as_json(found, left_out, status) if options["json"] else _as_text(found, left_out))
         if status:
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 yield readiness.check(provider, senders)[1]
 
 
-Found = list[tuple[Readiness, Overview]]
+Found = list[tuple[Readiness, ProviderStatus]]
 
 
 def _left_out() -> dict[str, str]:
@@ -83,7 +83,7 @@ def _summary(found: Found) -> str:
     return f"{verdict}; senders in use that are not verified: {refused}." if refused else f"{verdict}."
 
 
-def _lines(answer: Readiness, known: Overview) -> Iterator[str]:
+def _lines(answer: Readiness, known: ProviderStatus) -> Iterator[str]:
     yield f"{known.position}. {known.name}: {_verdict(answer)}"
     yield from (f"   PROBLEM  {problem}" for problem in answer.problems)
     yield from (f"   note     {warning}" for warning in answer.warnings)
@@ -123,7 +123,7 @@ def _quota(answer: Readiness) -> str:
     )
 
 
-def _circuit(known: Overview) -> str:
+def _circuit(known: ProviderStatus) -> str:
     words = ". ".join(filter(None, (known.circuit.word, known.circuit.reason)))
     refused = ", ".join(one.sender_domain for one in known.senders_refused)
     return f"{words}; not used for senders of {refused}" if refused else words
@@ -133,7 +133,7 @@ def _when(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "none known"
 
 
-def _failure(known: Overview) -> str:
+def _failure(known: ProviderStatus) -> str:
     failure = known.last_failure
     return f"{_when(failure.at)}, {failure.error}: {failure.detail}" if failure else "none known"
 
@@ -144,7 +144,7 @@ def _as_json(found: Found, left_out: list[str], status: int) -> str:
     return json.dumps(whole, indent=2, cls=DjangoJSONEncoder)
 
 
-def _row(answer: Readiness, known: Overview) -> dict[str, Any]:
+def _row(answer: Readiness, known: ProviderStatus) -> dict[str, Any]:
     quota, failure = answer.quota, known.last_failure
     return {
         "name": known.name,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from delivery import access
+from delivery.access import keys
 from delivery.content import addresses
 from delivery.models import ApiKey
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if not 1 <= len(options["name"].strip()) <= _LONGEST_NAME:
             raise CommandError(f"A name has 1 to {_LONGEST_NAME} characters.")
         try:
-            _, token = access.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
+            _, token = keys.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from error
         self.stdout.write("Keep it now; it is not shown again:")

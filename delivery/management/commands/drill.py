@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from delivery import drill, readiness
 from delivery.content import addresses
-from delivery.drill import Leg
+from delivery.monitoring import drill, readiness
+from delivery.monitoring.drill import Leg
 from delivery.routing import configured
 from providers.message import Mailbox
 

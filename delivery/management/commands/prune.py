@@ -9,15 +9,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from delivery import retention
+from delivery.retention import prune
 
 _HELP = """Deletes the bodies, the attachments and at last the whole record of emails that were finished so many days
 ago; 0 keeps them for ever. What waits, is being sent, is unknown or in quarantine stays. Idempotency-Keys that are of
 no use any more, and files that no email needs, go as well. May be killed at any time, and run again."""
 _RULES = (
-    (retention.EMAILS, "emails"),
-    (retention.BODIES, "bodies"),
-    (retention.ATTACHMENTS, "attachments"),
+    (prune.EMAILS, "emails"),
+    (prune.BODIES, "bodies"),
+    (prune.ATTACHMENTS, "attachments"),
 )
 
 
@@ -38,13 +38,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._went = "{} that would go: {:,}." if options["dry_run"] else "{} that are gone: {:,}."
-        work = retention.count if options["dry_run"] else retention.prune
-        files = retention.count_files if options["dry_run"] else retention.prune_files
+        work = prune.count if options["dry_run"] else prune.prune
+        files = prune.count_files if options["dry_run"] else prune.prune_files
         now = timezone.now()
         for rule, option in _RULES:
             if days := options[option]:
                 self._report(rule.name, work(rule, now - timedelta(days=days)))
-        for rule in (retention.KEYS, retention.CHANGES):
+        for rule in (prune.KEYS, prune.CHANGES):
             self._report(rule.name, work(rule, now))
         self._report("files that no email needs", files())
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from delivery import subjects
 from delivery.content import addresses
 from delivery.models import Email, Recipient
+from delivery.search import subject_index
 
 NEWEST = 500  # so many emails a search by text finds, the newest: to sort all matches would take as long as the log is
 _MANY = 20_000  # matches that SQLite sorts in good time; when there are more it is quicker to read the log from its end
@@ -44,7 +44,9 @@ def by_text(emails: QuerySet[Email], text: str) -> QuerySet[Email]:
 
 
 def _found(emails: QuerySet[Email], text: str) -> list[UUID]:
-    found = chain(_newest(_to(emails, _beginning(text))), _newest(subjects.containing(emails, _words(text))))
+    found = chain(
+        _newest(_to(emails, _beginning(text))), _newest(subject_index.containing(emails, _words(text)))
+    )
     return sorted(set(found))[-NEWEST:]
 
 

@@ -9,8 +9,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from delivery import readiness
 from delivery.models import Circuit, ProviderCheck
+from delivery.monitoring import readiness
 from delivery.queue import heartbeats
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure

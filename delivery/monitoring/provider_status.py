@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from delivery import readiness
 from delivery.content import addresses
 from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
+from delivery.monitoring import readiness
 from delivery.routing import configured
 from providers.base import Limits, Provider
 
@@ -32,7 +32,7 @@ _FAILURES = ("unavailable", "throttled", "account_problem", "sender_refused", "u
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class CircuitStatus:
     """The state of a circuit."""
 
     sender_domain: str = ""  # empty: the provider as a whole
@@ -63,38 +63,38 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overview:
+class ProviderStatus:
     """All there is to know of one provider."""
 
     name: str
     type: str
     position: int
     limits: Limits
-    circuit: Standing
-    senders_refused: tuple[Standing, ...]
+    circuit: CircuitStatus
+    senders_refused: tuple[CircuitStatus, ...]
     last_success_at: datetime | None  # None: not among its newest attempts
     last_failure: Failure | None
     check: ProviderCheck | None  # its last answer to the question whether it would carry mail; do not save it
 
 
-def everything() -> list[Overview]:
+def everything() -> list[ProviderStatus]:
     """Return how every configured provider stands, in order of preference; for those who run GoMail."""
     checks = readiness.answers()
     return [
-        _overview(provider, position, checks.get(provider.name))
+        _status(provider, position, checks.get(provider.name))
         for position, provider in enumerate(configured.providers(), 1)
     ]
 
 
-def of(name: str) -> Overview:
+def of(name: str) -> ProviderStatus:
     """Return how one configured provider stands; for those who run GoMail."""
-    return next(overview for overview in everything() if overview.name == name)
+    return next(status for status in everything() if status.name == name)
 
 
-def for_owner(owner: Owner | None) -> list[Overview]:
+def for_owner(owner: Owner | None) -> list[ProviderStatus]:
     """Return the same as an owner may see it; None owns what is sent without an API key."""
     senders = _senders_of(owner)
-    return [_discreet(overview, owner, senders) for overview in everything()]
+    return [_discreet(status, owner, senders) for status in everything()]
 
 
 def left_out() -> list[str]:
@@ -110,29 +110,29 @@ def ask_again() -> None:
             readiness.check(provider, senders)
 
 
-def _overview(provider: Provider, position: int, check: ProviderCheck | None) -> Overview:
+def _status(provider: Provider, position: int, check: ProviderCheck | None) -> ProviderStatus:
     now, success, failure = timezone.now(), *_last(provider.name)
     whole = Circuit.objects.filter(provider=provider.name, sender_domain="").first()
     refused = Circuit.objects.filter(
         ~Q(sender_domain=""), provider=provider.name, state=Circuit.State.OPEN, retry_at__gt=now
     )
-    return Overview(
+    return ProviderStatus(
         name=provider.name,
         type=provider.type,
         position=position,
         limits=provider.limits,
-        circuit=_standing(whole, now) if whole else Standing(),
-        senders_refused=tuple(_standing(circuit, now) for circuit in refused),
+        circuit=_circuit_status(whole, now) if whole else CircuitStatus(),
+        senders_refused=tuple(_circuit_status(circuit, now) for circuit in refused),
         last_success_at=success,
         last_failure=failure,
         check=check,
     )
 
 
-def _standing(circuit: Circuit, now: datetime) -> Standing:
+def _circuit_status(circuit: Circuit, now: datetime) -> CircuitStatus:
     is_closed = circuit.state == Circuit.State.CLOSED
     paused = circuit.paused_until if circuit.paused_until and circuit.paused_until > now else None
-    return Standing(
+    return CircuitStatus(
         sender_domain=circuit.sender_domain,
         state=circuit.state,
         trouble="" if is_closed else circuit.trouble,
@@ -165,26 +165,26 @@ def _failure(attempt: Attempt | None) -> Failure | None:
     )
 
 
-def _discreet(overview: Overview, owner: Owner | None, senders: set[str]) -> Overview:
+def _discreet(status: ProviderStatus, owner: Owner | None, senders: set[str]) -> ProviderStatus:
     domains = {address.rpartition("@")[2] for address in senders}
-    own = [refused for refused in overview.senders_refused if refused.sender_domain in domains]
+    own = [refused for refused in status.senders_refused if refused.sender_domain in domains]
     return replace(
-        overview,
-        circuit=_wordless(overview.circuit),
+        status,
+        circuit=_wordless(status.circuit),
         senders_refused=tuple(map(_wordless, own[:_MOST_SENDERS_REFUSED])),
-        last_failure=_own_words(overview.last_failure, owner),
-        check=_discreet_check(overview.check, senders),
+        last_failure=_own_words(status.last_failure, owner),
+        check=_discreet_check(status.check, senders),
     )
 
 
-def _wordless(standing: Standing) -> Standing:
+def _wordless(circuit: CircuitStatus) -> CircuitStatus:
     """Say the trouble in our own words instead of the provider's."""
-    reason = Circuit.Trouble(standing.trouble).label if standing.trouble else ""
-    out = standing.state == Circuit.State.OUT
+    reason = Circuit.Trouble(circuit.trouble).label if circuit.trouble else ""
+    out = circuit.state == Circuit.State.OUT
     return replace(
-        standing,
+        circuit,
         reason="A person has taken it out of service." if out else reason and f"{str(reason).capitalize()}.",
-        changed_by=addresses.hidden(standing.changed_by),
+        changed_by=addresses.hidden(circuit.changed_by),
     )
 
 

@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from delivery import leftovers
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models import Attachment, CircuitChange, Email, IdempotencyKey
 from delivery.models.email import FINISHED
+from delivery.retention import unused_files
 from delivery.submission import idempotency
 
 _AT_ONCE: Final = 200  # rows of one transaction
@@ -51,14 +51,14 @@ def prune(rule: Rule, before: datetime) -> Iterator[int]:
 
 def count_files() -> Iterator[int]:
     """Yield 1 for each file that no email needs now."""
-    return (1 for _ in leftovers.unwanted())
+    return (1 for _ in unused_files.unwanted())
 
 
 def prune_files() -> Iterator[int]:
     """Delete the files that no email needs any more; yield for each how many went."""
     storage.remove_partial_files()
-    for file in leftovers.unwanted():
-        yield int(leftovers.delete(file))
+    for file in unused_files.unwanted():
+        yield int(unused_files.delete(file))
 
 
 def _due(rule: Rule, before: datetime) -> Iterator[tuple[Rows, Sequence[Any]]]:
