@@ -1,7 +1,7 @@
 """The Celery app, where CELERY_BROKER_URL is set: celery -A gomail worker, celery -A gomail beat.
 
-Which queues there are and how workers take from them; what they do stands in delivery/tasks.py, and why it is so
-in docs/decisions/0013.
+Which queues there are and how workers take from them. What they do stands in delivery/workers/celery_tasks.py, and
+why in docs/decisions/0013.
 """
 
 import os
@@ -28,7 +28,7 @@ def _queue(lane: str, **arguments: Any) -> Queue:
 
 app = Celery("gomail")
 app.set_default()
-app.autodiscover_tasks(["delivery"])
+app.autodiscover_tasks(["delivery.workers"], related_name="celery_tasks")
 app.conf.update(
     broker_url=_URL,
     broker_connection_retry_on_startup=True,

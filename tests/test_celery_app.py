@@ -46,13 +46,13 @@ def test_a_worker_declares_no_queues_for_tasks_with_a_date() -> None:
 
 
 def test_everything_that_comes_by_the_clock_is_a_task_that_is_there() -> None:
-    import delivery.tasks  # noqa: F401
+    import delivery.workers.celery_tasks  # noqa: F401
 
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
 def test_the_names_of_the_tasks_are_promises() -> None:
-    import delivery.tasks  # noqa: F401
+    import delivery.workers.celery_tasks  # noqa: F401
 
     ours = {name for name in app.tasks if name.startswith("delivery.")}
     # Messages of the version before are in the queues while a new one starts.

@@ -242,7 +242,7 @@ def test_a_provider_that_is_closed_for_a_moment_is_tried_again_by_the_worker(
 ) -> None:
     import threading
 
-    from delivery import worker
+    from delivery.workers import embedded
 
     port = closed_port()
     settings.PROVIDER_SECRETS = {
@@ -254,7 +254,7 @@ def test_a_provider_that_is_closed_for_a_moment_is_tried_again_by_the_worker(
 
     settings.PROVIDER_SECRETS = fakes.variables(ses, sendgrid)
     Email.objects.filter(pk=email.pk).update(due_at=email.created_at)
-    worker.hand_over(threading.Event(), FairQueue())
+    embedded.hand_over(threading.Event(), FairQueue())
 
     email.refresh_from_db()
     assert (email.status, email.provider, email.rounds) == ("sent", "ses", 2)

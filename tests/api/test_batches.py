@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from delivery import worker
 from delivery.access import keys
 from delivery.models import ApiKey, Email, Recipient, Tag
 from delivery.queue.fairness import FairQueue
+from delivery.workers import embedded
 from tests import fakes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
@@ -37,7 +37,7 @@ def test_every_email_of_a_batch_is_written_down_and_sent_by_a_worker(
     assert (response.status_code, response.json()["accepted"], response.json()["refused"]) == (202, 5, 0)
     assert [row["status"] for row in response.json()["results"]] == ["queued"] * 5
     assert (Email.objects.count(), Recipient.objects.count(), Tag.objects.count()) == (5, 5, 5)
-    worker.hand_over(threading.Event(), FairQueue())
+    embedded.hand_over(threading.Event(), FairQueue())
     assert {email.status for email in Email.objects.all()} == {"sent"}
     assert {min(mail.recipients) for mail in ses.arrived()} == {f"person{n}@example.org" for n in range(5)}
 

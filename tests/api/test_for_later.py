@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from delivery import worker
 from delivery.access import keys
 from delivery.models import ApiKey, Email
 from delivery.queue.fairness import FairQueue
+from delivery.workers import embedded
 from tests import fakes
 from tests.providers.fault_server import Fault
 
@@ -48,7 +48,7 @@ def patch(api: fakes.Api, email: Email, **fields: Any) -> Any:
 
 
 def work() -> None:
-    worker.hand_over(threading.Event(), FairQueue())
+    embedded.hand_over(threading.Event(), FairQueue())
 
 
 def test_who_does_not_wait_gets_202_and_a_place_to_look(api: fakes.Api, ses: fakes.FakeVendor) -> None:

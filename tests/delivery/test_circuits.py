@@ -11,13 +11,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, CircuitChange, Email
 from delivery.monitoring import readiness
 from delivery.queue.fairness import FairQueue
 from delivery.routing import circuit_cache, circuits, configured, policy
 from delivery.submission import emails
+from delivery.workers import embedded
 from providers.message import Mailbox
 from providers.readiness import Readiness
 from tests import fakes
@@ -271,7 +271,7 @@ def test_the_worker_leaves_emails_alone_while_no_provider_may_be_used(ses: fakes
     opened("ses", retry_at=timezone.now() + timedelta(minutes=3))
     opened("sendgrid", retry_at=timezone.now() + timedelta(minutes=3))
 
-    assert worker.hand_over(threading.Event(), FairQueue()) == 0
+    assert embedded.hand_over(threading.Event(), FairQueue()) == 0
     email.refresh_from_db()
     assert (email.epoch, email.status) == (1, "queued")
 
@@ -281,7 +281,7 @@ def test_the_worker_hands_over_again_when_a_circuit_may_be_tried(ses: fakes.Fake
     opened("ses")
     opened("sendgrid", retry_at=timezone.now() + timedelta(minutes=3))
 
-    assert worker.hand_over(threading.Event(), FairQueue()) == 1
+    assert embedded.hand_over(threading.Event(), FairQueue()) == 1
     email.refresh_from_db()
     assert (email.status, email.provider) == ("sent", "ses")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery import journal, worker
+from delivery import journal
 from delivery.content.drafts import Draft
 from delivery.models import Attempt, Circuit, Email
 from delivery.queue.fairness import FairQueue
@@ -15,6 +15,7 @@ from delivery.recovery import rescue
 from delivery.routing import circuit_cache
 from delivery.sending import rounds, unknown
 from delivery.submission import emails
+from delivery.workers import embedded, loop
 from providers.message import Mailbox
 from tests import fakes
 from tests.providers.fault_server import Fault, answer
@@ -39,7 +40,7 @@ def go_on(email: Email) -> Email:
     Email.objects.filter(pk=email.pk, due_at__isnull=False).update(
         due_at=timezone.now() - timedelta(seconds=1)
     )
-    worker.hand_over(threading.Event(), FairQueue())
+    embedded.hand_over(threading.Event(), FairQueue())
     email.refresh_from_db()
     return email
 
@@ -153,7 +154,7 @@ def test_a_second_offer_that_finds_nobody_is_made_again_later(
 def test_past_its_deadline_it_stays_unknown_and_is_not_sent_again(ses: fakes.FakeVendor) -> None:
     email = in_doubt(ses)
     Email.objects.filter(pk=email.pk).update(expires_at=timezone.now())
-    worker.settle()
+    loop.clean_up()
     email = go_on(email)
 
     assert (email.status, email.due_at, recipients(email)) == ("unknown", None, {"unknown"})
@@ -166,7 +167,7 @@ def test_an_email_whose_process_was_killed_in_the_middle_is_held_and_sent_again(
     email = in_doubt(ses)
     Attempt.objects.update(outcome="started")
     Email.objects.update(status="sending", due_at=None, lease_until=timezone.now() - timedelta(seconds=1))
-    worker.settle()
+    loop.clean_up()
 
     email.refresh_from_db()
     assert (email.status, email.due_at is not None) == ("unknown", True)
@@ -225,7 +226,7 @@ def test_recovering_touches_no_attempt_of_an_earlier_claim(ses: fakes.FakeVendor
     Attempt.objects.filter(outcome="accepted").update(outcome="started")
     Email.objects.update(status="sending", lease_until=timezone.now() - timedelta(seconds=1))
     journal.close()  # it knows better
-    worker.settle()
+    loop.clean_up()
 
     assert [attempt.detail for attempt in email.attempts.order_by("id")] == [
         "as it was",
@@ -248,7 +249,7 @@ def test_an_answer_that_comes_during_the_hold_ends_it(ses: fakes.FakeVendor, mon
 
     def send_while_the_lease_ends(self: SES, message: Any, attempt_id: str) -> Any:
         Email.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        worker.settle()
+        loop.clean_up()
         return real(self, message, attempt_id)
 
     monkeypatch.setattr(SES, "send", send_while_the_lease_ends)

@@ -8,13 +8,13 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from delivery import worker
 from delivery.content.drafts import Draft
 from delivery.models import Circuit, Email
 from delivery.queue import claims
 from delivery.routing import circuit_cache, circuits
 from delivery.sending import rounds, unknown
 from delivery.submission import emails
+from delivery.workers import loop
 from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt
 from tests import fakes
@@ -52,7 +52,7 @@ def before_ses_answers(monkeypatch: Any) -> Callable[[Callable[[], Any]], None]:
 
 def lease_ends() -> None:
     Email.objects.filter(status="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
-    worker.settle()
+    loop.clean_up()
 
 
 def due_again() -> None:
@@ -249,7 +249,7 @@ def test_what_was_noted_of_senders_is_forgotten_in_the_end() -> None:
     Circuit.objects.create(provider="ses", sender_domain="old.example", state="open", retry_at=old)
     Circuit.objects.create(provider="ses", sender_domain="new.example", state="open", retry_at=timezone.now())
     Circuit.objects.create(provider="ses", state="open", trouble="failing", retry_at=old)
-    worker.settle()
+    loop.clean_up()
 
     assert set(Circuit.objects.values_list("sender_domain", flat=True)) == {"", "new.example"}
 

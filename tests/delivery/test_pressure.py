@@ -10,10 +10,10 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import worker
 from delivery.models import Email
 from delivery.queue.fairness import FairQueue
 from delivery.submission import backpressure, batches, emails
+from delivery.workers import embedded
 from tests.delivery.factories import draft, queued
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +56,7 @@ def test_high_priority_is_refused_last(settings: Any) -> None:
 
 @pytest.mark.usefixtures("two_at_most")
 def test_what_is_waiting_is_sent_while_nothing_is_taken_on() -> None:
-    worker.hand_over(threading.Event(), FairQueue())
+    embedded.hand_over(threading.Event(), FairQueue())
     backpressure.forget()
 
     assert emails.accept(draft(), owner=None).status == "queued"

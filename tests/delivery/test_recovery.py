@@ -12,11 +12,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from delivery import journal, worker
+from delivery import journal
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Worker
 from delivery.recovery import rescue
 from delivery.sending import outcomes, replay, transitions, unknown
+from delivery.workers import loop
 from tests.delivery.factories import another_process, journal_files, left_behind, under_way
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +150,7 @@ def test_the_worker_inherits_as_well(journal_folder: Path) -> None:
     attempt = under_way()
     left_behind(journal_folder, attempt, outcome="accepted")
 
-    worker.settle()
+    loop.clean_up()
 
     assert story(attempt)[0] == "sent"
 

@@ -11,12 +11,13 @@ from django.db import OperationalError
 from django.utils import timezone
 from kombu import Connection
 
-from delivery import process, tasks, worker
+from delivery import process
 from delivery.models import Email, Owner
 from delivery.queue import broker, sweep
 from delivery.queue.starvation import StarvedEmails
 from delivery.routing import circuits
 from delivery.sending import rounds
+from delivery.workers import celery_tasks, loop
 from tests import fakes
 from tests.delivery.factories import queued
 
@@ -26,8 +27,8 @@ LONG_AGO = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "_starved", StarvedEmails())
-    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)  # the test's transaction is in it
+    monkeypatch.setattr(celery_tasks, "_starved", StarvedEmails())
+    monkeypatch.setattr(loop, "close_old_connections", lambda: None)  # the test's transaction is in it
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def status(email: Email) -> str:
 
 def test_a_message_sends_its_email() -> None:
     email = queued()
-    tasks.hand_over(str(email.pk))
+    celery_tasks.hand_over(str(email.pk))
 
     assert status(email) == "sent"
 
@@ -72,14 +73,14 @@ def test_a_message_sends_its_email() -> None:
 def test_a_message_that_comes_twice_sends_once(providers: None, ses: fakes.FakeVendor) -> None:
     email = queued()
     for _ in range(2):
-        tasks.hand_over(str(email.pk))
+        celery_tasks.hand_over(str(email.pk))
 
     assert (status(email), len(ses.mails)) == ("sent", 1)
 
 
 @pytest.mark.parametrize("pk", [str(uuid4()), "no id at all"])
 def test_a_message_of_no_email_is_over_with(pk: str) -> None:
-    tasks.hand_over(pk)
+    celery_tasks.hand_over(pk)
 
 
 @pytest.mark.parametrize("failure", [OperationalError("gone"), ZeroDivisionError()])
@@ -91,7 +92,7 @@ def test_what_goes_wrong_is_logged_and_leaves_no_task(
 
     monkeypatch.setattr(rounds, "dispatch", fail)
     email = queued()
-    tasks.hand_over(str(email.pk))
+    celery_tasks.hand_over(str(email.pk))
 
     assert f"Email {email.pk} could not be handed over" in caplog.text
 
@@ -99,7 +100,7 @@ def test_what_goes_wrong_is_logged_and_leaves_no_task(
 def test_told_to_stop_a_worker_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "is_ending", lambda: True)
     email = queued()
-    tasks.hand_over(str(email.pk))
+    celery_tasks.hand_over(str(email.pk))
 
     assert status(email) == "queued"
 
@@ -107,7 +108,7 @@ def test_told_to_stop_a_worker_begins_nothing(monkeypatch: pytest.MonkeyPatch) -
 def test_while_nobody_may_be_used_an_email_is_not_even_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(circuits, "anybody_may_be_used", lambda names: False)
     email = queued()
-    tasks.hand_over(str(email.pk))
+    celery_tasks.hand_over(str(email.pk))
 
     assert (status(email), email.rounds) == ("queued", 1)
 
@@ -115,7 +116,7 @@ def test_while_nobody_may_be_used_an_email_is_not_even_claimed(monkeypatch: pyte
 def test_an_email_of_another_owner_goes_along_if_it_was_passed_over() -> None:
     newsletter, sign_in = (Owner.objects.create(name=name) for name in ("newsletter", "sign-in"))
     mine, other = waiting(owner=newsletter), waiting(owner=sign_in)
-    tasks.hand_over(str(mine.pk))
+    celery_tasks.hand_over(str(mine.pk))
 
     assert (status(mine), status(other)) == ("sent", "sent")
 
@@ -123,14 +124,14 @@ def test_an_email_of_another_owner_goes_along_if_it_was_passed_over() -> None:
 def test_an_email_of_the_same_owner_waits_for_its_own_message() -> None:
     owner = Owner.objects.create(name="newsletter")
     mine, next_one = waiting(owner=owner), waiting(owner=owner)
-    tasks.hand_over(str(mine.pk))
+    celery_tasks.hand_over(str(mine.pk))
 
     assert (status(mine), status(next_one)) == ("sent", "queued")
 
 
 def test_an_email_of_the_other_lane_waits_for_its_own_workers() -> None:
     mine, other = waiting(priority="high"), waiting(owner=Owner.objects.create(name="b"))
-    tasks.hand_over(str(mine.pk))
+    celery_tasks.hand_over(str(mine.pk))
 
     assert status(other) == "queued"
 
@@ -212,7 +213,7 @@ def test_a_sweep_that_fails_is_logged_and_leaves_no_task(
         raise ConnectionRefusedError
 
     monkeypatch.setattr(sweep, "notify", fail)
-    tasks.sweep_up()
+    celery_tasks.sweep_up()
 
     assert "The sweep could not send its messages" in caplog.text
 
@@ -229,13 +230,13 @@ def test_a_worker_settles_what_others_left_behind_without_being_asked_by_a_messa
             done.set()
         raise OperationalError("away")
 
-    monkeypatch.setattr(tasks, "_done", done)
-    monkeypatch.setattr(tasks, "_SETTLE_SECONDS", 0.001)
-    monkeypatch.setattr(worker, "settle", settle)
-    tasks._settle_on()
+    monkeypatch.setattr(celery_tasks, "_done", done)
+    monkeypatch.setattr(loop, "RESCUE_SECONDS", 0.001)
+    monkeypatch.setattr(loop, "clean_up", settle)
+    celery_tasks._rescue_on()
 
     assert settled == ["settled"] * 3
-    assert "could not be settled" in caplog.text
+    assert "could not be rescued" in caplog.text
 
 
 def test_two_sweeps_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,10 +244,10 @@ def test_two_sweeps_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def announce() -> int:
         announced.append("announced")
-        tasks.sweep_up()
+        celery_tasks.sweep_up()
         return 0
 
     monkeypatch.setattr(sweep, "notify", announce)
-    tasks.sweep_up()
+    celery_tasks.sweep_up()
 
     assert announced == ["announced"]

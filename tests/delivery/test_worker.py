@@ -10,11 +10,11 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery import worker
 from delivery.models import Email, Owner
 from delivery.queue import claims
 from delivery.queue.fairness import FairQueue
 from delivery.sending import rounds
+from delivery.workers import embedded, loop
 from tests import fakes
 from tests.delivery.factories import queued
 
@@ -32,7 +32,7 @@ def test_an_email_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any)
         return real(pk)
 
     monkeypatch.setattr(rounds, "dispatch", dispatch)
-    worker.hand_over(threading.Event(), FairQueue())
+    embedded.hand_over(threading.Event(), FairQueue())
 
     good.refresh_from_db()
     assert good.status == "sent"
@@ -44,7 +44,7 @@ def test_the_longest_waiting_email_goes_first(monkeypatch: Any) -> None:
     order: list[Any] = []
     monkeypatch.setattr(rounds, "dispatch", lambda pk, going_on: order.append(pk) or claims.take(pk))
 
-    worker.hand_over(threading.Event(), FairQueue())
+    embedded.hand_over(threading.Event(), FairQueue())
 
     assert order == [early.pk, late.pk]
 
@@ -52,7 +52,7 @@ def test_the_longest_waiting_email_goes_first(monkeypatch: Any) -> None:
 def test_settling_gives_up_what_is_overdue() -> None:
     email = queued(expires_at=timezone.now() - timedelta(seconds=1))
 
-    worker.settle()
+    loop.clean_up()
 
     email.refresh_from_db()
     assert email.status == "expired"
@@ -68,7 +68,7 @@ def test_told_to_stop_the_worker_begins_no_further_email(monkeypatch: Any) -> No
         return real(pk, going_on)
 
     monkeypatch.setattr(rounds, "dispatch", dispatch)
-    worker.hand_over(stop, FairQueue())
+    embedded.hand_over(stop, FairQueue())
 
     assert sorted(Email.objects.values_list("status", flat=True)) == ["queued", "sent"]
 
@@ -131,11 +131,11 @@ def test_an_empty_queue_is_not_asked_again_at_once() -> None:
 
 
 def test_with_more_threads_than_one_both_lanes_are_served_first_by_somebody() -> None:
-    lanes = [worker._lanes(number, 4) for number in range(4)]
+    lanes = [embedded._lanes(number, 4) for number in range(4)]
 
     assert ("high",) in lanes
     assert any(lane[0] == "normal" for lane in lanes)
-    assert worker._lanes(0, 1) == ("high", "normal")
+    assert embedded._lanes(0, 1) == ("high", "normal")
 
 
 def test_a_worker_of_many_threads_hands_over_everything_once_and_ends(
@@ -144,7 +144,7 @@ def test_a_worker_of_many_threads_hands_over_everything_once_and_ends(
     for _ in range(30):
         queued()
     stop = threading.Event()
-    running = threading.Thread(target=worker.run, args=(stop,), kwargs={"threads": 4})
+    running = threading.Thread(target=embedded.run, args=(stop,), kwargs={"threads": 4})
     running.start()
     deadline = time.monotonic() + 60
     while Email.objects.exclude(status="sent").exists() and time.monotonic() < deadline:
@@ -170,9 +170,9 @@ def test_what_goes_wrong_once_does_not_end_the_worker(
         stop.set()
         return 1
 
-    monkeypatch.setattr(worker, "hand_over", fail_once)
-    monkeypatch.setattr(worker, "_IDLE_SECONDS", 0.01)
-    worker.run(stop, threads=1)
+    monkeypatch.setattr(embedded, "hand_over", fail_once)
+    monkeypatch.setattr(embedded, "_IDLE_SECONDS", 0.01)
+    embedded.run(stop, threads=1)
 
     assert len(calls) == 2
 

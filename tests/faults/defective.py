@@ -96,11 +96,12 @@ def no_journal() -> None:
 
 def short_lease() -> None:
     """A claim lasts a second, is not renewed, and is looked for all the time: slow providers outlive it."""
-    from delivery import bundles, worker
+    from delivery import bundles
     from delivery.queue import claims, leases
     from delivery.sending import attempts
+    from delivery.workers import loop
 
-    worker._SETTLE_SECONDS = LATE / 4
+    loop.RESCUE_SECONDS = LATE / 4
     attempts.LEASE = claims.LEASE = leases.LEASE = bundles.LEASE = timedelta(seconds=LATE)
 
 

@@ -109,6 +109,6 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    from delivery import worker  # noqa: F401 - before the fork, and with it all that it needs
+    from delivery.workers import embedded as worker  # noqa: F401 - before the fork, and with it all that it needs
 
     Keeper(jobs(sys.argv[1], int(sys.argv[2]))).run()

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from delivery import process, worker
+from delivery import process
+from delivery.workers import embedded
 
 # Harmless, and good to have: it needs no broker.
 _BESIDE = (
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         if settings.CELERY_BROKER_URL:
             self.stdout.write(_BESIDE)
         self.stdout.write("The delivery worker is running.")
-        worker.run(stop, threads=settings.WORKER_THREADS)
+        embedded.run(stop, threads=settings.WORKER_THREADS)
 
 
 def _end(stop: threading.Event) -> None:

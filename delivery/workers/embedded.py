@@ -1,29 +1,24 @@
-"""The embedded delivery worker: hands over what is due, and settles what a stopped process left behind."""
+"""The embedded delivery worker: threads that hand over what is due, and rescue what a stopped process left."""
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
-from uuid import UUID
 
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from delivery import journal
-from delivery.db.outages import AWAY
 from delivery.files import storage
 from delivery.monitoring import readiness
 from delivery.queue import heartbeats
 from delivery.queue.fairness import HIGH, NORMAL, FairQueue
-from delivery.recovery import quarantine, rescue
-from delivery.routing import circuits, configured
-from delivery.sending import rounds
+from delivery.recovery import quarantine
+from delivery.workers import loop
 
 _IDLE_SECONDS = 0.5
-_SETTLE_SECONDS = 5.0
+_CHECK_SECONDS = 5.0
 _BATCH = 100
 # The lanes of the threads, one after the other: a sign-in code never waits behind a newsletter, nor for ever the
 # newsletter behind sign-in codes.
 _LANES: tuple[tuple[str, ...], ...] = ((HIGH, NORMAL), (NORMAL, HIGH), (HIGH,), (HIGH, NORMAL))
-log = logging.getLogger(__name__)
 
 
 def run(stop: threading.Event, *, threads: int) -> None:
@@ -34,33 +29,25 @@ def run(stop: threading.Event, *, threads: int) -> None:
     working = [_start(_hand_over_on, stop, queue, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
     # What has been given to a suspect's own process is in flight like the rest; for vendors' answers nobody waits.
-    working.append(_start(_every, stop, _SETTLE_SECONDS, _without_keeping(quarantine.try_some)))
-    _start(_every, stop, _SETTLE_SECONDS, _without_keeping(readiness.check_due), daemon=True)
-    _every(stop, _SETTLE_SECONDS, settle)
+    working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
+    _start(_every, stop, _CHECK_SECONDS, _without_keeping(readiness.check_due), daemon=True)
+    _every(stop, loop.RESCUE_SECONDS, loop.clean_up)
     for thread in working:
         thread.join()
     done.set()
     heart.join()
-    _guarded(heartbeats.leave)
+    loop.guarded(heartbeats.leave, "The list of workers could not be told that this one ends")
     journal.close()
     connection.close()
-
-
-def settle() -> None:
-    """Say what is known of emails whose process has gone, and give up those whose deadline has passed."""
-    rescue.run()
-    circuits.forget_senders()
 
 
 def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = (HIGH, NORMAL)) -> int:
     """Hand over what is due, one by one, and return how many emails were."""
     handed_over = 0
     for _ in range(_BATCH):
-        if stop.is_set() or not circuits.anybody_may_be_used(configured.names()):
+        if not loop.may_begin(lambda: not stop.is_set()) or not (pk := queue.take(lanes)):
             break
-        if not (pk := queue.take(lanes)):
-            break
-        handed_over += _dispatch(pk, stop)
+        handed_over += loop.dispatch(pk, lambda: not stop.is_set()) is not None
     return handed_over
 
 
@@ -71,14 +58,14 @@ def _lanes(number: int, threads: int) -> tuple[str, ...]:
 
 def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str]) -> None:
     while not stop.is_set():
-        if not _guarded(lambda: hand_over(stop, queue, lanes)):
+        if not loop.guarded(lambda: hand_over(stop, queue, lanes), "Emails could not be handed over"):
             stop.wait(_IDLE_SECONDS)
     connection.close()
 
 
 def _every(stop: threading.Event, seconds: float, action: Callable[[], None]) -> None:
     while not stop.is_set():
-        _guarded(action)
+        loop.guarded(action, "The worker met a defect and goes on")
         stop.wait(seconds)
     connection.close()
 
@@ -96,28 +83,6 @@ def _without_keeping(action: Callable[[], None]) -> Callable[[], None]:
             connection.close()
 
     return act
-
-
-def _guarded(action: Callable[[], int | None]) -> int | None:
-    """Do one thing. Whatever goes wrong with it must not end the worker, which would do nothing any more."""
-    close_old_connections()
-    try:
-        return action()
-    except AWAY:
-        log.exception("The database cannot be used; the worker tries again")
-    except Exception:
-        log.exception("The worker met a defect and goes on")
-    return None
-
-
-def _dispatch(pk: UUID, stop: threading.Event) -> bool:
-    try:
-        return rounds.dispatch(pk, going_on=lambda: not stop.is_set()) is not None
-    except AWAY:
-        raise
-    except Exception:  # a defect that shows with one email must not stop all the others
-        log.exception("Email %s could not be handed over; its claim ends by itself", pk)
-        return True
 
 
 def _start(target: Callable[..., None], *arguments: object, daemon: bool = False) -> threading.Thread:
