@@ -10,8 +10,8 @@ from sendgrid import SendGridAPIClient
 from sendgrid.helpers import mail as helpers
 
 from benchmarks.servers import Stub
-from providers import sendgrid
 from providers.message import Mailbox, Message, file_of_bytes
+from providers.sendgrid import adapter
 
 _KEY = "SG.bench"
 _TEXT = ("Hello, this is a line of an ordinary letter to somebody.\n" * 20)[:1024]
@@ -20,7 +20,7 @@ _FILE = os.urandom(7_000_000)
 
 def measure(vendor: Stub, *, large: bool, rounds: int, each: int) -> tuple[list[float], list[float], int]:
     """Return CPU ms per mail of ours and of the package, alternated, and the connections that ours opened."""
-    ours = sendgrid.SendGrid(sendgrid.Config(api_key=_KEY, base_url=vendor.url))
+    ours = adapter.SendGrid(adapter.Config(api_key=_KEY, base_url=vendor.url))
     stock = SendGridAPIClient(_KEY, host=vendor.url)
     content = _FILE if large else b""
     ours.send(_message(content), "0")

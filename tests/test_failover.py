@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from delivery.models import Attempt, Email
 from delivery.queue.fairness import FairQueue
-from providers import http
+from providers.wire import http
 from tests import fakes
 from tests.providers.fault_server import closed_port, hang
 
@@ -222,7 +222,7 @@ def test_the_row_of_an_attempt_is_durable_before_the_provider_hears_of_it(
 ) -> None:
     from django.db import connection
 
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     seen: list[tuple[str, bool]] = []
     real = SES.send

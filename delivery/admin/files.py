@@ -13,7 +13,8 @@ from django.utils.http import content_disposition_header
 
 from delivery import bundles
 from delivery.models import Attachment, Email
-from providers import errors, mime
+from providers import errors
+from providers.mime import build
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -55,7 +56,7 @@ def raw(pk: UUID) -> StreamingHttpResponse:
         if not bundle.is_whole():
             raise Http404("The body or an attachment of this email is not kept any more.")
         message = bundle.message()
-        pieces = mime.chunks(message)
+        pieces = build.chunks(message)
         first = next(pieces)
         for file in message.attachments:
             file.open().close()

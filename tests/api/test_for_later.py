@@ -172,7 +172,7 @@ def test_what_was_sent_cannot_be_cancelled(api: fakes.Api) -> None:
 def test_what_is_cancelled_while_it_is_being_handed_over_is_too_late(
     api: fakes.Api, monkeypatch: Any
 ) -> None:
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     real, answers = SES.send, []
 

@@ -134,7 +134,7 @@ def test_the_short_form_knows_keys_too(api: fakes.Api, ses: fakes.FakeVendor) ->
 def test_while_the_first_request_is_running_the_second_is_told_to_wait(
     api: fakes.Api, monkeypatch: Any
 ) -> None:
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     real, answers = SES.send, []
 

@@ -366,7 +366,7 @@ def test_a_probe_with_an_email_that_cannot_be_carried_is_made_again_at_once(
     ses: fakes.FakeVendor, monkeypatch: Any
 ) -> None:
     from providers.errors import CannotCarry
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     real = SES.send
 
@@ -518,7 +518,7 @@ def send_later() -> Email:
 @pytest.fixture
 def while_ses_works(monkeypatch: Any) -> Callable[[Callable[[], None]], None]:
     """Let something happen after the provider's answer, before anybody hears of it."""
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     def arrange(event: Callable[[], None]) -> None:
         real = SES.send

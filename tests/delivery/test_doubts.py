@@ -89,7 +89,7 @@ def test_both_copies_carry_the_same_id_and_different_attempts(ses: fakes.FakeVen
 def test_it_is_marked_before_the_second_call(ses: fakes.FakeVendor, monkeypatch: Any) -> None:
     email = in_doubt(ses)
     seen: list[Any] = []
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     real = SES.send
 
@@ -243,7 +243,7 @@ def test_an_email_that_is_being_sent_cannot_be_settled(ses: fakes.FakeVendor) ->
 
 
 def test_an_answer_that_comes_during_the_hold_ends_it(ses: fakes.FakeVendor, monkeypatch: Any) -> None:
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     real = SES.send
 

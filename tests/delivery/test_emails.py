@@ -146,7 +146,7 @@ def test_a_database_that_fails_after_the_hand_over_is_no_reason_to_say_that_noth
 @pytest.fixture
 def while_ses_works(monkeypatch: Any) -> Callable[[Callable[[], None]], None]:
     """Let something happen between the provider's answer and our next write."""
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     def arrange(event: Callable[[], None]) -> None:
         real = SES.send
@@ -181,7 +181,7 @@ def orphan() -> Email:
 
 def test_a_recipient_that_the_provider_rejects_alone_is_told_apart(monkeypatch: Any) -> None:
     from providers.message import Receipt
-    from providers.sandbox import Sandbox
+    from providers.sandbox.adapter import Sandbox
 
     refused = {"eve@example.org": "mailbox unavailable"}
     receipt = Receipt(provider="sandbox", message_id="1", refused=refused)
@@ -237,7 +237,7 @@ def test_a_worker_that_slept_through_its_lease_offers_nothing(
 def test_a_sender_whose_email_was_settled_meanwhile_asks_no_further_provider(
     providers: None, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor, monkeypatch: Any
 ) -> None:
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     email = queued()
     ses.default = fakes.SES_FAILING

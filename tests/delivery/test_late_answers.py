@@ -33,7 +33,7 @@ def send(**changes: Any) -> Email:
 @pytest.fixture
 def before_ses_answers(monkeypatch: Any) -> Callable[[Callable[[], Any]], None]:
     """Let something happen once, after SES has got the mail and before we hear its answer."""
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     def arrange(event: Callable[[], Any]) -> None:
         real, events = SES.send, [event]
@@ -134,7 +134,7 @@ def test_a_late_no_sends_what_had_been_given_up_although_it_must_not_be_sent_twi
 
 
 def test_an_email_that_the_resting_provider_could_carry_waits_for_it(monkeypatch: Any) -> None:
-    from providers.sendgrid import SendGrid
+    from providers.sendgrid.adapter import SendGrid
 
     circuits.take_out("ses", by="anna")
     monkeypatch.setattr(SendGrid, "send", raising(CannotCarry("sendgrid does not take it")))
@@ -143,8 +143,8 @@ def test_an_email_that_the_resting_provider_could_carry_waits_for_it(monkeypatch
 
 
 def test_when_all_were_asked_and_none_can_carry_it_the_email_has_failed(monkeypatch: Any) -> None:
-    from providers.sendgrid import SendGrid
-    from providers.ses import SES
+    from providers.sendgrid.adapter import SendGrid
+    from providers.ses.adapter import SES
 
     for vendor in (SES, SendGrid):
         monkeypatch.setattr(vendor, "send", raising(CannotCarry("no")))
@@ -153,7 +153,7 @@ def test_when_all_were_asked_and_none_can_carry_it_the_email_has_failed(monkeypa
 
 
 def test_an_email_waits_for_the_first_provider_that_may_be_asked(monkeypatch: Any) -> None:
-    from providers.sendgrid import SendGrid
+    from providers.sendgrid.adapter import SendGrid
 
     soon = timezone.now() + timedelta(seconds=40)
     Circuit.objects.create(provider="ses", state="open", trouble="failing", retry_at=soon)
@@ -194,7 +194,7 @@ def test_learning_from_an_answer_never_harms_the_answer(
 
 @pytest.mark.parametrize("letter", ["\x00", "\ud800"], ids=["NUL", "half a character"])
 def test_words_that_no_database_takes_harm_no_acceptance(monkeypatch: Any, letter: str) -> None:
-    from providers.ses import SES
+    from providers.ses.adapter import SES
 
     refused = {"eve@example.org": f"mailbox{letter}gone"}
     receipt = Receipt(provider="ses", message_id="1", refused=refused, account_problem=f"sus{letter}pended")

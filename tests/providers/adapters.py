@@ -3,8 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from providers import django_backend, http, mailgun, mandrill, sendgrid, ses
 from providers.base import Provider
+from providers.django import adapter
+from providers.mailgun import adapter as mailgun
+from providers.mandrill import adapter as mandrill
+from providers.sendgrid import adapter as sendgrid
+from providers.ses import adapter as ses
+from providers.wire import http
 from tests.providers import fault_server as faults
 
 QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
@@ -40,10 +45,10 @@ def _mandrill(url: str, timeouts: http.Timeouts) -> Provider:
 def _django(vendor: str, **options: str) -> Callable[[str, http.Timeouts], Provider]:
     def build(url: str, timeouts: http.Timeouts) -> Provider:
         backend = f"anymail.backends.{vendor}.EmailBackend"
-        config = django_backend.Config(
+        config = adapter.Config(
             name=vendor, backend=backend, options={**options, "api_url": url}, timeouts=timeouts
         )
-        return django_backend.DjangoBackend(config)
+        return adapter.DjangoBackend(config)
 
     return build
 

@@ -11,8 +11,10 @@ from email.policy import SMTP
 from email.utils import getaddresses
 from typing import Any
 
-from providers import django_backend, http, smtp
 from providers.base import Provider
+from providers.django import adapter
+from providers.smtp import adapter as smtp
+from providers.wire import http
 from tests.providers import forms
 from tests.providers.adapters import ANYMAIL, OVER_HTTP
 from tests.providers.fault_server import FaultServer, Request
@@ -179,7 +181,7 @@ def _smtp(port: int) -> Provider:
 def _django_smtp(port: int) -> Provider:
     options = {"host": "127.0.0.1", "port": port}
     path = "django.core.mail.backends.smtp.EmailBackend"
-    return django_backend.DjangoBackend(django_backend.Config(backend=path, options=options))
+    return adapter.DjangoBackend(adapter.Config(backend=path, options=options))
 
 
 FAR_ENDS: dict[str, FarEnd] = {

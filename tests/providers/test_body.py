@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import body
+from providers.wire import body
 
 
 def test_tokens_are_replaced_and_the_rest_is_kept():

@@ -5,7 +5,7 @@ from email.policy import SMTP
 
 import pytest
 
-from providers import django_backend
+from providers.django import adapter
 from providers.errors import AccountProblem, CannotCarry, Refused
 from providers.message import Mailbox as Box
 from providers.message import file_of_bytes
@@ -26,8 +26,8 @@ def postmark(server):
 
 
 def backend_of(path, **options):
-    config = django_backend.Config(name="backup", backend=path, options=options, timeouts=QUICK)
-    return django_backend.DjangoBackend(config)
+    config = adapter.Config(name="backup", backend=path, options=options, timeouts=QUICK)
+    return adapter.DjangoBackend(config)
 
 
 @pytest.mark.parametrize("vendor", ANYMAIL)
@@ -159,7 +159,7 @@ def test_every_backend_has_a_timeout():
         ("anymail.backends.postmark", (QUICK.connect, QUICK.read)),
         (f"{CORE}.smtp", QUICK.read),
     ]:
-        config = django_backend.Config(backend=f"{path}.EmailBackend", timeouts=QUICK)
+        config = adapter.Config(backend=f"{path}.EmailBackend", timeouts=QUICK)
         assert config.arguments["timeout"] == timeout
 
 

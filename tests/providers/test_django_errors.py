@@ -8,7 +8,9 @@ import requests
 import urllib3
 from anymail import exceptions
 
-from providers import django_backend, django_errors, errors
+from providers import errors
+from providers.django import adapter
+from providers.django import errors as django_errors
 from tests.providers import certificates
 from tests.providers import fault_server as faults
 from tests.providers.adapters import ANYMAIL, QUICK
@@ -180,9 +182,9 @@ def test_django_s_smtp_backend_without_a_connection_is_unavailable(monkeypatch, 
         raise error
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    config = django_backend.Config(backend="django.core.mail.backends.smtp.EmailBackend", timeouts=QUICK)
+    config = adapter.Config(backend="django.core.mail.backends.smtp.EmailBackend", timeouts=QUICK)
     with pytest.raises(errors.Unavailable):
-        django_backend.DjangoBackend(config).send(letter(), ATTEMPT)
+        adapter.DjangoBackend(config).send(letter(), ATTEMPT)
 
 
 def test_a_tls_failure_after_the_handshake_is_unknown():
@@ -238,9 +240,9 @@ def test_django_s_smtp_backend_cannot_tell_before_from_after(script, kind):
     path = "django.core.mail.backends.smtp.EmailBackend"
     with ScriptedSMTP(script) as smtp:
         options = {"host": "127.0.0.1", "port": smtp.port}
-        config = django_backend.Config(backend=path, options=options, timeouts=QUICK)
+        config = adapter.Config(backend=path, options=options, timeouts=QUICK)
         with pytest.raises(errors.ProviderError) as caught:
-            django_backend.DjangoBackend(config).send(letter(), ATTEMPT)
+            adapter.DjangoBackend(config).send(letter(), ATTEMPT)
     assert type(caught.value) is kind
 
 

@@ -1,7 +1,8 @@
 import pytest
 from django.core import mail
 
-from providers import django_backend, errors
+from providers import errors
+from providers.django import adapter
 from providers.readiness import NoTestMode
 from tests.providers import fault_server as faults
 from tests.providers.adapters import ANYMAIL, QUICK
@@ -15,8 +16,8 @@ LOGIN = {"username": "shop", "password": "s3cret-word"}
 
 
 def backend_of(path, **options):
-    config = django_backend.Config(name="backup", backend=path, options=options, timeouts=QUICK)
-    return django_backend.DjangoBackend(config)
+    config = adapter.Config(name="backup", backend=path, options=options, timeouts=QUICK)
+    return adapter.DjangoBackend(config)
 
 
 def smtp_of(server, **options):

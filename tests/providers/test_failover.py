@@ -1,7 +1,7 @@
 import pytest
 
 from providers import errors, failover
-from providers.sandbox import Sandbox
+from providers.sandbox.adapter import Sandbox
 from tests.providers.letters import letter
 
 FIRST, SECOND = Sandbox("first"), Sandbox("second")

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from providers import body, errors, http
+from providers import errors
+from providers.wire import body, http
 from tests.providers import fault_server as faults
 
 QUICK = http.Timeouts(connect=0.5, read=0.4, total=1.5)

@@ -6,7 +6,9 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 sys.modules["django"] = None  # any import of it fails
-from providers import failover, http, mime, registry
+from providers import failover, registry
+from providers.mime import build
+from providers.wire import http
 print([provider.name for provider in registry.build(["sandbox"], {})])
 """
 

@@ -2,9 +2,10 @@ from base64 import b64decode
 
 import pytest
 
-from providers import mailgun, mime
 from providers.errors import NotAccepted, Refused
+from providers.mailgun import adapter
 from providers.message import Attachment, Mailbox
+from providers.mime import build
 from tests.providers import fault_server as faults
 from tests.providers import forms
 from tests.providers.letters import ATTEMPT, ID, file, letter, noise
@@ -15,8 +16,8 @@ QUEUED = {"id": "<20260102.1@mail.example.org>", "message": "Queued. Thank you."
 @pytest.fixture
 def provider(server):
     server.default = faults.answer(200, QUEUED)
-    provider = mailgun.Mailgun(
-        mailgun.Config(api_key="key-secret", domain="mail.example.org", base_url=server.url)
+    provider = adapter.Mailgun(
+        adapter.Config(api_key="key-secret", domain="mail.example.org", base_url=server.url)
     )
     yield provider
     provider.close()
@@ -48,7 +49,7 @@ def test_the_form_is_posted_with_the_key(server, provider):
 def test_the_file_is_our_mime_byte_for_byte(server, provider, size):
     message = letter(text="Grüße\n", attachments=(file(noise(size)),))
     provider.send(message, ATTEMPT)
-    assert forms.file(server.received[0]) == ("message", mime.render(message))
+    assert forms.file(server.received[0]) == ("message", build.render(message))
 
 
 def test_everybody_in_the_envelope_is_named_once(options):

@@ -3,7 +3,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from providers import errors, http, mailgun
+from providers import errors
+from providers.mailgun import adapter
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, letter
 
@@ -13,8 +15,8 @@ QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 @pytest.fixture
 def provider(server):
-    config = mailgun.Config(api_key=KEY, domain="mail.example.org", base_url=server.url, timeouts=QUICK)
-    provider = mailgun.Mailgun(config)
+    config = adapter.Config(api_key=KEY, domain="mail.example.org", base_url=server.url, timeouts=QUICK)
+    provider = adapter.Mailgun(config)
     yield provider
     provider.close()
 

@@ -1,7 +1,9 @@
 import pytest
 
-from providers import errors, http, mailgun
+from providers import errors
+from providers.mailgun import adapter
 from providers.readiness import Quota
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers import forms
 from tests.providers.letters import ATTEMPT, letter
@@ -29,8 +31,8 @@ def provider(server):
     server.paths[ABOUT] = domain()
     server.paths[QUEUE] = faults.answer(200, {"regular": {"is_disabled": False}, "scheduled": {}})
     server.paths[LIMIT] = message(404, "No threshold for account")
-    config = mailgun.Config(api_key=KEY, domain=DOMAIN, base_url=server.url, timeouts=QUICK)
-    provider = mailgun.Mailgun(config)
+    config = adapter.Config(api_key=KEY, domain=DOMAIN, base_url=server.url, timeouts=QUICK)
+    provider = adapter.Mailgun(config)
     yield provider
     provider.close()
 
@@ -210,7 +212,7 @@ def test_no_clear_answer_is_one_problem_and_ends_the_questions(server, provider,
 
 def test_a_closed_port_is_a_problem():
     url = f"http://127.0.0.1:{faults.closed_port()}"
-    provider = mailgun.Mailgun(mailgun.Config(api_key=KEY, domain=DOMAIN, base_url=url, timeouts=QUICK))
+    provider = adapter.Mailgun(adapter.Config(api_key=KEY, domain=DOMAIN, base_url=url, timeouts=QUICK))
     (problem,) = provider.check([]).problems
     assert problem.startswith("mailgun: the request was not sent")
 
@@ -228,8 +230,8 @@ def test_no_key_is_in_any_sentence(server, provider, path, status):
 
 
 def test_a_key_that_no_header_can_hold_is_a_problem_that_does_not_quote_it(server):
-    config = mailgun.Config(api_key=f"{KEY}\n", domain="a b", base_url=server.url + "\n", timeouts=QUICK)
-    found = mailgun.Mailgun(config).check([])
+    config = adapter.Config(api_key=f"{KEY}\n", domain="a b", base_url=server.url + "\n", timeouts=QUICK)
+    found = adapter.Mailgun(config).check([])
     assert len(found.problems) == 1
     assert KEY not in repr(found)
 

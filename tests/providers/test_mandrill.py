@@ -4,9 +4,10 @@ from email.policy import SMTP
 
 import pytest
 
-from providers import mandrill, mime
 from providers.errors import Refused
+from providers.mandrill import adapter
 from providers.message import Mailbox
+from providers.mime import build
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, ID, file, letter, noise
 
@@ -18,7 +19,7 @@ def result(address, status="sent", **more):
 @pytest.fixture
 def provider(server):
     server.default = faults.answer(200, [result("ann@example.com")])
-    provider = mandrill.Mandrill(mandrill.Config(api_key="md-secret", base_url=f"{server.url}/api/1.0"))
+    provider = adapter.Mandrill(adapter.Config(api_key="md-secret", base_url=f"{server.url}/api/1.0"))
     yield provider
     provider.close()
 
@@ -46,7 +47,7 @@ def test_the_mail_is_posted_with_the_key(server, provider):
 def test_after_the_instructions_comes_our_mime_byte_for_byte(server, provider, size):
     message = letter(text='Grüße "\\\t\n', html="<p>日本</p>", attachments=(file(noise(size)),))
     provider.send(message, ATTEMPT)
-    assert server.received[0].json()["raw_message"].encode().endswith(b"\r\n" + mime.render(message))
+    assert server.received[0].json()["raw_message"].encode().endswith(b"\r\n" + build.render(message))
 
 
 def test_everybody_in_the_envelope_is_named_once(server, provider):

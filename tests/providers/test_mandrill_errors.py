@@ -1,6 +1,8 @@
 import pytest
 
-from providers import errors, http, mandrill
+from providers import errors
+from providers.mandrill import adapter
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, letter
 
@@ -10,7 +12,7 @@ QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 @pytest.fixture
 def provider(server):
-    provider = mandrill.Mandrill(mandrill.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
+    provider = adapter.Mandrill(adapter.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
     yield provider
     provider.close()
 

@@ -1,7 +1,9 @@
 import pytest
 
-from providers import errors, http, mandrill
+from providers import errors
+from providers.mandrill import adapter
 from providers.readiness import NoTestMode, Quota
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, letter
 
@@ -36,7 +38,7 @@ def provider(server):
     server.paths[PING] = faults.answer(200, {"PING": "PONG!"})
     server.paths[INFO] = info()
     server.paths[DOMAINS] = domains(domain())
-    provider = mandrill.Mandrill(mandrill.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
+    provider = adapter.Mandrill(adapter.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
     yield provider
     provider.close()
 
@@ -196,7 +198,7 @@ def test_no_clear_answer_is_one_problem_and_ends_the_questions(server, provider,
 def test_a_closed_port_is_a_problem():
     url = f"http://127.0.0.1:{faults.closed_port()}"
     (problem,) = (
-        mandrill.Mandrill(mandrill.Config(api_key=KEY, base_url=url, timeouts=QUICK)).check([]).problems
+        adapter.Mandrill(adapter.Config(api_key=KEY, base_url=url, timeouts=QUICK)).check([]).problems
     )
     assert problem.startswith("mandrill: the request was not sent")
 

@@ -1,7 +1,8 @@
 import pytest
 
-from providers import registry, ses
+from providers import registry
 from providers.message import Mailbox
+from providers.ses import adapter
 from tests.providers.letters import file, letter
 
 SES = {"AWS_SES_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "wJalr"}
@@ -117,7 +118,7 @@ def test_a_second_account_reads_variables_with_its_name():
     settings = SES | {"SES_EU_AWS_SES_REGION": "eu-central-1"}
     _, second = registry.build(["ses", "ses-eu=ses"], settings)
     assert (second.name, second.type) == ("ses-eu", "ses")
-    assert isinstance(second, ses.SES)
+    assert isinstance(second, adapter.SES)
     assert "eu-central-1" in repr(second)
     assert "SES_B_AWS_SES_REGION" in registry.problems(["ses-b=ses"], settings)[0]
 

@@ -3,9 +3,9 @@ from base64 import b64decode
 
 import pytest
 
-from providers import sendgrid
 from providers.errors import AccountProblem, NotAccepted, Refused
 from providers.message import Attachment, Mailbox, file_of_bytes
+from providers.sendgrid import adapter
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, ID, file, letter, noise
 
@@ -13,7 +13,7 @@ from tests.providers.letters import ATTEMPT, ID, file, letter, noise
 @pytest.fixture
 def provider(server):
     server.default = faults.answer(202, b"", {"X-Message-Id": "sg-1"})
-    provider = sendgrid.SendGrid(sendgrid.Config(api_key="SG.key", base_url=server.url))
+    provider = adapter.SendGrid(adapter.Config(api_key="SG.key", base_url=server.url))
     yield provider
     provider.close()
 

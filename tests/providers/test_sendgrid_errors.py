@@ -2,7 +2,9 @@ import time
 
 import pytest
 
-from providers import errors, http, sendgrid
+from providers import errors
+from providers.sendgrid import adapter
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 
@@ -12,7 +14,7 @@ QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 @pytest.fixture
 def provider(server):
-    provider = sendgrid.SendGrid(sendgrid.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
+    provider = adapter.SendGrid(adapter.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
     yield provider
     provider.close()
 
@@ -125,4 +127,4 @@ def test_no_key_is_quoted(server, provider):
 def test_a_refused_connection_is_unavailable():
     url = f"http://127.0.0.1:{faults.closed_port()}"
     with pytest.raises(errors.Unavailable):
-        sendgrid.SendGrid(sendgrid.Config(api_key=KEY, base_url=url)).send(letter(), ATTEMPT)
+        adapter.SendGrid(adapter.Config(api_key=KEY, base_url=url)).send(letter(), ATTEMPT)

@@ -2,8 +2,10 @@
 
 import pytest
 
-from providers import errors, http, inquiry, sendgrid, sendgrid_readiness
+from providers import errors
 from providers.readiness import Quota, Readiness, Sender
+from providers.sendgrid import adapter, readiness
+from providers.wire import http, inquiry
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, letter
 
@@ -47,7 +49,7 @@ def build(server):
 
     def build(**changes):
         given = {"api_key": SECRET, "base_url": server.url, "timeouts": QUICK, **changes}
-        built.append(sendgrid.SendGrid(sendgrid.Config(**given)))
+        built.append(adapter.SendGrid(adapter.Config(**given)))
         return built[-1]
 
     yield build
@@ -138,13 +140,13 @@ def test_the_credits_become_sentences(server, check, changes, problem, warning):
     ("frequency", "per"), [("daily", "day"), ("monthly", "month"), ("every 4 weeks", "every 4 weeks"), (None, "period")]
 )  # fmt: skip
 def test_the_period_of_the_credits_is_told(frequency, per):
-    told = sendgrid_readiness.credit("sendgrid", {**CREDIT, "reset_frequency": frequency})
+    told = readiness.credit("sendgrid", {**CREDIT, "reset_frequency": frequency})
     assert told.quota.per == per
 
 
 @pytest.mark.parametrize("total", [None, "200", 0, -1, True, float("inf")])
 def test_credits_without_a_total_are_not_told(total):
-    assert sendgrid_readiness.credit("sendgrid", {**CREDIT, "total": total}) == Readiness(provider="sendgrid")
+    assert readiness.credit("sendgrid", {**CREDIT, "total": total}) == Readiness(provider="sendgrid")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429])

@@ -11,9 +11,11 @@ from urllib.request import Request, urlopen
 import pytest
 from moto.server import ThreadedMotoServer
 
-from providers import http, mime, ses
 from providers.errors import Unknown
 from providers.message import Mailbox
+from providers.mime import build
+from providers.ses import adapter
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 
@@ -24,8 +26,8 @@ QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 def account(url, **changes):
     keys = {"access_key_id": "AKID", "secret_access_key": "wJalrXUtnFEMI"}
-    return ses.SES(
-        ses.Config(**{"region": "eu-west-1", "endpoint_url": url, "timeouts": QUICK, **keys, **changes})
+    return adapter.SES(
+        adapter.Config(**{"region": "eu-west-1", "endpoint_url": url, "timeouts": QUICK, **keys, **changes})
     )
 
 
@@ -73,7 +75,7 @@ def test_the_emulator_keeps_the_message_whole(moto, emulated):
     receipt = emulated.send(message, ATTEMPT)
     kept = next(row for row in kept_by(moto) if row["id"] == receipt.message_id)
     parsed = email.message_from_string(kept["raw_data"], policy=SMTP)
-    assert kept["raw_data"].encode() == mime.render(message)
+    assert kept["raw_data"].encode() == build.render(message)
     assert parsed["Subject"] == "Grüße 🎉"
     contents = {part.get_filename(): part.get_content() for part in parsed.iter_attachments()}
     assert contents == {name: (DATA / name).read_bytes() for name in SAMPLES}
@@ -123,7 +125,7 @@ def test_a_large_file_arrives_whole_in_a_signed_request(server, provider):
     message = letter(attachments=(file(noise(2_000_000)),))
     provider.send(message, ATTEMPT)
     request = server.received[0]
-    assert b64decode(request.json()["Content"]["Raw"]["Data"]) == mime.render(message)
+    assert b64decode(request.json()["Content"]["Raw"]["Data"]) == build.render(message)
     assert "Signature=" in request.headers["authorization"]
 
 

@@ -5,8 +5,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from providers import errors, http, ses
+from providers import errors
 from providers.message import Mailbox
+from providers.ses import adapter
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 
@@ -18,8 +20,8 @@ QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 def shared():
     """One server and one client for all lines of the table: a client takes 0.2 s."""
     with faults.FaultServer() as server:
-        provider = ses.SES(
-            ses.Config(
+        provider = adapter.SES(
+            adapter.Config(
                 region="eu-west-1", access_key_id="AKID", secret_access_key=SECRET, endpoint_url=server.url,
                 timeouts=QUICK,
             )
@@ -244,7 +246,7 @@ def test_without_credentials_nothing_is_sent(server, monkeypatch, code):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv(code, "half")
-    provider = ses.SES(ses.Config(region="eu-west-1", endpoint_url=server.url, timeouts=QUICK))
+    provider = adapter.SES(adapter.Config(region="eu-west-1", endpoint_url=server.url, timeouts=QUICK))
     with pytest.raises(errors.AccountProblem):
         provider.send(letter(), ATTEMPT)
     assert not server.received
@@ -252,14 +254,14 @@ def test_without_credentials_nothing_is_sent(server, monkeypatch, code):
 
 def test_an_impossible_region_is_an_account_problem():
     with pytest.raises(errors.AccountProblem):
-        ses.SES(ses.Config(region="not a region!")).send(letter(), ATTEMPT)
+        adapter.SES(adapter.Config(region="not a region!")).send(letter(), ATTEMPT)
 
 
 def test_a_refused_connection_is_unavailable():
     url = f"http://127.0.0.1:{faults.closed_port()}"
-    config = ses.Config(region="eu-west-1", access_key_id="a", secret_access_key="b", endpoint_url=url)
+    config = adapter.Config(region="eu-west-1", access_key_id="a", secret_access_key="b", endpoint_url=url)
     with pytest.raises(errors.Unavailable):
-        ses.SES(config).send(letter(), ATTEMPT)
+        adapter.SES(config).send(letter(), ATTEMPT)
 
 
 def test_a_message_that_cannot_be_built_is_refused_before_anything_is_sent(shared):

@@ -11,9 +11,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from providers import errors, http, inquiry, ses, ses_readiness
+from providers import errors
 from providers.message import Mailbox
 from providers.readiness import Quota, Sender
+from providers.ses import adapter, readiness
+from providers.wire import http, inquiry
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, letter
 from tests.providers.ses_signature import verify
@@ -59,7 +61,7 @@ def build(server):
     def build(**changes):
         given = {"region": "eu-west-1", "endpoint_url": server.url, "timeouts": QUICK,
                  "access_key_id": KEY, "secret_access_key": SECRET, **changes}  # fmt: skip
-        built.append(ses.SES(ses.Config(**given)))
+        built.append(adapter.SES(adapter.Config(**given)))
         return built[-1]
 
     yield build
@@ -180,7 +182,7 @@ def test_the_sandbox_is_told(server, check):
      {"Max24HourSend": float("nan"), "SentLast24Hours": 1}],
 )  # fmt: skip
 def test_a_quota_that_is_no_number_is_not_told(told):
-    assert ses_readiness.quota(told) is None
+    assert readiness.quota(told) is None
 
 
 @pytest.mark.parametrize("more", [{}, {"ProductionAccessEnabled": None, "SendQuota": None}])

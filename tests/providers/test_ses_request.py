@@ -9,7 +9,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from providers import errors, http, ses
+from providers import errors
+from providers.ses import adapter
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 from tests.providers.ses_signature import verify
@@ -35,7 +37,7 @@ def sent(server):
 
     def send(message=None, **config):
         given = {"region": "eu-west-1", "endpoint_url": server.url, "timeouts": QUICK, **config}
-        provider = ses.SES(ses.Config(**given))
+        provider = adapter.SES(adapter.Config(**given))
         provider.send(message or letter(), ATTEMPT)
         provider.close()
         return server.received[-1]
@@ -96,7 +98,7 @@ def program(tmp_path, monkeypatch, lifetime):
 
 def twice(server):
     server.default = faults.answer(200, {"MessageId": "m-1"})
-    provider = ses.SES(ses.Config(region="eu-west-1", endpoint_url=server.url, timeouts=QUICK))
+    provider = adapter.SES(adapter.Config(region="eu-west-1", endpoint_url=server.url, timeouts=QUICK))
     for _ in range(2):
         provider.send(letter(), ATTEMPT)
     provider.close()
@@ -134,7 +136,7 @@ def test_the_keys_of_a_machine_s_role_are_found(server, monkeypatch):
 def fails(server, **config):
     given = {"region": "eu-west-1", "endpoint_url": server.url, "timeouts": QUICK, **config}
     with pytest.raises(errors.AccountProblem) as caught:
-        ses.SES(ses.Config(**given)).send(letter(), ATTEMPT)
+        adapter.SES(adapter.Config(**given)).send(letter(), ATTEMPT)
     assert not [request for request in server.received if "email" in request.path]
     return caught.value.code
 
@@ -225,7 +227,7 @@ ENVIRONMENTS = [
 def test_boto3_would_ask_the_same_address_in_the_same_scope(monkeypatch, region, environment):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    account, _ = ses.SES(ses.Config(region=region, **KEYS))._found()
+    account, _ = adapter.SES(adapter.Config(region=region, **KEYS))._found()
     asked = asked_by_boto3(region_name=region)
     assert account.url == asked.url
     assert f"/{account.region}/ses/aws4_request" in asked.headers["Authorization"].decode()

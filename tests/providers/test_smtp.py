@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import http, mime, smtp, smtp_dialog
 from providers.errors import AccountProblem, CannotCarry, RecipientsRefused, Unavailable
 from providers.message import Mailbox as Box
+from providers.mime import build
+from providers.smtp import adapter, dialog
+from providers.wire import http
 from tests.providers import certificates
 from tests.providers.letters import ATTEMPT, ID, file, letter, noise
 from tests.providers.mailbox import Mailbox
@@ -31,7 +33,7 @@ def mailbox(shared):
 
 def provider_of(server, **changes):
     fields = {"host": "127.0.0.1", "port": server.port, "security": "none", "timeouts": QUICK}
-    return smtp.SMTP(smtp.Config(**{**fields, **changes}))
+    return adapter.SMTP(adapter.Config(**{**fields, **changes}))
 
 
 @pytest.fixture
@@ -53,20 +55,20 @@ def test_the_receipt_carries_the_queue_id(provider):
 )  # fmt: skip
 def test_our_mime_arrives_byte_for_byte(mailbox, provider, changes):
     provider.send(letter(**changes), ATTEMPT)
-    whole = mime.render(letter(**changes))
+    whole = build.render(letter(**changes))
     assert mailbox.envelopes[0].content == (whole if whole.endswith(b"\r\n") else whole + b"\r\n")
 
 
 @pytest.mark.parametrize("cut", range(1, 12))
 def test_dots_are_doubled_wherever_a_piece_ends(cut):
     text = b".a\r\n.\r\n..b\r\n"
-    whole = b"".join(smtp_dialog._stuffed([text[:cut], text[cut:]]))
+    whole = b"".join(dialog._stuffed([text[:cut], text[cut:]]))
     assert whole == b"..a\r\n..\r\n...b\r\n"
 
 
 @given(st.lists(st.sampled_from([b".", b"\r\n", b"a", b"\r\n.", b".\r\n", b"\r", b"\n", b""]), max_size=12))
 def test_a_reader_of_smtp_gets_back_what_was_written(pieces):
-    wire = b"".join(smtp_dialog._stuffed(pieces))
+    wire = b"".join(dialog._stuffed(pieces))
     lines = wire.split(b"\r\n")
     assert b"\r\n".join(line.removeprefix(b".") for line in lines) in {
         b"".join(pieces), b"".join(pieces) + b"\r\n",
@@ -124,7 +126,7 @@ def test_n_mails_take_one_connection(mailbox, provider):
 
 
 def test_a_connection_is_renewed_after_its_share(mailbox, provider, monkeypatch):
-    monkeypatch.setattr(smtp, "_MOST_MESSAGES", 2)
+    monkeypatch.setattr(adapter, "_MOST_MESSAGES", 2)
     for _ in range(4):
         provider.send(letter(), ATTEMPT)
     assert len(mailbox.sessions) == 2
@@ -168,9 +170,9 @@ def test_threads_never_mix_their_messages(mailbox, provider):
 def certificate(tmp_path, monkeypatch):
     path = certificates.write(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    smtp_dialog._tls.cache_clear()
+    dialog._tls.cache_clear()
     yield path
-    smtp_dialog._tls.cache_clear()
+    dialog._tls.cache_clear()
 
 
 def test_starttls_encrypts_before_anything_is_said(certificate):
@@ -193,7 +195,7 @@ def test_tls_from_the_first_byte_works(certificate):
 
 @pytest.mark.parametrize(("option", "security"), [("ssl_context", "tls"), ("tls_context", "starttls")])
 def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(tmp_path, option, security):
-    smtp_dialog._tls.cache_clear()
+    dialog._tls.cache_clear()
     context = certificates.server_context(certificates.write(tmp_path))
     with Mailbox(**{option: context}) as mailbox:
         with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
@@ -216,7 +218,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(tmp_path, option
     ],
 )
 def test_a_url_names_a_server(url, known):
-    config = smtp.read_url(url)
+    config = adapter.read_url(url)
     assert (config.host, config.port, config.user, config.password, config.security) == known
 
 
@@ -228,7 +230,7 @@ def test_a_url_names_a_server(url, known):
 )  # fmt: skip
 def test_a_url_that_names_none_is_told_without_quoting_it(url):
     with pytest.raises(ValueError) as problem:
-        smtp.read_url(url)
+        adapter.read_url(url)
     assert "s3c" not in str(problem.value)
 
 
@@ -239,7 +241,7 @@ def test_a_url_that_names_none_is_told_without_quoting_it(url):
      ("Message Queued (1A)", "Message Queued (1A)"), ("x" * 999, "x" * 200)],
 )  # fmt: skip
 def test_servers_name_a_message_in_their_last_reply(reply, known):
-    assert smtp.queue_id(reply) == known
+    assert adapter.queue_id(reply) == known
 
 
 @pytest.mark.parametrize(
@@ -251,16 +253,16 @@ def test_servers_name_a_message_in_their_last_reply(reply, known):
      ("mail.example.org", "")],
 )  # fmt: skip
 def test_the_attempt_travels_where_the_server_is_a_vendor_s(host, line):
-    lines = smtp.headers.block(smtp._instructions(host, letter(), ATTEMPT)).decode()
+    lines = adapter.headers.block(adapter._instructions(host, letter(), ATTEMPT)).decode()
     assert lines.replace("\r\n ", " ").strip() == line
 
 
 def test_blind_copies_stay_blind_at_mandrill():
     message = letter(bcc=(Box(address="h@example.com"),))
-    names = [name for name, _ in smtp._instructions("smtp.mandrillapp.com", message, ATTEMPT)]
+    names = [name for name, _ in adapter._instructions("smtp.mandrillapp.com", message, ATTEMPT)]
     assert names == ["X-MC-Metadata", "X-MC-PreserveRecipients"]
 
 
 def test_no_repr_shows_the_password(provider):
-    config = smtp.read_url("smtp://u:s3cret@h")
-    assert "s3cret" not in repr(config) + repr(smtp.SMTP(config)) + repr(vars(smtp.SMTP(config)))
+    config = adapter.read_url("smtp://u:s3cret@h")
+    assert "s3cret" not in repr(config) + repr(adapter.SMTP(config)) + repr(vars(adapter.SMTP(config)))

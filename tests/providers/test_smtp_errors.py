@@ -3,8 +3,10 @@ import time
 
 import pytest
 
-from providers import errors, http, smtp, smtp_dialog
+from providers import errors
 from providers.message import Mailbox, Receipt
+from providers.smtp import adapter, dialog
+from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 from tests.providers.smtp_server import CLOSE, HANG, RESET, Cut, ScriptedSMTP
@@ -16,7 +18,7 @@ LARGE = letter(attachments=(file(noise(6_000_000)),))
 
 def provider_of(port, **changes):
     fields = {"host": "127.0.0.1", "port": port, "security": "none", "timeouts": QUICK}
-    return smtp.SMTP(smtp.Config(**{**fields, **changes}))
+    return adapter.SMTP(adapter.Config(**{**fields, **changes}))
 
 
 def outcome(script, message=None, **changes):
@@ -218,7 +220,7 @@ def test_a_tls_handshake_with_something_else_is_unavailable(script):
 
 
 def test_certificates_are_verified():
-    context = smtp_dialog._tls()
+    context = dialog._tls()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 

@@ -1,7 +1,9 @@
 import pytest
 
-from providers import errors, http, smtp, smtp_dialog
+from providers import errors
 from providers.message import Mailbox as Box
+from providers.smtp import adapter, dialog
+from providers.wire import http
 from tests.providers import certificates
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
@@ -16,7 +18,7 @@ LARGE = b"250-scripted\r\n250-SIZE 20000000\r\n250 AUTH PLAIN LOGIN"
 
 def provider_of(port, **changes):
     fields = {"host": "127.0.0.1", "port": port, "security": "none", "timeouts": QUICK}
-    return smtp.SMTP(smtp.Config(**{**fields, **changes}))
+    return adapter.SMTP(adapter.Config(**{**fields, **changes}))
 
 
 def checked(script, **changes):
@@ -71,9 +73,9 @@ def test_a_real_server_refuses_a_wrong_password():
 def certificate(tmp_path, monkeypatch):
     path = certificates.write(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    smtp_dialog._tls.cache_clear()
+    dialog._tls.cache_clear()
     yield path
-    smtp_dialog._tls.cache_clear()
+    dialog._tls.cache_clear()
 
 
 def test_starttls_is_part_of_the_check(certificate):
@@ -84,7 +86,7 @@ def test_starttls_is_part_of_the_check(certificate):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_a_problem(tmp_path):
-    smtp_dialog._tls.cache_clear()
+    dialog._tls.cache_clear()
     context = certificates.server_context(certificates.write(tmp_path))
     with Mailbox(ssl_context=context) as mailbox:
         (problem,) = provider_of(mailbox.port, security="tls").check([]).problems

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import quote
 
-from providers import body, http, mailgun_errors, mailgun_readiness, mime
 from providers.base import Limits
-from providers.inquiry import Inquiry
+from providers.mailgun import errors, readiness
 from providers.message import Message, Receipt
+from providers.mime import build
 from providers.readiness import Readiness
+from providers.wire import body, http
+from providers.wire.inquiry import Inquiry
 
 _MOST_TAGS = 3
 _LONGEST_TAG = 128
@@ -56,20 +58,19 @@ class Mailgun:
 
     def __init__(self, config: Config) -> None:
         """Open nothing yet."""
+        self.name = config.name
         self._config = config
-        self._endpoint = config.base_url.rstrip("/")
-        self._transport = http.Transport(
-            config.name, timeouts=config.timeouts, connections=config.connections
+        self._endpoint = http.Endpoint(
+            config.name,
+            config.base_url,
+            timeouts=config.timeouts,
+            connections=config.connections,
+            headers={"Authorization": f"Basic {config.credentials}"},
         )
 
     def __repr__(self) -> str:
         """Name the account, without its key."""
         return f"Mailgun({self.name!r}, domain={self._config.domain!r})"
-
-    @property
-    def name(self) -> str:
-        """Its name in GOMAIL_PROVIDERS."""
-        return self._config.name
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
@@ -82,35 +83,23 @@ class Mailgun:
     def check(self, senders: Sequence[str]) -> Readiness:
         """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
         questions = Inquiry(
-            self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets
+            self.name, self._endpoint.get, seconds=self._config.timeouts.total, hide=self._config.secrets
         )
-        return mailgun_readiness.check(questions, self._config.domain, senders)
+        return readiness.check(questions, self._config.domain, senders)
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._transport.close()
+        self._endpoint.close()
 
     def _post(self, fields: Iterable[Field], message: Message) -> Receipt:
         boundary = body.token()
         request = _form(fields, message, boundary)
-        headers = {
-            **self._headers,
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(request.size),
-        }
-        url = f"{self._endpoint}/v3/{quote(self._config.domain, safe='')}/messages.mime"
-        answer = self._transport.post(url, headers, request)
+        path = f"/v3/{quote(self._config.domain, safe='')}/messages.mime"
+        answer = self._endpoint.post(path, f"multipart/form-data; boundary={boundary}", request)
         message_id = _message_id(answer)
         if not message_id:
-            raise mailgun_errors.classified(self.name, answer, self._config.secrets)
+            raise errors.classified(self.name, answer, self._config.secrets)
         return Receipt(provider=self.name, message_id=message_id)
-
-    def _get(self, path: str) -> http.Answer:
-        return self._transport.get(f"{self._endpoint}{path}", self._headers)
-
-    @property
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Basic {self._config.credentials}", "User-Agent": "gomail"}
 
 
 def _fields(message: Message, attempt_id: str) -> list[Field]:
@@ -124,7 +113,7 @@ def _form(fields: Iterable[Field], message: Message, boundary: str) -> body.Body
     file = f'{_disposition("message")}; filename="message.eml"\r\nContent-Type: message/rfc822\r\n\r\n{token}'
     parts = [*(f"{_disposition(name)}\r\n\r\n{value}" for name, value in fields), file]
     form = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--\r\n"
-    return body.assemble(form.encode("utf-8", "replace"), {token: mime.chunks(message)})
+    return body.assemble(form.encode("utf-8", "replace"), {token: build.chunks(message)})
 
 
 def _options(message: Message, attempt_id: str) -> list[Field]:

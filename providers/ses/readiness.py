@@ -11,10 +11,11 @@ from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
-from providers import http, inquiry, ses_errors
 from providers.errors import AccountProblem, Unavailable
-from providers.inquiry import Inquiry, Untold
 from providers.readiness import Quota, Readiness, Sender
+from providers.ses import errors
+from providers.wire import http, inquiry
+from providers.wire.inquiry import Inquiry, Untold
 
 _NEARLY = 0.9
 _DEEPEST = 3  # domains asked for one address: its own and two above
@@ -194,12 +195,12 @@ def _word(told: dict[str, Any]) -> str:
 def _told(questions: Inquiry, action: str, path: str, proof: str) -> dict[str, Any] | None:
     """Return what SES tells, None when it knows no such thing; an own answer holds the field that is the proof."""
     answer = questions.ask(path)
-    told = ses_errors.parsed(answer.body)
+    told = errors.parsed(answer.body)
     if told is None or (answer.status == 200 and proof not in told):
         raise questions.foreign(answer)
     if answer.status == 200:
         return told
-    code, words = ses_errors.told(answer)
+    code, words = errors.told(answer)
     if code == "NotFoundException":
         return None
     raise _refusal(questions, action, answer, code, words)

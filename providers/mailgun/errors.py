@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from providers import http
 from providers.errors import (
     AccountProblem,
     CannotCarry,
@@ -17,6 +16,7 @@ from providers.errors import (
     Throttled,
     Unknown,
 )
+from providers.wire import http
 
 _LONGEST_PAUSE = 3600.0
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from providers import http, inquiry, mailgun_errors
 from providers.errors import AccountProblem, ProviderError, Throttled, Unavailable
-from providers.inquiry import Inquiry
+from providers.mailgun import errors
 from providers.readiness import Quota, Readiness, Sender
+from providers.wire import http, inquiry
+from providers.wire.inquiry import Inquiry
 
 _NEARLY = 0.9
 _BEYOND = 1e15  # no count of messages
@@ -51,7 +52,7 @@ def _domain(questions: Inquiry, domain: str, path: str) -> Mapping[str, Any]:
 
 def _refusal(questions: Inquiry, domain: str, answer: http.Answer) -> ProviderError:
     """Return the error for an answer that is no domain; some of Mailgun's refusals are plain text."""
-    message, code = mailgun_errors.message(answer.body), str(answer.status)
+    message, code = errors.message(answer.body), str(answer.status)
     said = f"Mailgun answered {answer.status}: {questions.said(message or answer.body)}"
     is_markup = answer.body.lstrip().startswith(b"<")
     if answer.status in (401, 403) and not is_markup:
@@ -117,7 +118,7 @@ def queue(questions: Inquiry, domain: str, answer: http.Answer) -> Readiness:
     """Return whether the domain's queue takes mail."""
     name, regular = questions.name, _part(_parsed(answer), "regular")
     if not regular:
-        words = questions.said(mailgun_errors.message(answer.body) or answer.body)
+        words = questions.said(errors.message(answer.body) or answer.body)
         untold = (
             f"{name}: Mailgun does not tell whether its queue takes mail: {answer.status} {words}".rstrip()
         )

@@ -10,9 +10,9 @@ from functools import cache
 from io import BufferedReader
 from typing import Any
 
-from providers import http
-from providers.deadlines import Reader, left
-from providers.smtp_errors import Reply, Reporter
+from providers.smtp.errors import Reply, Reporter
+from providers.wire import http
+from providers.wire.deadlines import Reader, left
 
 NONE, STARTTLS, TLS = "none", "starttls", "tls"
 

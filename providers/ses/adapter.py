@@ -18,12 +18,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from providers import body, http, mime, ses_errors, ses_readiness
 from providers.base import Limits
 from providers.errors import AccountProblem
-from providers.inquiry import Inquiry
 from providers.message import Mailbox, Message, Receipt
+from providers.mime import build
 from providers.readiness import Readiness
+from providers.ses import errors, readiness
+from providers.wire import body, http
+from providers.wire.inquiry import Inquiry
 
 _PATH = "/v2/email/outbound-emails"
 _SERVICE = "ses"  # as signatures name it, whatever the version
@@ -98,6 +100,7 @@ class SES:
 
     def __init__(self, config: Config) -> None:
         """Open nothing yet."""
+        self.name = config.name
         self._config = config
         self._transport = http.Transport(
             config.name, timeouts=config.timeouts, connections=config.connections
@@ -110,20 +113,15 @@ class SES:
         """Name the account, without its keys."""
         return f"SES({self.name!r}, region={self._config.region!r})"
 
-    @property
-    def name(self) -> str:
-        """Its name in GOMAIL_PROVIDERS."""
-        return self._config.name
-
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
         content = _content(message, attempt_id, self._config.configuration_set)
         account, keys = self._found()
         signed = _signed("POST", account.url, account, keys, content)
         answer = self._transport.post(account.url, {**signed, "Content-Length": str(content.size)}, content)
-        message_id = ses_errors.message_id(answer)
+        message_id = errors.message_id(answer)
         if not message_id:
-            raise ses_errors.classified(self.name, answer, message, self._config.secrets)
+            raise errors.classified(self.name, answer, message, self._config.secrets)
         return Receipt(provider=self.name, message_id=message_id)
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
@@ -135,7 +133,7 @@ class SES:
         questions = Inquiry(
             self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets
         )
-        return ses_readiness.check(questions, senders, self._config.configuration_set)
+        return readiness.check(questions, senders, self._config.configuration_set)
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -209,7 +207,7 @@ def _content(message: Message, attempt_id: str, configuration_set: str) -> body.
     }
     if configuration_set:
         request["ConfigurationSetName"] = configuration_set
-    return body.assemble(json.dumps(request).encode(), {token: body.in_base64(mime.chunks(message))})
+    return body.assemble(json.dumps(request).encode(), {token: body.in_base64(build.chunks(message))})
 
 
 def _tags(message: Message, attempt_id: str) -> list[dict[str, str]]:

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from providers import http
 from providers.errors import (
     AccountProblem,
     CannotCarry,
@@ -19,6 +18,7 @@ from providers.errors import (
     Unavailable,
     Unknown,
 )
+from providers.wire import http
 
 _QUOTA_PAUSE = 600.0  # seconds
 

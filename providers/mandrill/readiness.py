@@ -8,10 +8,11 @@ senders/check-domain is not asked: it adds the domain to the account.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from providers import http, inquiry, mandrill_errors
 from providers.errors import AccountProblem, ProviderError
-from providers.inquiry import Inquiry, Untold
+from providers.mandrill import errors
 from providers.readiness import Quota, Readiness, Sender
+from providers.wire import http, inquiry
+from providers.wire.inquiry import Inquiry, Untold
 
 _GOOD_REPUTATION = 75  # "generally being a good reputation", says users/info
 
@@ -79,7 +80,7 @@ def sender(questions: Inquiry, address: str, listed: Mapping[str, _Entry]) -> Se
 
 
 def _refusal(questions: Inquiry, answer: http.Answer) -> ProviderError:
-    found = _entry(mandrill_errors.parsed(answer.body))
+    found = _entry(errors.parsed(answer.body))
     name, words = (questions.said(str(found.get(key) or "")) for key in ("name", "message"))
     if not name or found.get("status") != "error":
         return questions.foreign(answer)
@@ -101,7 +102,7 @@ def _told(questions: Inquiry, path: str) -> Any:
     found = _parsed(answer)
     if found is not None:
         return found
-    refused = _entry(mandrill_errors.parsed(answer.body))
+    refused = _entry(errors.parsed(answer.body))
     words = questions.said(str(refused.get("message") or ""))
     if _is_suspended(words):
         raise _refusal(questions, answer)
@@ -147,4 +148,4 @@ def _entry(found: object) -> _Entry:
 
 
 def _parsed(answer: http.Answer) -> Any:
-    return mandrill_errors.parsed(answer.body) if answer.status == 200 else None
+    return errors.parsed(answer.body) if answer.status == 200 else None

@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from providers import headers, http, mime, smtp_readiness
 from providers.base import Limits
 from providers.errors import ProviderError
 from providers.message import Message, Receipt
+from providers.mime import build, headers
 from providers.readiness import Readiness
-from providers.smtp_dialog import NONE, STARTTLS, TLS, Envelope, PhaseSMTP
-from providers.smtp_errors import Reporter
+from providers.smtp import readiness
+from providers.smtp.dialog import NONE, STARTTLS, TLS, Envelope, PhaseSMTP
+from providers.smtp.errors import Reporter
+from providers.wire import http
 
 _MOST_MESSAGES = 100  # over one connection
 _LONGEST_REPLY = 200
@@ -68,6 +70,7 @@ class SMTP:
 
     def __init__(self, config: Config) -> None:
         """Open nothing yet."""
+        self.name = config.name
         self._config = config
         self._report = Reporter(config.name, config.secrets)
         self._idle: deque[PhaseSMTP] = deque()
@@ -76,11 +79,6 @@ class SMTP:
     def __repr__(self) -> str:
         """Name the server, without the password."""
         return f"SMTP({self.name!r}, host={self._config.host!r})"
-
-    @property
-    def name(self) -> str:
-        """Its name in GOMAIL_PROVIDERS."""
-        return self._config.name
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
@@ -109,11 +107,11 @@ class SMTP:
         try:
             dialog = self._open()
         except ProviderError as error:
-            return smtp_readiness.closed(error, senders, self.name)
+            return readiness.closed(error, senders, self.name)
         try:
-            return smtp_readiness.opened(self.name, dialog.limit, senders, dialog.noop())
+            return readiness.opened(self.name, dialog.limit, senders, dialog.noop())
         except (smtplib.SMTPException, OSError) as error:
-            return smtp_readiness.closed(self._report.unopened(error), senders, self.name)
+            return readiness.closed(self._report.unopened(error), senders, self.name)
         finally:
             _quit(dialog)
 
@@ -204,14 +202,14 @@ def _envelope(lines: bytes, message: Message) -> Envelope:
     return Envelope(
         sender=message.sender.address,
         recipients=list(dict.fromkeys(box.address for box in message.recipients)),
-        size=len(lines) + mime.size(message),
+        size=len(lines) + build.size(message),
     )
 
 
 def _whole(lines: bytes, message: Message) -> Iterator[bytes]:
     if lines:
         yield lines
-    yield from mime.chunks(message)
+    yield from build.chunks(message)
 
 
 def _instructions(host: str, message: Message, attempt_id: str) -> list[headers.Header]:
@@ -223,7 +221,7 @@ def _instructions(host: str, message: Message, attempt_id: str) -> list[headers.
         for server, (name, form) in _IN_JSON.items()
         if re.fullmatch(server, host)
     ]
-    if host == "smtp.mandrillapp.com" and message.bcc:  # see providers.mandrill
+    if host == "smtp.mandrillapp.com" and message.bcc:  # see providers.mandrill.adapter
         lines.append(headers.text("X-MC-PreserveRecipients", "false"))
     return lines
 

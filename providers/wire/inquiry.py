@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from providers import http
 from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
 from providers.readiness import Readiness, Sender
+from providers.wire import http
 
 MOST_QUESTIONS = 10
 MOST_SENDERS = 25

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from providers import body, headers, http, mandrill_errors, mandrill_readiness, mime
 from providers.base import Limits
-from providers.inquiry import Inquiry
+from providers.mandrill import errors, readiness
 from providers.message import Message, Receipt
+from providers.mime import build, headers
 from providers.readiness import NoTestMode, Readiness
+from providers.wire import body, http
+from providers.wire.inquiry import Inquiry
 
 _METADATA = 250  # bytes of JSON; https://mailchimp.com/developer/transactional/docs/tags-metadata/
 _NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
@@ -42,34 +44,32 @@ class Mandrill:
 
     def __init__(self, config: Config) -> None:
         """Open nothing yet."""
+        self.name = config.name
         self._config = config
-        self._endpoint = config.base_url.rstrip("/")
-        self._transport = http.Transport(
-            config.name, timeouts=config.timeouts, connections=config.connections
+        self._endpoint = http.Endpoint(
+            config.name,
+            config.base_url,
+            timeouts=config.timeouts,
+            connections=config.connections,
         )
 
     def __repr__(self) -> str:
         """Name the account, without its key."""
         return f"Mandrill({self.name!r})"
 
-    @property
-    def name(self) -> str:
-        """Its name in GOMAIL_PROVIDERS."""
-        return self._config.name
-
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
         request = _body(self._config.api_key, message, attempt_id)
-        answer = self._post("/messages/send-raw.json", request)
-        results = mandrill_errors.results(answer)
-        accepted = [result for result in results if result["status"] in mandrill_errors.ACCEPTED]
+        answer = self._endpoint.post("/messages/send-raw.json", "application/json", request)
+        results = errors.results(answer)
+        accepted = [result for result in results if result["status"] in errors.ACCEPTED]
         if not accepted:
-            raise mandrill_errors.classified(self.name, answer, [self._config.api_key])
+            raise errors.classified(self.name, answer, [self._config.api_key])
         return Receipt(
             provider=self.name,
             message_id=str(accepted[0].get("_id") or ""),
-            refused=mandrill_errors.refused(results),
-            account_problem=mandrill_errors.held_back(self.name, accepted),
+            refused=errors.refused(results),
+            account_problem=errors.held_back(self.name, accepted),
         )
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
@@ -89,25 +89,15 @@ class Mandrill:
         questions = Inquiry(
             self.name, self._ask, seconds=self._config.timeouts.total, hide=[self._config.api_key]
         )
-        return mandrill_readiness.check(questions, senders)
+        return readiness.check(questions, senders)
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._transport.close()
+        self._endpoint.close()
 
     def _ask(self, path: str) -> http.Answer:
-        return self._post(path, body.assemble(json.dumps({"key": self._config.api_key}).encode(), {}))
-
-    def _post(self, path: str, request: body.Body) -> http.Answer:
-        return self._transport.post(f"{self._endpoint}{path}", _headers(request), request)
-
-
-def _headers(request: body.Body) -> dict[str, str]:
-    return {
-        "Content-Type": "application/json",
-        "Content-Length": str(request.size),
-        "User-Agent": "gomail",
-    }
+        key = json.dumps({"key": self._config.api_key}).encode()
+        return self._endpoint.post(path, "application/json", body.assemble(key, {}))
 
 
 def _body(api_key: str, message: Message, attempt_id: str) -> body.Body:
@@ -124,7 +114,7 @@ def _body(api_key: str, message: Message, attempt_id: str) -> body.Body:
 
 def _escaped(message: Message, attempt_id: str) -> Iterator[bytes]:
     yield _quoted(headers.block(_instructions(message, attempt_id)))
-    for chunk in mime.chunks(message):
+    for chunk in build.chunks(message):
         yield _quoted(chunk)
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from providers import http
 from providers.errors import (
     AccountProblem,
     ProviderError,
@@ -17,6 +16,7 @@ from providers.errors import (
     Unavailable,
     Unknown,
 )
+from providers.wire import http
 
 _LONGEST_PAUSE = 3600.0
 

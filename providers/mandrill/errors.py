@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from providers import http
 from providers.errors import (
     AccountProblem,
     ProviderError,
@@ -20,6 +19,7 @@ from providers.errors import (
     Unavailable,
     Unknown,
 )
+from providers.wire import http
 
 ACCEPTED = frozenset({"sent", "queued", "scheduled"})
 _REFUSED = frozenset({"rejected", "invalid"})

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from providers import http
 from providers.errors import (
     AccountProblem,
     CannotCarry,
@@ -19,6 +18,7 @@ from providers.errors import (
     Unknown,
 )
 from providers.message import Message
+from providers.wire import http
 
 _QUOTA_PAUSE = 600.0  # seconds; AWS: "wait up to 10 minutes"
 _CODES = ("code", "Code", "__type")

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from io import BufferedReader
+from types import MappingProxyType
 from typing import Any, cast
 
 import urllib3
@@ -22,9 +23,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 from providers import failpoints
-from providers.body import Body
-from providers.deadlines import Reader, left
 from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
+from providers.wire.body import Body
+from providers.wire.deadlines import Reader, left
 
 LONGEST_ANSWER = 64 * 1024
 _LONGEST_QUOTE = 500
@@ -96,6 +97,37 @@ class Transport:
         )
         pool.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
         return pool
+
+
+class Endpoint:
+    """One account's address at a vendor, with kept connections and the headers that every request carries."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        timeouts: Timeouts,
+        connections: int,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Open nothing yet."""
+        self._base_url = base_url.rstrip("/")
+        self._headers = {**headers, "User-Agent": "gomail"}
+        self._transport = Transport(name, timeouts=timeouts, connections=connections)
+
+    def post(self, path: str, content_type: str, body: Body) -> Answer:
+        """Return the answer to this one request; `Unavailable` or `Unknown` when there is none."""
+        described = {"Content-Type": content_type, "Content-Length": str(body.size)}
+        return self._transport.post(self._base_url + path, self._headers | described, body)
+
+    def get(self, path: str) -> Answer:
+        """Return the answer to a question; `Unavailable` or `Unknown` when there is none."""
+        return self._transport.get(self._base_url + path, self._headers)
+
+    def close(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        self._transport.close()
 
 
 def foreign(name: str, answer: Answer, hide: Iterable[str] = ()) -> ProviderError:

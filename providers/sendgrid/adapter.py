@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 
 from sendgrid.helpers import mail as helpers
 
-from providers import body, headers, http, mime, sendgrid_errors, sendgrid_readiness
 from providers.base import Limits
 from providers.errors import Refused, Unknown
-from providers.inquiry import Inquiry
 from providers.message import Attachment, Mailbox, Message, Receipt
+from providers.mime import build, headers
 from providers.readiness import Readiness
+from providers.sendgrid import errors, readiness
+from providers.wire import body, http
+from providers.wire.inquiry import Inquiry
 
 _MOST_CATEGORIES = 10
 _LONGEST_CATEGORY = 255
@@ -46,26 +48,25 @@ class SendGrid:
 
     def __init__(self, config: Config) -> None:
         """Open nothing yet."""
+        self.name = config.name
         self._config = config
-        self._endpoint = config.base_url.rstrip("/")
-        self._transport = http.Transport(
-            config.name, timeouts=config.timeouts, connections=config.connections
+        self._endpoint = http.Endpoint(
+            config.name,
+            config.base_url,
+            timeouts=config.timeouts,
+            connections=config.connections,
+            headers={"Authorization": f"Bearer {config.api_key}"},
         )
 
     def __repr__(self) -> str:
         """Name the account, without its key."""
         return f"SendGrid({self.name!r})"
 
-    @property
-    def name(self) -> str:
-        """Its name in GOMAIL_PROVIDERS."""
-        return self._config.name
-
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
         answer = self._post(_body(message, attempt_id, _LIVE))
         if answer.status != 202:  # 200 is the sandbox mode, or an answer from somebody else
-            raise sendgrid_errors.classified(self.name, answer, [self._config.api_key])
+            raise errors.classified(self.name, answer, [self._config.api_key])
         return self._receipt(answer)
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
@@ -73,30 +74,23 @@ class SendGrid:
         answer = self._post(_body(message, attempt_id, _REHEARSAL))
         if answer.status == 202:
             raise Unknown(f"{self.name} has taken a rehearsed message for a real one.", code="202")
-        if not sendgrid_errors.rehearsed(answer):
-            raise sendgrid_errors.classified(self.name, answer, [self._config.api_key])
+        if not errors.rehearsed(answer):
+            raise errors.classified(self.name, answer, [self._config.api_key])
         return self._receipt(answer)
 
     def check(self, senders: Sequence[str]) -> Readiness:
         """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
         questions = Inquiry(
-            self.name, self._get, seconds=self._config.timeouts.total, hide=[self._config.api_key]
+            self.name, self._endpoint.get, seconds=self._config.timeouts.total, hide=[self._config.api_key]
         )
-        return sendgrid_readiness.check(questions, senders)
+        return readiness.check(questions, senders)
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._transport.close()
+        self._endpoint.close()
 
     def _post(self, request: body.Body) -> http.Answer:
-        described = {"Content-Type": "application/json", "Content-Length": str(request.size)}
-        return self._transport.post(f"{self._endpoint}/v3/mail/send", self._headers() | described, request)
-
-    def _get(self, path: str) -> http.Answer:
-        return self._transport.get(self._endpoint + path, self._headers())
-
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._config.api_key}", "User-Agent": "gomail"}
+        return self._endpoint.post("/v3/mail/send", "application/json", request)
 
     def _receipt(self, answer: http.Answer) -> Receipt:
         return Receipt(provider=self.name, message_id=answer.headers.get("X-Message-Id", ""))
@@ -104,7 +98,7 @@ class SendGrid:
 
 def _body(message: Message, attempt_id: str, settings: Mapping[str, Any]) -> body.Body:
     """Return the request; putting the files in place of tokens costs a fifth of what the helpers take."""
-    mime.verify(message)
+    build.verify(message)
     files = {body.token(): file for file in message.attachments}
     mail = _mail(message, attempt_id)
     for token, file in reversed(files.items()):  # the package adds in front
@@ -127,7 +121,7 @@ def _mail(message: Message, attempt_id: str) -> Any:
     mail.add_personalization(_personalization(message))
     if message.reply_to:
         mail.reply_to_list = [_email(helpers.ReplyTo, box) for box in message.reply_to]
-    for name, value in {**message.headers, mime.ID_HEADER: message.id}.items():
+    for name, value in {**message.headers, build.ID_HEADER: message.id}.items():
         mail.add_header(helpers.Header(name, _ascii(name, value)))
     ours = {"gomail_attempt": attempt_id, "gomail_email": message.id}
     for name, value in {**message.metadata, **ours}.items():

@@ -16,11 +16,14 @@ from email.mime.base import MIMEBase
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from providers import body, django_errors, django_readiness, http, mime, smtp_readiness
 from providers.base import Limits
+from providers.django import errors, readiness
 from providers.errors import AccountProblem, ProviderError, RecipientsRefused, Refused
 from providers.message import Attachment, Mailbox, Message, Receipt
+from providers.mime import build
 from providers.readiness import NoTestMode, Readiness
+from providers.smtp import readiness as smtp_readiness
+from providers.wire import body, http
 
 if TYPE_CHECKING:
     from django.core.mail import EmailMultiAlternatives
@@ -81,6 +84,7 @@ class DjangoBackend:
             raise AccountProblem(
                 f"{config.backend!r} is not a backend that GoMail uses", code="configuration"
             )
+        self.name = config.name
         self._config = config
         self._idle: deque[Any] = deque()
         self._owner = os.getpid()
@@ -89,23 +93,18 @@ class DjangoBackend:
         """Name the backend, without its options."""
         return f"DjangoBackend({self.name!r}, {self._config.backend!r})"
 
-    @property
-    def name(self) -> str:
-        """Its name in GOMAIL_PROVIDERS."""
-        return self._config.name
-
     def verify(self) -> None:
         """Raise `AccountProblem` unless the backend can be made; opens no connection."""
         self._new()
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over one message, once; raise a ProviderError otherwise."""
-        mime.verify(message)
+        build.verify(message)
         email = _email(self._config, message, attempt_id)
         backend = self._connected()
         try:
             count = backend.send_messages([email])
-        except django_errors.foreign() as error:
+        except errors.foreign() as error:
             backend.close()
             # Not chained: it holds the request, and with it a key.
             raise self._failure(error, email) from None
@@ -118,7 +117,7 @@ class DjangoBackend:
         """Hand over one message where that delivers nothing; otherwise verify it and raise `NoTestMode`."""
         if not self._config.delivers:
             return self.send(message, attempt_id)
-        mime.verify(message)
+        build.verify(message)
         self.verify()
         raise NoTestMode(
             f"{self.name}: {self._config.backend} has no test mode. The message was looked at and not handed over."
@@ -131,10 +130,10 @@ class DjangoBackend:
         if failure:
             return smtp_readiness.closed(failure, senders, self.name)
         if not config.delivers:
-            return django_readiness.of_development(self.name, config.backend, senders)
+            return readiness.of_development(self.name, config.backend, senders)
         if config.is_anymail:
-            return django_readiness.of_vendor(self.name, config.backend, senders)
-        return django_readiness.of_server(self.name, senders, smtp_readiness.UNTOLD)
+            return readiness.of_vendor(self.name, config.backend, senders)
+        return readiness.of_server(self.name, senders, smtp_readiness.UNTOLD)
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -149,17 +148,17 @@ class DjangoBackend:
         try:
             if self._config.delivers:  # the one that writes files would begin one
                 backend.open()
-        except django_errors.foreign() as error:
-            return django_errors.unopened(self.name, error, self._config.secrets)
+        except errors.foreign() as error:
+            return errors.unopened(self.name, error, self._config.secrets)
         finally:
-            with contextlib.suppress(*django_errors.foreign()):
+            with contextlib.suppress(*errors.foreign()):
                 backend.close()
         return None
 
     def _failure(self, error: Exception, email: Any) -> ProviderError:
         statuses = getattr(getattr(email, "anymail_status", None), "recipients", {})
         refused = {address: one.status for address, one in statuses.items()}
-        return django_errors.classified(self.name, error, refused, self._config.secrets)
+        return errors.classified(self.name, error, refused, self._config.secrets)
 
     def _receipt(self, email: Any) -> Receipt:
         statuses = getattr(getattr(email, "anymail_status", None), "recipients", {})
@@ -229,7 +228,7 @@ def _extend(email: Any, message: Message, attempt_id: str) -> None:
 
 
 def _headers(config: Config, message: Message) -> dict[str, str]:
-    ours = {mime.ID_HEADER: message.id}
+    ours = {build.ID_HEADER: message.id}
     if not config.is_anymail:  # vendors write these themselves, and some refuse a mail that has them
         domain = message.sender.address.rpartition("@")[2]
         ours |= {"Date": format_datetime(message.created_at), "Message-ID": f"<{message.id}@{domain}>"}
@@ -244,7 +243,7 @@ def _address(box: Mailbox) -> str:
 def _part(file: Attachment, *, inline: bool) -> MIMEBase:
     """Return a file as a MIME part; given as bytes, Django and anymail would change one that they take for text."""
     data = b"".join(body.content(file))
-    part = MIMEBase(*_kind(mime.content_type(file), data).split("/", 1))
+    part = MIMEBase(*_kind(build.content_type(file), data).split("/", 1))
     part.set_payload(data)
     encode_base64(part)
     name: Any = file.filename if file.filename.isascii() else ("utf-8", "", file.filename)

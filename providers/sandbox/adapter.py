@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar
 
-from providers import mime
 from providers.base import Limits
 from providers.message import Message, Receipt
+from providers.mime import build
 from providers.readiness import Readiness, Sender
 
 
@@ -18,20 +18,15 @@ class Sandbox:
 
     def __init__(self, name: str = "sandbox") -> None:
         """Take a name in GOMAIL_PROVIDERS."""
-        self._name = name
+        self.name = name
 
     def __repr__(self) -> str:
         """Name it."""
         return f"Sandbox({self.name!r})"
 
-    @property
-    def name(self) -> str:
-        """Its name in GOMAIL_PROVIDERS."""
-        return self._name
-
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Accept one message; `Refused` if it cannot be built."""
-        deque(mime.chunks(message), maxlen=0)
+        deque(build.chunks(message), maxlen=0)
         return Receipt(provider=self.name, message_id=f"sandbox-{attempt_id}")
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:

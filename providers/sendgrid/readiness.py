@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers import http, inquiry, sendgrid_errors
 from providers.errors import AccountProblem, Unavailable
-from providers.inquiry import Inquiry, Untold
 from providers.readiness import Quota, Readiness, Sender
+from providers.sendgrid import errors as sendgrid_errors
+from providers.wire import http, inquiry
+from providers.wire.inquiry import Inquiry, Untold
 
 _NEARLY = 0.9
 _PAGE = 100  # of each list one page is read

@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from providers import http
 from providers.errors import (
     AccountProblem,
     CannotCarry,
@@ -23,7 +22,8 @@ from providers.errors import (
     Unavailable,
     Unknown,
 )
-from providers.smtp_errors import Reply, Reporter
+from providers.smtp.errors import Reply, Reporter
+from providers.wire import http
 
 _LONGEST_PAUSE = 3600.0
 

@@ -1,0 +1,1 @@
+"""Any Django email backend, django-anymail's among them."""

@@ -1,0 +1,15 @@
+"""From variables to a provider of type `mailgun`."""
+
+import re
+
+from providers.configuration import Entry, NotConfigured
+from providers.mailgun.adapter import Config, Mailgun
+
+
+def provider(entry: Entry) -> Mailgun:
+    """Return the sending domain; raise NotConfigured without a key or a domain."""
+    key, domain = entry.key("MAILGUN_API_KEY"), entry.read("MAILGUN_DOMAIN")
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", domain):
+        raise NotConfigured(f"Set {entry.variable('MAILGUN_DOMAIN')} to a domain, such as mail.example.org.")
+    url = entry.url("MAILGUN_BASE_URL", default="https://api.mailgun.net")
+    return Mailgun(Config(name=entry.name, api_key=key, domain=domain, base_url=url))

@@ -1,0 +1,10 @@
+"""From variables to a provider of type `mandrill`."""
+
+from providers.configuration import Entry
+from providers.mandrill.adapter import Config, Mandrill
+
+
+def provider(entry: Entry) -> Mandrill:
+    """Return the account; raise NotConfigured without a key."""
+    url = entry.url("MANDRILL_BASE_URL", default="https://mandrillapp.com/api/1.0")
+    return Mandrill(Config(name=entry.name, api_key=entry.key("MANDRILL_API_KEY"), base_url=url))

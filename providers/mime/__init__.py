@@ -1,0 +1,1 @@
+"""The MIME of a message: built once for every provider that takes it."""

@@ -1,0 +1,17 @@
+"""From variables to a provider of type `smtp`."""
+
+from providers.configuration import Entry, NotConfigured
+from providers.smtp.adapter import SMTP, read_url
+
+
+def provider(entry: Entry) -> SMTP:
+    """Return the server; raise NotConfigured without an address that says all of it."""
+    url = entry.read("SMTP_URL")
+    if not url:
+        raise NotConfigured(
+            f"Set {entry.variable('SMTP_URL')}, for instance to smtp://user:password@host:587."
+        )
+    try:
+        return SMTP(read_url(url, name=entry.name))
+    except ValueError as problem:
+        raise NotConfigured(f"{entry.variable('SMTP_URL')} {problem}.") from None

@@ -1,0 +1,1 @@
+"""How requests travel: connections, deadlines, bodies, and questions to a vendor."""
