@@ -8,13 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import errors, requests
+from api import answers, errors, preferences, sending
 from api.authentication import owner
 from api.errors import ContractError, shape
 from api.fields import fail
 from api.parsers import StrictJSONParser
 from api.serializers import DraftSerializer, FailureSerializer, StrictSerializer
-from api.views import allowed, message_of
 from delivery.models import ApiKey, Email, Owner
 from delivery.submission import batches
 
@@ -73,7 +72,7 @@ class Batches(APIView):
     @extend_schema(
         operation_id="send_batch",
         request=BatchSerializer,
-        parameters=[requests.IDEMPOTENCY_KEY],
+        parameters=[preferences.IDEMPOTENCY_KEY],
         responses={202: BatchResultSerializer, **_FAILURES},
     )
     def post(self, request: Request) -> Response:
@@ -89,8 +88,8 @@ def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractE
     serializer = DraftSerializer(data=entry)
     try:
         serializer.is_valid(raise_exception=True)
-        draft = allowed(request, serializer.to_draft())
-        return batches.Item(draft=draft, key_use=requests.key_use(request, number, draft=draft))
+        draft = sending.allowed(request, serializer.to_draft())
+        return batches.Item(draft=draft, key_use=preferences.key_use(request, number, draft=draft))
     except (serializers.ValidationError, ContractError) as error:
         return errors.translated(error)
 
@@ -128,4 +127,9 @@ def _refused(answer: dict[str, Any], statuses: set[int]) -> Response:
 def _row(result: Email | ContractError) -> dict[str, Any]:
     if isinstance(result, ContractError):
         return shape(result)
-    return {"success": True, "message": message_of(result), "id": str(result.pk), "status": result.status}
+    return {
+        "success": True,
+        "message": answers.message_of(result),
+        "id": str(result.pk),
+        "status": result.status,
+    }

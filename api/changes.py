@@ -7,11 +7,11 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import fields, requests
+from api import answers, fields, preferences, sending
 from api.authentication import owner
 from api.parsers import StrictJSONParser
 from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
-from api.views import EmailDetail, refuse_sender, taken
+from api.views import EmailDetail
 from delivery.models import ApiKey, Email
 from delivery.submission import changes
 from providers.message import Mailbox
@@ -61,8 +61,10 @@ class ResendEmail(_OfOneEmail):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Resend."""
         email = self.get_object()
-        refuse_sender(request, Mailbox(address=email.from_address))
-        return taken(request, changes.resend(email, key_use=requests.key_use(request, resend=email.pk)))
+        sending.refuse_sender(request, Mailbox(address=email.from_address))
+        return answers.taken(
+            request, changes.resend(email, key_use=preferences.key_use(request, resend=email.pk))
+        )
 
 
 class OneEmail(EmailDetail):

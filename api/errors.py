@@ -12,7 +12,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from api import codes
+from api import error_codes
 from delivery.routing.configured import NobodyCanCarry
 from delivery.submission import backpressure, changes, idempotency
 
@@ -32,9 +32,9 @@ class ContractError(exceptions.APIException):
     def __init__(self, code: str, message: str = "", errors: list[dict[str, str]] | None = None) -> None:
         """Take the status from the registry."""
         self.code = code
-        self.message = message or codes.REQUEST[code].meaning
+        self.message = message or error_codes.REQUEST[code].meaning
         self.errors = errors or []
-        self.status_code = codes.REQUEST[code].status
+        self.status_code = error_codes.REQUEST[code].status
         super().__init__(self.message, code)
 
 

@@ -73,7 +73,7 @@ class Uploads(list[Upload]):
             upload.close()
 
 
-def sweep() -> None:
+def remove_partial_files() -> None:
     """Delete the files of requests whose process was killed; for the start of a server."""
     storage.delete_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 

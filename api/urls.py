@@ -2,7 +2,8 @@
 
 from django.urls import path, re_path
 
-from api import batches, changes, health, providers, reference, short_form, views
+from api import batches, changes, docs, health, providers, views
+from api.compat import short_form
 
 V1 = "api/v1/email-service/"
 
@@ -15,11 +16,11 @@ urlpatterns = [
     path(V1 + "emails/<str:id>/resend/", changes.ResendEmail.as_view(), name="resend"),
     path(V1 + "batches/", batches.Batches.as_view(), name="batches"),
     path(V1 + "providers/", providers.Providers.as_view(), name="providers"),
-    path(V1 + "schema/", reference.Schema.as_view(), name="schema"),
-    path(V1 + "docs/", reference.Docs.as_view(), name="docs"),
-    path(V1 + "error-codes/", reference.ErrorCodes.as_view(), name="error-codes"),
+    path(V1 + "schema/", docs.Schema.as_view(), name="schema"),
+    path(V1 + "docs/", docs.Docs.as_view(), name="docs"),
+    path(V1 + "error-codes/", docs.ErrorCodes.as_view(), name="error-codes"),
     path("email", short_form.PostEmail.as_view(), name="post-email"),
     path("health/live", health.Live.as_view(), name="health-live"),
     path("health/ready", health.Ready.as_view(), name="health-ready"),
-    re_path(r"^api(?:/[\s\S]*)?$", reference.UnknownPath.as_view()),
+    re_path(r"^api(?:/[\s\S]*)?$", docs.UnknownPath.as_view()),
 ]

@@ -10,7 +10,7 @@ wsgi_app = "gomail.wsgi"
 bind = f"{environment.text('HOST', '127.0.0.1')}:{environment.number('PORT', 8000)}"
 
 # A request waits for a provider, not for the processor: threads hide that. Each keeps its database connection.
-worker_class = "gomail.connections.Worker"
+worker_class = "gomail.server.worker.Worker"
 workers = environment.number("WEB_CONCURRENCY", 1)
 threads = environment.number("WEB_THREADS", 32)
 

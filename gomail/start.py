@@ -22,7 +22,7 @@ def prepare() -> None:
     journal.begin()
     inherit()
     storage.remove_partial_files()
-    uploads.sweep()
+    uploads.remove_partial_files()
 
 
 def clear_up() -> None:

@@ -7,7 +7,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
 
-from api.limits import BodyLimit  # after that: it reads the settings
+from api.body_limit import BodyLimit  # after that: it reads the settings
 
 django = get_wsgi_application()
 

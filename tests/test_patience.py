@@ -11,22 +11,22 @@ from django.db import connections as databases
 from django.test import RequestFactory
 from gunicorn.config import Config
 
-from api.meanwhile import PLACE, Answer
+from api.early_answer import PLACE, Answer
 from delivery.models import Email
 from delivery.sending import rounds
-from gomail import connections
-from gomail.crew import Crew
+from gomail.server import worker
+from gomail.server.threads import ThreadPool
 from tests import fakes
 from tests.providers.fault_server import answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Server(connections.Worker):
+class Server(worker.Worker):
     """A process of the server without its sockets."""
 
     def __init__(self, application: Any) -> None:
-        self._work = Crew(1)
+        self._work = ThreadPool(1)
         self._application = application
         self.cfg = Config()
 
@@ -45,7 +45,7 @@ def server(monkeypatch: Any, settings: Any, providers: None) -> Iterator[Server]
     from gomail.wsgi import application
 
     settings.API_KEY_REQUIRED = False
-    monkeypatch.setattr(connections, "SYNC_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "SYNC_SECONDS", 0.5)
     server = Server(application)
     yield server
     with suppress(RuntimeError):  # it has stopped already
@@ -58,7 +58,7 @@ def slow() -> Any:
 
 
 def test_the_server_waits_as_long_as_a_round_may_begin_attempts() -> None:
-    assert connections.SYNC_SECONDS == rounds.BUDGET
+    assert worker.SYNC_SECONDS == rounds.BUDGET
 
 
 @pytest.mark.parametrize("path", [f"{fakes.V1}send-email/", f"{fakes.V1}send-mail/"])
@@ -90,7 +90,7 @@ def test_the_short_form_keeps_its_shape(server: Server, ses: fakes.FakeVendor) -
 
 
 def test_a_quick_answer_is_the_final_one(server: Server, monkeypatch: Any) -> None:
-    monkeypatch.setattr(connections, "SYNC_SECONDS", 25.0)
+    monkeypatch.setattr(worker, "SYNC_SECONDS", 25.0)
     told = server.ask(f"{fakes.V1}send-email/", to_addresses="ann@example.org")
     assert (told.status, json.loads(told.body[0])["status"]) == ("200 OK", "sent")
 
@@ -110,7 +110,7 @@ def test_a_process_that_stops_sees_to_the_end_of_what_goes_on(
 
 
 def test_what_left_nothing_to_be_said_is_waited_for(monkeypatch: Any) -> None:
-    monkeypatch.setattr(connections, "SYNC_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "SYNC_SECONDS", 0.05)
 
     def application(environ: Any, start_response: Any) -> list[bytes]:
         assert environ[PLACE] == []

@@ -38,7 +38,7 @@ class ContentStorage(FileSystemStorage):
     def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
         _make_durable_directory(target.parent)
-        # All in one place, where sweep() finds them without a walk through every folder.
+        # All in one place, where remove_partial_files() finds them without a walk through every folder.
         handle, temporary = tempfile.mkstemp(dir=self.location, prefix=_PART)
         try:
             with os.fdopen(handle, "wb") as file:

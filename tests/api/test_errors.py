@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.test import Client
 
 import api as package
-from api import codes
+from api import error_codes
 from delivery.submission import emails
 from tests import fakes
 from tests.api.wire import shape_problem
@@ -182,7 +182,7 @@ def test_a_bug_is_500_in_the_contracts_shape_and_tells_nothing(
     assert (answer.status_code, answer["Content-Type"]) == (500, "application/json")
     assert answer.json() == {
         "success": False,
-        "message": codes.REQUEST["internal"].meaning,
+        "message": error_codes.REQUEST["internal"].meaning,
         "code": "internal",
         "errors": [],
     }
@@ -209,7 +209,7 @@ def test_what_a_client_wrote_is_repeated_in_short(api: fakes.Api) -> None:
 
 def test_the_page_of_codes_lists_every_code(api: fakes.Api) -> None:
     listed = api.get("error-codes/").json()["codes"]
-    assert listed == {name: asdict(code) for name, code in (codes.REQUEST | codes.FIELD).items()}
+    assert listed == {name: asdict(code) for name, code in (error_codes.REQUEST | error_codes.FIELD).items()}
     page = Client().get(V1 + "error-codes/", headers={"Accept": "text/html"}).content.decode()
     assert all(f'id="{name}"' in page for name in listed)
 
@@ -226,8 +226,8 @@ def test_every_code_in_the_source_is_in_the_registry() -> None:
         for name in ("fail", "ContractError")
     }
     details = {args[-1] for func, args in calls if ast.unparse(func).endswith("ErrorDetail") and args}
-    assert used["fail"] | details <= codes.FIELD.keys()
-    assert used["ContractError"] <= codes.REQUEST.keys()
+    assert used["fail"] | details <= error_codes.FIELD.keys()
+    assert used["ContractError"] <= error_codes.REQUEST.keys()
     assert len(used["fail"]) > 10
     assert len(used["ContractError"]) > 8
 
@@ -235,4 +235,4 @@ def test_every_code_in_the_source_is_in_the_registry() -> None:
 @pytest.mark.parametrize("parameters", [{"status": "x"}, {"q": "\x00"}, {"created_after": "x"}])
 def test_the_frameworks_codes_are_translated_to_ours(api: fakes.Api, parameters: dict[str, str]) -> None:
     (error,) = api.get("emails/", **parameters).json()["errors"]
-    assert error["code"] in codes.FIELD
+    assert error["code"] in error_codes.FIELD

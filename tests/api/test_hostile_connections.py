@@ -8,7 +8,7 @@ from itertools import cycle
 
 import pytest
 
-from gomail.connections import TimedUnreader, TooSlow
+from gomail.server.worker import TimedUnreader, TooSlow
 from tests import fakes
 from tests.api.server import Server, serving, whole_answer
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.limits import MAX_BODY_BYTES, BodyLimit
+from api.body_limit import MAX_BODY_BYTES, BodyLimit
 from tests.api.wire import FORM, RECIPIENT, Service, form, part, shape_problem
 
 FIVE_HUNDRED_MB = 500 * 1024 * 1024

@@ -43,10 +43,10 @@ class Doubling:
 def asked(action: Doubling, parts: list[int], group: GroupCommit[int, float] | None = None) -> list[Any]:
     """Ask for the first part, and for the others while the action is at work; return answers or errors."""
     group = group or GroupCommit(action)
-    with ThreadPoolExecutor(len(parts)) as crew:
-        waiting = [crew.submit(group.ask, parts[0])]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        waiting = [pool.submit(group.ask, parts[0])]
         action.has_begun.wait(10)
-        waiting += [crew.submit(group.ask, part) for part in parts[1:]]
+        waiting += [pool.submit(group.ask, part) for part in parts[1:]]
         while len(group._waiting) < len(parts) - 1:
             time.sleep(0.001)
         action.begins.set()

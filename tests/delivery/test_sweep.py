@@ -31,7 +31,7 @@ def test_what_nobody_has_written_to_for_an_hour_is_deleted(temporary: Path, atta
         leave(temporary / "gomail-upload-x", minutes=61),
         leave(attachment_folder / ".part-x", minutes=61),
     ]
-    uploads.sweep()
+    uploads.remove_partial_files()
     storage.remove_partial_files()
     assert not any(file.exists() for file in files)
 
@@ -45,7 +45,7 @@ def test_what_may_be_in_use_or_belongs_to_somebody_else_stays(
         leave(attachment_folder / ".part-x", minutes=59),
         leave(attachment_folder / "x", minutes=600),
     ]
-    uploads.sweep()
+    uploads.remove_partial_files()
     storage.remove_partial_files()
     assert all(file.exists() for file in files)
 
@@ -59,7 +59,7 @@ def test_an_upload_in_progress_and_stored_content_survive(temporary: Path, attac
     upload = uploads.Upload(field="a", filename="a", content_type="")
     sha256 = storage.keep(file_of_bytes(b"content", filename="a", content_type="text/plain"))
     stored = leave(attachment_folder / storage.path(sha256), minutes=6000)
-    uploads.sweep()
+    uploads.remove_partial_files()
     storage.remove_partial_files()
     assert (len(list(temporary.glob("gomail-upload-*"))), stored.exists()) == (1, True)
     upload.close()

@@ -24,22 +24,22 @@ _UNSETTLED = "SELECT count(*) FROM delivery_email WHERE due_at IS NOT NULL OR st
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crew:
+class Commands:
     """How the processes of an installation are started: what Python is given."""
 
     web: tuple[str, ...] = (*_SERVER, "python:gomail.gunicorn")
     worker: tuple[str, ...] = ("manage.py", "worker")
 
-    def with_defect(self, name: str) -> "Crew":
+    def with_defect(self, name: str) -> "Commands":
         """Let all processes have the defect of this name; an empty name is none."""
         launcher = ("-m", "tests.faults.defective", name, "--")
-        return Crew(web=(*launcher, *self.web), worker=(*launcher, *self.worker)) if name else self
+        return Commands(web=(*launcher, *self.web), worker=(*launcher, *self.worker)) if name else self
 
 
-def crew(workers: int, engine: str) -> Crew:
+def commands(workers: int, engine: str) -> Commands:
     """Return processes that can be killed by the hundred: they are forked from what has loaded everything."""
     keeper = ("-m", "tests.faults.keeper", engine, str(workers))
-    return Crew(web=(*_SERVER, "python:tests.faults.preloaded"), worker=keeper)
+    return Commands(web=(*_SERVER, "python:tests.faults.preloaded"), worker=keeper)
 
 
 class Databases:
@@ -99,14 +99,14 @@ class Installation:
     """GoMail with a port, a log and a database of its own."""
 
     def __init__(
-        self, database: str, folder: Path, variables: Mapping[str, str], crew: Crew | None = None
+        self, database: str, folder: Path, variables: Mapping[str, str], commands: Commands | None = None
     ) -> None:
         self.port = servers.free_port()
         self.folder = folder
         self.watched = database  # where the harness asks; some trials leave it a way of its own
         self.parents: dict[str, processes.Process] = {}  # web, worker: what starts the processes that work
         self.web_variables: Mapping[str, str] = {}  # of the server's processes alone
-        self._crew = crew or Crew()
+        self._commands = commands or Commands()
         self.environment = {
             "DJANGO_SETTINGS_MODULE": "gomail.settings",
             "DATABASE_URL": database,
@@ -126,8 +126,10 @@ class Installation:
         """Run the web processes and the workers."""
         web_environment = self.environment | self.web_variables
         with (
-            processes.running([*self._crew.web], web_environment, self.folder / "web.log") as web,
-            processes.running([*self._crew.worker], self.environment, self.folder / "worker.log") as worker,
+            processes.running([*self._commands.web], web_environment, self.folder / "web.log") as web,
+            processes.running(
+                [*self._commands.worker], self.environment, self.folder / "worker.log"
+            ) as worker,
         ):
             self.parents = {"web": web, "worker": worker}
             try:

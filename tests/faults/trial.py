@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.faults import places, processes, promises
 from tests.faults.checks import Evidence
 from tests.faults.customers import Customers
-from tests.faults.installation import Databases, Installation, ask, crew
+from tests.faults.installation import Databases, Installation, ask, commands
 from tests.faults.nemesis import Nemesis
 from tests.faults.places import Kind, Place
 from tests.faults.promises import Promise
@@ -130,7 +130,7 @@ def played(
             place.database,
             folder,
             _variables(trial, seed) | vendors.variables() | _data(place) | place.variables,
-            crew(trial.workers, trial.engine).with_defect(trial.defect),
+            commands(trial.workers, trial.engine).with_defect(trial.defect),
         )
         gomail.web_variables = _armed(seed, trial.failpoints | trial.web_failpoints)
         gomail.watched = place.watched or place.database

@@ -21,10 +21,10 @@ from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
 
-from api import codes
-from api.meanwhile import PLACE, Answer
+from api import error_codes
+from api.early_answer import PLACE, Answer
 from delivery import process
-from gomail.crew import Crew
+from gomail.server.threads import ThreadPool
 
 HEAD_SECONDS = 10.0  # for the request line and the headers, from their first byte
 SILENCE_SECONDS = 10.0  # between two pieces of a body
@@ -106,7 +106,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Make the threads that work before the first connection needs them."""
-        self._work = Crew(self.cfg.threads)
+        self._work = ThreadPool(self.cfg.threads)
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
@@ -158,13 +158,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _answer_in_time(self, application: Application, environ: dict[str, Any]) -> Answer:
         """Return the application's answer, or what it has left to be said meanwhile if its work takes too long."""
-        meanwhile: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
+        early: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
         working = self._work.submit(_collect, application, environ)
         with contextlib.suppress(TimeoutError):  # the work's own comes below
             return working.result(SYNC_SECONDS)
         while not working.done():
-            if meanwhile:
-                return meanwhile[0]()
+            if early:
+                return early[0]()
             wait([working], _LOOK_AGAIN_SECONDS)  # nothing has been promised yet
         return working.result()
 
@@ -200,7 +200,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer a request that is no HTTP, or that broke the server, in the contract's shape."""
         name = next((name for kind, name in _CODES if isinstance(exc, kind)), "internal")
-        code = codes.REQUEST[name]
+        code = error_codes.REQUEST[name]
         if code.status >= 500:
             self.log.error("Error handling a request", exc_info=exc)
         else:  # not what it says: there may be an address in it

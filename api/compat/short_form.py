@@ -8,10 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import errors, fields
+from api import answers, errors, fields, sending
 from api.parsers import StrictJSONParser
 from api.serializers import text_and_html
-from api.views import allowed, sent, taken
 from delivery.content import addresses
 from delivery.content.drafts import Draft
 from delivery.models import ApiKey, Email
@@ -70,7 +69,7 @@ class PostEmail(APIView):
         """Accept the email, offer it to the providers in order, and answer with what became of it."""
         serializer = ShortFormSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return _told(request, sent(request, allowed(request, serializer.to_draft()), _told))
+        return _told(request, sending.send(request, sending.allowed(request, serializer.to_draft()), _told))
 
     def get_exception_handler(self) -> Any:
         """Answer in this contract's shape."""
@@ -78,7 +77,7 @@ class PostEmail(APIView):
 
 
 def _told(request: Request, email: Email) -> Response:
-    answer = taken(request, email)
+    answer = answers.taken(request, email)
     return Response(
         {"message": answer.data["message"]}, status=answer.status_code, headers=dict(answer.headers)
     )

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from api import codes
+from api import error_codes
 
 ROOM_BYTES = (
     2_796_203  # for everything but the attachments: a body and its alternative of 2 MB at most, fields
@@ -100,7 +100,7 @@ def _copy(source: IO[bytes], target: Any, most: int) -> int:
 
 
 def _refuse(start_response: Callable[..., Any]) -> Iterable[bytes]:
-    code = codes.REQUEST["request_too_large"]
+    code = error_codes.REQUEST["request_too_large"]
     message = f"The request body is over the limit of {MAX_BODY_BYTES} bytes."
     body = json.dumps(
         {"success": False, "message": message, "code": "request_too_large", "errors": []}

@@ -35,7 +35,7 @@ class _Job(NamedTuple):
 _Inbox = SimpleQueue[_Job | None]  # of one thread; None: the work is over
 
 
-class Crew:
+class ThreadPool:
     """Up to so many threads, each made when it is needed first."""
 
     def __init__(self, threads: int) -> None:

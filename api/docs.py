@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import codes
+from api import error_codes
 from api.errors import ContractError, shape
 from api.negotiation import PreferAccepted
 
@@ -75,11 +75,11 @@ class ErrorCodes(Open):
             page = render(
                 request._request,
                 "api/error_codes.html",
-                {"request_codes": codes.REQUEST, "field_codes": codes.FIELD},
+                {"request_codes": error_codes.REQUEST, "field_codes": error_codes.FIELD},
             )
             page["Content-Security-Policy"] = _PAGE_POLICY
             return page
-        listed = {name: asdict(code) for name, code in (codes.REQUEST | codes.FIELD).items()}
+        listed = {name: asdict(code) for name, code in (error_codes.REQUEST | error_codes.FIELD).items()}
         return Response({"success": True, "message": "The error codes", "codes": listed})
 
 

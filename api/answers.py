@@ -1,0 +1,51 @@
+"""What a client is told of an email that was taken on."""
+
+from django.urls import reverse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import preferences
+from api.errors import ContractError, shape
+from delivery.models import Email
+from providers import failpoints
+
+ACCEPTED = "Email sent to recipients"
+MESSAGES = {
+    Email.Status.SENT: ACCEPTED,
+    Email.Status.PARTIAL: "Email sent to some recipients; the provider rejected the others",
+    Email.Status.QUEUED: "No provider could take the email now; it is kept and will be offered again",
+    Email.Status.UNKNOWN: "A provider may or may not have taken the email; it is kept and not sent again by itself",
+    Email.Status.SENDING: "The email is being handed over",
+    Email.Status.SCHEDULED: "The email is accepted and will be sent at its time",
+    Email.Status.CANCELLED: "The email was cancelled before it was sent",
+    Email.Status.QUARANTINED: "The email is in quarantine: it has ended the processes that were to hand it over",
+    Email.Status.EXPIRED: "No provider could take the email before its time was over",
+}
+ACCEPTED_FOR_LATER = "The email is accepted and will be sent"
+SENT_AGAIN = (
+    "A provider may or may not have taken the email; it will be sent again and marked possible_duplicate"
+)
+
+
+def message_of(email: Email) -> str:
+    """Return what became of an email, for a person."""
+    if email.status == Email.Status.UNKNOWN and email.due_at is not None:
+        return SENT_AGAIN
+    untried = email.status == Email.Status.QUEUED and not email.rounds
+    return ACCEPTED_FOR_LATER if untried else MESSAGES[Email.Status(email.status)]
+
+
+def taken(request: Request, email: Email) -> Response:
+    """Answer what became of an email: 200 when a provider has it, 202 while we still have it, 400 when it is bad."""
+    failpoints.reach("before-answer")
+    where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
+    if email.status == Email.Status.FAILED:
+        error = ContractError("refused_by_provider", email.reason)
+        return Response({**shape(error), **where}, status=error.status_code)
+    answer = {"success": True, "message": message_of(email), **where}
+    if email.status in {Email.Status.SENT, Email.Status.PARTIAL}:
+        return Response(answer)
+    headers = {"Location": request.build_absolute_uri(reverse("email", kwargs={"id": email.pk}))}
+    if preferences.wants_async(request):
+        headers["Preference-Applied"] = preferences.ASYNC
+    return Response(answer, status=202, headers=headers)

@@ -1,0 +1,49 @@
+"""From a draft to an email: may this key send it, shall the client wait, and what is it told when that takes long."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import early_answer, preferences
+from api.authentication import key, owner
+from api.errors import ContractError
+from delivery.access import keys
+from delivery.content.drafts import Draft
+from delivery.models import Email
+from delivery.submission import emails
+from providers.message import Mailbox
+
+
+def allowed(request: Request, draft: Draft) -> Draft:
+    """Return the draft if the request's key may send from its sender."""
+    refuse_sender(request, draft.sender)
+    return draft
+
+
+def refuse_sender(request: Request, sender: Mailbox) -> None:
+    """Raise if the request's key may not send from this sender."""
+    used = key(request)
+    if used and not keys.may_send_from(used, sender):
+        raise ContractError("sender_not_allowed", f"This API key may not send from {sender.address}.")
+
+
+def send(request: Request, draft: Draft, told: Callable[[Request, Email], Response]) -> Email:
+    """Hand the email over now, or leave it to a worker when the client does not wait or it has its time.
+
+    When it takes too long the client is told how far it has come.
+    """
+    given: dict[str, Any] = {"owner": owner(request), "key_use": preferences.key_use(request, draft=draft)}
+    if preferences.wants_async(request) or draft.is_for_later():
+        return emails.accept(draft, **given)
+    return emails.send(draft, **given, accepted=lambda email: _leave(request, email, told))
+
+
+def _leave(request: Request, email: Email, told: Callable[[Request, Email], Response]) -> None:
+    def so_far() -> tuple[int, Mapping[str, str], bytes]:
+        answer = told(request, email)
+        return answer.status_code, dict(answer.items()), JSONRenderer().render(answer.data)
+
+    early_answer.leave(request.META, so_far)

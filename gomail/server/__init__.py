@@ -1,0 +1,1 @@
+"""The HTTP server under gunicorn: connections and threads."""
