@@ -18,15 +18,16 @@ run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= 
 
 # What need not run on both: the providers' tests know no database, nor does what is refused at the door, the browser's
 # pages are drawn by the same code, and the brokers' tests have processes and a database of their own.
+ROOT_TESTS := $(wildcard tests/test_*.py)
 WITHOUT_DATABASE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/test_architecture.py \
 	tests/test_celery.py
-WITH_DATABASE := $(filter-out $(WITHOUT_DATABASE),$(wildcard tests/api/test_*.py tests/delivery/test_*.py tests/test_*.py))
+WITH_DATABASE := $(filter-out $(WITHOUT_DATABASE),$(ROOT_TESTS) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
 
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and beside it all that uses a database on PostgreSQL
 	@$(MAKE) --no-print-directory --jobs=2 test-on-sqlite test-on-postgresql test-without-database
 
 test-on-sqlite: $(VENV)/.dev
-	$(PY) manage.py test $(wildcard tests/test_*.py) tests/api tests/delivery
+	$(PY) manage.py test $(ROOT_TESTS) tests/api tests/delivery tests/gomail
 
 test-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres $(PY) manage.py test $(WITH_DATABASE)

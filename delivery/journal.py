@@ -78,11 +78,11 @@ class _Writer:
             file.sync(position)
         except OSError:
             file.size = _LARGE + 1
-            self.settle(file)  # nobody will
+            self.release(file)  # nobody will
             raise
         return file
 
-    def settle(self, file: LockedFile) -> None:
+    def release(self, file: LockedFile) -> None:
         with self._lock:
             file.owed -= 1
             if not file.owed and file is not self._file:
@@ -124,7 +124,7 @@ class _Writer:
 
 _writer = _Writer()
 os.register_at_fork(after_in_child=_writer.begin_anew)
-Owed = LockedFile | None  # what `settle` is told when the database has an entry
+Owed = LockedFile | None  # what `release` is told when the database has an entry
 
 
 def begin() -> None:
@@ -136,7 +136,7 @@ def begin() -> None:
 
 
 def write(entry: Entry) -> Owed:
-    """Put an answer on disk, and return what is to be settled later.
+    """Put an answer on disk, and return what is to be released when the database has it.
 
     A disk that fails must not undo what a provider has done: that is logged.
     """
@@ -147,10 +147,10 @@ def write(entry: Entry) -> Owed:
         return None
 
 
-def settle(owed: Owed) -> None:
+def release(owed: Owed) -> None:
     """Say that the database has an entry."""
     if owed:
-        _writer.settle(owed)
+        _writer.release(owed)
 
 
 def close() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from providers.errors import ProviderError
 from providers.message import Message, Receipt
 from providers.readiness import Readiness
 
@@ -16,6 +17,9 @@ class Limits:
     max_recipients: int  # to + cc + bcc
     blocked_extensions: frozenset[str] = frozenset()  # lower case, without the dot
     needs_subject: bool = False
+
+
+Answer = Receipt | ProviderError  # what a provider answered to one message
 
 
 class Provider(Protocol):

@@ -8,6 +8,8 @@ provider in its own error shape: by its code. Answered by something else: 5xx `U
 from collections.abc import Sequence
 from typing import ClassVar
 
+LONGEST_NAMED = 3600.0  # seconds that a vendor is left alone for at most, whatever it asks for
+
 
 class ProviderError(Exception):
     """A provider did not promise to deliver the message."""

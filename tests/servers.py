@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import fakes
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SOON = 30.0  # seconds until a real process has done its work
 
 

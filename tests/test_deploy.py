@@ -21,9 +21,9 @@ import yaml
 from tests import brokers, fakes
 from tests.faults import processes
 from tests.faults.installation import Databases
+from tests.paths import ROOT
 from tests.servers import free_port
 
-ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 GOMAIL = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "gomail"}

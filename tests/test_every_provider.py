@@ -15,7 +15,7 @@ from tests import fakes
 from tests.providers import far_ends
 from tests.providers.adapters import ANYMAIL, OVER_HTTP
 from tests.providers.fault_server import FaultServer, answer, closed_port
-from tests.providers.mailbox import Mailbox
+from tests.providers.smtp.mailbox import Mailbox
 
 pytestmark = pytest.mark.django_db
 SHORT = {

@@ -17,7 +17,7 @@ from delivery import journal
 from delivery.doctor import files, repairs, surroundings, walk
 from delivery.doctor.files import IsWhole, has_its_hash, has_its_size
 from delivery.doctor.findings import Finding, Tell
-from delivery.doctor.laws import Law
+from delivery.doctor.invariants import Invariant
 from delivery.models import Email
 from delivery.recovery import rescue
 
@@ -69,12 +69,12 @@ def _mended(question: _Question) -> Finding:
     )
 
 
-def _leave(law: Law, pk: UUID) -> bool:
+def _leave(invariant: Invariant, pk: UUID) -> bool:
     return repairs.leave(pk)
 
 
-def _mend(law: Law, pk: UUID) -> bool:
-    return law.mend(pk)
+def _mend(invariant: Invariant, pk: UUID) -> bool:
+    return invariant.mend(pk)
 
 
 def _recover() -> None:

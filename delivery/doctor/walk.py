@@ -4,30 +4,32 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 from delivery.doctor.findings import Finding, Tally, Tell
-from delivery.doctor.laws import LAWS, Law, Window
+from delivery.doctor.invariants import INVARIANTS, Invariant, Window
 from delivery.models import Email
 
 _AT_ONCE = 10_000  # emails
 _FIRST = UUID(int=0)
-Mend = Callable[[Law, UUID], bool]  # what is done about an email that breaks a law; whether it is well then
+Mend = Callable[
+    [Invariant, UUID], bool
+]  # what is done about an email that breaks a invariant; whether it is well then
 
 
 def walk(mend: Mend, tell: Tell) -> list[Finding]:
-    """Hold every email against every law, and return what each law found."""
-    tallies = [(law, Tally()) for law in LAWS]
+    """Hold every email against every invariant, and return what each invariant found."""
+    tallies = [(invariant, Tally()) for invariant in INVARIANTS]
     seen = 0
     for window in _windows():
-        for law, tally in tallies:
-            if window.status in law.statuses:
-                _judge(window, law, tally, mend)
+        for invariant, tally in tallies:
+            if window.status in invariant.statuses:
+                _judge(window, invariant, tally, mend)
         seen += _AT_ONCE
         tell(f"Emails: {seen:,} looked at …")
-    return [tally.finding(law.words) for law, tally in tallies]
+    return [tally.finding(invariant.words) for invariant, tally in tallies]
 
 
-def _judge(window: Window, law: Law, tally: Tally, mend: Mend) -> None:
-    for pk in list(window.emails().filter(law.breaks(window)).values_list("pk", flat=True)):
-        tally.add(pk, mended=mend(law, pk))
+def _judge(window: Window, invariant: Invariant, tally: Tally, mend: Mend) -> None:
+    for pk in list(window.emails().filter(invariant.breaks(window)).values_list("pk", flat=True)):
+        tally.add(pk, mended=mend(invariant, pk))
 
 
 def _windows() -> Iterator[Window]:

@@ -21,24 +21,22 @@ from delivery.db.text import storable
 from delivery.models import Attempt, Circuit, CircuitChange
 from delivery.routing import circuit_cache, policy
 from delivery.routing.policy import Verdict
-from providers.errors import ProviderError
-from providers.message import Receipt
+from providers.base import Answer
 
 _MOST_LOOKED_AT = 200  # attempts
 _LONG_AGO = timedelta(days=1)
 _State, _Trouble = Circuit.State, Circuit.Trouble
-News = ProviderError | Receipt  # what a provider answered
 logger = logging.getLogger(__name__)
 
 
-def learn(attempt: Attempt, news: News, *, sender_domain: str, probe: UUID | None) -> None:
+def learn(attempt: Attempt, answer: Answer, *, sender_domain: str, probe: UUID | None) -> None:
     """Draw the consequences of an answer; a failing database changes nothing about the answer itself."""
     try:
-        _judge_probe(attempt, news, probe) if probe else _judge(attempt, news)
-        if policy.verdict(news) is Verdict.SENDER:
-            _refuse_sender(attempt, news, sender_domain)
-        if policy.verdict(news) is Verdict.PAUSE:
-            _pause(attempt.provider, policy.told(news).after)
+        _judge_probe(attempt, answer, probe) if probe else _judge(attempt, answer)
+        if policy.verdict(answer) is Verdict.SENDER:
+            _refuse_sender(attempt, answer, sender_domain)
+        if policy.verdict(answer) is Verdict.PAUSE:
+            _pause(attempt.provider, policy.told(answer).after)
     except (DatabaseError, InterfaceError):
         logger.exception("What %s answered could not be told to its circuit", attempt.provider)
 
@@ -109,20 +107,20 @@ def forget_senders() -> None:
     senders.filter(retry_at__lt=timezone.now() - _LONG_AGO).delete()
 
 
-def _judge(attempt: Attempt, news: News) -> None:
-    verdict = policy.verdict(news)
+def _judge(attempt: Attempt, answer: Answer) -> None:
+    verdict = policy.verdict(answer)
     if verdict is Verdict.ACCOUNT:
-        _trip(attempt, _Trouble.ACCOUNT, policy.told(news))
+        _trip(attempt, _Trouble.ACCOUNT, policy.told(answer))
     elif policy.counts_against(verdict, attempt.latency_ms) and _has_failed_enough(attempt):
-        _trip(attempt, _Trouble.FAILING, policy.told(news))
+        _trip(attempt, _Trouble.FAILING, policy.told(answer))
 
 
-def _judge_probe(attempt: Attempt, news: News, probe: UUID) -> None:
-    provider, verdict = attempt.provider, policy.verdict(news)
+def _judge_probe(attempt: Attempt, answer: Answer, probe: UUID) -> None:
+    provider, verdict = attempt.provider, policy.verdict(answer)
     if verdict is Verdict.ACCOUNT:
-        reopen(provider, probe, _Trouble.ACCOUNT, policy.told(news))
+        reopen(provider, probe, _Trouble.ACCOUNT, policy.told(answer))
     elif policy.counts_against(verdict, attempt.latency_ms):
-        reopen(provider, probe, _Trouble.FAILING, policy.told(news))
+        reopen(provider, probe, _Trouble.FAILING, policy.told(answer))
     elif verdict is Verdict.NOTHING:
         release(provider, probe)
     else:
@@ -141,9 +139,9 @@ def _trip(attempt: Attempt, trouble: str, told: policy.Told) -> None:
     _open(circuit, _closed_before(attempt), trouble, told, openings=openings)
 
 
-def _refuse_sender(attempt: Attempt, news: News, sender_domain: str) -> None:
+def _refuse_sender(attempt: Attempt, answer: Answer, sender_domain: str) -> None:
     over = _closed_before(attempt) | Q(retry_at__lte=Now())
-    _open(_found(attempt.provider, sender_domain), over, _Trouble.SENDER, policy.told(news), openings=1)
+    _open(_found(attempt.provider, sender_domain), over, _Trouble.SENDER, policy.told(answer), openings=1)
 
 
 def _found(provider: str, sender_domain: str = "") -> Circuit:

@@ -9,9 +9,7 @@ from django.utils import timezone
 from delivery.models import Attempt, Circuit, Email
 from delivery.routing import circuit_cache, circuits, policy
 from delivery.routing.policy import Refusal
-from providers.base import Provider
-from providers.errors import ProviderError
-from providers.message import Receipt
+from providers.base import Answer, Provider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +72,10 @@ class Gate:
             self._email.left_out[provider.name] = refusal.reason
         return None
 
-    def learn(self, attempt: Attempt, news: ProviderError | Receipt) -> None:
+    def learn(self, attempt: Attempt, answer: Answer) -> None:
         """Tell the circuits an answer that is durable already."""
         probe = self._probes.pop(attempt.provider, None)
-        circuits.learn(attempt, news, sender_domain=self._domain, probe=probe)
+        circuits.learn(attempt, answer, sender_domain=self._domain, probe=probe)
 
     def release(self) -> None:
         """Give back the probes that were not made after all."""

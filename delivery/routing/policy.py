@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from delivery.models import Circuit
 from providers import errors
+from providers.base import Answer
 from providers.message import Receipt
 
 WINDOW = timedelta(seconds=60)  # of attempts that are looked at
@@ -22,7 +23,7 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=10)
 _MEMORY = timedelta(minutes=10)  # a provider that worked for so long starts anew with the first wait
 _WORKERS_TURN = timedelta(seconds=60)  # the worker asks about an account before an email is risked
 _MOST_OPENINGS = 10  # the longest wait is reached long before
-_PAUSE, LONGEST_NAMED = (1.0, 5.0), 3600.0  # seconds; the first where the vendor names none
+_PAUSE = (1.0, 5.0)  # seconds, where the vendor names none
 _AGAIN = timedelta(seconds=1)
 _ANOTHERS_PROBE = timedelta(seconds=3)  # most of them take less
 _OUT_FOR_NOW = timedelta(seconds=30)  # nobody knows when a person puts it back
@@ -69,18 +70,18 @@ class Refusal:
     until: datetime
 
 
-def verdict(news: errors.ProviderError | Receipt) -> Verdict:
+def verdict(answer: Answer) -> Verdict:
     """Return what an answer says of its provider."""
-    if isinstance(news, Receipt):
-        return Verdict.ACCOUNT if news.account_problem else Verdict.WORKS
-    return _VERDICTS.get(type(news), Verdict.WORKS)
+    if isinstance(answer, Receipt):
+        return Verdict.ACCOUNT if answer.account_problem else Verdict.WORKS
+    return _VERDICTS.get(type(answer), Verdict.WORKS)
 
 
-def told(news: errors.ProviderError | Receipt) -> Told:
+def told(answer: Answer) -> Told:
     """Return what an answer says for a person."""
-    if isinstance(news, Receipt):
-        return Told(reason=news.account_problem or "It accepts emails, but takes too long.")
-    return Told(reason=news.detail, after=news.retry_after)
+    if isinstance(answer, Receipt):
+        return Told(reason=answer.account_problem or "It accepts emails, but takes too long.")
+    return Told(reason=answer.detail, after=answer.retry_after)
 
 
 def counts_against(verdict: Verdict, latency_ms: int | None) -> bool:
@@ -99,7 +100,7 @@ def is_failing(attempts: Iterable[tuple[str, int | None]], *, on_ramp: bool) -> 
 def wait(trouble: str, openings: int, after: float | None) -> timedelta:
     """Return how long to leave a provider alone: what it named; else longer with each opening while it is failing."""
     if after is not None:
-        return max(_FIRST_WAIT, timedelta(seconds=min(after, LONGEST_NAMED)))
+        return max(_FIRST_WAIT, timedelta(seconds=min(after, errors.LONGEST_NAMED)))
     if trouble != Circuit.Trouble.FAILING:
         return _LONGEST_WAIT
     return min(_FIRST_WAIT * math.pow(2, min(openings, _MOST_OPENINGS) - 1), _LONGEST_WAIT)
@@ -113,7 +114,7 @@ def openings(circuit: Circuit, now: datetime) -> int:
 def pause(seconds: float | None) -> timedelta:
     """Return how long to leave alone a provider that asked for a pause."""
     chosen = seconds if seconds is not None else random.uniform(*_PAUSE)  # noqa: S311 - jitter, no secret
-    return timedelta(seconds=max(_PAUSE[0], min(chosen, LONGEST_NAMED)))
+    return timedelta(seconds=max(_PAUSE[0], min(chosen, errors.LONGEST_NAMED)))
 
 
 def is_on_ramp(circuit: Circuit, now: datetime) -> bool:

@@ -16,12 +16,11 @@ from delivery.db.text import storable
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
 from providers import failpoints
-from providers.base import Provider
+from providers.base import Answer, Provider
 from providers.errors import ProviderError
 from providers.message import Message, Receipt
 
 ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
-News = ProviderError | Receipt  # what a provider answered
 
 
 class ClaimLost(Exception):
@@ -99,14 +98,14 @@ class Log:
     next attempt, or with the outcome of the email, in one transaction each. Then `learn` is told of it.
     """
 
-    def __init__(self, email: Email, first: Attempt, learn: Callable[[Attempt, News], None]) -> None:
+    def __init__(self, email: Email, first: Attempt, learn: Callable[[Attempt, Answer], None]) -> None:
         """Start with an attempt that is durable already."""
         self._email = email
         self._prepared: Attempt | None = first
         self._learn = learn
-        self._news: News | None = None
+        self._untold: Answer | None = None
         self._owed: journal.Owed = None
-        self.answer: journal.Entry | None = None  # what the last one came to, until the database has it
+        self.entry: journal.Entry | None = None  # what the last one came to, until the database has it
         self.last = first
 
     def attempt(self, provider: Provider, message: Message) -> Receipt:
@@ -126,11 +125,11 @@ class Log:
 
     def tell(self) -> None:
         """Pass on what the last attempt came to, once; it is in the database now."""
-        news, self._news = self._news, None
-        journal.settle(self._owed)
-        self._owed = self.answer = None
-        if news is not None:
-            self._learn(self.last, news)
+        answer, self._untold = self._untold, None
+        journal.release(self._owed)
+        self._owed = self.entry = None
+        if answer is not None:
+            self._learn(self.last, answer)
 
     def _take_prepared(self) -> Attempt | None:
         prepared, self._prepared = self._prepared, None
@@ -147,20 +146,20 @@ class Log:
             store(self.last)
             return write(self._email, provider)
 
-    def _keep(self, started: float, news: News, **answer: str) -> None:
+    def _keep(self, started: float, answer: Answer, **columns: str) -> None:
         failpoints.reach("after-response")
-        self._news = news
-        self.last.outcome = news.outcome if isinstance(news, ProviderError) else Attempt.Outcome.ACCEPTED
+        self._untold = answer
+        self.last.outcome = answer.outcome if isinstance(answer, ProviderError) else Attempt.Outcome.ACCEPTED
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
-        for field, value in answer.items():
+        for field, value in columns.items():
             setattr(self.last, field, storable(value))
-        self.answer = _entry(self.last, news)
-        self._owed = journal.write(self.answer)
+        self.entry = _entry(self.last, answer)
+        self._owed = journal.write(self.entry)
         failpoints.reach("after-journal")
 
 
-def _entry(last: Attempt, news: News) -> journal.Entry:
-    refused = {} if isinstance(news, ProviderError) else news.refused
+def _entry(last: Attempt, answer: Answer) -> journal.Entry:
+    refused = {} if isinstance(answer, ProviderError) else answer.refused
     return journal.Entry(
         attempt=str(last.pk), refused=refused, **{name: getattr(last, name) for name in ANSWER}
     )

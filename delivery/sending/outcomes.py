@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from delivery.models import Email, Recipient
-from delivery.routing import policy
+from providers import errors
 from providers.errors import CannotCarry, NobodyAccepted
 from providers.message import Receipt
 
@@ -81,7 +81,7 @@ def of_nobody(nobody: NobodyAccepted, *, rounds: int, others_in: float | None = 
         return failed(str(nobody))
     waits = [failure.retry_after or 0.0 for failure in nobody.failures]
     soonest = min([*waits, *([] if others_in is None else [others_in])])
-    return wait(str(nobody), rounds=rounds, at_least=min(soonest, policy.LONGEST_NAMED))
+    return wait(str(nobody), rounds=rounds, at_least=min(soonest, errors.LONGEST_NAMED))
 
 
 def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:

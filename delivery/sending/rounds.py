@@ -115,8 +115,8 @@ def hand_over(this: Round, attempt: Attempt) -> Email:
 
 
 def _make_up(log: attempts.Log) -> None:
-    if log.answer:
-        replay.apply(log.answer)
+    if log.entry:
+        replay.apply(log.entry)
         log.tell()
 
 

@@ -19,6 +19,7 @@ from providers import failpoints
 
 SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
 _UNDECIDED = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
+_CHANGED = ("status", "provider", "reason", "due_at", "lease_until", "finished_at")  # columns of an outcome
 _NOT_UNDER_WAY = (Email.Status.UNKNOWN, Email.Status.QUEUED, Email.Status.QUARANTINED)
 
 _Part = tuple[Email, Outcome, Attempt]
@@ -158,7 +159,7 @@ def _changes(outcome: Outcome) -> dict[str, Any]:
 
 def _moving() -> compiled.Making:
     mine = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"), status=Email.Status.SENDING)
-    return mine, {name: Parameter(name) for name in ("left_out", *_changes(outcomes.at_once("")))}
+    return mine, {name: Parameter(name) for name in ("left_out", *_CHANGED)}
 
 
 def _deciding() -> compiled.Making:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.paths import ROOT
 from tests.servers import free_port
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SOON = 30.0  # seconds; two busy processors may take some
 
 

@@ -217,7 +217,7 @@ def test_the_page_of_codes_lists_every_code(api: fakes.Api) -> None:
 def test_every_code_in_the_source_is_in_the_registry() -> None:
     calls = [
         (node.func, [arg.value for arg in node.args if isinstance(arg, ast.Constant)])
-        for path in Path(package.__file__).parent.glob("*.py")
+        for path in Path(package.__file__).parent.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
     ]

@@ -41,7 +41,7 @@ def test_an_answer_is_on_disk_when_it_is_written(monkeypatch: Any) -> None:
 
 
 def test_a_process_that_ends_in_order_leaves_nothing(journal_folder: Path) -> None:
-    journal.settle(journal.write(entry()))
+    journal.release(journal.write(entry()))
     journal.close()
 
     assert journal_files(journal_folder) == []
@@ -49,7 +49,7 @@ def test_a_process_that_ends_in_order_leaves_nothing(journal_folder: Path) -> No
 
 def test_a_file_of_which_an_entry_is_owed_stays(journal_folder: Path) -> None:
     journal.write(entry())
-    journal.settle(journal.write(entry()))
+    journal.release(journal.write(entry()))
     journal.close()
 
     assert len(journal_files(journal_folder)) == 1
@@ -63,9 +63,9 @@ def test_a_full_file_is_followed_by_a_new_one_and_goes_when_nothing_of_it_is_owe
     second = journal.write(entry())
     assert len(journal_files(journal_folder)) == 2
 
-    journal.settle(first)
+    journal.release(first)
     assert len(journal_files(journal_folder)) == 1
-    journal.settle(second)  # the one being written stays
+    journal.release(second)  # the one being written stays
     assert len(journal_files(journal_folder)) == 1
 
 
@@ -78,7 +78,7 @@ def test_threads_that_write_at_once_lose_no_line() -> None:
 
 def write_one(_: int) -> Entry:
     one = entry()
-    journal.settle(journal.write(one))
+    journal.release(journal.write(one))
     return one
 
 
@@ -226,7 +226,7 @@ def test_a_file_whose_sync_has_failed_is_trusted_no_more(journal_folder: Path, m
         broken.setattr(os, "fdatasync", fail)
         assert journal.write(entry()) is None
     (first,) = journal_files(journal_folder)
-    journal.settle(journal.write(entry()))
+    journal.release(journal.write(entry()))
 
     assert first not in journal_files(journal_folder)
     journal.close()

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.paths import ROOT
+
 _GRACE = 40.0  # seconds between SIGTERM and SIGKILL
 Process = subprocess.Popen[str]
 _children: set[Process] = set()

@@ -18,7 +18,7 @@ from providers.wire import http
 from tests.providers import forms
 from tests.providers.adapters import ANYMAIL, OVER_HTTP
 from tests.providers.fault_server import FaultServer, Request
-from tests.providers.mailbox import Mailbox
+from tests.providers.smtp.mailbox import Mailbox
 
 PATIENT = http.Timeouts(connect=2.0, read=5.0, total=10.0)
 OURS = frozenset({"gomail_attempt", "gomail_email"})

@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from providers import failpoints
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ARMED = """
 from providers import failpoints
 failpoints.arm({text!r})

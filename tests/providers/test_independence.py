@@ -1,8 +1,8 @@
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.paths import ROOT
+
 PROGRAM = """
 import sys
 sys.modules["django"] = None  # any import of it fails
