@@ -1,7 +1,16 @@
 """Statements that every email needs, without what the ORM does for them anew each time.
 
-It makes the SQL of an UPDATE and of a SELECT once, with a Given where a value belongs. An INSERT is written from the
-model's fields. To make the SQL costs this process more than to send it and hear the answer; see docs/decisions/0019.
+The ORM makes the SQL of an UPDATE and of a SELECT once, with a Parameter where a value belongs. An INSERT is written
+from the model's fields. To make the SQL costs this process more than to send it and hear the answer; see
+docs/decisions/0019.
+
+Private parts of Django that this stands on (tests/delivery/db/test_private_parts.py names each, and
+test_every_statement.py holds each statement against plain ORM code):
+
+- `QuerySet.query`, `Query.chain(UpdateQuery)`, `UpdateQuery.add_update_values`, `Query.get_compiler`, and the
+  compiler's `as_sql`, `compile`, `get_converters` and `apply_converters`; `InsertQuery` for a column's expression
+- `Field.get_col`, `pre_save`, `get_db_prep_save` and `attname`; `Model.from_db`, `_meta`, `_state`, `_default_manager`
+- `Expression.as_sql` and `resolve_expression`; `connection.wrap_database_errors` and `ops.quote_name`
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +37,7 @@ class Parameter(Expression):
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Stand in the SQL as its own parameter."""
-        return "%s", [self]
+        return "%s", (self,)  # a tuple, as Django 6.0 asks of every expression
 
 
 class _Place(NamedTuple):
