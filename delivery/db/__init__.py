@@ -1,1 +1,1 @@
-"""Talking to the database: statements compiled once, writes in groups, and what to do while it is away."""
+"""Access to the database: statements compiled once, group commit, retries while the database is away."""

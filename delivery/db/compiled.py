@@ -1,8 +1,7 @@
-"""Statements that every email needs, without what the ORM does for them anew each time.
+"""The statements of the hot path, compiled by the ORM once and then run with new values.
 
-The ORM makes the SQL of an UPDATE and of a SELECT once, with a Parameter where a value belongs. An INSERT is written
-from the model's fields. To make the SQL costs this process more than to send it and hear the answer; see
-docs/decisions/0019.
+The SQL of an UPDATE or a SELECT has a Parameter in place of each value. An INSERT is written from the model's fields.
+Compiling the SQL costs this process more than a round trip to the database; see docs/decisions/0019.
 
 Private parts of Django that this stands on (tests/delivery/db/test_private_parts.py names each, and
 test_every_statement.py holds each statement against plain ORM code):
@@ -21,27 +20,29 @@ from django.db import connection, models, transaction
 from django.db.models.expressions import Expression
 from django.db.models.sql import InsertQuery, UpdateQuery
 
-_FEW = 20  # rows, up to which PostgreSQL takes them faster by INSERT than by COPY
+_FEW = 20  # rows; up to here PostgreSQL takes an INSERT faster than a COPY
 Row = TypeVar("Row", bound=models.Model)
-Places = Sequence[Any]  # a Given for each of several values
-Making = tuple[models.QuerySet[Any], Mapping[str, Any]]  # the rows, and what is changed in them
+Parameters = Sequence[Any]  # one Parameter for each of several values
+Change = tuple[
+    models.QuerySet[Any], Mapping[str, Any]
+]  # the rows to update, and the new values of their columns
 
 
 class Parameter(Expression):
-    """The place of a value of this field, which is given when the statement is run."""
+    """A placeholder for a value of this field; the value is given when the statement is run."""
 
     def __init__(self, name: str, number: int | None = None) -> None:
-        """Take the field's name; `pk` is one. With a number the value is one of several."""
+        """Take the field's name, or `pk`. With a number: this item of a sequence of values."""
         super().__init__()
         self.name, self.number = name, number
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """Stand in the SQL as its own parameter."""
+        """Return the placeholder, with itself as its parameter."""
         return "%s", (self,)  # a tuple, as Django 6.0 asks of every expression
 
 
-class _Place(NamedTuple):
-    """Where a value goes that is given, and how it is put into the database's form."""
+class _Slot(NamedTuple):
+    """The position of a value among the parameters, and its conversion to the database's form."""
 
     name: str
     number: int | None
@@ -53,30 +54,30 @@ class _Place(NamedTuple):
 
 
 class _Sql(NamedTuple):
-    """What is sent to the database."""
+    """A statement as it is sent to the database."""
 
     text: str
     parameters: Sequence[Any]
 
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
-        return [part.filled(values) if isinstance(part, _Place) else part for part in self.parameters]
+        return [part.filled(values) if isinstance(part, _Slot) else part for part in self.parameters]
 
 
 class Update:
     """An UPDATE of rows of one table."""
 
-    def __init__(self, make: Callable[[], Making]) -> None:
-        """Take what makes it; that is asked once, when the statement is run first."""
+    def __init__(self, make: Callable[[], Change]) -> None:
+        """Take a function that returns the rows and the changes; it is called once, at the first run."""
         self._make = make
 
     def run(self, **values: Any) -> int:
-        """Return how many rows were updated."""
+        """Run the statement and return the number of updated rows."""
         with connection.cursor() as cursor:
             cursor.execute(self._sql.text, self._sql.filled(values))
             return int(cursor.rowcount)
 
     def run_all(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Run it once for each of these values; return how many rows were updated in all."""
+        """Run it once for each mapping of values; return the total number of updated rows."""
         if len(rows) == 1:
             return self.run(**rows[0])
         with connection.cursor() as cursor:
@@ -88,59 +89,60 @@ class Update:
         return _update(*self._make())
 
 
-class _Reading(Generic[Row]):
-    """A statement that returns rows, for any number of values of one field."""
+class _Query(Generic[Row]):
+    """A statement that returns rows, for any number of values of one field; compiled once for each number."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._made: dict[int, tuple[_Sql, _Reader[Row]]] = {}
+        self._compiled: dict[int, tuple[_Sql, _Reader[Row]]] = {}
 
     def run(self, several: Sequence[Any], **values: Any) -> list[Row]:
         """Return the rows."""
-        sql, reader = self._made.get(len(several)) or self._make_for(len(several))
+        sql, reader = self._compiled.get(len(several)) or self._compile_for(len(several))
         with connection.cursor() as cursor:
             cursor.execute(sql.text, sql.filled({self._name: several, **values}))
             return reader.read(cursor.fetchall())
 
-    def _make_for(self, many: int) -> "tuple[_Sql, _Reader[Row]]":
-        self._made[many] = made = self._made_with([Parameter(self._name, number) for number in range(many)])
-        return made
+    def _compile_for(self, many: int) -> "tuple[_Sql, _Reader[Row]]":
+        parameters = [Parameter(self._name, number) for number in range(many)]
+        self._compiled[many] = compiled = self._compile(parameters)
+        return compiled
 
-    def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
+    def _compile(self, parameters: Parameters) -> "tuple[_Sql, _Reader[Row]]":
         raise NotImplementedError
 
 
-class Select(_Reading[Row]):
+class Select(_Query[Row]):
     """A SELECT of whole rows of one table."""
 
-    def __init__(self, name: str, make: Callable[[Places], models.QuerySet[Row]]) -> None:
-        """Take what makes it for several values of the field with this name."""
+    def __init__(self, name: str, make: Callable[[Parameters], models.QuerySet[Row]]) -> None:
+        """Take the field's name, and a function that returns the rows for several of its values."""
         super().__init__(name)
         self._make = make
 
-    def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
-        rows = self._make(places)
-        sql, parameters = rows.query.get_compiler(connection=connection).as_sql()
-        return _placed(rows.model, sql, parameters), _Reader(rows.model)
+    def _compile(self, parameters: Parameters) -> "tuple[_Sql, _Reader[Row]]":
+        rows = self._make(parameters)
+        compiled = rows.query.get_compiler(connection=connection).as_sql()
+        return _with_slots(rows.model, *compiled), _Reader(rows.model)
 
 
-class Changed(_Reading[Row]):
-    """An UPDATE that returns the changed rows whole, as they are after it."""
+class UpdateReturning(_Query[Row]):
+    """An UPDATE that returns the updated rows, whole and with their new values."""
 
-    def __init__(self, name: str, make: Callable[[Places], Making]) -> None:
-        """Take what makes it for several values of the field with this name."""
+    def __init__(self, name: str, make: Callable[[Parameters], Change]) -> None:
+        """Take the field's name, and a function that returns the rows and the changes for several of its values."""
         super().__init__(name)
         self._make = make
 
-    def _made_with(self, places: Places) -> "tuple[_Sql, _Reader[Row]]":
-        rows, changes = self._make(places)
-        with transaction.atomic():  # without one the ORM makes no SELECT … FOR UPDATE
+    def _compile(self, parameters: Parameters) -> "tuple[_Sql, _Reader[Row]]":
+        rows, changes = self._make(parameters)
+        with transaction.atomic():  # the ORM compiles SELECT … FOR UPDATE only inside one
             sql, reader = _update(rows, changes), _Reader(rows.model)
         return sql._replace(text=f"{sql.text} RETURNING {', '.join(reader.columns)}"), reader
 
 
 class Insert:
-    """An INSERT of rows of one table. A row whose key is made by the database is not told of it."""
+    """An INSERT of rows of one table. Keys that the database generates are not read back."""
 
     def __init__(self, model: type[models.Model]) -> None:
         """Take the table's model."""
@@ -149,7 +151,7 @@ class Insert:
         self._fields = tuple(own)
 
     def run(self, rows: Sequence[models.Model]) -> None:
-        """Insert them all in one statement; among few there may be values that are expressions."""
+        """Insert all rows in one statement; up to 20 of them may have expressions as values."""
         if len(rows) <= _FEW:
             self._insert(rows)
         elif connection.vendor == "postgresql":
@@ -164,12 +166,12 @@ class Insert:
         values = ", ".join(f"({', '.join(sql for sql, _ in columns)})" for columns in table)
         parameters = [value for columns in table for _, values in columns for value in values]
         if parameters:
-            statement = f"INSERT INTO {self._into} VALUES {values}"  # noqa: S608 - names and places of ours
+            statement = f"INSERT INTO {self._into} VALUES {values}"  # noqa: S608 - our names and placeholders
             with connection.cursor() as cursor:
                 cursor.execute(statement, parameters)
 
     def _copy(self, rows: Sequence[models.Model]) -> None:
-        """Insert by COPY, which takes PostgreSQL a third of the time, and us less."""
+        """Insert by COPY: a third of the time of an INSERT for PostgreSQL, and less for this process."""
         columns = [(field.attname, field.get_db_prep_save) for field in self._fields]
         statement = f"COPY {self._into} FROM STDIN"
         with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
@@ -183,7 +185,7 @@ class Insert:
 
 
 class _Reader(Generic[Row]):
-    """Makes objects of a model from rows with all its columns."""
+    """Builds model instances from rows that have all columns of the table."""
 
     def __init__(self, model: type[Row]) -> None:
         fields = model._meta.concrete_fields
@@ -200,16 +202,16 @@ class _Reader(Generic[Row]):
 def _update(rows: models.QuerySet[Any], changes: Mapping[str, Any]) -> _Sql:
     query: Any = rows.query.chain(UpdateQuery)
     query.add_update_values(changes)
-    return _placed(rows.model, *query.get_compiler(connection=connection).as_sql())
+    return _with_slots(rows.model, *query.get_compiler(connection=connection).as_sql())
 
 
-def _placed(model: type[models.Model], sql: str, parameters: Iterable[Any]) -> _Sql:
-    return _Sql(sql, [_place(model, part) if isinstance(part, Parameter) else part for part in parameters])
+def _with_slots(model: type[models.Model], sql: str, parameters: Iterable[Any]) -> _Sql:
+    return _Sql(sql, [_slot(model, part) if isinstance(part, Parameter) else part for part in parameters])
 
 
-def _place(model: type[models.Model], given: Parameter) -> _Place:
-    field: Any = model._meta.pk if given.name == "pk" else model._meta.get_field(given.name)
-    return _Place(given.name, given.number, field.get_db_prep_save)
+def _slot(model: type[models.Model], parameter: Parameter) -> _Slot:
+    field: Any = model._meta.pk if parameter.name == "pk" else model._meta.get_field(parameter.name)
+    return _Slot(parameter.name, parameter.number, field.get_db_prep_save)
 
 
 def _quoted(fields: Iterable[Any]) -> list[str]:
@@ -217,7 +219,7 @@ def _quoted(fields: Iterable[Any]) -> list[str]:
 
 
 def _column(field: Any, row: models.Model) -> Any:
-    """Return the SQL and the parameters of one column of one row, which may be an expression."""
+    """Return the SQL and the parameters of one value of a row; the value may be an expression."""
     value = field.pre_save(row, add=True)
     if hasattr(value, "resolve_expression"):
         query = InsertQuery(type(row))

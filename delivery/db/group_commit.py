@@ -1,7 +1,7 @@
-"""Group commit: what many threads ask of the database at the same moment is asked by one of them, in one transaction.
+"""Group commit: one thread, the leader, does the writes of many threads in one transaction.
 
-Every thread waits until its own part is durable, as it would alone. A group is made of those who came while the group
-before was at work. Where several have just come it waits a moment for more; a thread that comes alone waits for nobody.
+Every thread waits until its own part is durable, as it would alone. Calls that arrive while a group is being committed
+form the next group. After a group of several the leader waits a moment for more; a call that comes alone never waits.
 """
 
 import threading
@@ -14,20 +14,20 @@ from delivery.db.outages import AWAY
 
 Part = TypeVar("Part")
 Answer = TypeVar("Answer")
-_MOST = 50  # parts of one group
-_MOMENT = 0.002  # seconds; about what a transaction takes
-_CROWD = 0.05  # seconds for which a group of several says that more will come
+_LARGEST = 50  # parts of one group
+_GATHER_SECONDS = 0.002  # about the duration of a transaction
+_BUSY_SECONDS = 0.05  # after a group of several: so long more calls are expected
 
 
 class _Call(Generic[Part, Answer]):
-    """One thread's part, and what became of it."""
+    """One thread's part, and its result."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.woken = threading.Event()
-        self.answers: list[Answer] = []  # one, once it is there
-        self.alone = False  # nothing was done: each finds out for itself whether it was the reason
-        self.error: BaseException | None = None  # nobody knows what was done
+        self.answers: list[Answer] = []  # at most one
+        self.alone = False  # the group was rolled back: each thread tries its part alone
+        self.error: BaseException | None = None  # the transaction may have been committed or not
 
     @property
     def is_over(self) -> bool:
@@ -35,18 +35,18 @@ class _Call(Generic[Part, Answer]):
 
 
 class GroupCommit(Generic[Part, Answer]):
-    """Does an action for the threads of this process; it takes parts and returns their answers in order."""
+    """Runs an action for the threads of this process. The action takes parts and returns their answers in order."""
 
     def __init__(self, action: Callable[[Sequence[Part]], Sequence[Answer]]) -> None:
-        """Take what is to be done for a whole group, in one transaction."""
+        """Take the action, which handles a whole group in one transaction."""
         self._action = action
         self._lock = threading.Lock()
         self._waiting: list[_Call[Part, Answer]] = []
-        self._at_work = False
-        self._crowded_until = 0.0
+        self._has_leader = False
+        self._busy_until = 0.0
 
     def ask(self, part: Part) -> Answer:
-        """Return the answer for this part; raise what the action raises for it alone."""
+        """Return the answer for this part; raise the error that the action raises for this part alone."""
         call = _Call[Part, Answer](part)
         if self._leads(call):
             self._lead(call)
@@ -61,24 +61,24 @@ class GroupCommit(Generic[Part, Answer]):
     def _leads(self, call: _Call[Part, Answer]) -> bool:
         with self._lock:
             self._waiting.append(call)
-            leads, self._at_work = not self._at_work, True
+            leads, self._has_leader = not self._has_leader, True
             return leads
 
     def _lead(self, mine: _Call[Part, Answer]) -> None:
-        """Act for those who wait, this thread first among them; then let the next one lead."""
+        """Run the action for the waiting calls, then wake the next leader."""
         try:
-            if time.monotonic() < self._crowded_until:
-                time.sleep(_MOMENT)
+            if time.monotonic() < self._busy_until:
+                time.sleep(_GATHER_SECONDS)
             with self._lock:
-                calls, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                calls, self._waiting = self._waiting[:_LARGEST], self._waiting[_LARGEST:]
             self._act(calls)
             if len(calls) > 1:
-                self._crowded_until = time.monotonic() + _CROWD
+                self._busy_until = time.monotonic() + _BUSY_SECONDS
         finally:
             with self._lock:
-                with suppress(ValueError):  # there still if this thread was ended while it waited
+                with suppress(ValueError):  # still listed if this thread was interrupted while it slept
                     self._waiting.remove(mine)
-                self._at_work = bool(self._waiting)
+                self._has_leader = bool(self._waiting)
                 if self._waiting:
                     self._waiting[0].woken.set()
 
@@ -87,9 +87,9 @@ class GroupCommit(Generic[Part, Answer]):
             answers = self._action([call.part for call in calls])
             for call, answer in zip(calls, answers, strict=True):
                 call.answers.append(answer)
-        except Exception as error:  # noqa: BLE001 - each of the threads raises it, or meets its own
+        except Exception as error:  # noqa: BLE001 - each thread raises it, or runs into its own
             for call in calls:
-                # After AWAY the transaction may be there all the same; any other failure has done nothing.
+                # After AWAY the transaction may have been committed; after any other error it was rolled back.
                 call.alone = len(calls) > 1 and not isinstance(error, AWAY)
                 call.error = None if call.alone else error
         finally:

@@ -1,4 +1,4 @@
-"""Identifiers that sort by time, so that the newest rows lie together in every index."""
+"""Identifiers that sort by time (UUID version 7), so that the newest rows lie together in every index."""
 
 import os
 import time
@@ -10,20 +10,20 @@ _STEPS = 1 << 12  # of a millisecond
 
 
 def uuid7() -> UUID:
-    """Return a new UUID version 7 (RFC 9562): milliseconds, 12 bits of the rest of the time, 62 random bits."""
+    """Return a new UUID version 7 (RFC 9562): milliseconds, 12 bits of a fraction of one, 62 random bits."""
     return _made(time.time_ns())
 
 
 def at(moment: datetime) -> UUID:
-    """Return a new identifier made at this moment."""
+    """Return a new identifier with this time."""
     seconds = int(moment.timestamp())
     return _made((seconds * 1_000_000 + moment.microsecond) * 1000)
 
 
 def floor(moment: datetime) -> UUID:
-    """Return the smallest identifier that could have been made in this millisecond, to compare against.
+    """Return the smallest possible identifier of this millisecond, to compare others with.
 
-    Identifiers of earlier versions have 12 more random bits and no finer time.
+    Identifiers made by earlier releases have random bits instead of the fraction of a millisecond.
     """
     return _stamped(int(moment.timestamp() * 1000), 0, 0)
 

@@ -1,6 +1,6 @@
-"""The database is away: what says so, and how a write that must not be forgotten is tried again.
+"""Retries for writes that must not be lost while the database is away.
 
-`insist` for some seconds while the caller waits; `until_done` by a thread, until it is done.
+`insist` retries for some seconds while the caller waits; `until_done` retries in a thread until the write succeeds.
 """
 
 import logging
@@ -11,58 +11,61 @@ from typing import TypeVar
 
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
-# What a database says that will be there again: away, restarting, or read-only while it changes places.
+# The errors of an outage that will pass: the database is away, restarting, or read-only during its own failover.
 AWAY = (OperationalError, InterfaceError, InternalError)
-_DEBT_PAUSE = 5.0  # seconds
-_INSISTENCE, _PAUSE = 25.0, 0.25  # seconds; longer than SQLite waits for its lock, less than a lease
+_BACKGROUND_PAUSE = 5.0  # seconds
+_INSISTENCE, _PAUSE = 25.0, 0.25  # seconds; longer than SQLite waits for its lock, shorter than a lease
 log = logging.getLogger(__name__)
 Action = Callable[[], object]
 T = TypeVar("T")
 
 
-class _Debts:
-    """The actions that are owed; there is a thread while there are any."""
+class _RetryQueue:
+    """The writes still to be done, in order; a thread runs while there are any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._owed: list[Action] = []
+        self._pending: list[Action] = []
 
     def add(self, action: Action) -> None:
         with self._lock:
-            self._owed.append(action)
-            if len(self._owed) == 1:
-                threading.Thread(target=self._pay, name="debts", daemon=True).start()
+            self._pending.append(action)
+            if len(self._pending) == 1:
+                threading.Thread(target=self._run, name="database-retry", daemon=True).start()
 
-    def _pay(self) -> None:
-        while self._owed:
-            time.sleep(_DEBT_PAUSE)
-            while self._owed and _is_done(self._owed[0]):
+    def _run(self) -> None:
+        while self._pending:
+            time.sleep(_BACKGROUND_PAUSE)
+            while self._pending and _is_done(self._pending[0]):
                 with self._lock:
-                    self._owed.pop(0)
+                    self._pending.pop(0)
             connection.close()
 
 
-_debts = _Debts()
+_retries = _RetryQueue()
 
 
 def until_done(action: Action) -> None:
-    """Do this after a while, and again until the database is there for it; the process may end before."""
-    _debts.add(action)
+    """Run the action in the background until the database is back; lost if the process ends first."""
+    _retries.add(action)
 
 
 def _is_done(action: Action) -> bool:
     try:
         action()
     except AWAY:
-        log.warning("The database is still away; what it must be told is kept", exc_info=True)
+        log.warning("The database is still away; the write stays queued", exc_info=True)
         return False
     except Exception:
-        log.exception("What the database must be told cannot be written; it stands in the journal")
+        log.exception("A queued write failed and is given up; the journal still has it")
     return True
 
 
 def insist(action: Callable[[], T]) -> T:
-    """Do a write whose loss would make a known outcome unknown: again for some seconds while the database fails."""
+    """Run a write, and retry it for 25 s while the database is away: losing it would make a known outcome unknown.
+
+    Raises the database's error when the time is over.
+    """
     give_up = time.monotonic() + _INSISTENCE
     while True:
         try:
@@ -70,6 +73,6 @@ def insist(action: Callable[[], T]) -> T:
         except AWAY:
             if time.monotonic() > give_up:
                 raise
-            log.warning("The database fails; what became of an attempt is written again", exc_info=True)
+            log.warning("The database fails; the write of an attempt's outcome is retried", exc_info=True)
             connection.close_if_unusable_or_obsolete()
             time.sleep(_PAUSE)

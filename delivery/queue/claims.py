@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from delivery import bundles, process
 from delivery.bundles import Bundle
-from delivery.db.compiled import Changed, Making, Parameter, Places
+from delivery.db.compiled import Change, Parameter, Parameters, UpdateReturning
 from delivery.db.group_commit import GroupCommit
 from delivery.models import Email
 from delivery.models.email import LEASE, EmailQuerySet
@@ -25,21 +25,21 @@ def take_suspect(pk: UUID) -> Bundle | None:
     return _take(_SUSPECTS, [pk])[0]
 
 
-def _take(claim: Changed[Email], pks: Sequence[UUID]) -> list[Bundle | None]:
+def _take(claim: UpdateReturning[Email], pks: Sequence[UUID]) -> list[Bundle | None]:
     claimed = claim.run(pks, worker=process.identity())
     whole = {bundle.email.pk: bundle for bundle in bundles.load_all(claimed)}
     return [whole.pop(pk, None) for pk in pks]  # the same one may have been given out twice
 
 
-def _claim(which: Callable[[EmailQuerySet], EmailQuerySet]) -> Changed[Email]:
+def _claim(which: Callable[[EmailQuerySet], EmailQuerySet]) -> UpdateReturning[Email]:
     """Return the statement that takes due emails; what another process is about to take is left to it."""
 
-    def make(pks: Places) -> Making:
+    def make(pks: Parameters) -> Change:
         due = which(Email.objects.due()).order_by().filter(pk__in=pks)
         free = due.select_for_update(skip_locked=True)
         return Email.objects.filter(pk__in=free.values("pk")), _changes()
 
-    return Changed[Email]("pk", make)
+    return UpdateReturning[Email]("pk", make)
 
 
 def _changes() -> dict[str, Any]:

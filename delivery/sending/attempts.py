@@ -77,12 +77,12 @@ def _hold(*emails: Email) -> None:
         raise ClaimLost
 
 
-def _holding() -> compiled.Making:
+def _holding() -> compiled.Change:
     mine = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"), status=Email.Status.SENDING)
     return mine.filter(lease_until__gt=Now()), {"lease_until": Now() + LEASE}
 
 
-def _answering() -> compiled.Making:
+def _answering() -> compiled.Change:
     unsettled = Attempt.objects.filter(pk=Parameter("pk"), settled_by="")
     return unsettled, {name: Parameter(name) for name in ANSWER}
 
@@ -104,7 +104,7 @@ class Log:
         self._prepared: Attempt | None = first
         self._learn = learn
         self._untold: Answer | None = None
-        self._owed: journal.Owed = None
+        self._pending: journal.Pending = None
         self.entry: journal.Entry | None = None  # what the last one came to, until the database has it
         self.last = first
 
@@ -126,8 +126,8 @@ class Log:
     def tell(self) -> None:
         """Pass on what the last attempt came to, once; it is in the database now."""
         answer, self._untold = self._untold, None
-        journal.release(self._owed)
-        self._owed = self.entry = None
+        journal.release(self._pending)
+        self._pending = self.entry = None
         if answer is not None:
             self._learn(self.last, answer)
 
@@ -154,7 +154,7 @@ class Log:
         for field, value in columns.items():
             setattr(self.last, field, storable(value))
         self.entry = _entry(self.last, answer)
-        self._owed = journal.write(self.entry)
+        self._pending = journal.write(self.entry)
         failpoints.reach("after-journal")
 
 

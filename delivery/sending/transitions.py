@@ -157,12 +157,12 @@ def _changes(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _moving() -> compiled.Making:
+def _moving() -> compiled.Change:
     mine = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"), status=Email.Status.SENDING)
     return mine, {name: Parameter(name) for name in ("left_out", *_CHANGED)}
 
 
-def _deciding() -> compiled.Making:
+def _deciding() -> compiled.Change:
     undecided = Recipient.objects.filter(email=Parameter("email"), status__in=_UNDECIDED)
     return undecided, {"status": Parameter("status")}
 

@@ -39,7 +39,7 @@ def no_epoch() -> None:
     from delivery.models import Email
     from delivery.sending import attempts, transitions
 
-    def move() -> compiled.Making:
+    def move() -> compiled.Change:
         _, changes = transitions._moving()
         return Email.objects.filter(pk=compiled.Parameter("pk")), changes
 

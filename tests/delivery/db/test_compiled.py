@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from delivery import bundles
 from delivery.db import compiled
-from delivery.db.compiled import Changed, Insert, Making, Parameter, Places, Select, Update
+from delivery.db.compiled import Change, Insert, Parameter, Parameters, Select, Update, UpdateReturning
 from delivery.models import Attempt, Email, Owner, Recipient
 from tests.delivery.factories import draft, queued
 
@@ -25,7 +25,7 @@ def columns(row: Email) -> list[Any]:
     return [getattr(row, field.attname) for field in Email._meta.concrete_fields]
 
 
-def changing() -> Making:
+def changing() -> Change:
     rows = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"))
     return rows, {name: Parameter(name) for name in AWKWARD} | {"rounds": F("rounds") + 1}
 
@@ -76,7 +76,7 @@ def test_a_value_that_is_missing_is_an_error_and_changes_nothing() -> None:
 def test_the_sql_is_made_once() -> None:
     made: list[int] = []
 
-    def make() -> Making:
+    def make() -> Change:
         made.append(1)
         return changing()
 
@@ -158,14 +158,14 @@ def test_selected_rows_are_those_that_the_orm_would_have_read() -> None:
 
 
 def test_rows_that_are_changed_come_back_as_they_are_afterwards() -> None:
-    def make(pks: Places) -> Making:
+    def make(pks: Parameters) -> Change:
         return Email.objects.filter(pk__in=pks, status="queued"), {
             "epoch": F("epoch") + 1,
             "reason": Parameter("reason"),
         }
 
     mine, other = queued(), queued(status="sent")
-    found = Changed[Email]("pk", make).run([mine.pk, other.pk], reason="50 % %s")
+    found = UpdateReturning[Email]("pk", make).run([mine.pk, other.pk], reason="50 % %s")
 
     assert [(row.pk, row.epoch, row.reason) for row in found] == [(mine.pk, 2, "50 % %s")]
     mine.refresh_from_db()

@@ -93,10 +93,10 @@ def test_where_several_came_the_next_waits_a_moment_for_more_and_later_for_nobod
     assert waits == []
 
     group.ask(1)
-    assert waits == [group_commit._MOMENT]
+    assert waits == [group_commit._GATHER_SECONDS]
     clock[0] += 1.0
     group.ask(1)
-    assert waits == [group_commit._MOMENT]
+    assert waits == [group_commit._GATHER_SECONDS]
 
 
 def test_a_leader_that_is_ended_while_it_waits_leaves_the_others_a_leader(monkeypatch: Any) -> None:

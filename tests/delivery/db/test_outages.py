@@ -18,7 +18,7 @@ SOON = 30.0  # seconds
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: Any) -> None:
-    monkeypatch.setattr(outages, "_DEBT_PAUSE", 0.01)
+    monkeypatch.setattr(outages, "_BACKGROUND_PAUSE", 0.01)
 
 
 def test_what_fails_is_done_again_until_it_is_done() -> None:
@@ -39,7 +39,7 @@ def test_a_defect_is_told_and_holds_up_nothing(caplog: Any) -> None:
     outages.until_done(done.set)
 
     assert done.wait(SOON)
-    assert "cannot be written; it stands in the journal" in caplog.text
+    assert "failed and is given up" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
@@ -54,14 +54,14 @@ def test_an_answer_that_the_database_was_away_for_is_written_by_the_process_that
 
     monkeypatch.setattr(rounds.transitions, "record", away)
     monkeypatch.setattr(outages, "_INSISTENCE", 0.0)
-    monkeypatch.setattr(outages, "_DEBT_PAUSE", 0.2)
+    monkeypatch.setattr(outages, "_BACKGROUND_PAUSE", 0.2)
     rounds.dispatch(email.pk)
     email.refresh_from_db()
     assert email.status == "sending"
 
     monkeypatch.setattr(rounds.transitions, "record", lambda *told: (real(*told), back.set()))
     assert back.wait(SOON)
-    while outages._debts._owed:
+    while outages._retries._pending:
         time.sleep(0.01)
 
     email.refresh_from_db()
