@@ -1,1 +1,1 @@
-"""What an email may say: addresses, headers, file names and bodies, and the draft that holds them."""
+"""The content of an email and its rules: addresses, headers, file names, bodies, and the draft of them all."""

@@ -1,7 +1,7 @@
-"""Which addresses GoMail writes to. Stricter than RFC 5322: what could be read in two ways is refused.
+"""Validation of addresses. Stricter than RFC 5322: an address that could be parsed in two ways is refused.
 
 Quoted local parts, comments, groups, source routes and domain literals have all been used to smuggle a second
-recipient past one parser and into another; no one's real mailbox needs them.
+recipient past one parser and into another; no real mailbox needs them.
 """
 
 import re
@@ -13,7 +13,7 @@ import email_validator
 from providers.message import Mailbox
 
 MAX_NAME = 255
-_LONGEST_ADDRESS = 320  # as written; what is delivered to has 254
+_LONGEST_ADDRESS = 320  # as written; a deliverable one has at most 254
 _LONGEST_MAILBOX = _LONGEST_ADDRESS + 2 * MAX_NAME + 5  # a quoted name may be escaped throughout
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Zero-width and bidirectional characters make two different addresses look the same; an ideographic full stop is a
@@ -29,7 +29,7 @@ _ANY = re.compile(r"""("[^"]*"|[^\s<>"(),;:\[\]]+)(@|%40|&#64;)[^\s<>"'(),;:]+""
 
 
 class InvalidAddress(ValueError):
-    """This is not one unambiguous mailbox."""
+    """The text is not one unambiguous mailbox."""
 
 
 def mailbox(text: str) -> Mailbox:
@@ -47,7 +47,7 @@ def bare(text: str) -> str:
     """Read `a@b.c` and return it with the domain as lower-case A-labels."""
     _refuse_longer(text, _LONGEST_ADDRESS)
     _refuse_controls(text)
-    if "=?" in text:  # an encoded word: some readers of headers decode it, and find another address
+    if "=?" in text:  # an encoded word: some parsers decode it and find another address
         raise InvalidAddress(f"{_shown(text)} is written like an encoded word")
     if _INVISIBLE.search(text) or unicodedata.normalize("NFKC", text) != text:
         raise InvalidAddress(f"{_shown(text)} contains characters that look like others or like nothing")
@@ -56,12 +56,12 @@ def bare(text: str) -> str:
 
 
 def canonical(address: str) -> str:
-    """Return the form in which addresses are compared: lower case throughout."""
+    """Return the form for comparisons: all lower case."""
     return address.lower()
 
 
 def hidden(text: str) -> str:
-    """Return a text without the addresses it quotes: it is about one sender's mail and is read by another."""
+    """Return the text with addresses replaced: it is about one owner's mail and shown to another."""
     return _ANY.sub("[address]", text)
 
 
@@ -84,7 +84,7 @@ def _display_name(name: str) -> str:
 
 
 def _refuse_longer(text: str, longest: int) -> None:
-    """First of all: megabytes of a single address would cost every later rule seconds."""
+    """Refuse an overlong text; called first, because megabytes of text would cost every later rule seconds."""
     if len(text) > longest:
         raise InvalidAddress(f"{_shown(text)} is longer than an address can be")
 
@@ -103,5 +103,5 @@ def _refuse_mixed_scripts(text: str) -> None:
 
 
 def _shown(text: str) -> str:
-    """Return the text as it can be repeated in an answer: short, printable, in quotes."""
+    """Return the text in a form fit for an error message: short, printable, in quotes."""
     return ascii(text if len(text) <= 80 else text[:80] + "…")

@@ -1,21 +1,21 @@
-"""What a body is: plain text or HTML, and the text that stands for the HTML.
+"""Bodies: whether one is HTML, and the plain-text alternative of an HTML body.
 
-The HTML comes from strangers, so one pass over its tags must do. Libraries that build a tree and lay it out take
-minutes for one element with many attributes, and make a hundred megabytes of text out of a table with one wide cell.
+The HTML is untrusted, so it is read in one pass over its tags. Libraries that build a tree and lay it out take minutes
+for one element with many attributes, and turn a table with one wide cell into a hundred megabytes of text.
 """
 
 import html as entities
 import re
 from collections.abc import Callable, Mapping
 
-# The tags that people write mail with. `<` alone, `<3` or `<someone@example.org>` do not make a text HTML.
+# Tags that are common in mail. `<` alone, `<3` or `<someone@example.org>` do not make a text HTML.
 _HTML = re.compile(
     r"<(?:!doctype\s+html|html|head|body|div|p|span|br|hr|a\s|b|i|u|em|strong|small|font|center|table|t[rdh]|tbody|thead"
     r"|ul|ol|li|dl|h[1-6]|img\s|pre|code|blockquote|style|section|article|header|footer)(?:\s[^<>]*)?/?>"
     r"|<(?:a|img)\s[^<>]*>",
     re.IGNORECASE,
 )
-# A comment, a tag, or what else stands between < and >. Possessive: what did not fit is not tried once more.
+# A comment, a tag, or anything else between < and >. The quantifiers are possessive, so there is no backtracking.
 _MARKUP = re.compile(
     r"<!--(?:.*?-->|.*)"
     r"|<(?P<end>/?)(?P<name>[a-z][a-z0-9]*+)(?P<attributes>(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+)>"
@@ -32,9 +32,9 @@ _SPACES = re.compile("[ \t\r\n\f]+")
 _TARGET = re.compile("(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _NO_TEXT = frozenset({"script", "style", "title", "template"})
 _EMPTY = frozenset({"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr"})
-_FIXED = "\xa0"  # a space that stays
+_FIXED = "\xa0"  # a space that is not collapsed
 
-_LINES: Mapping[str, int] = {  # how many line ends part an element from what is around it
+_LINES: Mapping[str, int] = {  # the number of line ends before and after an element
     **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "blockquote", "pre", "dl"), 2),
     **dict.fromkeys(("div", "tr", "dt", "dd", "li", "hr", "center", "form", "section", "article"), 1),
     **dict.fromkeys(("header", "footer"), 1),
@@ -42,12 +42,12 @@ _LINES: Mapping[str, int] = {  # how many line ends part an element from what is
 
 
 def is_html(body: str) -> bool:
-    """Tell whether a body is meant as HTML."""
+    """Tell whether a body is HTML, by its tags."""
     return bool(_HTML.search(body))
 
 
 def text_of(html: str) -> str:
-    """Return a readable plain-text alternative of an HTML body, with the targets of its links; empty without words."""
+    """Return the plain-text alternative of an HTML body, with its links' targets; empty if it has no text."""
     page = _Page()
     position = 0
     for markup in _MARKUP.finditer(html):
@@ -60,18 +60,18 @@ def text_of(html: str) -> str:
 
 
 class _Page:
-    """The text so far, and what the open tags mean for what follows."""
+    """The text so far, and the state of the open tags."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._skipped, self._depth = "", 0  # an element without text, and how often it stands in itself
+        self._skipped, self._depth = "", 0  # the element being left out, and how deep it is nested in itself
         self._ends = 0  # line ends due before the next word
         self._pre = False
-        self._items: list[int] = []  # for each open list the number of its last item; -1: not numbered
+        self._items: list[int] = []  # the number of the last item of each open list; -1: not numbered
         self._link, self._link_start = "", 0
 
     def write(self, text: str) -> None:
-        """Append text between tags."""
+        """Append the text between two tags."""
         if not text or self._skipped:
             return
         text = text.replace(" ", _FIXED) if self._pre else _SPACES.sub(" ", text)
@@ -81,7 +81,7 @@ class _Page:
         self._pieces.append(_ENTITY.sub(_letters, text) if "&" in text else text)
 
     def tag(self, name: str, attributes: str, *, ends: bool) -> None:
-        """Take a tag."""
+        """Process a tag."""
         if self._skipped:
             self._skip(name, -1 if ends else 1)
         elif not ends and _is_hidden(name, attributes):
@@ -93,7 +93,7 @@ class _Page:
                 handle(self, attributes, ends)
 
     def text(self) -> str:
-        """Return the lines, with at most one empty line in a row."""
+        """Return the text, with at most one empty line in a row."""
         lines: list[str] = []
         for line in "".join(self._pieces).split("\n"):
             bare = _SPACES.sub(" ", line).strip(" ").replace(_FIXED, " ").rstrip()
@@ -102,7 +102,7 @@ class _Page:
         return "\n".join(lines).strip("\n") + "\n" if any(lines) else ""
 
     def list(self, attributes: str, ends: bool, *, first: int = -1) -> None:
-        """Begin or end a list; only the outermost stands apart."""
+        """Begin or end a list; only the outermost is set off by empty lines."""
         if ends:
             del self._items[-1:]
         self._ends = max(self._ends, 1 if self._items else 2)
@@ -110,11 +110,11 @@ class _Page:
             self._items.append(first)
 
     def numbered(self, attributes: str, ends: bool) -> None:
-        """Begin or end a list with numbers."""
+        """Begin or end a numbered list."""
         self.list(attributes, ends, first=0)
 
     def item(self, attributes: str, ends: bool) -> None:
-        """Begin an item with its number or a dash, further in for each list around its own."""
+        """Begin an item with its number or a dash, indented by the depth of its list."""
         if ends:
             return
         self.write(2 * _FIXED * min(len(self._items) - 1, 8))
@@ -125,7 +125,7 @@ class _Page:
             self.write("- ")
 
     def link(self, attributes: str, ends: bool) -> None:
-        """Write a link's target behind its text, unless that is the text."""
+        """Write a link's target after its text, unless the text shows it."""
         shown = "".join(self._pieces[self._link_start :]) if self._link else ""
         if self._link and self._link not in shown:
             self._pieces.append(f" ({self._link})")
@@ -134,7 +134,7 @@ class _Page:
         self._link_start = len(self._pieces)
 
     def image(self, attributes: str, ends: bool) -> None:
-        """Write what stands for an image."""
+        """Write the alternative text of an image."""
         self.write(_value(_ALT, attributes))
 
     def line(self, attributes: str, ends: bool) -> None:
@@ -142,11 +142,11 @@ class _Page:
         self._ends += 1
 
     def cell(self, attributes: str, ends: bool) -> None:
-        """Part two cells of a row."""
+        """Separate two cells of a row."""
         self._pieces.append(" ")
 
     def preformatted(self, attributes: str, ends: bool) -> None:
-        """Keep spaces and line ends from here on, or no longer."""
+        """Begin or end keeping spaces and line ends."""
         self._pre = not ends
 
     def _skip(self, name: str, step: int) -> None:

@@ -1,4 +1,4 @@
-"""What a client asked for, validated."""
+"""Drafts: a client's request to send an email, validated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from providers.message import Attachment, Mailbox
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """An email as a client wants it: every value has passed our rules, nothing is stored yet."""
+    """An email as a client wants it: every value is validated, nothing is stored yet."""
 
     sender: Mailbox
     to: tuple[Mailbox, ...]
@@ -29,16 +29,16 @@ class Draft:
     on_ambiguous: Literal["resend", "stop"] = "resend"
     priority: Literal["high", "normal"] = "normal"
     send_at: datetime | None = None  # aware; None or past: now
-    expires_in: int = 24 * 60 * 60  # seconds after send_at: what nobody accepted by then has expired
+    expires_in: int = 24 * 60 * 60  # seconds after send_at; an email not accepted by then has expired
     attachments: tuple[Attachment, ...] = ()
 
     def is_for_later(self) -> bool:
-        """Tell whether the email has its time."""
+        """Tell whether the email is to be sent at a future time."""
         return self.send_at is not None and self.send_at > timezone.now()
 
 
 def without_repeats(*groups: tuple[Mailbox, ...]) -> list[tuple[Mailbox, ...]]:
-    """Return the groups with every address in the first place only: SendGrid refuses a mail that names one twice."""
+    """Return the groups with only the first occurrence of each address: SendGrid refuses a mail that repeats one."""
     seen: set[str] = set()
     return [tuple(box for box in group if not _seen(box, seen)) for group in groups]
 

@@ -1,4 +1,4 @@
-"""What an attachment may be called."""
+"""File names and content types of attachments."""
 
 import mimetypes
 import re
@@ -17,11 +17,11 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 
 class InvalidFilename(ValueError):
-    """A file cannot be called that."""
+    """This file name cannot be used."""
 
 
 def clean(name: str) -> str:
-    """Return the name without its path and what cannot be stored; raise InvalidFilename on control characters."""
+    """Return the name without its path and without unstorable characters; raise InvalidFilename on controls."""
     if _CONTROL.search(name):
         raise InvalidFilename("contains a control or text-direction character")
     name = unicodedata.normalize("NFC", name[max(name.rfind("/"), name.rfind("\\")) + 1 :])
@@ -31,14 +31,14 @@ def clean(name: str) -> str:
 
 
 def looks_like_one(name: str) -> bool:
-    """Tell whether a form field's name is meant as a file's name: it ends in an extension."""
+    """Tell whether a form field's name looks like a file name: it ends in an extension."""
     return bool(_FILE_LIKE.fullmatch(name))
 
 
 def content_type(declared: str, filename: str) -> str:
-    """Return the type to declare: what the client said if it is well-formed, else what the name suggests.
+    """Return the client's type if it is well-formed, else the type that the file name suggests.
 
-    Composite types (multipart, message) may not be carried in base64 (RFC 2045, 6.4): they travel as plain bytes.
+    Composite types (multipart, message) may not be encoded in base64 (RFC 2045, 6.4): they become octet-stream.
     """
     declared = declared.partition(";")[0].strip().lower()
     if not _TYPE.fullmatch(declared) or declared == UNKNOWN_TYPE:

@@ -1,11 +1,11 @@
-"""What may stand in a message's header."""
+"""Rules for the headers that a client may add."""
 
 import re
 
 MAX_VALUE = 900  # characters; RFC 5322 ends a line at 998
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
-# Those that the message itself or a provider decides by, so that a client cannot contradict its own request.
+# Headers set by the message itself or by a provider: a client could contradict its own request with them.
 _RESERVED = re.compile(
     r"(?:from|to|cc|bcc|sender|reply-to|subject|date|message-id|return-path|received|mime-version"
     r"|(?:dkim|arc|content|resent|x-gomail|x-ses|x-smtpapi|x-sg|x-mailgun|x-mc|x-amz)(?:-.*)?"
@@ -15,11 +15,11 @@ _RESERVED = re.compile(
 
 
 class InvalidHeader(ValueError):
-    """This must not reach a header."""
+    """This name or value must not reach a header."""
 
 
 def refuse_controls(value: str) -> None:
-    """Raise InvalidHeader if the text holds anything that could end a header line or hide in it."""
+    """Raise InvalidHeader if the text has a character that could end a header line or hide in it."""
     found = _CONTROL.search(value)
     if found:
         raise InvalidHeader(

@@ -1,1 +1,1 @@
-"""Files on disk: the attachments' content, and files that only one process may have."""
+"""Files on disk: the content of attachments, and files locked by the process that writes them."""

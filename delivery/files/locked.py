@@ -1,6 +1,6 @@
-"""Files that are appended to by one process, which holds a lock on each for as long as it lives.
+"""Append-only files, each locked by its writer for as long as the process lives.
 
-The system takes the lock away when the process ends, however it ends; a process that is stopped keeps it.
+The system releases the lock when the process ends, however it ends; a process that is only suspended keeps it.
 """
 
 import errno
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class LockedFile:
-    """One file being written. Many threads share one sync to disk."""
+    """One file being written. Threads share a sync to disk: one sync serves all lines written before it."""
 
     def __init__(self, path: Path) -> None:
-        """Begin the file; nobody sees it under its name before it is locked."""
+        """Create the file; it gets its name only once it is locked."""
         self.path = path
-        self.owed = 0  # entries that the database does not have yet
+        self.pending = 0  # entries that the database does not have yet
         self.size = 0
         self._synced = 0
         self._syncing = threading.Lock()
@@ -40,18 +40,17 @@ class LockedFile:
             raise
 
     def append(self, line: bytes) -> int:
-        """Write a line, and return what must be synced for it; the caller lets one thread in at a time."""
+        """Write a line and return the position to sync; the caller lets in one thread at a time."""
         if os.write(self._handle, line) < len(line):
             raise OSError(errno.ENOSPC, "the disk is full")
         self.size += len(line)
         return self.size
 
     def sync(self, position: int) -> None:
-        """Return when everything up to there is on disk, by this thread's sync or by another's."""
+        """Return when everything up to this position is on disk, by this thread's sync or another's."""
         with self._syncing:
-            if (
-                self._failed
-            ):  # the system forgets what it could not write; a second sync would call it written
+            # After a failed sync the system drops the unwritten pages; a second one would report success.
+            if self._failed:
                 raise OSError(errno.EIO, "the disk has failed")
             if self._synced < position:
                 reached = self.size
@@ -61,18 +60,18 @@ class LockedFile:
                 self._synced = reached
 
     def discard(self) -> None:
-        """Delete the file: nobody is owed anything. Only then is its lock given up."""
+        """Delete the file, then release its lock; for a file without pending entries."""
         self.path.unlink(missing_ok=True)
         os.close(self._handle)
 
     def leave(self) -> None:
-        """Let go of a file that this process has inherited from the one that it was forked from."""
+        """Close a file that this process inherited from its parent by fork."""
         os.close(self._handle)
 
 
 @contextmanager
 def taken(file: Path) -> Iterator[bool]:
-    """Try to take the lock of a file that may be gone, or another user's, or on a disk that is read-only."""
+    """Try to lock a file and give whether it worked; it may be gone, another user's, or on a read-only disk."""
     handle = _opened(file)
     if handle is None:
         yield False
@@ -88,7 +87,7 @@ def _opened(file: Path) -> int | None:
         return os.open(file, os.O_RDWR)
     except OSError as error:
         if error.errno != errno.ENOENT:
-            log.exception("%s cannot be opened; the claims of its process end by their leases", file.name)
+            log.exception("%s cannot be opened; its process's claims end when their leases expire", file.name)
         return None
 
 
@@ -100,7 +99,7 @@ def _try_lock(handle: int) -> bool:
 
 
 def _is(handle: int, file: Path) -> bool:
-    """Tell whether the file is there still: one that its writer has deleted says nothing of the writer."""
+    """Tell whether the path still names this file: a file deleted by its writer says nothing about the writer."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(handle), file.stat())
     return False

@@ -1,4 +1,4 @@
-"""Attachments, each stored once under the hash of its content, through Django's storage API."""
+"""Content-addressed storage of attachments: each content is stored once, through Django's storage API."""
 
 import hashlib
 import os
@@ -17,28 +17,28 @@ from providers.message import Attachment
 
 _CHUNK = 256 * 1024
 _PART = ".part-"
-_ABANDONED_SECONDS = 3600  # no request and no hand-over lives so long; a file being written is younger
+_ABANDONED_SECONDS = 3600  # longer than any request or hand-over: a file still being written is younger
 
 
 class ContentStorage(FileSystemStorage):
-    """Files named by their content: whole and synced to disk before the name exists, the same name never twice."""
+    """Files named by their hash. A file is complete and synced to disk before it gets its name."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """Keep the name: the same name means the same content."""
         return name
 
     def renew(self, name: str) -> bool:
-        """Say that somebody wants this content now; False: store it anew. See docs/decisions/0014."""
+        """Touch this content so that it is not pruned; False: store it again. See docs/decisions/0014."""
         try:
             os.utime(self.path(name))
-        except (FileNotFoundError, PermissionError):  # not there; another user's: a new one will be ours
+        except (FileNotFoundError, PermissionError):  # missing, or another user's: the new file will be ours
             return False
         return True
 
     def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
         _make_durable_directory(target.parent)
-        # All in one place, where remove_partial_files() finds them without a walk through every folder.
+        # All in one folder, where remove_partial_files() finds them without walking through every folder.
         handle, temporary = tempfile.mkstemp(dir=self.location, prefix=_PART)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -52,12 +52,12 @@ class ContentStorage(FileSystemStorage):
 
 
 def attachments() -> Storage:
-    """Return the storage that settings name for attachments."""
+    """Return the configured storage for attachments."""
     return storages["attachments"]
 
 
 def path(sha256: str) -> str:
-    """Return where content with this hash lies."""
+    """Return the path of the content with this SHA-256, within the storage."""
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
@@ -72,7 +72,7 @@ def keep(attachment: Attachment) -> str:
 
 
 def half_written() -> list[Path]:
-    """Return what processes that were killed left half-written."""
+    """Return the partial files of killed processes."""
     storage = attachments()
     if not isinstance(storage, ContentStorage):
         return []
@@ -80,22 +80,22 @@ def half_written() -> list[Path]:
 
 
 def remove_partial_files() -> None:
-    """Delete what processes that were killed left half-written; for the start of a process."""
+    """Delete the partial files of killed processes; called when a process starts."""
     storage = attachments()
     if isinstance(storage, ContentStorage):
         delete_abandoned(Path(storage.location), _PART)
 
 
 def delete_abandoned(folder: Path, prefix: str) -> None:
-    """Delete the temporary files of this prefix that nobody has written to for an hour: nobody can be using them."""
+    """Delete the temporary files with this prefix that are unchanged for an hour: nothing can be using them."""
     for file in folder.glob(f"{prefix}*"):
         if is_older(file, _ABANDONED_SECONDS):
-            with suppress(FileNotFoundError, PermissionError):  # another process was faster; another user's
+            with suppress(FileNotFoundError, PermissionError):  # deleted by another process; another user's
                 file.unlink()
 
 
 def is_older(file: Path, seconds: float) -> bool:
-    """Tell whether nobody has written to a file, nor wanted it, for so long."""
+    """Tell whether a regular file was last written or renewed more than this many seconds ago."""
     with suppress(FileNotFoundError):
         state = file.lstat()
         return stat.S_ISREG(state.st_mode) and state.st_mtime < time.time() - seconds
@@ -115,7 +115,7 @@ def _copy_to_disk(content: "File[Any]", file: IO[bytes]) -> None:
 
 
 def _make_durable_directory(directory: Path) -> None:
-    """Make the directory and those above it; each new entry is synced in the directory that holds it."""
+    """Make the directory and its missing parents; each new entry is synced in its parent directory."""
     if not directory.is_dir():
         _make_durable_directory(directory.parent)
         directory.mkdir(exist_ok=True)
