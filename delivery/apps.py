@@ -1,4 +1,4 @@
-"""Django's door to the domain."""
+"""The Django application."""
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -7,7 +7,7 @@ from providers import failpoints
 
 
 class DeliveryConfig(AppConfig):
-    """The sent-email log and everything that fills it."""
+    """The email log, and the delivery of emails."""
 
     name = "delivery"
     verbose_name = "Email"

@@ -1,4 +1,4 @@
-"""An email with all that belongs to it: made from a draft or read from the record, and turned into a Message."""
+"""An email with its rows and files, in memory: made from a draft or loaded, saved, and turned into a Message."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Bundle:
     files: tuple[border.Attachment, ...]  # the attachments' content, in the same order
 
     def message(self) -> border.Message:
-        """Return what is handed to a provider."""
+        """Return the message for a provider."""
         email = self.email
         return border.Message(
             id=str(email.pk),
@@ -54,12 +54,12 @@ class Bundle:
         )
 
     def is_whole(self) -> bool:
-        """Tell whether body and attachments are kept still; see retention."""
+        """Tell whether bodies and attachments are still kept; see retention."""
         pruned = [self.email.body_pruned_at, *(row.pruned_at for row in self.attachments)]
         return not any(pruned)
 
     def draft(self) -> Draft:
-        """Return what was asked for, to be asked for again; its times are not."""
+        """Return a draft to send the email again; times are not copied."""
         email, message = self.email, self.message()
         return Draft(
             sender=message.sender,
@@ -79,7 +79,7 @@ class Bundle:
         )
 
     def keep_files(self) -> None:
-        """Store the content of the attachments, before any row speaks of it."""
+        """Store the content of the attachments; called before any row that names it is saved."""
         for row, file in zip(self.attachments, self.files, strict=True):
             row.sha256 = storage.keep(file)
 
@@ -103,20 +103,20 @@ class Bundle:
 
 
 def claimed(draft: Draft, owner: Owner | None) -> Bundle:
-    """Return a new email that its caller is about to hand over itself: born with a claim.
+    """Return a new email that the caller is about to hand over itself, claimed by this process.
 
     Nothing is saved yet.
     """
     bundle = waiting(draft, owner)
     email = bundle.email
     email.status, email.due_at, email.epoch, email.rounds = Email.Status.SENDING, None, 1, 1
-    email.lease_until = Now() + LEASE  # the database's clock, by which it is judged
+    email.lease_until = Now() + LEASE  # by the database's clock, which also decides when it has ended
     email.worker = process.identity()
     return bundle
 
 
 def waiting(draft: Draft, owner: Owner | None) -> Bundle:
-    """Return a new email that a worker will hand over, at once or at its time. Nothing is saved yet."""
+    """Return a new email for a worker to hand over, now or at its time. Nothing is saved yet."""
     email = _email(draft, owner)
     return Bundle(
         email=email,
@@ -127,7 +127,7 @@ def waiting(draft: Draft, owner: Owner | None) -> Bundle:
 
 
 def save_all(bundles: Sequence[Bundle]) -> None:
-    """Insert every row of many; the caller holds the transaction."""
+    """Insert every row of these bundles; the caller holds the transaction."""
     _EMAILS.run([bundle.email for bundle in bundles])
     _RECIPIENTS.run([row for bundle in bundles for row in bundle.recipients])
     Attachment.objects.bulk_create(row for bundle in bundles for row in bundle.attachments)
@@ -135,12 +135,12 @@ def save_all(bundles: Sequence[Bundle]) -> None:
 
 
 def load(email: Email) -> Bundle:
-    """Return a recorded email whole."""
+    """Return the bundle of a stored email."""
     return load_all([email])[0]
 
 
 def load_all(emails: Sequence[Email]) -> list[Bundle]:
-    """Return recorded emails whole."""
+    """Return the bundles of stored emails, in the same order."""
     pks = [email.pk for email in emails]
     recipients = _by_email(_RECIPIENTS_OF.run(pks)) if pks else {}
     attachments = _by_email(_ATTACHMENTS_OF.run(pks)) if pks else {}
@@ -148,7 +148,7 @@ def load_all(emails: Sequence[Email]) -> list[Bundle]:
 
 
 def read(pk: UUID) -> Bundle:
-    """Return the email with this id whole."""
+    """Return the bundle of the email with this id; raise Email.DoesNotExist."""
     return load(Email.objects.get(pk=pk))
 
 

@@ -1,4 +1,4 @@
-"""What cannot work is said before the first request, with the way to mend it."""
+"""System checks: configuration errors are reported at the start, each with its remedy."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _NO_PROVIDER = (
 
 @register
 def providers(**_: Any) -> Sequence[CheckMessage]:
-    """Name every provider that is left out; without any, production cannot work."""
+    """Warn of each provider that is left out; without any provider, production cannot work."""
     left_out = [Warning(problem, id="gomail.W001") for problem in configured.problems()]
     if configured.providers():
         return left_out
@@ -64,7 +64,7 @@ def sqlite(**_: Any) -> Sequence[CheckMessage]:
 
 @register
 def engine(**_: Any) -> Sequence[CheckMessage]:
-    """Refuse a broker that nobody could speak to: emails for later would wait for workers that cannot be."""
+    """Refuse a broker that cannot be used: scheduled emails would wait for workers that cannot run."""
     if not settings.CELERY_BROKER_URL:
         return []
     if not find_spec("celery"):
@@ -72,13 +72,13 @@ def engine(**_: Any) -> Sequence[CheckMessage]:
         return [Error("CELERY_BROKER_URL is set, and Celery is not installed.", hint=hint, id="gomail.E005")]
     if settings.CELERY_BROKER_URL.partition("://")[0] not in _BROKERS:
         hint = "Write amqp://user:password@host:5672/ for RabbitMQ, redis://:password@host:6379/0 for Redis."
-        return [Error("CELERY_BROKER_URL names no broker that is known here.", hint=hint, id="gomail.E006")]
+        return [Error("CELERY_BROKER_URL names an unsupported broker.", hint=hint, id="gomail.E006")]
     return []
 
 
 @register
 def openness(**_: Any) -> Sequence[CheckMessage]:
-    """Warn of what is right on a developer's machine only."""
+    """Warn of settings that are right on a developer's machine only."""
     if settings.DEBUG:
         return []
     open_relay = Warning("API_KEY_REQUIRED is false: whoever reaches the port can send.", id="gomail.W002")

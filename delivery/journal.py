@@ -1,8 +1,8 @@
-"""What providers answered, in a file of this machine, on disk before the database is told.
+"""The journal: a write-ahead log of providers' answers, on this machine's disk before the database has them.
 
-A process that ends between a provider's answer and our transaction leaves a line here, and no doubt. Each process
-writes files of its own, and holds a lock on each that the system takes away when the process ends, however it ends:
-who gets the lock knows that the writer is gone.
+If a process ends between a provider's answer and our transaction, the answer is still here. Each process writes its
+own files and holds a lock on each; the system releases the lock when the process ends, however it ends. So whoever
+gets the lock knows that the writer is gone.
 """
 
 import json
@@ -23,15 +23,15 @@ from delivery import process
 from delivery.files import locked
 from delivery.files.locked import LockedFile
 
-_LARGE = 1024 * 1024  # bytes, after which a new file is begun
+_LARGE = 1024 * 1024  # bytes; then a new file is begun
 _ENDING = ".journal"
-_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+")  # whose, and which of his
+_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+")  # the process's id, the file's number
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What one attempt came to."""
+    """The outcome of one attempt."""
 
     attempt: str  # its id
     outcome: str
@@ -40,28 +40,31 @@ class Entry:
     code: str = ""
     detail: str = ""
     latency_ms: int | None = None
-    refused: Mapping[str, str] = field(default_factory=dict)  # recipients it did not take: reasons
+    refused: Mapping[str, str] = field(default_factory=dict)  # refused recipients: {address: reason}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """What a process that has gone left behind."""
+    """The entries left behind by a process that has ended."""
 
     worker: UUID
     entries: list[Entry]
 
 
 class _Writer:
-    """The files of this process: the one being written, and older ones of which an entry is still owed."""
+    """The files of this process: the current one, and older ones that still have pending entries.
+
+    An entry is pending until the database has it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._number = 0
         self._file: LockedFile | None = None
-        self._open: set[LockedFile] = set()  # that one, and older ones of which an entry is owed
+        self._open: set[LockedFile] = set()  # the current one, and older ones with pending entries
 
     def open(self) -> LockedFile:
-        """Return the file to write to, locked."""
+        """Return the current file, locked."""
         with self._lock:
             return self._current()
 
@@ -71,31 +74,31 @@ class _Writer:
             try:
                 position = file.append(line)
             except OSError:
-                file.size = _LARGE + 1  # half a line may stand there: the next one goes to a new file
+                file.size = _LARGE + 1  # half a line may be written: the next one goes to a new file
                 raise
-            file.owed += 1
+            file.pending += 1
         try:
             file.sync(position)
         except OSError:
             file.size = _LARGE + 1
-            self.release(file)  # nobody will
+            self.release(file)  # the caller does not get the file to release
             raise
         return file
 
     def release(self, file: LockedFile) -> None:
         with self._lock:
-            file.owed -= 1
-            if not file.owed and file is not self._file:
+            file.pending -= 1
+            if not file.pending and file is not self._file:
                 self._discard(file)
 
     def close(self) -> None:
         with self._lock:
             file, self._file = self._file, None
-            if file and not file.owed:
+            if file and not file.pending:
                 self._discard(file)
 
     def begin_anew(self) -> None:
-        """Be the writer of a process that has just been forked; nobody else runs in it yet."""
+        """Start over in a process that was just forked; it has only this thread yet."""
         for file in self._open:
             file.leave()
         self._file, self._open, self._lock = None, set(), threading.Lock()
@@ -105,7 +108,7 @@ class _Writer:
             self._file = self._new()
         elif self._file.size > _LARGE:
             full, self._file = self._file, self._new()
-            if not full.owed:
+            if not full.pending:
                 self._discard(full)
         return self._file
 
@@ -124,59 +127,61 @@ class _Writer:
 
 _writer = _Writer()
 os.register_at_fork(after_in_child=_writer.begin_anew)
-Owed = LockedFile | None  # what `release` is told when the database has an entry
+Pending = (
+    LockedFile | None
+)  # to be given to `release` when the database has the entry; None: nothing was written
 
 
 def begin() -> None:
-    """Take the lock by which others know that this process lives; without a journal its claims end by their leases."""
+    """Open the journal, whose lock shows that this process lives; without it its claims end with their leases."""
     try:
         _writer.open()
     except OSError:
-        log.exception("The journal cannot be written; a crash may leave emails in doubt that were answered")
+        log.exception("The journal cannot be written; a crash may lose a provider's answer")
 
 
-def write(entry: Entry) -> Owed:
-    """Put an answer on disk, and return what is to be released when the database has it.
+def write(entry: Entry) -> Pending:
+    """Write an entry to disk; return the handle to `release` when the database has it.
 
-    A disk that fails must not undo what a provider has done: that is logged.
+    A failing disk is only logged: the provider has answered all the same.
     """
     try:
         return _writer.write(json.dumps(asdict(entry), separators=(",", ":")).encode() + b"\n")
     except OSError:
-        log.exception("What became of attempt %s could not be written to the journal", entry.attempt)
+        log.exception("The outcome of attempt %s could not be written to the journal", entry.attempt)
         return None
 
 
-def release(owed: Owed) -> None:
-    """Say that the database has an entry."""
-    if owed:
-        _writer.release(owed)
+def release(pending: Pending) -> None:
+    """Mark an entry as stored in the database."""
+    if pending:
+        _writer.release(pending)
 
 
 def close() -> None:
-    """End in order: delete this process's file, unless the database lacks something that stands in it."""
+    """Close the journal in an orderly shutdown: delete this process's file unless it has pending entries."""
     _writer.close()
 
 
 def known() -> dict[str, Entry]:
-    """Return the answers in all files of this machine by attempt, also in those of processes that are running."""
+    """Return the entries of all journals of this machine by attempt, those of running processes included."""
     found: dict[str, Entry] = {}
     for file in _files():
         try:
             found |= {entry.attempt: entry for entry in _read(file)}
         except OSError:
-            log.exception("%s cannot be read; what stands in it may be taken for unknown", file.name)
+            log.exception("%s cannot be read; outcomes in it may be taken for unknown", file.name)
     return found
 
 
 def abandoned() -> list[Path]:
-    """Return the files whose process has gone."""
+    """Return the files whose process has ended."""
     return [file for file in _files() if _is_abandoned(file)]
 
 
 @contextmanager
 def inherited(file: Path) -> Iterator[Left | None]:
-    """Give what a process that has gone left in its file, and delete it then; None while another process does so."""
+    """Give the entries of an ended process's file, then delete the file; None if another process is doing so."""
     with locked.taken(file) as mine:
         if not mine:
             yield None
@@ -196,15 +201,15 @@ def _is_abandoned(file: Path) -> bool:
 
 
 def _read(file: Path) -> Iterator[Entry]:
-    """Yield the whole lines; a crash may have cut the last."""
+    """Yield the complete entries; a crash may have cut off the last line."""
     with suppress(FileNotFoundError):
         for line in file.read_bytes().splitlines():
             try:
                 yield _entry(json.loads(line))
             except (ValueError, TypeError):
-                log.warning("A line of %s is cut off and says nothing", file.name)
+                log.warning("A line of %s is cut off and is ignored", file.name)
 
 
 def _entry(said: dict[str, Any]) -> Entry:
-    """Return an entry without what a newer version may have added to it."""
+    """Return an entry without the fields that a newer version may have added."""
     return Entry(**{name: value for name, value in said.items() if name in Entry.__annotations__})

@@ -4,12 +4,12 @@ import os
 import threading
 from uuid import UUID, uuid4
 
-_known: dict[int, UUID] = {}  # by process id: a forked process is another one
+_known: dict[int, UUID] = {}  # by process id: a forked process gets its own identity
 _ending = threading.Event()
 
 
 def identity() -> UUID:
-    """Return the name of this process, another one at every start: what it claims bears it."""
+    """Return the id of this process, new at every start; its claims are marked with it."""
     pid = os.getpid()
     if pid not in _known:
         _known[pid] = uuid4()
@@ -17,12 +17,12 @@ def identity() -> UUID:
 
 
 def adopt(name: UUID) -> None:
-    """Bear the name that the process which started this one has chosen: it wants to know what this one claims."""
+    """Take the id chosen by the parent process, which wants to know what this process claims."""
     _known[os.getpid()] = name
 
 
 def end() -> None:
-    """Say that this process has been told to stop: what is under way is finished, nothing further begun."""
+    """Begin the shutdown: attempts under way are finished, no new ones begin."""
     _ending.set()
 
 
