@@ -1,4 +1,4 @@
-"""The record."""
+"""The database's tables."""
 
 from delivery.models.access import ApiKey, Owner
 from delivery.models.attempt import Attempt

@@ -1,4 +1,4 @@
-"""Who may use the service."""
+"""Owners and their API keys."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Owner(models.Model):
-    """An application that sends through GoMail. Its keys come and go; its emails stay its own."""
+    """An application that sends through GoMail. Its keys may change; its emails remain its own."""
 
     name = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -20,7 +20,7 @@ class Owner(models.Model):
 
 
 class ApiKey(models.Model):
-    """A Bearer token of an owner. Only its public id and a hash are kept; the token was shown once."""
+    """A Bearer token of an owner. Only its public id and a hash are stored; the token is shown once."""
 
     class Scope(models.TextChoices):
         SEND = "send", "send emails"
@@ -45,6 +45,6 @@ class ApiKey(models.Model):
         return f"{self.owner} gm_live_{self.public_id}_…"
 
     def revoke(self, **changes: Any) -> None:
-        """Make the key useless from now on; emails it sent stay."""
+        """Revoke the key from now on; the emails sent with it stay."""
         ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now(), **changes)
         self.refresh_from_db(fields=["revoked_at"])

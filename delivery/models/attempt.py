@@ -1,4 +1,4 @@
-"""Every attempt to hand an email over."""
+"""Attempts to hand an email over to a provider."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,7 +8,7 @@ from delivery.models.email import Email
 
 
 class Attempt(models.Model):
-    """One hand-over of one email to one provider, written before the call and closed after it."""
+    """One hand-over of one email to one provider: inserted before the call, completed after it."""
 
     class Outcome(models.TextChoices):
         STARTED = "started"
@@ -18,7 +18,7 @@ class Attempt(models.Model):
         NOT_SENT = "not_sent"
         UNKNOWN = "unknown"
 
-    IN_DOUBT = (Outcome.STARTED, Outcome.UNKNOWN)  # the provider may have the email
+    IN_DOUBT = (Outcome.STARTED, Outcome.UNKNOWN)  # the provider may or may not have the email
     CERTAINLY_NOT = (Outcome.NOT_SENT, Outcome.REFUSED_TEMPORARILY, Outcome.REFUSED)
 
     id = models.UUIDField(
@@ -29,20 +29,20 @@ class Attempt(models.Model):
     epoch = models.PositiveIntegerField()  # of the claim that made it
     outcome = models.CharField(max_length=19, choices=Outcome.choices, default=Outcome.STARTED)
     provider_message_id = models.CharField(max_length=255, blank=True)
-    # the kind of a ProviderError; the database's default lets a process of the version before go on writing
+    # the kind of a ProviderError; with the database's default, processes of the previous version can still insert
     error = models.CharField(max_length=20, blank=True, default="", db_default="")
     code = models.CharField(max_length=100, blank=True)  # the provider's
     detail = models.TextField(blank=True)  # what the provider answered, or what happened instead
     started_at = models.DateTimeField(default=timezone.now)
     latency_ms = models.PositiveIntegerField(null=True)
-    settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known after all
+    settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known
     settled_by = models.CharField(
         max_length=150, blank=True, default="", db_default=""
-    )  # the person who knew
+    )  # the person who settled it
 
     class Meta:
         ordering = ("started_at", "id")
-        # read by circuits, and for a provider's last success and failure
+        # read by routing/circuits, and for a provider's last success and failure
         indexes = [models.Index(fields=["provider", "id"], name="attempt_by_provider")]
 
     def __str__(self) -> str:

@@ -1,11 +1,11 @@
-"""Whether a provider may be used right now."""
+"""Circuit breakers: whether a provider may be used now."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class Circuit(models.Model):
-    """The state of one provider, or of one sender's domain at one provider. No row: nothing was ever wrong."""
+    """The circuit of one provider, or of one sender domain at one provider. No row: it has never been opened."""
 
     class State(models.TextChoices):
         CLOSED = "closed", "in use"
@@ -23,12 +23,16 @@ class Circuit(models.Model):
     state = models.CharField(max_length=7, choices=State.choices, default=State.CLOSED)
     trouble = models.CharField(max_length=7, choices=Trouble.choices, blank=True)  # why it was opened last
     reason = models.TextField(blank=True)  # the same for a person, in the provider's words
-    openings = models.PositiveIntegerField(default=0)  # since it last worked for long; each doubles the wait
+    openings = models.PositiveIntegerField(
+        default=0
+    )  # since it last worked for 10 minutes; each doubles the wait
     changed_at = models.DateTimeField(default=timezone.now)
     changed_by = models.CharField(max_length=150, blank=True)  # a person; empty: GoMail itself
-    retry_at = models.DateTimeField(null=True)  # open: when to try it; probing: when the probe counts as lost
-    probe = models.UUIDField(null=True)  # whose answer counts while it is being tried
-    paused_until = models.DateTimeField(null=True)  # it asked us to slow down
+    retry_at = models.DateTimeField(
+        null=True
+    )  # open: when to probe it; probing: when the probe counts as lost
+    probe = models.UUIDField(null=True)  # probing: the id of the probe; only its result counts
+    paused_until = models.DateTimeField(null=True)  # the provider asked us to slow down
 
     class Meta:
         ordering = ("provider", "sender_domain")
@@ -43,7 +47,7 @@ class Circuit(models.Model):
 
 
 class CircuitChange(models.Model):
-    """One change of a circuit, for those who ask what happened last night."""
+    """One change of a circuit, kept to explain past outages."""
 
     circuit = models.ForeignKey(Circuit, on_delete=models.CASCADE, related_name="changes")
     state = models.CharField(max_length=7, choices=Circuit.State.choices)

@@ -1,4 +1,4 @@
-"""What we promised to deliver, to whom, and every attempt at it."""
+"""Emails with their recipients, attachments and tags; and the queue, which is a query on emails."""
 
 from datetime import datetime, timedelta
 from typing import BinaryIO, Self, cast
@@ -12,14 +12,20 @@ from delivery.db import ids
 from delivery.files import storage
 from delivery.models.access import Owner
 
-LEASE = timedelta(seconds=60)  # an attempt is bounded to less than half of it
-DEADLINE = timedelta(hours=24)  # an email that nobody accepted by then has expired
+LEASE = timedelta(seconds=60)  # an attempt is limited to less than half of it
+DEADLINE = timedelta(hours=24)  # an email that no provider accepted by then has expired
 _A_MILLISECOND = timedelta(
     milliseconds=1
-)  # SQLite's clock has no less: what is due at once must not look early
-SUSPECT = 2  # processes that ended while they had an email; the third time it is tried alone
-NOT_SENT_YET = ("scheduled", "queued")  # the statuses in which nobody has been asked, or nobody has accepted
-FINISHED = ("sent", "partial", "failed", "expired", "cancelled")  # of which nothing more is done, by nobody
+)  # the resolution of SQLite's clock: an email that is due at once must not look early
+SUSPECT = 2  # crashes: processes that ended while they had claimed the email; then it is tried alone
+NOT_SENT_YET = ("scheduled", "queued")  # no provider has been asked, or none has accepted
+FINISHED = (
+    "sent",
+    "partial",
+    "failed",
+    "expired",
+    "cancelled",
+)  # final: no worker and no person changes them
 
 
 def _deadline() -> datetime:
@@ -27,18 +33,18 @@ def _deadline() -> datetime:
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
-    """Questions about the log."""
+    """Queries on the log."""
 
     def owned_by(self, owner: Owner | None) -> Self:
-        """Return the emails of one owner; None owns those sent without an API key."""
+        """Keep the emails of one owner; None: those sent without an API key."""
         return self.filter(owner=owner)
 
     def waiting(self) -> Self:
-        """Return what a worker will hand over one day: not sent yet, or unknown and to be sent again."""
+        """Keep the emails that a worker will hand over: not sent yet, or unknown and to be sent again."""
         return self.filter(status__in=(*NOT_SENT_YET, Email.Status.UNKNOWN), due_at__isnull=False)
 
     def due(self) -> Self:
-        """Return what a worker should hand over now, the longest waiting first."""
+        """Keep the emails that a worker should hand over now, longest due first."""
         now = Now() + _A_MILLISECOND
         return self.waiting().filter(due_at__lte=now, expires_at__gt=Now()).order_by("due_at")
 
@@ -47,20 +53,20 @@ class EmailQuerySet(models.QuerySet["Email"]):
         return self.filter(crashes__lt=SUSPECT)
 
     def suspected(self) -> Self:
-        """Keep what may have ended the processes that had it; it is handed over alone."""
+        """Keep the suspects: they may have crashed the processes that had them, and are handed over alone."""
         return self.filter(crashes__gte=SUSPECT)
 
     def overdue(self) -> Self:
-        """Return what is waiting although its deadline has passed."""
+        """Keep the emails that are still waiting after their deadline."""
         return self.waiting().filter(expires_at__lte=Now())
 
     def orphaned(self) -> Self:
-        """Return emails whose process stopped renewing its claim."""
+        """Keep the emails whose claim has ended: their process stopped renewing the lease."""
         return self.filter(status=Email.Status.SENDING, lease_until__lt=Now())
 
 
 class Email(models.Model):
-    """One email, from the moment we promised to deliver it. The row is also its place in the queue."""
+    """One email, from the moment it was accepted. The row is also its place in the queue."""
 
     class Status(models.TextChoices):
         SCHEDULED = "scheduled"
@@ -106,23 +112,25 @@ class Email(models.Model):
     on_ambiguous = models.CharField(max_length=6, choices=OnAmbiguous.choices, default=OnAmbiguous.RESEND)
 
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.QUEUED)
-    provider = models.CharField(max_length=50, blank=True)  # who accepted it
-    reason = models.TextField(blank=True)  # why it has its status, for a person
+    provider = models.CharField(max_length=50, blank=True)  # the one that accepted it
+    reason = models.TextField(blank=True)  # of its status, for a person
     left_out = models.JSONField(
         default=dict
     )  # providers that were not asked in the last round: {name: reason}
     # sent again although it may have been sent before
     possible_duplicate = models.BooleanField(default=False, db_default=False)
-    resend_of = models.UUIDField(null=True)  # the email that this one repeats at a client's wish
+    resend_of = models.UUIDField(null=True)  # the email that a client sent again as this one
     finished_at = models.DateTimeField(null=True)
 
-    due_at = models.DateTimeField(null=True)  # when it is to be handed over (again)
+    due_at = models.DateTimeField(null=True)  # when it is to be handed over, or handed over again
     expires_at = models.DateTimeField(default=_deadline)
-    rounds = models.PositiveIntegerField(default=0)  # how often it was offered to the providers
-    epoch = models.PositiveIntegerField(default=0)  # the number of its claim: a late worker has an older one
+    rounds = models.PositiveIntegerField(default=0)  # walks along the providers
+    epoch = models.PositiveIntegerField(
+        default=0
+    )  # number of its claim, a fencing token: a late worker's is older
     lease_until = models.DateTimeField(null=True)
     worker = models.UUIDField(null=True)  # the process that made the claim
-    # how often the process that had claimed it ended in the middle
+    # how often the process that had claimed it ended before the outcome
     crashes = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     objects = EmailQuerySet.as_manager()
@@ -137,13 +145,13 @@ class Email(models.Model):
             models.Index(
                 fields=["priority", "owner", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
             ),
-            # read by sweep
+            # read by queue/sweep
             models.Index(fields=["priority", "due_at"], name="email_due", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.overdue
             models.Index(fields=["expires_at"], name="email_waiting", condition=Q(due_at__isnull=False)),
             # read by EmailQuerySet.orphaned
             models.Index(fields=["lease_until"], name="email_leased", condition=Q(status="sending")),
-            # read by suspects
+            # read by EmailQuerySet.suspected
             models.Index(fields=["due_at"], name="email_suspects", condition=Q(crashes__gte=SUSPECT)),
             # read by the admin's filter
             models.Index(
@@ -156,15 +164,15 @@ class Email(models.Model):
         return self.subject or str(self.id)
 
     def still_mine(self) -> EmailQuerySet:
-        """Return this row as an updatable set that is empty once another process has claimed it."""
+        """Return a queryset of this row that is empty once another process has claimed it."""
         return Email.objects.filter(pk=self.pk, epoch=self.epoch, status=self.Status.SENDING)
 
     def left_unknown(self) -> EmailQuerySet:
-        """Return this row as an updatable set if it was given up as unknown when our claim ended, and only then."""
+        """Return a queryset of this row that is empty unless it became unknown when our claim ended."""
         return Email.objects.filter(pk=self.pk, epoch=self.epoch + 1, status=self.Status.UNKNOWN)
 
     def take_over(self) -> bool:
-        """End the claim of the process that has gone: from here on its epoch is an older one."""
+        """End the claim of a process that has ended by raising the epoch; tell whether this call did it."""
         mine = Email.objects.orphaned().filter(pk=self.pk, epoch=self.epoch)
         taken = mine.update(epoch=F("epoch") + 1, crashes=F("crashes") + 1)
         self.epoch += taken
@@ -172,7 +180,7 @@ class Email(models.Model):
 
 
 class Recipient(models.Model):
-    """One address of one email, and what became of the email there."""
+    """One recipient of one email, and its own status."""
 
     class Kind(models.TextChoices):
         TO = "to"
@@ -192,7 +200,7 @@ class Recipient(models.Model):
     kind = models.CharField(max_length=3, choices=Kind.choices)
     name = models.CharField(max_length=255, blank=True)
     address = models.CharField(max_length=254)  # as asked for, the domain as A-labels
-    canonical = models.CharField(max_length=254, db_index=True)  # lower case: what is compared and searched
+    canonical = models.CharField(max_length=254, db_index=True)  # lower case, for comparing and searching
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     reason = models.TextField(blank=True)  # why the provider rejected this recipient alone
 
@@ -204,7 +212,7 @@ class Recipient(models.Model):
 
 
 class Attachment(models.Model):
-    """One file of one email; its content lies in the attachment storage, once for all emails that carry it."""
+    """One file of one email; the content is in the attachment storage, once for all emails that have it."""
 
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attachments")
     filename = models.CharField(max_length=255)
@@ -212,7 +220,7 @@ class Attachment(models.Model):
     content_id = models.CharField(max_length=255, blank=True)
     size = models.PositiveIntegerField()  # bytes
     sha256 = models.CharField(max_length=64, db_index=True)
-    pruned_at = models.DateTimeField(null=True)  # since when the content is not kept for this email any more
+    pruned_at = models.DateTimeField(null=True)  # when the content stopped being kept for this email
 
     class Meta:
         ordering = ("id",)
@@ -226,7 +234,7 @@ class Attachment(models.Model):
 
 
 class Tag(models.Model):
-    """An index entry: this email carries this tag. The email's own list keeps their order."""
+    """An index entry: this email has this tag. The order of tags is kept in the email's own list."""
 
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="tag_rows")
     name = models.CharField(max_length=100)

@@ -1,19 +1,19 @@
-"""What the providers last said of themselves."""
+"""Readiness checks: the providers' last answers."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class ProviderCheck(models.Model):
-    """The last answer of one provider to the question whether it would carry mail; nothing was sent for it."""
+    """The last readiness check of one provider: whether it would accept mail. Nothing is sent for it."""
 
     provider = models.CharField(max_length=50, primary_key=True)  # its name in GOMAIL_PROVIDERS
     asked_at = models.DateTimeField(default=timezone.now)
-    checked_at = models.DateTimeField(default=timezone.now, null=True)  # when it answered; None: it never has
+    checked_at = models.DateTimeField(default=timezone.now, null=True)  # when it answered; None: never
     can_be_asked = models.BooleanField(
         default=True
-    )  # False: without sending, so that no problem proves nothing
-    problems = models.JSONField(default=list)  # sentences: why it would not carry mail, and what to do
+    )  # False: it can be tested only by sending, so an empty list of problems proves nothing
+    problems = models.JSONField(default=list)  # sentences: why it would not accept mail, and what to do
     warnings = models.JSONField(default=list)  # sentences
     sandbox = models.BooleanField(null=True)
     quota = models.JSONField(null=True)  # {limit, used, per}
@@ -27,5 +27,5 @@ class ProviderCheck(models.Model):
 
     @property
     def ready(self) -> bool:
-        """Whether it would carry mail of a verified sender."""
+        """Whether it would accept mail from a verified sender."""
         return not self.problems
