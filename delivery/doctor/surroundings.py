@@ -139,7 +139,7 @@ def keys_are_of_use() -> Finding:
 def _why_it_stands() -> str:
     if not heartbeats.running().exists() and not getattr(settings, "CELERY_BROKER_URL", ""):
         return "No worker is running: start `manage.py worker`."
-    if not circuits.anybody_may_be_used(configured.names()):
+    if not circuits.any_may_be_used(configured.names()):
         return "No provider may be used now: `manage.py check_providers` says why."
     return "The workers do not keep up: start more of them, or give them more threads (WORKER_THREADS)."
 

@@ -19,7 +19,7 @@ _CERTAINLY = 20  # the longest waiting, whatever the queue holds
 
 def notify() -> int:
     """Send a message for what is due and has none, longest waiting first; return how many were sent."""
-    if not circuits.anybody_may_be_used(configured.names()):
+    if not circuits.any_may_be_used(configured.names()):
         return 0  # they would be looked at in vain, all of them
     with broker.connected() as connection:
         return sum(_notify(lane, connection) for lane in LANES)

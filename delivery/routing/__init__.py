@@ -1,1 +1,1 @@
-"""Which provider may have an email: those that can take it, and whose circuits let it through."""
+"""The choice of providers for an email: those that can take it, and whose circuits let it through."""

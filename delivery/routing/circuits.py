@@ -1,8 +1,8 @@
-"""Whether a provider may be used, shared by all processes through the database (docs/decisions/0009).
+"""Circuit breakers of the providers, shared by all processes through the database (docs/decisions/0009).
 
-While all is well nothing is written. A failure makes whoever met it look at the provider's last attempts; what
-opens, tries and closes a circuit is one conditional UPDATE. The circuit of a sender's domain at a provider is
-simpler: it is open until a moment, and nobody probes.
+While nothing fails, nothing is written. After a failure the process looks at the provider's last attempts. A circuit
+is opened, probed and closed by one conditional UPDATE. The circuit of a sender domain at a provider is simpler: it is
+open until its retry_at, without a probe.
 """
 
 import logging
@@ -23,14 +23,14 @@ from delivery.routing import circuit_cache, policy
 from delivery.routing.policy import Verdict
 from providers.base import Answer
 
-_MOST_LOOKED_AT = 200  # attempts
+_MOST_ATTEMPTS = 200  # examined for one decision
 _LONG_AGO = timedelta(days=1)
 _State, _Trouble = Circuit.State, Circuit.Trouble
 logger = logging.getLogger(__name__)
 
 
 def learn(attempt: Attempt, answer: Answer, *, sender_domain: str, probe: UUID | None) -> None:
-    """Draw the consequences of an answer; a failing database changes nothing about the answer itself."""
+    """Update the circuits by a provider's answer; errors of the database are only logged."""
     try:
         _judge_probe(attempt, answer, probe) if probe else _judge(attempt, answer)
         if policy.verdict(answer) is Verdict.SENDER:
@@ -38,17 +38,17 @@ def learn(attempt: Attempt, answer: Answer, *, sender_domain: str, probe: UUID |
         if policy.verdict(answer) is Verdict.PAUSE:
             _pause(attempt.provider, policy.told(answer).after)
     except (DatabaseError, InterfaceError):
-        logger.exception("What %s answered could not be told to its circuit", attempt.provider)
+        logger.exception("The circuit of %s could not be updated by an answer", attempt.provider)
 
 
-def anybody_may_be_used(names: Iterable[str]) -> bool:
-    """Tell whether an email would be let through to one of these providers now; without any, that is found later."""
+def any_may_be_used(names: Iterable[str]) -> bool:
+    """Tell whether any of these providers would get an email now; True for none, which is handled later."""
     now, circuits = timezone.now(), [circuit_cache.of_provider(name) for name in names]
     return not circuits or any(circuit is None or not policy.shut(circuit, now) for circuit in circuits)
 
 
 def take_probe(circuit: Circuit) -> UUID | None:
-    """Take the right to try an open circuit: one caller of all processes gets it, until the probe counts as lost."""
+    """Move an open circuit to probing; return the probe's id to the one caller that did, None to the others."""
     ripe = Q(state__in=(_State.OPEN, _State.PROBING), retry_at__lte=Now())
     probe = uuid4()
     fields: dict[str, Any] = {"probe": probe, "retry_at": Now() + policy.PROBE_LEASE}
@@ -56,19 +56,19 @@ def take_probe(circuit: Circuit) -> UUID | None:
 
 
 def close(provider: str, probe: UUID) -> None:
-    """Use the provider again, slowly at first: its probe went well."""
+    """Close the circuit after a successful probe; the provider's share of emails ramps up."""
     for circuit in _probed(provider, probe):
         _change(circuit, Q(probe=probe), state=_State.CLOSED, retry_at=None, reason="", probe=None)
 
 
 def release(provider: str, probe: UUID) -> None:
-    """Give back a probe that told nothing: the next one may be made at once."""
+    """Return to open after an inconclusive probe; the next one may be made at once."""
     for circuit in _probed(provider, probe):
         _change(circuit, Q(probe=probe), state=_State.OPEN, retry_at=Now(), probe=None)
 
 
 def give_back(provider: str, probe: UUID) -> None:
-    """Release a probe that was not made; where the database fails it counts as lost after a while."""
+    """Release a probe that was not made; if the database fails, it counts as lost after 60 seconds."""
     try:
         release(provider, probe)
     except (DatabaseError, InterfaceError):
@@ -76,19 +76,19 @@ def give_back(provider: str, probe: UUID) -> None:
 
 
 def reopen(provider: str, probe: UUID, trouble: str, told: policy.Told) -> None:
-    """Leave the provider alone for longer: its probe went badly."""
+    """Reopen the circuit for longer after a failed probe."""
     for circuit in _probed(provider, probe):
         _open(circuit, Q(probe=probe), trouble, told, openings=circuit.openings + 1)
 
 
 def take_out(provider: str, *, by: str, reason: str = "") -> bool:
-    """Take a provider out of service until a person puts it back; False when it is out already."""
+    """Take a provider out of service until a person puts it back; False if it is out already."""
     fields: dict[str, Any] = {"reason": reason, "retry_at": None, "probe": None}
     return _change(_found(provider), ~Q(state=_State.OUT), by=by, state=_State.OUT, **fields)
 
 
 def put_back(provider: str, sender_domain: str = "", *, by: str) -> bool:
-    """Use a provider fully and at once, whatever was wrong with it; False when nothing was."""
+    """Close a circuit at once, without a ramp and whatever the trouble; False if it was in use already."""
     anew: dict[str, Any] = {
         "reason": "",
         "retry_at": None,
@@ -102,7 +102,7 @@ def put_back(provider: str, sender_domain: str = "", *, by: str) -> bool:
 
 
 def forget_senders() -> None:
-    """Delete what was noted of senders' domains and is long over."""
+    """Delete circuits of sender domains whose retry_at is more than a day ago."""
     senders = Circuit.objects.exclude(sender_domain="")
     senders.filter(retry_at__lt=timezone.now() - _LONG_AGO).delete()
 
@@ -128,12 +128,12 @@ def _judge_probe(attempt: Attempt, answer: Answer, probe: UUID) -> None:
 
 
 def _probed(provider: str, probe: UUID) -> QuerySet[Circuit]:
-    """Return the circuit that this probe was taken for, unless it is another one's by now."""
+    """Return the circuit being probed by this probe; empty if the probe was lost."""
     return Circuit.objects.filter(provider=provider, sender_domain="", probe=probe)
 
 
 def _trip(attempt: Attempt, trouble: str, told: policy.Told) -> None:
-    """Open the provider's circuit, unless it was closed after this attempt had begun or is open already."""
+    """Open the provider's circuit, unless it is open already or was closed after this attempt began."""
     circuit = _found(attempt.provider)
     openings = policy.openings(circuit, timezone.now())
     _open(circuit, _closed_before(attempt), trouble, told, openings=openings)
@@ -145,19 +145,22 @@ def _refuse_sender(attempt: Attempt, answer: Answer, sender_domain: str) -> None
 
 
 def _found(provider: str, sender_domain: str = "") -> Circuit:
-    """Return the circuit; a new one has been closed for long."""
+    """Return the circuit, created if need be: a new one counts as closed for a day."""
     key = {"provider": provider, "sender_domain": sender_domain}
     return Circuit.objects.get_or_create(**key, defaults={"changed_at": timezone.now() - _LONG_AGO})[0]
 
 
 def _closed_before(attempt: Attempt) -> Q:
-    """Tell by the database's clock alone whether a circuit was closed before this attempt, which ends now, began."""
+    """Return the condition that a circuit was closed before this attempt began, by the database's clock alone.
+
+    The attempt ends now, so it began its latency ago.
+    """
     took = timedelta(milliseconds=attempt.latency_ms or 0)
     return Q(state=_State.CLOSED, changed_at__lte=Now() - took)
 
 
 def _has_failed_enough(attempt: Attempt) -> bool:
-    """Look at the provider's last attempts, unless its circuit is known to be open already."""
+    """Tell from the provider's last attempts whether to open its circuit; False if it is known to be open."""
     circuit, now = circuit_cache.of_provider(attempt.provider), timezone.now()
     if circuit and circuit.state != _State.CLOSED:
         return False
@@ -167,13 +170,13 @@ def _has_failed_enough(attempt: Attempt) -> bool:
 
 
 def _latest(provider: str, since: datetime) -> list[tuple[str, int | None]]:
-    """Return (kind of error, milliseconds) of the attempts begun since and ended, the newest first."""
+    """Return (kind of error, milliseconds) of the ended attempts begun since then, newest first."""
     ended = Attempt.objects.filter(provider=provider, id__gte=ids.floor(since), latency_ms__isnull=False)
-    return list(ended.order_by("-id").values_list("error", "latency_ms")[:_MOST_LOOKED_AT])
+    return list(ended.order_by("-id").values_list("error", "latency_ms")[:_MOST_ATTEMPTS])
 
 
 def _pause(provider: str, seconds: float | None) -> None:
-    """Leave a provider alone for the time it asked for. That is no trouble: nothing opens and nothing is counted."""
+    """Pause a provider for the time it asked for. No circuit opens, and it does not count as a failure."""
     now = timezone.now()
     circuit, until = _found(provider), now + policy.pause(seconds)
     was_paused = circuit.paused_until is not None and circuit.paused_until > now
@@ -196,7 +199,7 @@ def _open(circuit: Circuit, still: Q, trouble: str, told: policy.Told, *, openin
 
 
 def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, **fields: Any) -> bool:
-    """Change a circuit if it is `still` so; of all processes that want the same one does it, and logs it."""
+    """Change a circuit if the condition `still` holds; of several processes one does it, and logs it."""
     reason = str(fields.get("reason", ""))
     with transaction.atomic():
         rows = Circuit.objects.filter(still, pk=circuit.pk)

@@ -1,4 +1,4 @@
-"""The providers that this installation has, and which of them can carry a message."""
+"""The configured providers, and those that can carry a message."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,16 +13,16 @@ SANDBOX = ("sandbox",)
 
 
 class NobodyCanCarry(Exception):
-    """No provider of this installation takes such a message."""
+    """No configured provider can carry the message."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
-        """Keep the reason of each provider by its name."""
+        """Keep the reasons: {provider's name: sentence}."""
         super().__init__("; ".join(reasons.values()))
         self.reasons = reasons
 
 
 def providers() -> tuple[Provider, ...]:
-    """Return the providers with credentials, in order of preference; in development the sandbox if there are none."""
+    """Return the providers with credentials, in order of preference; in development the sandbox if none has any."""
     found = _build(settings.GOMAIL_PROVIDERS, _variables())
     return found or (_build(SANDBOX, _variables()) if settings.DEBUG else ())
 
@@ -33,12 +33,15 @@ def names() -> list[str]:
 
 
 def problems() -> list[str]:
-    """Return a sentence for each provider that was asked for and cannot be used."""
+    """Return a sentence for each provider that is named in GOMAIL_PROVIDERS and cannot be used."""
     return registry.problems(settings.GOMAIL_PROVIDERS, settings.PROVIDER_SECRETS)
 
 
 def eligible(message: Message) -> tuple[list[Provider], dict[str, str]]:
-    """Return the providers to offer a message to, in order, and why the others are left out."""
+    """Return the providers that can carry a message, in order, and the reasons of the others by name.
+
+    Raises NobodyCanCarry.
+    """
     reasons = {provider.name: registry.unfit(provider, message) for provider in providers()}
     left_out = {name: reason for name, reason in reasons.items() if reason}
     able = [provider for provider in providers() if provider.name not in left_out]
@@ -51,6 +54,6 @@ def _variables() -> tuple[tuple[str, str], ...]:
     return tuple(settings.PROVIDER_SECRETS.items())
 
 
-@lru_cache(maxsize=16)  # one set of clients and connections per process and configuration
+@lru_cache(maxsize=16)  # one set of clients and connection pools per process and configuration
 def _build(names: Sequence[str], values: tuple[tuple[str, str], ...]) -> tuple[Provider, ...]:
     return registry.build(tuple(names), dict(values))

@@ -1,4 +1,4 @@
-"""Which providers one email is let through to, by the state of their circuits."""
+"""The gate: lets one email through to providers by the state of their circuits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from providers.base import Answer, Provider
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """What would become of an email at a gate."""
+    """Whether a gate would let an email through to a provider."""
 
     lets_through: bool
-    reason: str = ""  # why not, or on what condition
+    reason: str = ""  # why not, or the condition
 
 
 def outlook(name: str, sender_domain: str) -> Outlook:
-    """Look whether a provider would be used for an email of this sender, without taking a probe or throwing dice."""
+    """Tell whether an email of this sender domain would get through, without taking a probe or a random share."""
     now, whole = timezone.now(), circuit_cache.of_provider(name, sender_domain)
     for circuit in circuit_cache.of(name, sender_domain):
         if refusal := policy.shut(circuit, now):
@@ -36,24 +36,24 @@ def outlook(name: str, sender_domain: str) -> Outlook:
 
 
 class Gate:
-    """Lets one email through to the providers that may be used, and tells the circuits what they answered."""
+    """Yields the providers that may be used for one email, and passes their answers to the circuits."""
 
     def __init__(self, email: Email, providers: Sequence[Provider]) -> None:
-        """Take the email, where the reasons are noted of those left out, and the providers in order."""
+        """Take the email and the providers in order; reasons for leaving one out are added to email.left_out."""
         self._email = email
         self._providers = providers
-        self._position = 0  # of the provider whose turn is next
+        self._position = 0  # of the next provider
         self._domain = email.from_address.rpartition("@")[2].lower()
         self._probes: dict[str, UUID] = {}
         self._refusals: dict[str, Refusal] = {}
 
     @property
     def reason(self) -> str:
-        """Why providers were not let through, for a person."""
+        """Why providers were left out, for a person."""
         return " ".join(refusal.reason for refusal in self._refusals.values())
 
     def seconds_to_wait(self) -> float | None:
-        """Return after how many seconds a provider that was not asked may be; None if there is no such provider."""
+        """Return the seconds until a provider that was not asked may be asked; None if all were asked."""
         if self._position < len(self._providers):
             return 0.0
         now = timezone.now()
@@ -61,7 +61,7 @@ class Gate:
         return max(0.0, (soonest - now).total_seconds()) if soonest else None
 
     def next(self) -> Provider | None:
-        """Return the next provider that may be used. Where the database fails the same call can be made again."""
+        """Return the next provider that may be used, or None. If the database fails, the call can be repeated."""
         while self._position < len(self._providers):
             provider = self._providers[self._position]
             refusal = self._refusal(provider.name)
@@ -73,12 +73,12 @@ class Gate:
         return None
 
     def learn(self, attempt: Attempt, answer: Answer) -> None:
-        """Tell the circuits an answer that is durable already."""
+        """Pass an answer to the circuits; it is durable already."""
         probe = self._probes.pop(attempt.provider, None)
         circuits.learn(attempt, answer, sender_domain=self._domain, probe=probe)
 
     def release(self) -> None:
-        """Give back the probes that were not made after all."""
+        """Give back the probes that were not made."""
         while self._probes:
             circuits.give_back(*self._probes.popitem())
 

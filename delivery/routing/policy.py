@@ -1,4 +1,4 @@
-"""When a provider is failing, how long it is left alone, and how it comes back: pure functions."""
+"""The policy of the circuit breakers, as pure functions: when to open, how long to wait, how to ramp up."""
 
 import math
 import random
@@ -12,35 +12,35 @@ from providers import errors
 from providers.base import Answer
 from providers.message import Receipt
 
-WINDOW = timedelta(seconds=60)  # of attempts that are looked at
-PROBE_LEASE = timedelta(seconds=60)  # longer than an attempt: after it the prober has gone
-RAMP = timedelta(seconds=30)  # from the first emails to all of them, after a probe went well
+WINDOW = timedelta(seconds=60)  # the sliding window of attempts
+PROBE_LEASE = timedelta(seconds=60)  # longer than an attempt: then the probe counts as lost
+RAMP = timedelta(seconds=30)  # from a tenth of the emails to all of them, after a successful probe
 _FIRST_SHARE = 0.1
 _IN_A_ROW, _IN_A_ROW_ON_RAMP = 5.0, 2.0
 _ENOUGH, _HALF = 20, 0.5
 _SLOW_MS, _SLOW_WEIGHT = 10_000, 0.5
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=10)
-_MEMORY = timedelta(minutes=10)  # a provider that worked for so long starts anew with the first wait
-_WORKERS_TURN = timedelta(seconds=60)  # the worker asks about an account before an email is risked
-_MOST_OPENINGS = 10  # the longest wait is reached long before
-_PAUSE = (1.0, 5.0)  # seconds, where the vendor names none
-_AGAIN = timedelta(seconds=1)
-_ANOTHERS_PROBE = timedelta(seconds=3)  # most of them take less
-_OUT_FOR_NOW = timedelta(seconds=30)  # nobody knows when a person puts it back
+_MEMORY = timedelta(minutes=10)  # after working for so long, a provider's next wait is the first again
+_CHECK_FIRST = timedelta(seconds=60)  # the worker checks the account before an email probes it
+_MOST_OPENINGS = 10  # avoids overflow; the longest wait is reached long before
+_PAUSE = (1.0, 5.0)  # seconds, if the vendor names none
+_RAMP_RETRY = timedelta(seconds=1)
+_PROBE_RETRY = timedelta(seconds=3)  # most probes take less
+_OUT_RETRY = timedelta(seconds=30)  # when a person puts it back is not known
 
 
 class Verdict(Enum):
-    """What one answer says of its provider."""
+    """What an answer says about its provider."""
 
     WORKS = auto()
     FAILS = auto()
     ACCOUNT = auto()  # this account cannot send
     SENDER = auto()  # it works, but not for this sender
     PAUSE = auto()  # it works, and wants a pause
-    NOTHING = auto()  # the trouble is the message's, or ours
+    NOTHING = auto()  # the fault is the message's, or ours
 
 
-# A class that stands not here is about the message, which the provider has looked at: it works.
+# The other classes are about the message, which the provider has examined: so it works.
 _VERDICTS: dict[type[errors.ProviderError], Verdict] = {
     errors.Unavailable: Verdict.FAILS,
     errors.Unknown: Verdict.FAILS,
@@ -56,41 +56,43 @@ _NEUTRAL = {kind.kind for kind in _VERDICTS} - _COUNTED
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What a provider said for itself."""
+    """A provider's own explanation."""
 
     reason: str
-    after: float | None = None  # seconds to leave it alone, if it named any
+    after: float | None = None  # seconds to wait, if it named any
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why a provider is not to be used now, and when to ask again."""
+    """Why a provider may not be used now, and when to ask again."""
 
-    reason: str  # for whoever sent the email: without the provider's words, which may quote somebody else's address
+    reason: (
+        str  # for the email's owner: without the provider's words, which may quote another owner's addresses
+    )
     until: datetime
 
 
 def verdict(answer: Answer) -> Verdict:
-    """Return what an answer says of its provider."""
+    """Return what an answer says about its provider."""
     if isinstance(answer, Receipt):
         return Verdict.ACCOUNT if answer.account_problem else Verdict.WORKS
     return _VERDICTS.get(type(answer), Verdict.WORKS)
 
 
 def told(answer: Answer) -> Told:
-    """Return what an answer says for a person."""
+    """Return the explanation in an answer, for a person."""
     if isinstance(answer, Receipt):
         return Told(reason=answer.account_problem or "It accepts emails, but takes too long.")
     return Told(reason=answer.detail, after=answer.retry_after)
 
 
 def counts_against(verdict: Verdict, latency_ms: int | None) -> bool:
-    """Tell whether an attempt speaks against the provider; one that took too long does, whatever it came to."""
+    """Tell whether an attempt counts as a failure of the provider; one of more than 10 s does, whatever its outcome."""
     return verdict is Verdict.FAILS or _is_slow(latency_ms)
 
 
 def is_failing(attempts: Iterable[tuple[str, int | None]], *, on_ramp: bool) -> bool:
-    """Tell from (kind of error, milliseconds) of the last attempts, newest first, whether to open the circuit."""
+    """Tell whether to open the circuit, from (kind of error, milliseconds) of the last attempts, newest first."""
     weights = [_weight(*attempt) for attempt in attempts if attempt[0] not in _NEUTRAL]
     if _run(weights) >= (_IN_A_ROW_ON_RAMP if on_ramp else _IN_A_ROW):
         return True
@@ -98,7 +100,7 @@ def is_failing(attempts: Iterable[tuple[str, int | None]], *, on_ramp: bool) -> 
 
 
 def wait(trouble: str, openings: int, after: float | None) -> timedelta:
-    """Return how long to leave a provider alone: what it named; else longer with each opening while it is failing."""
+    """Return the wait before a probe: the time that the provider named, else exponential back-off while it fails."""
     if after is not None:
         return max(_FIRST_WAIT, timedelta(seconds=min(after, errors.LONGEST_NAMED)))
     if trouble != Circuit.Trouble.FAILING:
@@ -107,60 +109,60 @@ def wait(trouble: str, openings: int, after: float | None) -> timedelta:
 
 
 def openings(circuit: Circuit, now: datetime) -> int:
-    """Return the number of the opening that comes now, counted since the provider last worked for long."""
+    """Return the number of this opening, counted since the provider last worked for 10 minutes."""
     return circuit.openings + 1 if now - circuit.changed_at < _MEMORY else 1
 
 
 def pause(seconds: float | None) -> timedelta:
-    """Return how long to leave alone a provider that asked for a pause."""
+    """Return the length of a pause, from the seconds that the provider named."""
     chosen = seconds if seconds is not None else random.uniform(*_PAUSE)  # noqa: S311 - jitter, no secret
     return timedelta(seconds=max(_PAUSE[0], min(chosen, errors.LONGEST_NAMED)))
 
 
 def is_on_ramp(circuit: Circuit, now: datetime) -> bool:
-    """Tell whether a provider has just come back."""
+    """Tell whether the circuit was closed by a probe within the last 30 seconds."""
     closed = circuit.state == Circuit.State.CLOSED
     return closed and circuit.openings > 0 and now - circuit.changed_at < RAMP
 
 
 def refusal(circuit: Circuit, now: datetime) -> Refusal | None:
-    """Return why the circuit does not let this email through; None when it does, perhaps as a probe."""
+    """Return why the circuit does not let this email through; None if it does, perhaps as a probe."""
     if is_on_ramp(circuit, now) and random.random() > _share(circuit, now):  # noqa: S311 - no secret
         return Refusal(
-            reason=f"{circuit} has just come back and gets a part of the emails.", until=now + _AGAIN
+            reason=f"{circuit} has just come back and gets a part of the emails.", until=now + _RAMP_RETRY
         )
     return shut(circuit, now)
 
 
 def shut(circuit: Circuit, now: datetime) -> Refusal | None:
-    """Return why the circuit lets no email through now, whichever it is."""
+    """Return why the circuit lets no email at all through now; None if it may."""
     if circuit.state == Circuit.State.OUT:
-        return Refusal(reason=f"{circuit} was taken out of service.", until=now + _OUT_FOR_NOW)
+        return Refusal(reason=f"{circuit} was taken out of service.", until=now + _OUT_RETRY)
     if circuit.paused_until and circuit.paused_until > now:
         reason = f"{circuit} asked for a pause until {_clock(circuit.paused_until)}."
         return Refusal(reason=reason, until=circuit.paused_until)
     if circuit.state == Circuit.State.PROBING and circuit.retry_at and circuit.retry_at > now:
         return probed_elsewhere(circuit, now)
-    if circuit.state != Circuit.State.CLOSED and (until := _emails_turn(circuit)) > now:
+    if circuit.state != Circuit.State.CLOSED and (until := _probe_from(circuit)) > now:
         reason = f"{circuit} is not used until {_clock(until)}: {circuit.get_trouble_display()}."
         return Refusal(reason=reason, until=until)
     return None
 
 
 def probed_elsewhere(circuit: Circuit, now: datetime) -> Refusal:
-    """Return why the circuit lets no email through while another one tries it."""
-    return Refusal(reason=f"{circuit} is being tried with another email.", until=now + _ANOTHERS_PROBE)
+    """Return the refusal while another email probes the circuit."""
+    return Refusal(reason=f"{circuit} is being tried with another email.", until=now + _PROBE_RETRY)
 
 
 def _is_slow(latency_ms: int | None) -> bool:
     return (latency_ms or 0) > _SLOW_MS
 
 
-def _emails_turn(circuit: Circuit) -> datetime:
+def _probe_from(circuit: Circuit) -> datetime:
     if circuit.retry_at is None:
         raise ValueError(f"The circuit of {circuit} is open without an end.")
     by_account = circuit.trouble == Circuit.Trouble.ACCOUNT
-    return circuit.retry_at + (_WORKERS_TURN if by_account else timedelta())
+    return circuit.retry_at + (_CHECK_FIRST if by_account else timedelta())
 
 
 def _share(circuit: Circuit, now: datetime) -> float:
@@ -174,7 +176,7 @@ def _weight(error: str, latency_ms: int | None) -> float:
 
 
 def _run(weights: Iterable[float]) -> float:
-    """Return the weight of the failures since the last attempt that went well."""
+    """Return the total weight of the failures since the last success."""
     total = 0.0
     for weight in weights:
         if weight == 0.0:

@@ -35,7 +35,7 @@ def guarded(action: Callable[[], T], failed: str) -> T | None:
 
 def may_begin(going_on: GoingOn) -> bool:
     """Tell whether to take an email: this process goes on, and some provider may be used."""
-    return going_on() and circuits.anybody_may_be_used(configured.names())
+    return going_on() and circuits.any_may_be_used(configured.names())
 
 
 def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:

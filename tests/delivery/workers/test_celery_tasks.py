@@ -106,7 +106,7 @@ def test_told_to_stop_a_worker_begins_nothing(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_while_nobody_may_be_used_an_email_is_not_even_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(circuits, "anybody_may_be_used", lambda names: False)
+    monkeypatch.setattr(circuits, "any_may_be_used", lambda names: False)
     email = queued()
     celery_tasks.hand_over(str(email.pk))
 
@@ -200,7 +200,7 @@ def test_a_suspect_is_announced_to_nobody(memory: Any) -> None:
 
 
 def test_while_nobody_may_be_used_nothing_is_announced(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(circuits, "anybody_may_be_used", lambda names: False)
+    monkeypatch.setattr(circuits, "any_may_be_used", lambda names: False)
     waiting()
 
     assert sweep.notify() == 0
