@@ -1,1 +1,1 @@
-"""What is due, and whose it is: claims, leases, fairness between owners, heartbeats of workers, the broker."""
+"""The queue: claims and leases of due emails, fairness between owners, workers' heartbeats, the broker."""

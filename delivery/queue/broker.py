@@ -1,6 +1,6 @@
-"""The message broker between this process and the workers of many machines: its queues, and what is put into them.
+"""The message broker: its queues, and publishing to them.
 
-Celery is imported where it is needed: without CELERY_BROKER_URL nobody needs it.
+Celery is imported inside the functions: without CELERY_BROKER_URL it need not be installed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,13 @@ from typing import Any
 
 from django.conf import settings
 
-HAND_OVER = "delivery.hand_over"  # the task that is given an email's id
+HAND_OVER = "delivery.hand_over"  # the task that takes an email's id
 SWEEP, CHECK_PROVIDERS, TRY_SUSPECTS = "delivery.sweep", "delivery.check_providers", "delivery.try_suspects"
 _CONNECT_SECONDS = 2
 _REDIS = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": 5}
 _AMQP = {"read_timeout": 5, "write_timeout": 5}
 _TIMEOUTS = {"redis": _REDIS, "rediss": _REDIS, "amqp": _AMQP, "amqps": _AMQP}
-Notice = tuple[str, str]  # lane, id of an email
+Notice = tuple[str, str]  # lane, id of a due email
 
 
 def queue_name(lane: str) -> str:
@@ -24,7 +24,7 @@ def queue_name(lane: str) -> str:
 
 
 def connection() -> Any:
-    """Return a connection that is opened by its first use: it tries each node of the broker once, for two seconds."""
+    """Return a lazy connection; its first use tries each node of the broker once, for two seconds."""
     from celery import current_app
 
     url = settings.CELERY_BROKER_URL
@@ -42,13 +42,13 @@ def connection() -> Any:
 
 @contextmanager
 def connected() -> Iterator[Any]:
-    """Connect for as long as the block takes."""
+    """Give a connection, closed at the end of the block."""
     with connection() as opened:
         yield opened
 
 
 def publish(notices: Sequence[Notice], connection: Any) -> None:
-    """Put a message for each into the queue of its lane, and raise what the broker's client raises."""
+    """Publish a message for each notice to the queue of its lane; raises any error of the broker's client."""
     from celery import current_app
 
     with current_app.amqp.Producer(connection, auto_declare=False) as producer:
@@ -57,7 +57,7 @@ def publish(notices: Sequence[Notice], connection: Any) -> None:
 
 
 def waiting(lane: str, connection: Any) -> int:
-    """Count the messages of a lane that no worker has taken yet."""
+    """Return the number of messages in a lane's queue that no worker has taken yet."""
     from celery import current_app
 
     queue = current_app.amqp.queues[queue_name(lane)]

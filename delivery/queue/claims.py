@@ -1,4 +1,4 @@
-"""Claims of due emails: from here on this process alone offers them, until it has said what became of them."""
+"""Claims of due emails: only the process with the claim may send an email, until its lease ends."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,23 +16,23 @@ from delivery.models.email import LEASE, EmailQuerySet
 
 
 def take(pk: UUID) -> Bundle | None:
-    """Take a due email for this process, or return None when it is not to be had (any more)."""
+    """Claim a due email for this process; return None if it is not due, or claimed by another one."""
     return _taken.ask(pk)
 
 
 def take_suspect(pk: UUID) -> Bundle | None:
-    """Take a due email that is a suspect; for a process that has nothing else."""
+    """Claim a due suspect, for a process that handles nothing else."""
     return _take(_SUSPECTS, [pk])[0]
 
 
 def _take(claim: UpdateReturning[Email], pks: Sequence[UUID]) -> list[Bundle | None]:
     claimed = claim.run(pks, worker=process.identity())
     whole = {bundle.email.pk: bundle for bundle in bundles.load_all(claimed)}
-    return [whole.pop(pk, None) for pk in pks]  # the same one may have been given out twice
+    return [whole.pop(pk, None) for pk in pks]  # the same email may be asked for twice
 
 
 def _claim(which: Callable[[EmailQuerySet], EmailQuerySet]) -> UpdateReturning[Email]:
-    """Return the statement that takes due emails; what another process is about to take is left to it."""
+    """Return the statement that claims due emails; it skips rows that another process has locked."""
 
     def make(pks: Parameters) -> Change:
         due = which(Email.objects.due()).order_by().filter(pk__in=pks)

@@ -1,4 +1,4 @@
-"""Whose email is next: high priority before normal, and every owner in turn, however many emails one has waiting."""
+"""The order of sending: high priority before normal, and round robin between owners."""
 
 import threading
 import time
@@ -11,21 +11,21 @@ from delivery.models import Email
 from delivery.models.email import EmailQuerySet
 
 HIGH, NORMAL = LANES = Email.Priority.HIGH, Email.Priority.NORMAL
-_AT_A_TURN = 5  # emails of one owner
-_MOST_OWNERS = 50  # at a time
-_LOOKED_UP = 100  # emails at a time, where a few owners have more than one turn among them
-_FRESH_SECONDS = 1.0  # so soon an owner who was not there when they were looked up has a turn
-_EMPTY_SECONDS = 0.5  # before an empty queue is looked at again, by however many threads
+_AT_A_TURN = 5  # emails of one owner in one turn
+_MOST_OWNERS = 50  # read at once
+_READ_AHEAD = 100  # emails read at once when there are few owners: several turns of each
+_FRESH_SECONDS = 1.0  # a new owner has a turn after at most this time
+_EMPTY_SECONDS = 0.5  # an empty queue is read again after this time, by one thread
 
 
 class _Lane:
-    """What was looked up of one priority."""
+    """The due emails of one priority that were read ahead."""
 
     def __init__(self) -> None:
         self.empty_until = 0.0
         self.last_owner = 0
-        self._turn: deque[UUID] = deque()  # of every owner
-        self._further: deque[UUID] = deque()  # turns of the same owners, while nobody else can have come
+        self._turn: deque[UUID] = deque()  # one turn of every owner
+        self._further: deque[UUID] = deque()  # their further turns, valid for a second: other owners may come
         self._fresh_until = 0.0
 
     def next(self) -> UUID | None:
@@ -42,18 +42,18 @@ class _Lane:
 
 
 class FairQueue:
-    """Gives out the emails that are due, one by one, to many threads of one process.
+    """Gives out due emails one by one to the threads of one process.
 
-    An email may be given out twice, here or by another process: its claim decides.
+    An email may be given out twice, here or by another process; the claim decides.
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start empty."""
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {HIGH: _Lane(), NORMAL: _Lane()}
 
     def take(self, lanes: Sequence[str]) -> UUID | None:
-        """Return the next email of the first of these lanes that has one."""
+        """Return the next email of the first of these lanes that has one, or None."""
         with self._lock:
             return next((pk for lane in lanes if (pk := self._next(lane))), None)
 
@@ -61,24 +61,24 @@ class FairQueue:
         lane = self._lanes[priority]
         email = lane.next()
         if email is None and time.monotonic() >= lane.empty_until:
-            lane.fill(_looked_up(priority, lane))
+            lane.fill(_read_ahead(priority, lane))
             email = lane.next()
             if email is None:
                 lane.empty_until = time.monotonic() + _EMPTY_SECONDS
         return email
 
 
-def _looked_up(priority: str, lane: _Lane) -> list[list[UUID]]:
-    """Return some emails of each owner who has any, beginning after the owner who came last."""
+def _read_ahead(priority: str, lane: _Lane) -> list[list[UUID]]:
+    """Return due emails of each owner that has any, starting after the owner that was last."""
     emails = Email.objects.due().innocent().filter(priority=priority)
     in_turn = list(owners(priority, lane.last_owner))
     lane.last_owner = in_turn[-1] if in_turn else lane.last_owner
-    most = max(_AT_A_TURN, _LOOKED_UP // (1 + len(in_turn)))
+    most = max(_AT_A_TURN, _READ_AHEAD // (1 + len(in_turn)))
     return [some(emails.filter(owner=owner), most) for owner in (None, *in_turn)]
 
 
 def owners(lane: str, last: int) -> Iterator[int]:
-    """Yield owners who have emails waiting, each once, beginning after the one who came last."""
+    """Yield the ids of owners with waiting emails, each once, starting after the owner `last`."""
     waiting = Email.objects.waiting().filter(priority=lane, owner__isnull=False)
     first = None
     for _ in range(_MOST_OWNERS):
@@ -90,12 +90,12 @@ def owners(lane: str, last: int) -> Iterator[int]:
 
 
 def some(emails: EmailQuerySet, most: int = _AT_A_TURN) -> list[UUID]:
-    """Return the first of them, as many as go at one turn."""
+    """Return the ids of the first emails, at most one turn of them."""
     return list(emails.values_list("pk", flat=True)[:most])
 
 
 def _following(waiting: EmailQuerySet, owner: int) -> int | None:
-    """Return the next owner with emails waiting, after the last one the first again."""
+    """Return the id of the next owner with waiting emails, in a circle."""
     owners = waiting.order_by("owner").values_list("owner", flat=True)
     return owners.filter(owner__gt=owner).first() or owners.first()
 

@@ -1,4 +1,4 @@
-"""The claims that this process has, for its heartbeat to renew."""
+"""The leases of this process's claims, renewed by its heartbeat."""
 
 import time
 from collections.abc import Iterator
@@ -12,24 +12,26 @@ from delivery import process
 from delivery.models import Email
 from delivery.models.email import LEASE
 
-_LONGEST = 180.0  # seconds; a round takes a minute at most: for longer only a thread holds it that hangs
+_LONGEST = (
+    180.0  # seconds; a round takes a minute at most, so a claim held for longer belongs to a hung thread
+)
 _held: dict[UUID, float] = {}
 
 
 @contextmanager
 def kept(pk: UUID) -> Iterator[None]:
-    """Keep the claim of an email while it is handed over."""
+    """Have the heartbeat renew the lease of an email while it is handed over."""
     mine = time.monotonic()
     _held[pk] = mine
     try:
         yield
     finally:
-        if _held.get(pk) == mine:  # else another thread of this process has it by now
+        if _held.get(pk) == mine:  # else another thread of this process has claimed it meanwhile
             del _held[pk]
 
 
 def renew() -> int:
-    """Hold what is being handed over for another lease; return how many claims were held still."""
+    """Renew the leases of the emails being handed over; return how many were renewed."""
     youngest = time.monotonic() - _LONGEST
     mine = [pk for pk, since in list(_held.items()) if since > youngest]
     if not mine:
@@ -37,6 +39,6 @@ def renew() -> int:
     rows = Email.objects.filter(pk__in=mine, worker=process.identity(), status=Email.Status.SENDING)
     held = rows.filter(lease_until__gt=Now())
     with transaction.atomic():
-        # What a thread of ours is writing is left to it: two transactions of many rows never wait for each other.
+        # Skips rows that a thread of ours is writing, so that two transactions of many rows never deadlock.
         free = list(held.select_for_update(skip_locked=True).values_list("pk", flat=True))
         return Email.objects.filter(pk__in=free).update(lease_until=Now() + LEASE)

@@ -1,7 +1,7 @@
-"""Tell the workers of many machines that an email is there, where there is a broker (docs/decisions/0013).
+"""Notifies workers of due emails through the broker, if there is one (docs/decisions/0013).
 
-The email's row is its place in the queue; a message only says that it is worth a look. So a message may get lost or
-come twice, and whoever accepts an email never waits for the broker: a thread of the process does.
+The email's row is its place in the queue; a message is only a hint to look at it. So a message may be lost or
+duplicated, and accepting an email never waits for the broker: a background thread publishes.
 """
 
 import atexit
@@ -25,14 +25,14 @@ from delivery.queue.broker import Notice
 
 _MOST_WAITING = 20_000  # notices in memory while the broker is slow
 _AT_A_TIME = 500
-_IDLE_SECONDS = 30.0  # then the connection is closed: none is found half dead after a quiet night
-_PAUSE_SECONDS = 10.0  # after a failure nothing is tried, and only the first is logged
-_LAST_WORDS_SECONDS = 2.0  # for what is still in memory when the process ends
+_IDLE_SECONDS = 30.0  # then the connection is closed: an idle one may be dead without notice
+_PAUSE_SECONDS = 10.0  # without another try after a failure; only the first failure is logged
+_FLUSH_SECONDS = 2.0  # for the notices still in memory when the process ends
 log = logging.getLogger(__name__)
 
 
 def notify(emails: Iterable[Email]) -> None:
-    """Tell the workers of what is due, once it is committed; without a broker they look for themselves."""
+    """Notify the workers of the due emails among these after the commit; without a broker, do nothing."""
     if not settings.CELERY_BROKER_URL:
         return
     now = timezone.now()
@@ -42,13 +42,13 @@ def notify(emails: Iterable[Email]) -> None:
 
 
 class Notifier:
-    """Passes notices on to the broker, in a thread that begins with the first one.
+    """Publishes notices in a background thread, started by the first one.
 
-    While the broker is away they are dropped, and it is left alone for some seconds: the sweep finds the emails.
+    While the broker is away, notices are dropped, and it is tried again only after 10 s: the sweep finds the emails.
     """
 
     def __init__(self) -> None:
-        """Do nothing yet."""
+        """Start without a thread and without a connection."""
         self._waiting: queue.Queue[Notice] = queue.Queue(_MOST_WAITING)
         self._beginning = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -57,7 +57,7 @@ class Notifier:
         self._dropped = 0
 
     def tell(self, notices: Iterable[Notice]) -> None:
-        """Have them passed on; this neither waits nor fails."""
+        """Queue notices for publishing; this neither waits nor raises."""
         self._begin()
         for notice in notices:
             try:
@@ -66,7 +66,7 @@ class Notifier:
                 self._dropped += 1
 
     def finish(self, seconds: float) -> None:
-        """Wait until everything has been passed on or dropped, but no longer than this."""
+        """Wait until all notices are published or dropped, at most this long."""
         give_up = time.monotonic() + seconds
         while self._waiting.unfinished_tasks and time.monotonic() < give_up:
             time.sleep(0.01)
@@ -81,14 +81,14 @@ class Notifier:
         while True:
             some = self._take()
             if some:
-                self._pass_on(some)
+                self._publish(some)
             else:
                 self._close()
             for _ in some:
                 self._waiting.task_done()
 
     def _take(self) -> list[Notice]:
-        """Return what is waiting; nothing after a quiet while."""
+        """Return up to 500 queued notices; none after 30 idle seconds."""
         some: list[Notice] = []
         with suppress(queue.Empty):
             some.append(self._waiting.get(timeout=_IDLE_SECONDS))
@@ -96,39 +96,39 @@ class Notifier:
                 some.append(self._waiting.get_nowait())
         return some
 
-    def _pass_on(self, some: list[Notice]) -> None:
+    def _publish(self, some: list[Notice]) -> None:
         if time.monotonic() < self._paused_until:
             self._dropped += len(some)
             return
         try:
             self._connection = self._connection or broker.connection()
             broker.publish(some, self._connection)
-        except Exception:  # whatever it is must not end the thread, which would notify nobody any more
+        except Exception:  # nothing may end the thread: no email would be announced any more
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             self._dropped += len(some)
-            log.exception("The broker cannot be told of emails; the sweep will find them")
+            log.exception("Notices of due emails cannot be published; the sweep will find the emails")
             self._close()
         else:
-            self._say_what_was_dropped()
+            self._log_dropped()
 
-    def _say_what_was_dropped(self) -> None:
+    def _log_dropped(self) -> None:
         dropped, self._dropped = self._dropped, 0
         if dropped:
             log.warning(
-                "The broker is back; it was not told of about %d emails, the sweep finds them", dropped
+                "The broker is back; about %d notices were dropped, the sweep finds the emails", dropped
             )
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection:
-            connection.collect()  # closes without asking a broker that may be dead
+            connection.collect()  # closes without waiting for a broker that may be dead
 
 
 def _begin_anew() -> None:
-    global _notifier  # noqa: PLW0603 - the child of a fork has none of its parent's threads
+    global _notifier  # noqa: PLW0603 - a forked child has none of its parent's threads
     _notifier = Notifier()
 
 
 _notifier = Notifier()
 os.register_at_fork(after_in_child=_begin_anew)
-atexit.register(lambda: _notifier.finish(_LAST_WORDS_SECONDS))
+atexit.register(lambda: _notifier.finish(_FLUSH_SECONDS))

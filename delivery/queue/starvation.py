@@ -1,4 +1,4 @@
-"""Whose email has been passed over: a broker's queue is in order of arrival, and one owner's newsletter may fill it."""
+"""Starved emails: a broker's queue is first in, first out, so one owner's newsletter can hold up all the others."""
 
 import threading
 import time
@@ -12,28 +12,28 @@ from django.db.models.functions import Now
 from delivery.models import Email
 from delivery.queue import fairness
 
-PATIENCE = timedelta(seconds=2)  # what is due for longer should have been sent by its own message
-_LOOK_AGAIN_SECONDS = 1.0
-Waiting = tuple[int | None, UUID]  # an owner, an email
+PATIENCE = timedelta(seconds=2)  # an email due for longer should have been sent by its own message
+_READ_AGAIN_SECONDS = 1.0
+Waiting = tuple[int | None, UUID]  # owner's id, email's id
 
 
 class StarvedEmails:
-    """Gives out, to the threads of one process, emails that have been due for too long, the owners in turn.
+    """Gives out emails that have been due for too long to the threads of one process, round robin between owners.
 
-    An email may be given out twice, here or by another process: its claim decides.
+    An email may be given out twice, here or by another process; the claim decides.
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start empty."""
         self._lock = threading.Lock()
         self._ready: dict[str, deque[Waiting]] = {lane: deque() for lane in fairness.LANES}
         self._last_owner: dict[str, int] = dict.fromkeys(fairness.LANES, 0)
         self._look_at: dict[str, float] = dict.fromkeys(fairness.LANES, 0.0)
 
     def take(self, lane: str, *, but: int | None) -> UUID | None:
-        """Return an email of another owner than this one, or None when nobody else is known to have been passed over.
+        """Return a starved email of an owner other than `but`, or None if none is known.
 
-        No thread waits for another one that is looking.
+        While one thread reads the database, the others get None instead of waiting.
         """
         if not self._lock.acquire(blocking=False):
             return None
@@ -46,7 +46,7 @@ class StarvedEmails:
         ready = self._ready[lane]
         if not ready and time.monotonic() >= self._look_at[lane]:
             ready.extend(self._look(lane))
-            self._look_at[lane] = time.monotonic() + _LOOK_AGAIN_SECONDS
+            self._look_at[lane] = time.monotonic() + _READ_AGAIN_SECONDS
         while ready:
             owner, pk = ready.popleft()
             if owner != but:
