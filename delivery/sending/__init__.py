@@ -1,1 +1,1 @@
-"""One walk of an email along the providers: attempts, what each came to, and what is written down of it."""
+"""A round, one walk of an email along the providers: its attempts, their outcomes, the email's new status."""

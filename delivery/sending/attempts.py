@@ -1,4 +1,4 @@
-"""The attempts of one claimed email: each row is durable before its call, and closed by what became of it."""
+"""The attempts of one claimed email: each row is durable before its call, and gets the outcome after it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,18 +24,18 @@ ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_
 
 
 class ClaimLost(Exception):
-    """Our claim is over, and another process may have the email: nothing more may be done about it here."""
+    """Our claim has ended and another process may have the email: stop working on it."""
 
 
 def write(email: Email, provider: Provider) -> Attempt:
-    """Write down that this email is about to be offered to this provider; the caller is sure of the claim."""
+    """Insert the attempt that is about to be made; the caller has made sure of the claim."""
     attempt = _started(email, provider)
     _WRITTEN.run([attempt])
     return attempt
 
 
 def begin(email: Email, provider: Provider) -> Attempt:
-    """Hold the claim for another lease and write down the attempt; raise ClaimLost when it is too late for that."""
+    """Renew the lease and insert the attempt in one transaction; raise ClaimLost if the lease has ended."""
     return _begun.ask((email, provider))
 
 
@@ -51,7 +51,10 @@ _begun = GroupCommit(_begin)
 
 
 def store(last: Attempt) -> None:
-    """Write what an attempt came to, but not over a person's word; the caller holds the transaction."""
+    """Store an attempt's outcome, unless a person has settled it; the caller holds the transaction.
+
+    In that case only the other columns are stored.
+    """
     answer = _answer(last)
     if not _ANSWERED.run(**answer):
         del answer["outcome"]
@@ -59,7 +62,7 @@ def store(last: Attempt) -> None:
 
 
 def store_all(attempts: Sequence[Attempt]) -> None:
-    """Do the same for many, or raise ClaimLost if a person has settled one of them: each is stored for itself then."""
+    """Store many outcomes; raise ClaimLost if a person has settled one: then each must be stored alone."""
     if _ANSWERED.run_all([_answer(attempt) for attempt in attempts]) < len(attempts):
         raise ClaimLost
 
@@ -92,24 +95,24 @@ _HELD, _ANSWERED = compiled.Update(_holding), compiled.Update(_answering)
 
 
 class Log:
-    """Writes the attempts of one round.
+    """Makes and records the attempts of one round.
 
-    What the last one came to is in the journal and in memory until it is stored: together with the start of the
-    next attempt, or with the outcome of the email, in one transaction each. Then `learn` is told of it.
+    The outcome of the last attempt is in the journal and in memory until it is stored in one transaction with the
+    start of the next attempt, or with the outcome of the email. Then it is passed to `learn`.
     """
 
     def __init__(self, email: Email, first: Attempt, learn: Callable[[Attempt, Answer], None]) -> None:
-        """Start with an attempt that is durable already."""
+        """Take the first attempt, which is durable already, and the function that gets each stored outcome."""
         self._email = email
         self._prepared: Attempt | None = first
         self._learn = learn
-        self._untold: Answer | None = None
+        self._unlearned: Answer | None = None
         self._pending: journal.Pending = None
-        self.entry: journal.Entry | None = None  # what the last one came to, until the database has it
+        self.entry: journal.Entry | None = None  # the last attempt's outcome, until the database has it
         self.last = first
 
     def attempt(self, provider: Provider, message: Message) -> Receipt:
-        """Offer the message to one provider, and keep what came of it; the form that `failover.send` asks for."""
+        """Offer the message to one provider, and keep the answer; the signature that `failover.send` asks for."""
         self.last = self._take_prepared() or self._next(provider)
         failpoints.reach("after-attempt-row", about=self._email.subject)
         started = time.monotonic()
@@ -124,8 +127,8 @@ class Log:
         return receipt
 
     def tell(self) -> None:
-        """Pass on what the last attempt came to, once; it is in the database now."""
-        answer, self._untold = self._untold, None
+        """Release the journal's entry and pass the last outcome to `learn`, once; the database has it now."""
+        answer, self._unlearned = self._unlearned, None
         journal.release(self._pending)
         self._pending = self.entry = None
         if answer is not None:
@@ -142,13 +145,15 @@ class Log:
 
     def _store_and_begin(self, provider: Provider) -> Attempt:
         with transaction.atomic():
-            _hold(self._email)  # the email's row first, as everywhere, so that nobody waits for each other
+            _hold(
+                self._email
+            )  # the email's row first, as everywhere: a fixed order of locks prevents deadlocks
             store(self.last)
             return write(self._email, provider)
 
     def _keep(self, started: float, answer: Answer, **columns: str) -> None:
         failpoints.reach("after-response")
-        self._untold = answer
+        self._unlearned = answer
         self.last.outcome = answer.outcome if isinstance(answer, ProviderError) else Attempt.Outcome.ACCEPTED
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
         for field, value in columns.items():
@@ -166,6 +171,6 @@ def _entry(last: Attempt, answer: Answer) -> journal.Entry:
 
 
 def _readable(receipt: Receipt) -> Receipt:
-    """Return the receipt with a vendor's words as every database takes them: an acceptance must not fail on them."""
+    """Return the receipt with storable texts: an acceptance must not fail on a vendor's words."""
     refused = {storable(address): storable(reason) for address, reason in receipt.refused.items()}
     return replace(receipt, refused=refused) if refused else receipt

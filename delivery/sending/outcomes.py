@@ -1,4 +1,4 @@
-"""What a round of attempts means for the email: pure functions from what happened to what is written down."""
+"""Outcomes: what a round of attempts means for the email, as pure functions."""
 
 import math
 import random
@@ -14,24 +14,24 @@ from providers.errors import CannotCarry, NobodyAccepted
 from providers.message import Receipt
 
 _FIRST_WAIT, _WAIT_FACTOR, _LONGEST_WAIT = 5.0, 3.0, 1800.0  # seconds
-_MOST_TRIPLINGS = 10  # the longest wait is reached long before
+_MOST_TRIPLINGS = 10  # avoids overflow; the longest wait is reached long before
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one round came to."""
+    """The result of one round."""
 
     status: Email.Status
     recipients: Recipient.Status
     provider: str = ""
     reason: str = ""
-    rejected: Mapping[str, str] = field(default_factory=dict)  # recipients it did not take: reasons
-    due_at: datetime | None = None  # when it is handed over again; None: not by itself
+    rejected: Mapping[str, str] = field(default_factory=dict)  # refused recipients: {address: reason}
+    due_at: datetime | None = None  # when it is handed over again; None: not automatically
     at: datetime = field(default_factory=timezone.now)
 
     @property
     def is_final(self) -> bool:
-        """Tell whether nothing more is done about the email by itself."""
+        """Tell whether no worker will hand the email over again."""
         return self.due_at is None
 
 
@@ -47,7 +47,7 @@ def sent(receipt: Receipt) -> Outcome:
 
 
 def sent_late(provider: str, reason: str) -> Outcome:
-    """A provider accepted the email long ago, and its answer is known only now."""
+    """A provider accepted the email earlier, and its answer has become known only now."""
     accepted = Recipient.Status.ACCEPTED
     return Outcome(status=Email.Status.SENT, recipients=accepted, provider=provider, reason=reason)
 
@@ -58,14 +58,14 @@ def failed(reason: str) -> Outcome:
 
 
 def unknown(reason: str, *, resend_at: datetime | None) -> Outcome:
-    """A provider may or may not have accepted the email; it is sent again then, or never by itself."""
+    """A provider may or may not have accepted the email. It is sent again at that time; None: not automatically."""
     return Outcome(
         status=Email.Status.UNKNOWN, recipients=Recipient.Status.UNKNOWN, reason=reason, due_at=resend_at
     )
 
 
-def after_doubt(outcome: Outcome) -> Outcome:
-    """What a round comes to for an email that an earlier one may have sent: only `sent` is more than a doubt."""
+def after_unknown(outcome: Outcome) -> Outcome:
+    """The outcome of a round when an earlier one may have sent the email: unknown, unless it was accepted now."""
     if outcome.recipients == Recipient.Status.ACCEPTED:
         return outcome
     reason = f"It may have been sent before; and then: {outcome.reason}"
@@ -73,9 +73,9 @@ def after_doubt(outcome: Outcome) -> Outcome:
 
 
 def of_nobody(nobody: NobodyAccepted, *, rounds: int, others_in: float | None = None) -> Outcome:
-    """None of those that were asked accepted: wait, unless no provider takes such a message at all.
+    """No provider that was asked accepted: back off, or fail if none of all providers can carry the message.
 
-    `others_in` says after how many seconds a provider may be asked that was not; None: all were.
+    `others_in`: seconds until a provider that was not asked may be asked; None: all were asked.
     """
     if others_in is None and all(isinstance(failure, CannotCarry) for failure in nobody.failures):
         return failed(str(nobody))
@@ -85,7 +85,7 @@ def of_nobody(nobody: NobodyAccepted, *, rounds: int, others_in: float | None = 
 
 
 def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:
-    """The email is offered again after the back-off of that many rounds, and after so many seconds at least."""
+    """The email is offered again after exponential back-off with full jitter, at least after `at_least` seconds."""
     seconds = max(random.uniform(0, longest_wait(rounds)), at_least)  # noqa: S311 - full jitter, no secret
     return Outcome(
         status=Email.Status.QUEUED,
@@ -96,18 +96,18 @@ def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:
 
 
 def at_once(reason: str) -> Outcome:
-    """Nobody was asked: the email is offered as soon as somebody has time."""
+    """No provider was asked: the email is due at once."""
     return Outcome(
         status=Email.Status.QUEUED, recipients=Recipient.Status.PENDING, reason=reason, due_at=timezone.now()
     )
 
 
 def quarantined(reason: str, *, in_doubt: bool) -> Outcome:
-    """The email ends whatever process has it: no process is given it any more."""
+    """The email crashes every process that has it (a poison message): no process gets it any more."""
     recipients = Recipient.Status.UNKNOWN if in_doubt else Recipient.Status.FAILED
     return Outcome(status=Email.Status.QUARANTINED, recipients=recipients, reason=reason)
 
 
 def longest_wait(rounds: int) -> float:
-    """Return the most seconds to wait after so many rounds; jitter keeps a recovered provider from being stormed."""
+    """Return the upper limit of the back-off in seconds; jitter keeps emails from all coming back at once."""
     return min(_LONGEST_WAIT, _FIRST_WAIT * math.pow(_WAIT_FACTOR, min(rounds - 1, _MOST_TRIPLINGS)))

@@ -1,4 +1,4 @@
-"""What the journal knows of an attempt, written down: the process that got the answer has gone, or could not say it."""
+"""Replay of journal entries into the database: the process that got the answer has ended, or could not write it."""
 
 import logging
 
@@ -14,10 +14,10 @@ _Outcome = Attempt.Outcome
 
 
 def apply(entry: Entry) -> None:
-    """Write down what a process knew of an attempt, unless the database knows as much."""
+    """Store an attempt's outcome from the journal, unless the database has one."""
     last = Attempt.objects.select_related("email").filter(pk=entry.attempt).first()
     if last is None:
-        log.warning("The journal tells of attempt %s, which is not in this database", entry.attempt)
+        log.warning("The journal has attempt %s, which is not in this database", entry.attempt)
     elif last.outcome in Attempt.IN_DOUBT and last.outcome != entry.outcome:
         _apply(entry, last)
 
@@ -29,11 +29,11 @@ def _apply(entry: Entry, last: Attempt) -> None:
     for name in attempts.ANSWER:
         setattr(last, name, getattr(entry, name))
     transitions.record(email, outcome, last)
-    log.info("The journal knew that attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
+    log.info("Replayed from the journal: attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
 
 
 def _outcome(email: Email, provider: str, entry: Entry) -> Outcome:
-    """Return what an attempt's answer means for its email; the process that got it would have gone on from there."""
+    """Return the outcome for the email; a refusal means another round, where its process would have gone on."""
     if entry.outcome == _Outcome.ACCEPTED:
         receipt = Receipt(provider=provider, message_id=entry.provider_message_id, refused=entry.refused)
         return outcomes.sent(receipt)

@@ -1,4 +1,4 @@
-"""One walk of an email along the providers: begun under a claim, ended by an outcome that is written down."""
+"""Rounds: a round is one walk of an email along the providers, begun with a claim, ended by a stored outcome."""
 
 import logging
 import time
@@ -23,9 +23,9 @@ from providers.base import Provider
 from providers.message import Message
 
 logger = logging.getLogger(__name__)
-GoingOn = Callable[[], bool]  # whether this process begins further attempts
-_LOOK_AGAIN = 60.0  # seconds
-BUDGET = 25.0  # seconds in which a round may begin attempts; each is bounded to 28 s
+GoingOn = Callable[[], bool]  # whether this process may begin further attempts
+_LONGEST_POSTPONEMENT = 60.0  # seconds
+BUDGET = 25.0  # seconds in which a round may begin attempts; each is limited to 28 s
 
 
 def _process_goes_on() -> bool:
@@ -33,16 +33,16 @@ def _process_goes_on() -> bool:
 
 
 def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
-    """Hand over a due email, or return None when another process has it or it is not due.
+    """Claim a due email and hand it over; return None if it is not due or another process has it.
 
-    A process that is not `going_on` begins no further attempt; what is left waits for another one.
+    Once `going_on` returns False, no further attempt begins; the remaining providers wait for the next round.
     """
     bundle = claims.take(pk)
     return _dispatch(bundle, going_on) if bundle else None
 
 
 def dispatch_suspect(pk: UUID) -> Email | None:
-    """Do the same with an email that may have ended the processes which had it; see recovery.quarantine."""
+    """Do the same with a suspect; see recovery.quarantine."""
     bundle = claims.take_suspect(pk)
     return _dispatch(bundle, _process_goes_on) if bundle else None
 
@@ -84,7 +84,7 @@ class Round:
     going_on: GoingOn = _process_goes_on
 
     def candidates(self) -> Iterator[Provider]:
-        """Yield the providers while attempts may still begin; what is left waits for the next round."""
+        """Yield the providers while attempts may still begin; the others wait for the next round."""
         started = time.monotonic()
         yield self.first
         while time.monotonic() - started <= BUDGET and self.going_on():
@@ -95,7 +95,7 @@ class Round:
 
 
 def hand_over(this: Round, attempt: Attempt) -> Email:
-    """Walk along the providers from this attempt on, which is durable; return the email with what became of it."""
+    """Walk along the providers, beginning with this durable attempt; return the email with its outcome."""
     email, log = this.email, attempts.Log(this.email, attempt, this.gate.learn)
     try:
         outcome = _offer(this, log)
@@ -106,15 +106,15 @@ def hand_over(this: Round, attempt: Attempt) -> Email:
         outages.insist(lambda: transitions.record_loss(email, log.last))
         log.tell()
     except AWAY:
-        # The email is durable, so nobody may be told to send it again: it stays `sending` until the answer is there.
-        logger.exception("The outcome of email %s could not be written down; that is tried again", email.pk)
-        outages.until_done(lambda: _make_up(log))
+        # The email is durable, so the client must not send it again: it stays `sending` until its outcome is stored.
+        logger.exception("The outcome of email %s could not be stored; it is retried", email.pk)
+        outages.until_done(lambda: _replay(log))
     finally:
         this.gate.release()
     return email
 
 
-def _make_up(log: attempts.Log) -> None:
+def _replay(log: attempts.Log) -> None:
     if log.entry:
         replay.apply(log.entry)
         log.tell()
@@ -135,8 +135,12 @@ def _offer(this: Round, log: attempts.Log) -> Outcome:
 
 
 def postponed(gate: Gate) -> Outcome:
-    """No provider may be used now: the email is looked at again when one may, or may have been put back."""
-    return outcomes.wait(gate.reason, rounds=1, at_least=min(gate.seconds_to_wait() or 0.0, _LOOK_AGAIN))
+    """No provider may be used now: the email is due again when one may be, after a minute at the latest.
+
+    A person may put a provider back sooner than its circuit says.
+    """
+    seconds = min(gate.seconds_to_wait() or 0.0, _LONGEST_POSTPONEMENT)
+    return outcomes.wait(gate.reason, rounds=1, at_least=seconds)
 
 
 def _requeue(email: Email, outcome: Outcome, *, rounds: int) -> Email:

@@ -1,4 +1,4 @@
-"""Write down what a round came to, also when its claim is over and somebody else has the email."""
+"""Transitions of emails: stores the outcome of a round, also when its claim has been lost to another process."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ _Part = tuple[Email, Outcome, Attempt]
 
 
 def record(email: Email, outcome: Outcome, last: Attempt) -> None:
-    """Write down what the round came to, all of it in one transaction."""
+    """Store a round's outcome and its last attempt in one transaction."""
     if outcome.status == Email.Status.SENT:
         _recorded.ask((email, outcome, last))
     else:
@@ -34,7 +34,7 @@ def record(email: Email, outcome: Outcome, last: Attempt) -> None:
 
 
 def _record(parts: Sequence[_Part]) -> Sequence[None]:
-    """Write down that emails were sent, all in one transaction, or none if one of them is another process's by now."""
+    """Store outcomes of sent emails in one transaction; raise ClaimLost, storing none, if one claim was lost."""
     if len(parts) == 1:
         _record_one(*parts[0])
         return (None,)
@@ -55,7 +55,7 @@ def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
     with transaction.atomic():
         known = judged(email, outcome)
         moved = _move_mine([(email, known)])
-        if not moved:  # the lease was over
+        if not moved:  # the claim was lost
             _settle_late(email, outcome, last)
         attempts.store(last)
         failpoints.reach("in-finish")
@@ -66,7 +66,7 @@ def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
 
 
 def record_loss(email: Email, last: Attempt) -> None:
-    """Write down the last answer of a round whose claim was lost between two providers."""
+    """Store the last answer of a round whose claim was lost between two providers."""
     with transaction.atomic():
         if last.outcome in Attempt.CERTAINLY_NOT:
             _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
@@ -75,20 +75,25 @@ def record_loss(email: Email, last: Attempt) -> None:
 
 
 def judged(email: Email, outcome: Outcome) -> Outcome:
-    """Return what a round came to in the light of earlier ones, of which one may have sent the email.
+    """Return a round's outcome in the light of earlier rounds, one of which may have sent the email.
 
-    The caller holds the transaction: an answer to an earlier one comes before this judgement, or after what is made
-    of it, and not between.
+    The caller holds the transaction, and the email's row is locked here: an answer to an earlier attempt is stored
+    either before this decision or after the outcome, never in between.
     """
     if not email.possible_duplicate or outcome.recipients == Recipient.Status.ACCEPTED:
         return outcome
     _lock(email)
     accepted = unknown.accepted_after_all(email)
-    return outcomes.sent_late(accepted.provider, SETTLED_LATE) if accepted else outcomes.after_doubt(outcome)
+    if accepted:
+        return outcomes.sent_late(accepted.provider, SETTLED_LATE)
+    return outcomes.after_unknown(outcome)
 
 
 def move(email: Email, rows: QuerySet[Email], outcome: Outcome) -> bool:
-    """Move the email, if `rows` still holds it, and its recipients on; the caller holds the transaction."""
+    """Move the email and its recipients to the outcome, if `rows` still has the email; tell whether it had.
+
+    The caller holds the transaction.
+    """
     moved = rows.update(**_changes(outcome), left_out=email.left_out)
     if moved:
         _reject(email, outcome)
@@ -97,19 +102,21 @@ def move(email: Email, rows: QuerySet[Email], outcome: Outcome) -> bool:
 
 
 def apply(email: Email, outcome: Outcome) -> None:
-    """Show an outcome in the email in memory."""
+    """Set the outcome on the email in memory."""
     for name, value in _changes(outcome).items():
         setattr(email, name, value)
 
 
 def undecided(email: Email) -> QuerySet[Recipient]:
-    """Return the recipients of whom nothing final is known."""
+    """Return the recipients without a final status."""
     return Recipient.objects.filter(email=email, status__in=_UNDECIDED)
 
 
 def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
-    """Make the best of an answer that came when the email had been given up, or given to somebody else."""
-    _lock(email)  # PostgreSQL's UPDATE does not wait for a row that has the right status only after it
+    """Settle the email by an answer that came after its claim had ended, as far as its status still allows."""
+    _lock(
+        email
+    )  # PostgreSQL's UPDATE skips a row whose status only becomes right by a concurrent transaction
     late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
     if outcome.recipients == Recipient.Status.ACCEPTED:
         not_under_way = Email.objects.filter(pk=email.pk, status__in=_NOT_UNDER_WAY)
@@ -119,7 +126,7 @@ def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
         if outcome.status in {Email.Status.FAILED, Email.Status.QUEUED}:
             move(email, email.left_unknown(), late)
     elif outcome.status == Email.Status.FAILED:
-        move(email, email.left_unknown(), outcomes.after_doubt(late))
+        move(email, email.left_unknown(), outcomes.after_unknown(late))
 
 
 def _lock(email: Email) -> None:
@@ -127,7 +134,7 @@ def _lock(email: Email) -> None:
 
 
 def _move_mine(parts: Sequence[tuple[Email, Outcome]]) -> bool:
-    """Move emails of which this process holds the claims; tell whether it held them all."""
+    """Move emails claimed by this process to their outcomes; tell whether it still held all claims."""
     rows = [
         {"pk": email.pk, "epoch": email.epoch, "left_out": email.left_out, **_changes(outcome)}
         for email, outcome in parts

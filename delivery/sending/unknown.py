@@ -1,4 +1,4 @@
-"""What is done about an email that may or may not have been sent: by the caller's policy, or by a person."""
+"""Unknown emails, which may or may not have been sent: resent by the client's policy, or settled by a person."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,30 +14,30 @@ from delivery.sending import outcomes
 from delivery.sending.outcomes import Outcome
 from providers.base import Provider
 
-MOST = 3  # attempts of one email whose outcome is unknown; then only a person, or the provider, can tell
+MOST = 3  # unknown attempts of one email; after them it is not sent again automatically
 _Status, _Outcome = Email.Status, Attempt.Outcome
 
 
 def resend_at(email: Email) -> datetime | None:
-    """Return when an email is sent again after an attempt that may have sent it; None: not by itself."""
-    if email.on_ambiguous == Email.OnAmbiguous.STOP or _not_known(email) >= MOST:
+    """Return when an email is sent again after an attempt that may have sent it; None: not automatically."""
+    if email.on_ambiguous == Email.OnAmbiguous.STOP or _count_in_doubt(email) >= MOST:
         return None
     return timezone.now() + timedelta(seconds=settings.GOMAIL_HOLD_SECONDS)
 
 
 def outcome(email: Email, reason: str) -> Outcome:
-    """Return what an attempt that may have sent the email comes to, by the email's policy."""
+    """Return the outcome of an attempt that may have sent the email, by the email's policy."""
     return outcomes.unknown(reason, resend_at=resend_at(email))
 
 
 def asked_first(email: Email, providers: Sequence[Provider]) -> list[Provider]:
-    """Return the providers, the one that may have the email already in front: a third copy helps nobody."""
+    """Return the providers with the one that may already have the email first: a third copy helps nobody."""
     holder = _may_have_it(email) if email.possible_duplicate else ""
     return sorted(providers, key=lambda provider: provider.name != holder)
 
 
 def confirm(email: Email, *, by: str) -> bool:
-    """Settle an unknown email as sent, on the word of a person; False when it is not unknown (any more)."""
+    """Settle an unknown email as sent, for the person `by`; False if it is not unknown any more."""
     now = timezone.now()
     with transaction.atomic():
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
@@ -54,7 +54,7 @@ def confirm(email: Email, *, by: str) -> bool:
 
 
 def deny(email: Email, *, by: str) -> bool:
-    """Settle an unknown email as not sent, on the word of a person, and send it; False when it is not unknown."""
+    """Settle an unknown email as not sent, for the person `by`, and queue it; False if it is not unknown any more."""
     now = timezone.now()
     with transaction.atomic():
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
@@ -64,7 +64,7 @@ def deny(email: Email, *, by: str) -> bool:
             due_at=now,
             expires_at=now + DEADLINE,
             finished_at=None,
-            epoch=F("epoch") + 1,  # a late answer of an earlier claim settles nothing any more
+            epoch=F("epoch") + 1,  # fences off late answers of earlier claims
         )
         if settled:
             _settle(email, _Outcome.NOT_SENT, by, now)
@@ -73,12 +73,12 @@ def deny(email: Email, *, by: str) -> bool:
 
 
 def accepted_after_all(email: Email) -> Attempt | None:
-    """Return an attempt that was accepted, though nobody knew when the email was sent again."""
+    """Return the first accepted attempt: its answer may have come after the email was sent again."""
     return Attempt.objects.filter(email=email, outcome=_Outcome.ACCEPTED).order_by("id").first()
 
 
 def is_certain(email: Email, *, but: Attempt) -> bool:
-    """Tell whether no attempt other than this one may have sent the email."""
+    """Tell whether no attempt but this one may have sent the email."""
     may_have = (*Attempt.IN_DOUBT, _Outcome.ACCEPTED)
     return not Attempt.objects.filter(email=email, outcome__in=may_have).exclude(pk=but.pk).exists()
 
@@ -91,8 +91,8 @@ def _may_have_it(email: Email) -> str:
     return _unknown(email).order_by("-id").values_list("provider", flat=True).first() or ""
 
 
-def _not_known(email: Email) -> int:
-    """Count the attempts in doubt; the one that is just being judged is still open in the record."""
+def _count_in_doubt(email: Email) -> int:
+    """Count the attempts in doubt; the current one is still `started` in the database, and counted."""
     return Attempt.objects.filter(email=email, outcome__in=Attempt.IN_DOUBT).count()
 
 
