@@ -1,1 +1,1 @@
-"""What a client asks of us: to send one email or many, now or later, to change one, or to say what would be."""
+"""Clients' requests: send one email or many, now or later; change one; explain what would be done (dry run)."""

@@ -1,4 +1,4 @@
-"""Whether GoMail may promise more: how much is waiting, and how much room is left on its disks."""
+"""Back-pressure: emails are refused while the queue or a disk is nearly full."""
 
 import shutil
 import threading
@@ -14,21 +14,21 @@ from django.db import connection
 from delivery.models import Email
 
 _FRESH = 1.0  # seconds
-_SHARE = 20.0  # a reading that takes long is made more seldom: at most a twentieth of the time goes into it
-_RESERVE = 1.1  # of the queue, above its mark, for high priority: sign-in codes come last to be refused
+_SHARE = 20.0  # a slow reading is made less often: at most a twentieth of the time is spent on it
+_RESERVE = 1.1  # high priority may exceed the limit of the queue by a tenth: sign-in codes are refused last
 _MIB: Final = 1024 * 1024
 
 
 class Overloaded(Exception):
-    """More than this cannot be promised now."""
+    """No further email can be accepted now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How things stood a moment ago."""
+    """The load, measured a moment ago."""
 
-    waiting: int = 0  # emails that are due; counted no further than what matters
-    short_of_room: tuple[str, ...] = ()  # what lies on a disk that is nearly full
+    waiting: int = 0  # emails that are due, counted up to the limit of high priority
+    short_of_room: tuple[str, ...] = ()  # attachments, journal, database: those on a disk that is nearly full
 
     @property
     def queue_is_full(self) -> bool:
@@ -37,14 +37,14 @@ class Reading:
 
     @property
     def nothing_fits(self) -> bool:
-        """Tell whether those of high priority are refused as well."""
+        """Tell whether emails of high priority are refused, too."""
         return self.waiting >= _limit()
 
 
 class _Gauge:
-    """Reads at most once a second, in one thread; the others go on with what was read last, or with nothing.
+    """Measures the load at most once a second, in one thread; the others use the last reading, or an empty one.
 
-    They wait for no reading: behind a database that is away each would wait for all those before it.
+    They never wait for a reading: while the database is away, each would wait for all the threads before it.
     """
 
     def __init__(self) -> None:
@@ -78,17 +78,17 @@ _gauge = _Gauge()
 
 
 def reading() -> Reading:
-    """Return how things stand, as of a second ago or so."""
+    """Return the load; the reading is about a second old at most, unless measuring is slow."""
     return _gauge.reading()
 
 
 def forget() -> None:
-    """Read anew next time."""
+    """Discard the last reading."""
     _gauge.forget()
 
 
 def refuse_if_too_high(priority: str) -> None:
-    """Raise Overloaded rather than promise what may not be kept."""
+    """Raise Overloaded if an email of this priority cannot be accepted."""
     found = reading()
     full = found.nothing_fits if priority == Email.Priority.HIGH else found.queue_is_full
     if full or found.short_of_room:
@@ -111,8 +111,8 @@ def _short_of_room() -> tuple[str, ...]:
 
 
 def _is_short(folder: Path) -> bool:
-    with suppress(OSError):  # what cannot be looked at is found out by whoever writes there
+    with suppress(OSError):  # a folder that cannot be read will show when something is written there
         while not folder.exists() and folder != folder.parent:
-            folder = folder.parent  # it is made when it is needed
+            folder = folder.parent  # the folder is made when it is needed
         return shutil.disk_usage(folder).free < settings.GOMAIL_DISK_MIN_MB * _MIB
     return False

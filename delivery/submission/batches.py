@@ -1,4 +1,4 @@
-"""Many emails at once, each written down or refused for itself."""
+"""Batches: many emails in one request, each accepted or refused on its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from delivery.submission import backpressure, emails, idempotency
 from delivery.submission.idempotency import KeyUse
 from providers import failpoints
 
-_CHUNK = 100  # emails in one transaction: a crash loses no more than the last
+_CHUNK = 100  # emails in one transaction; a crash loses at most the last one
 Result = Email | configured.NobodyCanCarry | idempotency.UsedOtherwise | backpressure.Overloaded
 
 
@@ -28,13 +28,13 @@ class Item:
 
 
 def accept(items: Sequence[Item], *, owner: Owner | None) -> list[Result]:
-    """Write the emails down for a worker to hand over; return for each the email, or why it was not taken."""
+    """Accept the emails for a worker to hand over; return for each item the email, or the error that refused it."""
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
     return [result for chunk in chunks for result in _accept_chunk(chunk, owner)]
 
 
 def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
-    if any(item.key_use for item in items):  # some may be there already
+    if any(item.key_use for item in items):  # some may have been accepted before
         return [_accept_one(item, owner) for item in items]
     results = [_prepared(item.draft, owner) for item in items]
     _save([result for result in results if isinstance(result, Bundle)])

@@ -1,4 +1,4 @@
-"""What a client may change about an email that is there already."""
+"""Changes of an accepted email by its client: cancel, reschedule, resend."""
 
 from datetime import datetime
 
@@ -17,15 +17,15 @@ _NOT_FINISHED = (*NOT_SENT_YET, _Status.SENDING)
 
 
 class TooLate(Exception):
-    """The email is not in a state in which this could be done."""
+    """The email's status does not allow this change any more."""
 
 
 class ContentGone(Exception):
-    """The email's body or an attachment is not kept any more."""
+    """The email's body or an attachment has been pruned."""
 
 
 def cancel(email: Email) -> None:
-    """Do not send the email (again): one that is waiting is cancelled, one in doubt stays so. Raises TooLate."""
+    """Cancel a waiting email; an unknown one stays unknown and is not sent again. Raises TooLate."""
     now = timezone.now()
     mine = Email.objects.filter(pk=email.pk)
     with transaction.atomic():
@@ -42,7 +42,7 @@ def cancel(email: Email) -> None:
 
 
 def reschedule(email: Email, send_at: datetime) -> None:
-    """Send a scheduled email at another time; it may be late by as much as before. Raises TooLate."""
+    """Move a scheduled email to another time; its deadline moves by the same span. Raises TooLate."""
     due_at = max(send_at, timezone.now())
     moved = Email.objects.filter(pk=email.pk, status=_Status.SCHEDULED).update(
         expires_at=due_at + (email.expires_at - (email.due_at or email.created_at)), due_at=due_at
@@ -53,9 +53,9 @@ def reschedule(email: Email, send_at: datetime) -> None:
 
 
 def resend(email: Email, *, key_use: KeyUse | None = None) -> Email:
-    """Send an email that is finished once more, as a new one that names the old.
+    """Send a finished email again, as a new email whose resend_of is the old one's id.
 
-    Raises TooLate for a running one, ContentGone for one that is not kept whole.
+    Raises TooLate for an unfinished one, ContentGone if parts of it were pruned.
     """
     if email.status in _NOT_FINISHED or (email.status == _Status.UNKNOWN and email.due_at):
         raise TooLate
@@ -64,5 +64,5 @@ def resend(email: Email, *, key_use: KeyUse | None = None) -> Email:
         raise ContentGone
     try:
         return emails.accept(bundle.draft(), owner=email.owner, resend_of=email.pk, key_use=key_use)
-    except FileNotFoundError as error:  # a file was deleted by hand, or a moment ago
+    except FileNotFoundError as error:  # a file was deleted by hand, or has just been pruned
         raise ContentGone from error

@@ -1,4 +1,4 @@
-"""What would become of a draft: sent nowhere, written nowhere."""
+"""Dry runs: explain how a draft would be handed over, without sending or storing it."""
 
 from dataclasses import dataclass
 
@@ -11,29 +11,29 @@ from delivery.routing import configured, gate
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What one provider would have to do with an email."""
+    """Whether and when one provider would be offered an email."""
 
     name: str
     offered: bool
-    position: int | None = None  # among those that would be asked, the first is 1; None: not asked
-    reason: str = ""  # why it would not be asked, or on what condition
+    position: int | None = None  # from 1, among the providers that would be asked; None: not asked
+    reason: str = ""  # why it would not be asked, or the condition
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """A draft as it would be handed over, and to whom."""
+    """A draft as it would be handed over, and the providers in order."""
 
-    bundle: Bundle  # of rows that are in no database
+    bundle: Bundle  # not saved
     offers: tuple[Offer, ...]  # one for each configured provider, in order of preference
 
     @property
     def is_offered(self) -> bool:
-        """Tell whether a provider would be asked at once; else the email would be kept for later."""
+        """Tell whether any provider would be asked now; else the email would wait in the queue."""
         return any(offer.offered for offer in self.offers)
 
 
 def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
-    """Tell who would be offered a draft now, in which order, and why the others would not. Raises NobodyCanCarry."""
+    """Return the providers that would be offered a draft now, and why the others would not. Raises NobodyCanCarry."""
     bundle = bundles.claimed(draft, owner)
     _, unfit = configured.eligible(bundle.message())
     domain = draft.sender.address.rpartition("@")[2].lower()

@@ -1,4 +1,4 @@
-"""Accept an email: written down for a worker, or handed over while its sender waits."""
+"""Accepts an email for a worker, or hands it over while the client waits."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -21,7 +21,7 @@ from providers import failpoints
 def accept(
     draft: Draft, *, owner: Owner | None, key_use: KeyUse | None = None, resend_of: UUID | None = None
 ) -> Email:
-    """Write an email down for a worker to hand over, at once or at its time.
+    """Accept an email for a worker to hand over, now or at its time.
 
     Raises Overloaded or NobodyCanCarry before anything is stored.
     """
@@ -35,16 +35,16 @@ def send(
     key_use: KeyUse | None = None,
     accepted: Callable[[Email], None] = lambda _: None,
 ) -> Email:
-    """Accept a draft and hand it over while the caller waits; call `accepted` when it is durable.
+    """Accept a draft and hand it over while the caller waits; call `accepted` once the email is durable.
 
-    Email and first attempt are durable in one transaction before the call, all that came of it in another one after
-    it. Raises Overloaded or NobodyCanCarry before anything is stored.
+    The email and its first attempt are stored in one transaction before the provider is called, the outcome in another
+    one after it. Raises Overloaded or NobodyCanCarry before anything is stored.
     """
     return _made_once(key_use, lambda: _send(draft, owner, key_use, accepted))
 
 
 def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
-    """Return the email that was made by this use of a key before, or else a new one."""
+    """Return the email that an earlier request with this key made, or else a new one."""
     if key_use and (known := idempotency.find(key_use)):
         return known
     try:
@@ -69,7 +69,7 @@ def _accept(draft: Draft, owner: Owner | None, key_use: KeyUse | None, resend_of
 
 
 def _save(bundle: Bundle, key_use: KeyUse | None) -> None:
-    """Write an email down; the key first, so that of two requests with one key the second ends here.
+    """Insert an email; the key first, so that of two requests with one key the second fails here.
 
     The caller holds the transaction.
     """

@@ -1,4 +1,4 @@
-"""The same key, the same answer: a request that is repeated finds the email of the first one."""
+"""Idempotency-Keys: a repeated request gets the email of the first one."""
 
 import hashlib
 import json
@@ -20,11 +20,11 @@ _PIECE = 1024 * 1024
 
 
 class UsedOtherwise(Exception):
-    """The key was used with another payload."""
+    """The key was used before with another payload."""
 
 
 class StillRunning(Exception):
-    """The first request with this key is being worked on."""
+    """The first request with this key has no outcome yet."""
 
 
 class Taken(Exception):
@@ -33,7 +33,7 @@ class Taken(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class KeyUse:
-    """A request under a key of its client."""
+    """The use of a client's key by one request."""
 
     scope: str
     key: str
@@ -41,14 +41,14 @@ class KeyUse:
 
 
 def use(key: str, owner: Owner | None, **content: Any) -> KeyUse:
-    """Return the use of a key by a request for this content; a key is its owner's alone."""
+    """Return the use of a key by a request with this content; keys of different owners are independent."""
     return KeyUse(scope=str(owner.pk) if owner else "", key=key, fingerprint=_fingerprint(content))
 
 
 def find(key_use: KeyUse) -> Email | None:
-    """Return the email that this request has made before; None if it is the first.
+    """Return the email of the first request with this key; None if this is the first.
 
-    Raises UsedOtherwise for another payload, StillRunning while the outcome of the first request is not written.
+    Raises UsedOtherwise for another payload, StillRunning until the first request's outcome is stored.
     """
     known = (
         IdempotencyKey.objects.select_related("email").filter(scope=key_use.scope, key=key_use.key).first()
@@ -63,7 +63,7 @@ def find(key_use: KeyUse) -> Email | None:
 
 
 def bind(uses: Sequence[tuple[KeyUse, Email]]) -> None:
-    """Bind keys to emails, in the transaction that inserts them; raise Taken when another request was faster."""
+    """Bind keys to emails in the transaction that inserts them; raise Taken if another request was faster."""
     rows = [
         IdempotencyKey(**asdict(key_use), email=email, waited=email.status == Email.Status.SENDING)
         for key_use, email in uses
@@ -75,7 +75,7 @@ def bind(uses: Sequence[tuple[KeyUse, Email]]) -> None:
 
 
 def useless(keys: QuerySet[IdempotencyKey]) -> QuerySet[IdempotencyKey]:
-    """Keep the keys that were there for as long as was promised: a day at least, and until the email was finished."""
+    """Filter keys that may be deleted: older than a day, and their email is finished."""
     finished = Email.objects.filter(pk=OuterRef("email"), status__in=FINISHED)
     return keys.filter(Exists(finished), created_at__lt=timezone.now() - KEPT)
 
