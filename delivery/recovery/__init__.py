@@ -1,1 +1,1 @@
-"""What a dead process left: its emails are rescued, and one that ends its processes is put into quarantine."""
+"""Recovery from crashes: the emails of a dead process are rescued; one that crashes its processes is quarantined."""

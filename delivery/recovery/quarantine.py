@@ -1,7 +1,8 @@
-"""Emails that may have ended the processes that had them: each is tried once more, in a process that has nothing else.
+"""Quarantine of emails that crash the processes that have them (poison messages).
 
-Many emails are under way when a process ends, and one of them may be the reason. Who has been there twice is a
-suspect. If the process that has it alone ends as well it is the reason, and is put into quarantine; else it was not.
+When a process crashes, any of the emails that it had may be the cause. An email involved in two crashes is a suspect:
+it is tried once more, alone in a process. If that process crashes, too, the email is the cause and is quarantined; if
+not, the suspicion is dropped.
 """
 
 import logging
@@ -22,18 +23,20 @@ from delivery.models import Attempt, Email
 from delivery.sending import outcomes, rounds, transitions
 
 COMMAND: Final = "try_suspects"
-_TURN = 60.0  # seconds in which such a process takes further emails
-_PATIENCE = 150.0  # seconds; with the last one, which takes less than a minute however slow the provider
-_LOOK_AGAIN = 0.5  # seconds
-_DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h: the process met a defect with the email in its hands
-# What ends a process that has met something terrible. Others are sent by people and by machines that shut down.
+_TURN = 60.0  # seconds in which such a process begins further emails
+_PATIENCE = (
+    150.0  # seconds until it is killed; its last email takes less than a minute, however slow the provider
+)
+_POLL_SECONDS = 0.5
+_DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h: the email raised an unexpected exception
+# The signals of a crash. Other signals are sent by people, and by machines that shut down.
 _FATAL = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
-_REASON = "The process that handed the email over ended in the middle, three times, at last with nothing else to do."
+_REASON = "The process handing the email over crashed three times, the third time with no other email."
 log = logging.getLogger(__name__)
 
 
 def try_some() -> None:
-    """Have the suspects that are due tried in processes of their own, one after the other, while this one goes on."""
+    """Have the due suspects tried in child processes, one process at a time."""
     while not process.is_ending() and Email.objects.due().suspected().order_by().exists():
         alone = uuid4()
         if not (_ends_badly(alone) and condemn(alone)):
@@ -41,17 +44,17 @@ def try_some() -> None:
 
 
 def try_all() -> None:
-    """Hand over the suspects that are due, one by one; for a process that has nothing else and may end any moment."""
+    """Hand over the due suspects one by one; runs in a process of its own, which may crash any moment."""
     last = time.monotonic() + _TURN
     for pk in list(Email.objects.due().suspected().values_list("pk", flat=True)[:100]):
         if process.is_ending() or time.monotonic() > last:
             return
-        log.warning("Email %s was there when two processes ended; it is tried alone", pk)
+        log.warning("Email %s was in two processes that crashed; it is tried alone", pk)
         _try(pk)
 
 
 def condemn(worker: UUID) -> int:
-    """Give what this process had when it ended to no process any more; return how many emails that were."""
+    """Quarantine the emails that this crashed process had claimed; return how many."""
     had = Email.objects.filter(worker=worker, status=Email.Status.SENDING)
     return sum(_condemn(email) for email in had)
 
@@ -62,10 +65,10 @@ def _try(pk: UUID) -> None:
     except AWAY:
         raise
     except Exception:
-        log.exception("Email %s could not be handed over, a third time", pk)
+        log.exception("Email %s could not be handed over by a process of its own", pk)
         sys.exit(_DEFECT)
     if tried:
-        Email.objects.filter(pk=pk).update(crashes=0)  # it was innocent
+        Email.objects.filter(pk=pk).update(crashes=0)  # no longer a suspect
 
 
 def _condemn(email: Email) -> bool:
@@ -79,26 +82,26 @@ def _condemn(email: Email) -> bool:
             attempts.filter(outcome=Attempt.Outcome.STARTED).update(
                 outcome=Attempt.Outcome.UNKNOWN, detail=_REASON
             )
-            log.error("Email %s is in quarantine: it has ended every process that had it", email.pk)
+            log.error("Email %s is in quarantine: it crashed every process that had it", email.pk)
     return condemned
 
 
 def _ends_badly(alone: UUID) -> bool:
-    """Run such a process; tell whether its end speaks against what it had."""
+    """Run a child process that tries suspects; tell whether it crashed."""
     command = [sys.executable, "-m", "django", COMMAND, f"--as={alone}"]
     return _run(command) in _FATAL | {_DEFECT}
 
 
 def _run(command: list[str]) -> int:
-    """Run the process to its end, and return its status; when this one is to stop, that one is told, too."""
+    """Run the child to its end and return its exit status; pass on the shutdown of this process."""
     give_up = time.monotonic() + _PATIENCE
     with subprocess.Popen(  # noqa: S603 - our own command
         command, cwd=settings.BASE_DIR, start_new_session=True
     ) as child:
         while time.monotonic() < give_up:
             if process.is_ending():
-                child.terminate()  # it finishes its attempt, however often it is told
+                child.terminate()  # it finishes its attempt, however many signals it gets
             with suppress(subprocess.TimeoutExpired):
-                return child.wait(_LOOK_AGAIN)
-        child.kill()  # no email may hold a thread for ever
+                return child.wait(_POLL_SECONDS)
+        child.kill()  # no email may block a thread for ever
         return child.wait()

@@ -1,4 +1,4 @@
-"""What is done about emails whose process has gone: what the journal knows, and else what can be concluded."""
+"""Rescue of orphans, the emails of dead processes: by the journal's entries, and else by what the database implies."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,35 +30,34 @@ log = logging.getLogger(__name__)
 
 
 def run() -> None:
-    """Do all of it: inherit, recover, and give up what is overdue. Any number of processes may do so at once."""
+    """Replay abandoned journals, recover orphans, expire overdue emails; processes may do so concurrently."""
     inherit()
     orphans = list(Email.objects.orphaned()[:_BATCH])
     known = journal.known() if orphans else {}
     for email in orphans:
-        with _for_itself(f"Email {email.pk}"):
+        with _isolated(f"Email {email.pk}"):
             recover(email, known)
     for email in Email.objects.overdue()[:_BATCH]:
         expire(email)
 
 
 def inherit() -> None:
-    """Write down what processes of this machine knew that have gone, and end their claims at once.
+    """Replay the journals of this machine's dead processes, and end their claims at once.
 
-    A file with which that fails stays, and stands in nobody's way; a database that is away is everybody's trouble.
+    A file that cannot be replayed stays and does not block the others. Raises the errors of a database that is away.
     """
     gone: set[UUID] = set()
     for file in journal.abandoned():
-        with _for_itself(file.name):
+        with _isolated(file.name):
             gone |= _inherit(file)
-    for (
-        worker
-    ) in gone:  # after all its files: who ends its claims may conclude from what does not stand there
+    # Claims end after all files are replayed: from then on a missing entry means an unknown outcome.
+    for worker in gone:
         _end_claims(worker)
         heartbeats.bury(worker)
 
 
 def recover(email: Email, known: Mapping[str, Entry]) -> None:
-    """Say what is known of an email whose process stopped in the middle: unknown if an attempt had begun."""
+    """Settle an orphan: by the journal; else it is unknown if an attempt had begun, and due at once if not."""
     interrupted = Attempt.objects.filter(email=email, epoch=email.epoch, outcome=Attempt.Outcome.STARTED)
     told = [known[str(pk)] for pk in interrupted.values_list("pk", flat=True) if str(pk) in known]
     if told:
@@ -73,7 +72,7 @@ def recover(email: Email, known: Mapping[str, Entry]) -> None:
 
 
 def expire(email: Email) -> None:
-    """Give up an email whose deadline has passed; one that may have been sent stays unknown."""
+    """Expire an email after its deadline; an unknown one stays unknown and is not sent again."""
     overdue = Email.objects.overdue().filter(pk=email.pk)
     given_up: dict[str, Any] = {"due_at": None, "finished_at": timezone.now()}
     with transaction.atomic():
@@ -84,18 +83,18 @@ def expire(email: Email) -> None:
 
 
 @contextmanager
-def _for_itself(name: str) -> Iterator[None]:
-    """Keep a defect that shows with one of many from stopping all the others, and the process that starts."""
+def _isolated(name: str) -> Iterator[None]:
+    """Log an unexpected exception with one item, so that it stops neither the others nor a starting process."""
     try:
         yield
     except AWAY:
         raise
     except Exception:
-        log.exception("%s could not be seen to; it is tried again", name)
+        log.exception("%s could not be rescued; it is tried again", name)
 
 
 def _inherit(file: Path) -> set[UUID]:
-    """Write down what stands in the file; return whose it was, if nobody else does so."""
+    """Replay a journal file; return its process's id, or nothing while another process does so."""
     with journal.inherited(file) as left:
         if left is None:
             return set()
@@ -106,7 +105,7 @@ def _inherit(file: Path) -> set[UUID]:
 
 
 def _news(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield what the database does not know; of a full file that is the last few of thousands."""
+    """Yield the entries that the database lacks; in a full file these are the last few of thousands."""
     for start in range(0, len(entries), _CHUNK):
         chunk = entries[start : start + _CHUNK]
         told = Attempt.objects.filter(pk__in=[entry.attempt for entry in chunk])
@@ -115,11 +114,11 @@ def _news(entries: Sequence[Entry]) -> Iterator[Entry]:
 
 
 def _count_end(worker: UUID, entry: Entry) -> None:
-    """Count that a process ended while it had this email; whose answer it left behind has done so as well."""
+    """Count a crash against the email of this entry, if the dead process still had the email's claim."""
     had = Email.objects.filter(worker=worker, status=Email.Status.SENDING)
     had.filter(attempts__pk=entry.attempt, attempts__epoch=F("epoch")).update(crashes=F("crashes") + 1)
 
 
 def _end_claims(worker: UUID) -> None:
-    """Let the claims of a process that is known to have gone end now instead of with their leases."""
+    """End the claims of a process that is known to be dead now, instead of with their leases."""
     Email.objects.filter(worker=worker, status=Email.Status.SENDING).update(lease_until=Now() - _SECOND)

@@ -1,1 +1,1 @@
-"""Who sends what is due all the time: the embedded worker, and Celery's."""
+"""The workers that hand over due emails: the embedded worker, and Celery's tasks."""

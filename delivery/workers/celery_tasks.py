@@ -1,4 +1,4 @@
-"""What Celery workers do: they call what any worker calls, so that a lost or a doubled message changes nothing."""
+"""Celery's tasks. They call the same functions as the embedded worker, so lost or duplicate messages do no harm."""
 
 import threading
 from collections.abc import Callable
@@ -21,61 +21,61 @@ _done = threading.Event()  # the last email has been handed over
 
 @shared_task(name=broker.HAND_OVER)
 def hand_over(pk: str) -> None:
-    """Hand over an email if it is due, and one of another owner who has been passed over meanwhile."""
+    """Hand over an email if it is due, and a starved email of another owner."""
     loop.guarded(
-        lambda: _hand_over(UUID(pk)), f"Email {pk} could not be handed over; its claim ends by itself"
+        lambda: _hand_over(UUID(pk)), f"Email {pk} could not be handed over; its claim ends with its lease"
     )
 
 
 @shared_task(name=broker.SWEEP)
 def sweep_up() -> None:
-    """Send messages for what is due and has none."""
-    _alone(broker.SWEEP, sweep.notify, "The sweep could not send its messages; the next one tries again")
+    """Publish messages for due emails that have none."""
+    _alone(broker.SWEEP, sweep.notify, "The sweep could not publish its messages; the next one tries again")
 
 
 @shared_task(name=broker.CHECK_PROVIDERS)
 def check_providers() -> None:
-    """Ask the providers whose last answer is old."""
-    _alone(broker.CHECK_PROVIDERS, readiness.check_due, "The providers could not be asked")
+    """Check the providers whose last readiness check is old."""
+    _alone(broker.CHECK_PROVIDERS, readiness.check_due, "The providers could not be checked")
 
 
 @shared_task(name=broker.TRY_SUSPECTS)
 def try_suspects() -> None:
-    """Try emails that may have ended the processes that had them."""
+    """Try the due suspects in processes of their own."""
     _alone(broker.TRY_SUSPECTS, quarantine.try_some, "The suspects could not be tried")
 
 
 @signals.worker_ready.connect
 def begin(sender: Any, **_: Any) -> None:
-    """Let the worker's heart beat until its last email has been handed over, and settle what others left behind.
+    """Start the threads for heartbeats, until the last email has been handed over, and for the rescue of orphans.
 
-    That asks no broker: while it is away, or its messages find nobody who lives long enough, orphans must not wait.
+    These are no tasks, so that orphans are rescued also while the broker is away or workers keep crashing.
     """
     threads = sender.controller.concurrency
     sender.timer.call_repeatedly(
         1.0, lambda: None
-    )  # wakes the loop, so that a signal is noticed when nothing comes
+    )  # wakes the event loop, so that it notices a signal while no message comes
     threading.Thread(target=_beat_on, args=(threads,), name="heart", daemon=True).start()
     threading.Thread(target=_rescue_on, name="recovery", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
 def stop(**_: Any) -> None:
-    """Begin no further attempt; those in flight are finished."""
+    """Begin no further attempt; those under way are finished."""
     process.end()
 
 
 @signals.worker_shutdown.connect
 def leave(**_: Any) -> None:
-    """Leave nothing behind."""
+    """Finish the shutdown: end the heartbeats, close the journal and the connection."""
     _done.set()
-    loop.guarded(heartbeats.leave, "The list of workers could not be told that this one ends")
+    loop.guarded(heartbeats.leave, "The shutdown of this worker could not be recorded")
     journal.close()
     connection.close()
 
 
 def _hand_over(pk: UUID) -> None:
-    """Hand over this one and a starved one; while no provider may be used both stay due, for a later sweep."""
+    """Hand over this email and a starved one; while no provider may be used, both stay due for a later sweep."""
     if not loop.may_begin(_goes_on):
         return
     email = loop.dispatch(pk, _goes_on)
@@ -90,19 +90,19 @@ def _goes_on() -> bool:
 
 def _beat_on(threads: int) -> None:
     while not _done.is_set():
-        loop.guarded(lambda: heartbeats.beat(threads=threads), "The worker could not say that it is there")
+        loop.guarded(lambda: heartbeats.beat(threads=threads), "The worker's heartbeat could not be recorded")
         connection.close()
         _done.wait(heartbeats.BEAT_SECONDS)
 
 
 def _rescue_on() -> None:
     while not _done.is_set():
-        loop.guarded(loop.clean_up, "What stopped processes left behind could not be rescued")
+        loop.guarded(loop.clean_up, "Orphans could not be rescued")
         _done.wait(loop.RESCUE_SECONDS)
 
 
 def _alone(task: str, action: Callable[[], object], failed: str) -> None:
-    """Do one task, unless another thread is doing it: what comes by the clock may take longer than its time."""
+    """Run a periodic task, unless another thread is still running it: one run may take longer than the period."""
     lock = _under_way.setdefault(task, threading.Lock())
     if lock.acquire(blocking=False):
         try:

@@ -1,4 +1,4 @@
-"""The embedded delivery worker: threads that hand over what is due, and rescue what a stopped process left."""
+"""The embedded delivery worker: threads that hand over due emails, and rescue orphans."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -16,19 +16,19 @@ from delivery.workers import loop
 _IDLE_SECONDS = 0.5
 _CHECK_SECONDS = 5.0
 _BATCH = 100
-# The lanes of the threads, one after the other: a sign-in code never waits behind a newsletter, nor for ever the
-# newsletter behind sign-in codes.
+# The lanes of each thread in order of preference: sign-in codes do not wait behind a newsletter, and a stream of
+# sign-in codes cannot starve the newsletter.
 _LANES: tuple[tuple[str, ...], ...] = ((HIGH, NORMAL), (NORMAL, HIGH), (HIGH,), (HIGH, NORMAL))
 
 
 def run(stop: threading.Event, *, threads: int) -> None:
-    """Work until told to stop; attempts in flight are finished first."""
+    """Work until `stop` is set; attempts under way are finished first."""
     journal.begin()
     storage.remove_partial_files()
     queue, done = FairQueue(), threading.Event()
     working = [_start(_hand_over_on, stop, queue, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
-    # What has been given to a suspect's own process is in flight like the rest; for vendors' answers nobody waits.
+    # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _CHECK_SECONDS, _without_keeping(readiness.check_due), daemon=True)
     _every(stop, loop.RESCUE_SECONDS, loop.clean_up)
@@ -36,13 +36,13 @@ def run(stop: threading.Event, *, threads: int) -> None:
         thread.join()
     done.set()
     heart.join()
-    loop.guarded(heartbeats.leave, "The list of workers could not be told that this one ends")
+    loop.guarded(heartbeats.leave, "The shutdown of this worker could not be recorded")
     journal.close()
     connection.close()
 
 
 def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = (HIGH, NORMAL)) -> int:
-    """Hand over what is due, one by one, and return how many emails were."""
+    """Hand over up to 100 due emails one by one; return how many."""
     handed_over = 0
     for _ in range(_BATCH):
         if not loop.may_begin(lambda: not stop.is_set()) or not (pk := queue.take(lanes)):
@@ -52,7 +52,7 @@ def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = (H
 
 
 def _lanes(number: int, threads: int) -> tuple[str, ...]:
-    """Return the lanes of a thread; a single one serves both."""
+    """Return the lanes of a thread; a single thread serves both."""
     return _LANES[number % len(_LANES)] if threads > 1 else (HIGH, NORMAL)
 
 
@@ -65,15 +65,15 @@ def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str])
 
 def _every(stop: threading.Event, seconds: float, action: Callable[[], None]) -> None:
     while not stop.is_set():
-        loop.guarded(action, "The worker met a defect and goes on")
+        loop.guarded(action, "A periodic job of the worker failed; the worker goes on")
         stop.wait(seconds)
     connection.close()
 
 
 def _without_keeping(action: Callable[[], None]) -> Callable[[], None]:
-    """Give the database's connection back after an action that works now and then.
+    """Close the database connection after each run of a job that runs only now and then.
 
-    The others keep theirs: where there are too few connections, recovery would lose its own to whoever comes next.
+    The other threads keep theirs: if connections are scarce, the rescue would lose its own to other clients.
     """
 
     def act() -> None:

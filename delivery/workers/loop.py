@@ -1,4 +1,4 @@
-"""What every worker does, whichever engine drives it: one guarded step, one email, and the rescue of orphans."""
+"""The steps shared by all workers: one guarded action, one email, the rescue of orphans."""
 
 import logging
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from delivery.routing import circuits, configured
 from delivery.sending import rounds
 from delivery.sending.rounds import GoingOn
 
-RESCUE_SECONDS = 5.0  # between two looks at what stopped processes left behind
+RESCUE_SECONDS = 5.0  # between two rescues
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 def guarded(action: Callable[[], T], failed: str) -> T | None:
-    """Do one thing. Whatever goes wrong with it is logged and must not end the worker, which would do nothing more."""
+    """Run an action and return its result; log any exception and return None, so that the worker goes on."""
     close_old_connections()
     try:
         return action()
@@ -34,25 +34,25 @@ def guarded(action: Callable[[], T], failed: str) -> T | None:
 
 
 def may_begin(going_on: GoingOn) -> bool:
-    """Tell whether to take an email: this process goes on, and some provider may be used."""
+    """Tell whether to take an email: the process is not stopping, and some provider may be used."""
     return going_on() and circuits.any_may_be_used(configured.names())
 
 
 def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:
-    """Hand over a due email; None when somebody else has it. A defect that shows with it must not stop the others.
+    """Hand over a due email; None if another process has it, or after an unexpected exception, which is logged.
 
-    Raises what says that the database is away.
+    Raises the errors of a database that is away.
     """
     try:
         return rounds.dispatch(pk, going_on)
     except AWAY:
         raise
     except Exception:
-        log.exception("Email %s could not be handed over; its claim ends by itself", pk)
+        log.exception("Email %s could not be handed over; its claim ends with its lease", pk)
         return None
 
 
 def clean_up() -> None:
-    """Rescue what stopped processes left behind, give up what is overdue, forget senders that may be used again."""
+    """Rescue orphans, expire overdue emails, delete old circuits of sender domains."""
     rescue.run()
     circuits.forget_senders()

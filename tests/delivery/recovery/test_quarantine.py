@@ -168,7 +168,7 @@ def test_a_suspect_that_hangs_alone_is_quarantined(monkeypatch: Any) -> None:
         return run([sys.executable, "-c", "import time; time.sleep(60)"])
 
     monkeypatch.setattr(quarantine, "_PATIENCE", 0.2)
-    monkeypatch.setattr(quarantine, "_LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(quarantine, "_POLL_SECONDS", 0.1)
     monkeypatch.setattr(quarantine, "_run", hang)
     quarantine.try_some()
 

@@ -215,7 +215,7 @@ def test_a_sweep_that_fails_is_logged_and_leaves_no_task(
     monkeypatch.setattr(sweep, "notify", fail)
     celery_tasks.sweep_up()
 
-    assert "The sweep could not send its messages" in caplog.text
+    assert "The sweep could not publish its messages" in caplog.text
 
 
 def test_a_worker_settles_what_others_left_behind_without_being_asked_by_a_message(
