@@ -15,7 +15,7 @@ from django.utils import timezone
 
 import delivery
 from delivery.db import compiled
-from delivery.db.compiled import Changed, Insert, Select, Update
+from delivery.db.compiled import Insert, Select, Update, UpdateReturning
 from delivery.models import Attachment, Attempt, Email, Owner, Recipient
 from delivery.models.email import EmailQuerySet
 from delivery.queue import claims
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 AWKWARD = "100 % of 'it'; \"so\" %s ☃"
 MOMENT = timedelta(seconds=5)  # SQLite has a new Now() for each statement
 Snapshot = list[dict[str, Any]]
-Statement = Update | Select[Any] | Changed[Any] | Insert
+Statement = Update | Select[Any] | UpdateReturning[Any] | Insert
 
 
 @cache
@@ -38,7 +38,7 @@ def statements() -> Mapping[str, Statement]:
         f"{module.__name__.removeprefix('delivery.')}.{name}": value
         for module in modules
         for name, value in vars(module).items()
-        if isinstance(value, Update | Select | Changed | Insert)
+        if isinstance(value, Update | Select | UpdateReturning | Insert)
     }
 
 
