@@ -1,1 +1,1 @@
-"""How the installation is: its health, each provider's status, what the vendors say, and the drill."""
+"""Monitoring: the installation's health, each provider's status, readiness checks, and the drill."""

@@ -1,4 +1,7 @@
-"""Which providers would carry the load today: each is handed a test mail that nobody gets. Nothing is written."""
+"""The drill: hands each provider a test mail that nobody gets, to tell which would carry the load today.
+
+Nothing is stored.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,22 +26,22 @@ _TEXT = "This is GoMail's drill. It was handed over in the vendor's test mode; n
 
 @dataclass(frozen=True, kw_only=True)
 class Leg:
-    """What a drill has shown of one provider."""
+    """The result of a drill for one provider."""
 
     name: str
     limits: Limits
-    hindrances: tuple[str, ...] = ()  # why it would not carry mail of this sender now; empty: it would
-    notes: tuple[str, ...] = ()  # how that is known, and what else a person should know
-    quota: Quota | None = None  # None: not told
+    hindrances: tuple[str, ...] = ()  # why it would not accept mail from this sender now; empty: it would
+    notes: tuple[str, ...] = ()  # how that is known, and anything else a person should know
+    quota: Quota | None = None  # None: unknown
 
     @property
     def carries(self) -> bool:
-        """Tell whether it would carry mail."""
+        """Tell whether it would accept mail."""
         return not self.hindrances
 
 
 def rehearse(sender: Mailbox, *, without: Iterable[str] = ()) -> Iterator[Leg]:
-    """Yield what becomes of a test mail at each provider, in order of preference, as soon as it is known."""
+    """Yield the result of a test mail at each provider, in order of preference, as soon as it is known."""
     left_out = set(without)
     for provider in configured.providers():
         if provider.name not in left_out:
@@ -46,13 +49,13 @@ def rehearse(sender: Mailbox, *, without: Iterable[str] = ()) -> Iterator[Leg]:
 
 
 def volume() -> int:
-    """Return how many emails the providers have accepted in the last 24 hours."""
+    """Return the number of emails that providers accepted in the last 24 hours."""
     since = ids.floor(timezone.now() - _DAY)
     return Attempt.objects.filter(id__gte=since, outcome=Attempt.Outcome.ACCEPTED).count()
 
 
 def differences(failed: Limits, stand_in: Limits) -> list[str]:
-    """Return in words what the stand-in does not carry, although the failed provider does."""
+    """Return in words the kinds of mail that the failed provider takes and the stand-in does not."""
     found = []
     if stand_in.max_bytes < failed.max_bytes:
         found.append(f"messages over {stand_in.max_bytes / 1e6:.0f} MB (instead of {_mb(failed)})")
@@ -67,7 +70,10 @@ def differences(failed: Limits, stand_in: Limits) -> list[str]:
 
 
 def lasts(quota: Quota, emails_a_day: int) -> bool | None:
-    """Tell whether what is left of a quota is enough for a day like the last one, or for its shorter period."""
+    """Tell whether the rest of a quota is enough for a day at this volume, or for its period if that is shorter.
+
+    None: unknown.
+    """
     days = _DAYS_OF_PERIOD.get(quota.per)
     if days is None or quota.limit < 0:
         return None
@@ -95,11 +101,11 @@ def _leg(provider: Provider, sender: Mailbox) -> Leg:
 
 
 def _rehearsed(provider: Provider, message: Message) -> tuple[tuple[str, ...], str]:
-    """Return why the test mail was not taken, and what is to be known of it."""
+    """Return why the test mail was refused, and a note about the test."""
     try:
         receipt = provider.rehearse(message, str(ids.uuid7()))
     except NoTestMode as none:
-        return (), f"{none} What follows rests on what it says of itself."
+        return (), f"{none} The rest of this result is from its readiness check."
     except ProviderError as error:
         return (error.detail,), ""
     refused = tuple(f"{address}: {reason}" for address, reason in receipt.refused.items())

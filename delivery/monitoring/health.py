@@ -1,4 +1,4 @@
-"""Whether GoMail can do its work, as far as may be told to anybody: no words of vendors, no addresses."""
+"""The installation's health. It may be shown to anybody: no vendors' texts, no addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,20 +22,20 @@ _VERDICTS = {True: "ready", False: "not ready"}
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderHealth:
-    """How one provider stands."""
+    """The health of one provider."""
 
     state: str  # in use, paused, not used, being tried, out of service
-    check: str  # what it last said of itself: ready, not ready, not asked
+    check: str  # its last readiness check: ready, not ready, not asked
 
     @property
     def is_well(self) -> bool:
-        """Tell whether it carries mail, as far as is known."""
+        """Tell whether it takes mail, as far as is known."""
         return self.state in ("in use", "paused") and self.check != _VERDICTS[False]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """What monitoring wants to know."""
+    """The health of the installation."""
 
     database: str  # "ok", or what is wrong
     queue: str = _NOT_KNOWN  # "ok", or "full"
@@ -45,7 +45,7 @@ class Health:
 
     @property
     def status(self) -> str:
-        """`ready`; `degraded`: takes emails on, but some wait; `unavailable`: takes none on."""
+        """`ready`; `degraded`: accepts emails, but some may wait; `unavailable`: accepts none."""
         if {self.database, self.queue, self.disk} != {_OK} or not self.providers:
             return UNAVAILABLE
         well = self.workers and all(provider.is_well for provider in self.providers.values())
@@ -53,7 +53,7 @@ class Health:
 
 
 def look() -> Health:
-    """Look at the database, and in it; no provider is asked. Raises nothing."""
+    """Return the health by the database alone, without asking a provider. Raises no database error."""
     try:
         if not _is_migrated():
             return Health(database="not migrated")

@@ -1,9 +1,9 @@
-"""How each provider stands: what GoMail knows of it, for those who run GoMail, and for one owner of emails.
+"""The status of each provider, in full for the operators, and redacted for one owner.
 
-An owner is one tenant among several. Vendors quote addresses in what they answer, and a circuit's reason is what a
-vendor answered to whoever met the trouble first. So an owner sees of the common record what is about the provider
-(its state, times, kinds and codes of failures, limits, quota); a vendor's words about a mail only if the mail was
-the owner's own; senders only if the owner uses them; and what a vendor says of the account without addresses.
+An owner is one tenant among several. Vendors quote addresses in their answers, and a circuit's reason is a vendor's
+answer about some owner's email. So an owner sees the facts about the provider (state, times, kinds and codes of
+failures, limits, quota); a vendor's text about an email only if the email is the owner's; senders only if the owner
+uses them; and the vendor's statements about the account with addresses removed.
 """
 
 import time
@@ -22,49 +22,49 @@ from delivery.monitoring import readiness
 from delivery.routing import configured
 from providers.base import Limits, Provider
 
-_MOST_ATTEMPTS = 1000  # of a provider are looked at
+_MOST_ATTEMPTS = 1000  # of a provider, examined for its last success and failure
 _MOST_SENDERS_REFUSED = 100
 _MOST_EMAILS = 1000
-_BETWEEN_QUESTIONS = timedelta(seconds=10)
-_LONGEST = 25.0  # seconds in which questions may begin while somebody waits
-# What is wrong with a provider; the other kinds of error are about the message.
+_BETWEEN_CHECKS = timedelta(seconds=10)
+_LONGEST = 25.0  # seconds in which checks may begin while a client waits
+# The kinds of error that are a provider's fault; the others are the message's.
 _FAILURES = ("unavailable", "throttled", "account_problem", "sender_refused", "unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitStatus:
-    """The state of a circuit."""
+    """The status of a circuit."""
 
     sender_domain: str = ""  # empty: the provider as a whole
     state: str = Circuit.State.CLOSED
-    trouble: str = ""  # why it was opened last, if it is not closed
+    trouble: str = ""  # why it was opened, if it is not closed
     reason: str = ""  # the same for a person
-    since: datetime | None = None  # None: nothing was ever wrong
-    until: datetime | None = None  # when it is tried again; None: it is in use, or a person decides
+    since: datetime | None = None  # None: it has never been opened
+    until: datetime | None = None  # when it is tried again; None: it is in use, or out of service
     paused_until: datetime | None = None
     changed_by: str = ""  # a person; empty: GoMail itself
 
     @property
     def word(self) -> str:
-        """The state in a word or two, with the pause that is no state."""
+        """The state in a word or two; `paused` for a closed circuit with a pause."""
         paused = self.state == Circuit.State.CLOSED and self.paused_until is not None
         return "paused" if paused else str(Circuit.State(self.state).label)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An attempt that speaks against the provider."""
+    """A failed attempt that was the provider's fault."""
 
     at: datetime
     error: str  # the kind of a ProviderError
     code: str  # the provider's
-    detail: str  # what it answered
-    owner_id: int | None  # whose email it was
+    detail: str  # its answer
+    owner_id: int | None  # of the email
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderStatus:
-    """All there is to know of one provider."""
+    """All that GoMail knows about one provider."""
 
     name: str
     type: str
@@ -74,11 +74,11 @@ class ProviderStatus:
     senders_refused: tuple[CircuitStatus, ...]
     last_success_at: datetime | None  # None: not among its newest attempts
     last_failure: Failure | None
-    check: ProviderCheck | None  # its last answer to the question whether it would carry mail; do not save it
+    check: ProviderCheck | None  # its last readiness check; do not save it
 
 
 def everything() -> list[ProviderStatus]:
-    """Return how every configured provider stands, in order of preference; for those who run GoMail."""
+    """Return the status of every configured provider, in order of preference; for operators only."""
     checks = readiness.answers()
     return [
         _status(provider, position, checks.get(provider.name))
@@ -87,26 +87,26 @@ def everything() -> list[ProviderStatus]:
 
 
 def of(name: str) -> ProviderStatus:
-    """Return how one configured provider stands; for those who run GoMail."""
+    """Return the status of one configured provider; for operators only."""
     return next(status for status in everything() if status.name == name)
 
 
 def for_owner(owner: Owner | None) -> list[ProviderStatus]:
-    """Return the same as an owner may see it; None owns what is sent without an API key."""
+    """Return the statuses redacted for an owner; None: the owner of emails sent without an API key."""
     senders = _senders_of(owner)
-    return [_discreet(status, owner, senders) for status in everything()]
+    return [_redacted(status, owner, senders) for status in everything()]
 
 
 def left_out() -> list[str]:
-    """Return a sentence for each provider that was asked for and cannot be used, for any owner."""
+    """Return a sentence for each provider that is configured and cannot be used; fit for any owner."""
     return _hidden(configured.problems())
 
 
 def ask_again() -> None:
-    """Ask the providers now whether they would carry mail; each once in ten seconds, whoever asks in any process."""
+    """Check the readiness of the providers now, each at most once in ten seconds across all processes."""
     senders, begun = readiness.senders_in_use(), time.monotonic()
     for provider in configured.providers():
-        if time.monotonic() - begun < _LONGEST and readiness.take_turn(provider.name, _BETWEEN_QUESTIONS):
+        if time.monotonic() - begun < _LONGEST and readiness.take_turn(provider.name, _BETWEEN_CHECKS):
             readiness.check(provider, senders)
 
 
@@ -145,7 +145,7 @@ def _circuit_status(circuit: Circuit, now: datetime) -> CircuitStatus:
 
 
 def _last(name: str) -> tuple[datetime | None, Failure | None]:
-    """Return when the provider last accepted an email, and its last failure, as far as its newest attempts tell."""
+    """Return the time of the provider's last success, and its last failure, among its newest 1,000 attempts."""
     newest = Attempt.objects.filter(provider=name).order_by("-id").values("pk")[:_MOST_ATTEMPTS]
     among = Attempt.objects.filter(pk__in=newest).order_by("-id")
     success = among.filter(outcome=Attempt.Outcome.ACCEPTED).values_list("started_at", flat=True).first()
@@ -165,20 +165,20 @@ def _failure(attempt: Attempt | None) -> Failure | None:
     )
 
 
-def _discreet(status: ProviderStatus, owner: Owner | None, senders: set[str]) -> ProviderStatus:
+def _redacted(status: ProviderStatus, owner: Owner | None, senders: set[str]) -> ProviderStatus:
     domains = {address.rpartition("@")[2] for address in senders}
     own = [refused for refused in status.senders_refused if refused.sender_domain in domains]
     return replace(
         status,
-        circuit=_wordless(status.circuit),
-        senders_refused=tuple(map(_wordless, own[:_MOST_SENDERS_REFUSED])),
-        last_failure=_own_words(status.last_failure, owner),
-        check=_discreet_check(status.check, senders),
+        circuit=_redacted_circuit(status.circuit),
+        senders_refused=tuple(map(_redacted_circuit, own[:_MOST_SENDERS_REFUSED])),
+        last_failure=_redacted_failure(status.last_failure, owner),
+        check=_redacted_check(status.check, senders),
     )
 
 
-def _wordless(circuit: CircuitStatus) -> CircuitStatus:
-    """Say the trouble in our own words instead of the provider's."""
+def _redacted_circuit(circuit: CircuitStatus) -> CircuitStatus:
+    """Replace the provider's words by our own."""
     reason = Circuit.Trouble(circuit.trouble).label if circuit.trouble else ""
     out = circuit.state == Circuit.State.OUT
     return replace(
@@ -188,13 +188,13 @@ def _wordless(circuit: CircuitStatus) -> CircuitStatus:
     )
 
 
-def _own_words(failure: Failure | None, owner: Owner | None) -> Failure | None:
+def _redacted_failure(failure: Failure | None, owner: Owner | None) -> Failure | None:
     if failure is None or failure.owner_id == (owner.pk if owner else None):
         return failure
     return replace(failure, code=addresses.hidden(failure.code), detail="")
 
 
-def _discreet_check(check: ProviderCheck | None, senders: set[str]) -> ProviderCheck | None:
+def _redacted_check(check: ProviderCheck | None, senders: set[str]) -> ProviderCheck | None:
     if check is None:
         return None
     return ProviderCheck(
@@ -214,7 +214,7 @@ def _hidden(sentences: Sequence[str]) -> list[str]:
 
 
 def _senders_of(owner: Owner | None) -> set[str]:
-    """Return the addresses that an owner has sent from lately, or that are named for its keys or for everybody."""
+    """Return the sender addresses of an owner: of its newest 1,000 emails, of its keys, and the default sender."""
     newest = Email.objects.owned_by(owner).order_by("-id").values_list("from_address", flat=True)
     named: Any = ApiKey.objects.filter(owner=owner, revoked_at=None).values_list("from_addresses", flat=True)
     rules = (rule for some in named for rule in some)

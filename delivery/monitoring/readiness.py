@@ -1,4 +1,4 @@
-"""Whether the providers would carry mail today: asked before the outage, not during it. Nothing is sent."""
+"""Readiness checks: ask the providers whether they would accept mail, before an outage. Nothing is sent."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,29 +15,29 @@ from delivery.routing import circuits, configured, policy
 from providers.base import Provider
 from providers.readiness import Readiness
 
-INTERVAL = timedelta(minutes=10)  # between two checks that nobody asked for
-_INTERVAL_OF_RIPE = timedelta(seconds=30)  # while a circuit waits for an answer
-_EMAILS_TURN = timedelta(seconds=15)  # a failing provider is tried with an email first, where there is one
+INTERVAL = timedelta(minutes=10)  # between two periodic checks
+_INTERVAL_OF_RIPE = timedelta(seconds=30)  # while a check may close a circuit
+_EMAILS_TURN = timedelta(seconds=15)  # a failing provider is probed with an email first, if there is one
 _MOST_EMAILS, _MOST_PER_DOMAIN, _MOST_SENDERS = 1000, 2, 25
 
 
 def check_all() -> list[tuple[ProviderCheck, Readiness]]:
-    """Ask every configured provider now."""
+    """Check every configured provider now."""
     senders = senders_in_use()
     return [check(provider, senders) for provider in configured.providers()]
 
 
 def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readiness]:
-    """Ask one provider, keep what it said, and let its circuit know."""
+    """Check one provider, store its answer, and close or reopen its circuit by it."""
     answer = provider.check(senders)
     row, _ = ProviderCheck.objects.update_or_create(provider=provider.name, defaults=_fields(answer))
     for circuit in _ripe(provider.name) if answer.asked else ():
-        _settle(circuit, answer)
+        _probe(circuit, answer)
     return row, answer
 
 
 def check_due() -> None:
-    """Ask the providers whose last answer is old, and those whose circuits wait for one."""
+    """Check the providers whose last check is old, and those whose circuit a check may close."""
     senders = senders_in_use()
     for provider in configured.providers():
         every = _INTERVAL_OF_RIPE if _ripe(provider.name).exists() else INTERVAL
@@ -46,7 +46,7 @@ def check_due() -> None:
 
 
 def take_turn(provider: str, every: timedelta) -> bool:
-    """Take the turn to ask a provider, if nobody has for so long: one process of all gets it."""
+    """Take the turn to check a provider, if it is due; of all processes one gets it."""
     now = timezone.now()
     _, made = ProviderCheck.objects.get_or_create(
         provider=provider, defaults={"asked_at": now, "checked_at": None}
@@ -56,12 +56,12 @@ def take_turn(provider: str, every: timedelta) -> bool:
 
 
 def answers() -> dict[str, ProviderCheck]:
-    """Return the last answer of each configured provider that has ever given one."""
+    """Return the last answer of each configured provider that has given one, by name."""
     return ProviderCheck.objects.exclude(checked_at=None).in_bulk(configured.names())
 
 
 def senders_in_use() -> list[str]:
-    """Return sender addresses, some for each domain: of the latest emails, of the settings, of the API keys."""
+    """Return up to 25 sender addresses, two for each domain: from the settings, the latest emails, the API keys."""
     found: dict[str, list[str]] = {}
     for address in _candidates():
         known = found.setdefault(address.rpartition("@")[2], [])
@@ -80,7 +80,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _ripe(provider: str) -> QuerySet[Circuit]:
-    """Return the provider's circuit if it is open, and an answer may close it."""
+    """Return the provider's circuit if it is open and due for a probe by a readiness check."""
     now = timezone.now()
     failing = Q(trouble=Circuit.Trouble.FAILING, retry_at__lte=now - _EMAILS_TURN)
     account = Q(trouble=Circuit.Trouble.ACCOUNT, retry_at__lte=now)
@@ -88,7 +88,7 @@ def _ripe(provider: str) -> QuerySet[Circuit]:
     return Circuit.objects.filter(is_open, failing | account, provider=provider, sender_domain="")
 
 
-def _settle(circuit: Circuit, answer: Readiness) -> None:
+def _probe(circuit: Circuit, answer: Readiness) -> None:
     probe = circuits.take_probe(circuit)
     if probe and answer.ready:
         circuits.close(circuit.provider, probe)

@@ -145,7 +145,7 @@ def test_a_provider_without_a_test_mode_is_judged_by_what_it_says(settings: Any)
         settings.PROVIDER_SECRETS = {"MANDRILL_API_KEY": "md-key", "MANDRILL_BASE_URL": mandrill.url}
         said = run()[1]
     assert "The message was built and not handed over" in said
-    assert "What follows rests on what it says of itself." in said
+    assert "The rest of this result is from its readiness check." in said
     assert not [request for request in mandrill.received if "send" in request.path and "raw" in request.path]
 
 
