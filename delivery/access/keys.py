@@ -1,4 +1,4 @@
-"""API keys: made, recognised, and what one of them may do."""
+"""API keys: issued, verified, and checked for allowed senders."""
 
 import binascii
 import hashlib
@@ -26,7 +26,7 @@ _LAST_USED_STEP = timedelta(minutes=1)  # a busy key costs one write a minute
 def issue(
     owner_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()
 ) -> tuple[ApiKey, str]:
-    """Make a key for an owner, who is made too if new; return it with the token, which nobody can show again."""
+    """Issue a key to an owner, created if new; return it with its token, which is not stored. Raises InvalidAddress."""
     owner, _ = Owner.objects.get_or_create(name=owner_name)
     public_id, token = new_token()
     key = ApiKey.objects.create(
@@ -40,7 +40,7 @@ def issue(
 
 
 def new_token() -> tuple[str, str]:
-    """Return a public id and the token around it; its checksum lets scanners tell a leaked key from a random word."""
+    """Return a public id and a token that contains it; the checksum lets secret scanners recognise a leaked key."""
     public_id = "".join(secrets.choice(_BASE62) for _ in range(8))
     secret = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
     body = f"{_PREFIX}_{public_id}_{secret}"
@@ -48,14 +48,14 @@ def new_token() -> tuple[str, str]:
 
 
 def digest(token: str) -> str:
-    """Return what is stored of a token."""
+    """Return the SHA-256 of a token in hex, which is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def find(token: str) -> ApiKey | None:
-    """Return the live key behind a token, or None; an unknown id costs the same work as a wrong secret.
+    """Return the live key of a token, or None; an unknown id takes as long as a wrong secret.
 
-    A key that was revoked meanwhile is found for the rest of the second, in every process.
+    Keys are cached: a revoked one is still found for the rest of the second, in every process.
     """
     parts = token.split("_")
     key = _live(parts[2] if len(parts) == 5 else "", int(time.time()))
@@ -63,13 +63,13 @@ def find(token: str) -> ApiKey | None:
     return key if matches else None
 
 
-@lru_cache(maxsize=1024)  # asking the database took a sixth of what a send costs
+@lru_cache(maxsize=1024)  # the query took a sixth of the time of a send
 def _live(public_id: str, second: int) -> ApiKey | None:
     return ApiKey.objects.select_related("owner").filter(public_id=public_id, revoked_at=None).first()
 
 
 def note_use(key: ApiKey) -> None:
-    """Write down that the key was used, at most once a minute."""
+    """Record the use of a key, at most once a minute."""
     now = timezone.now()
     if key.last_used_at is None or key.last_used_at < now - _LAST_USED_STEP:
         stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_STEP)
@@ -78,14 +78,14 @@ def note_use(key: ApiKey) -> None:
 
 
 def may_send_from(key: ApiKey, sender: Mailbox) -> bool:
-    """Tell whether the key's list of senders, if it has one, names this address or its domain."""
+    """Tell whether a key allows this sender: its list names the address or its domain, or is empty."""
     address = addresses.canonical(sender.address)
     domain = "@" + address.rpartition("@")[2]
     return not key.from_addresses or address in key.from_addresses or domain in key.from_addresses
 
 
 def sender_rule(text: str) -> str:
-    """Read `a@b.c` or `@b.c` as an entry of a key's list of senders; raise InvalidAddress otherwise."""
+    """Parse `a@b.c` or `@b.c` as an entry of a key's list of senders; raise InvalidAddress otherwise."""
     if text.startswith("@"):
         return "@" + addresses.bare(f"a{text}").rpartition("@")[2]
     return addresses.canonical(addresses.bare(text))

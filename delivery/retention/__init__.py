@@ -1,1 +1,1 @@
-"""How long things are kept: finished emails are pruned, and files that no email needs go."""
+"""Retention: prunes finished emails, and deletes files that no email needs."""

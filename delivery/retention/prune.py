@@ -1,8 +1,7 @@
-"""How long what is finished is kept: bodies and attachments may go first, and at last the emails themselves.
+"""Pruning of finished emails: bodies and attachments may go first, the emails themselves at last.
 
-What is finished stays finished, and nothing else is ever touched. It goes the oldest first, in transactions so short
-that no sender waits for one; a process that is killed has done its part, and the next one does the rest. See
-docs/decisions/0014.
+Only finished emails are touched; their status is final. The oldest go first, in transactions so short that no sender
+waits for one. The process may be killed at any time; the next run does the rest. See docs/decisions/0014.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,27 +21,27 @@ from delivery.retention import unused_files
 from delivery.submission import idempotency
 
 _AT_ONCE: Final = 200  # rows of one transaction
-_CHANGES_KEPT = timedelta(days=90)  # of circuits: for who asks what happened last month
+_CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
 Rows = QuerySet[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What goes after a time, and how."""
+    """One kind of rows to prune, and how."""
 
-    name: str  # what it is about, in the plural
-    walks: Callable[[datetime], Iterable[Rows]]  # what is there still: each is read along an index, in order
-    due: Callable[[Rows, datetime], Rows]  # keeps of some of them those whose time has come
-    prune: Callable[[Rows], object]  # lets them go, in the caller's transaction
+    name: str  # of the rows, in the plural
+    walks: Callable[[datetime], Iterable[Rows]]  # querysets of candidates, each read along an index
+    due: Callable[[Rows, datetime], Rows]  # filters the candidates whose time has come
+    prune: Callable[[Rows], object]  # prunes them in the caller's transaction
 
 
 def count(rule: Rule, before: datetime) -> Iterator[int]:
-    """Yield how many would go, bit by bit."""
+    """Yield the numbers of rows that would be pruned, in pieces."""
     return (len(due) for _, due in _due(rule, before))
 
 
 def prune(rule: Rule, before: datetime) -> Iterator[int]:
-    """Let them go; yield after each transaction how many went in it."""
+    """Prune the rows; yield the number pruned by each transaction."""
     for rows, due in _due(rule, before):
         with transaction.atomic():
             rule.prune(rows.filter(pk__in=due))
@@ -55,14 +54,14 @@ def count_files() -> Iterator[int]:
 
 
 def prune_files() -> Iterator[int]:
-    """Delete the files that no email needs any more; yield for each how many went."""
+    """Delete the files that no email needs; yield 1 for each deleted file, 0 for one needed again."""
     storage.remove_partial_files()
     for file in unused_files.unwanted():
         yield int(unused_files.delete(file))
 
 
 def _due(rule: Rule, before: datetime) -> Iterator[tuple[Rows, Sequence[Any]]]:
-    """Yield the keys of what is due, a few at a time: found along an index, then asked whether their time has come."""
+    """Yield the candidates and the keys of those due, up to 200 at a time: read along an index, then filtered."""
     for rows in rule.walks(before):
         for some in _pieces(rows):
             due = rule.due(rows.filter(pk__in=some), before)
@@ -71,7 +70,7 @@ def _due(rule: Rule, before: datetime) -> Iterator[tuple[Rows, Sequence[Any]]]:
 
 
 def _pieces(rows: Rows) -> Iterator[Sequence[Any]]:
-    """Yield the keys of the rows, a few at a time, without a look back."""
+    """Yield the keys of the rows in order, up to 200 at a time."""
     keys = rows.order_by("pk").values_list("pk", flat=True)
     some = list(keys[:_AT_ONCE])
     while some:
@@ -80,7 +79,7 @@ def _pieces(rows: Rows) -> Iterator[Sequence[Any]]:
 
 
 def _emails(before: datetime) -> Iterator[Rows]:
-    # An email's id tells when it was made, and none is finished before.
+    # An email's id contains the time it was made, and it cannot be finished before that.
     return (Email.objects.filter(status=status, pk__lt=ids.floor(before)) for status in FINISHED)
 
 
@@ -97,7 +96,7 @@ def _attachments(before: datetime) -> Iterator[Rows]:
 
 
 def _of_finished(rows: Rows, before: datetime) -> Rows:
-    # Asked of each row: from a join SQLite would begin with all the emails of a status.
+    # A subquery for each row: for a join SQLite would begin with all the emails of a status.
     emails = Email.objects.filter(pk=OuterRef("email"), status__in=FINISHED, created_at__lt=before)
     return rows.filter(Exists(_finished(emails, before)))
 
@@ -119,7 +118,7 @@ def _old(changes: Rows, before: datetime) -> Rows:
 
 
 def _delete(rows: Rows) -> None:
-    # Django collects an email's rows by itself; without `only` it would read the bodies, too.
+    # Django loads the emails to delete their related rows; without `only` it would load the bodies, too.
     rows.only("pk").delete()
 
 

@@ -1,8 +1,8 @@
-"""Stored files that no email needs any more: which they are, and how they go without hurting who is just coming.
+"""Finds and deletes stored files that no email needs, safely beside requests that are about to use one.
 
-A file is written before the row that names it, and a file that is there already is not written again. So nobody can
-tell from the rows alone whether a file will be needed in a moment: whoever wants one renews its time, and only what
-nobody has wanted for a day is deleted. See docs/decisions/0014.
+A file is written before the row that names it, and a file that exists is not written again. So the rows alone do not
+tell whether a file is about to be needed: a request touches the file it wants, and only files untouched for a day are
+deleted. See docs/decisions/0014.
 """
 
 import os
@@ -20,7 +20,7 @@ _AT_ONCE = 500
 
 
 def unwanted() -> Iterator[Path]:
-    """Yield the files that no email names, and that nobody has wanted for a day."""
+    """Yield the files that no email names and that are untouched for a day."""
     old = (file for file in _stored() if storage.is_older(file, _WANTED_SECONDS))
     while some := list(islice(old, _AT_ONCE)):
         named = _named([file.name for file in some])
@@ -28,10 +28,10 @@ def unwanted() -> Iterator[Path]:
 
 
 def delete(file: Path) -> bool:
-    """Delete a file, unless somebody has come to want it since it was looked at."""
+    """Delete a file, unless a request has touched it meanwhile; tell whether it was deleted."""
     doomed = file.with_name(file.name + _DOOMED)
     try:
-        file.rename(doomed)  # from here on who wants it writes it anew, and who came before has renewed it
+        file.rename(doomed)  # a later request writes the file anew; an earlier one has touched this one
     except FileNotFoundError:
         return False
     if not storage.is_older(doomed, _WANTED_SECONDS):
@@ -64,12 +64,12 @@ def _folders(folder: Path, *, depth: int) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of one folder; what a killed process was about to delete is put back and looked at anew."""
+    """Return the files of one folder; files that a killed process was about to delete are restored first."""
     for doomed in folder.glob(f"*{_DOOMED}"):
         _restore(doomed)
     return [folder / name for name in sorted(os.listdir(folder))]  # noqa: PTH208 - a folder may hold many
 
 
 def _restore(doomed: Path) -> None:
-    with suppress(FileNotFoundError):  # another process was faster
+    with suppress(FileNotFoundError):  # another process did it
         doomed.rename(doomed.with_name(doomed.name.removesuffix(_DOOMED)))

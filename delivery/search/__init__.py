@@ -1,1 +1,1 @@
-"""Finding emails in the log: the query, and the index of words in subjects."""
+"""Search in the log: the query, and the full-text index of subjects."""

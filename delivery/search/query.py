@@ -1,4 +1,4 @@
-"""How emails are found: every question is answered from an index, however long the log is."""
+"""Search for emails; every query uses an index, however long the log is."""
 
 import re
 from itertools import chain
@@ -11,15 +11,15 @@ from delivery.content import addresses
 from delivery.models import Email, Recipient
 from delivery.search import subject_index
 
-NEWEST = 500  # so many emails a search by text finds, the newest: to sort all matches would take as long as the log is
-_MANY = 20_000  # matches that SQLite sorts in good time; when there are more it is quicker to read the log from its end
+NEWEST = 500  # a search by text returns only so many, the newest: sorting all matches would take too long
+_MANY = 20_000  # matches that SQLite sorts quickly; with more, reading the log from its end is faster
 _LONGEST_ADDRESS = 254
 _MOST_WORDS = 16
 _AFTER_EVERYTHING = "\U0010ffff"
 
 
 def by_recipient(emails: QuerySet[Email], address: str) -> QuerySet[Email]:
-    """Keep the emails to one address, all of them."""
+    """Keep all emails to one address."""
     try:
         wanted = addresses.canonical(addresses.bare(address.strip()))
     except addresses.InvalidAddress:
@@ -28,9 +28,9 @@ def by_recipient(emails: QuerySet[Email], address: str) -> QuerySet[Email]:
 
 
 def by_text(emails: QuerySet[Email], text: str) -> QuerySet[Email]:
-    """Keep the newest emails with what a person typed: an id, the beginning of an address, or words of the subject.
+    """Keep the newest 500 emails that match: by id, the beginning of a recipient's address, or words of the subject.
 
-    Filter before, not after: these are the newest of the emails given.
+    Apply other filters before, not after: the result is the newest of the given emails.
     """
     text = text.strip()
     if not text:
@@ -64,20 +64,20 @@ def _storable(text: str) -> bool:
 
 
 def _beginning(text: str) -> QuerySet[Recipient]:
-    """Return the recipients whose address begins so."""
+    """Return the recipients whose address begins with this text."""
     if re.search(r"\s", text) or len(text) > _LONGEST_ADDRESS:
         return Recipient.objects.none()
     try:
         start = addresses.canonical(addresses.bare(text))
     except addresses.InvalidAddress:
         start = addresses.canonical(text)
-    if connection.vendor == "sqlite":  # has no index for LIKE, but compares as the index sorts
+    if connection.vendor == "sqlite":  # uses no index for LIKE, but does for comparisons
         return Recipient.objects.filter(canonical__gte=start, canonical__lt=start + _AFTER_EVERYTHING)
     return Recipient.objects.filter(canonical__startswith=start)
 
 
 def _to(emails: QuerySet[Email], recipients: QuerySet[Recipient]) -> QuerySet[Email]:
-    """Keep the emails to these recipients; PostgreSQL sees by itself which way is the shorter."""
+    """Keep the emails to these recipients; SQLite needs another query if there are many, PostgreSQL plans it itself."""
     if connection.vendor == "sqlite" and recipients.order_by()[:_MANY].count() == _MANY:
         return emails.filter(Exists(recipients.filter(email=OuterRef("pk"))))
     return emails.filter(id__in=recipients.order_by().values("email"))

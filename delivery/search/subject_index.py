@@ -1,4 +1,4 @@
-"""The index of the words in subjects: FTS5 with triggers on SQLite, GIN on PostgreSQL. See docs/decisions/."""
+"""The full-text index of subjects: FTS5 with triggers on SQLite, GIN on PostgreSQL. See docs/decisions/."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from delivery.models import Email
 
-# The rows of the index are found by delivery_email's own rowid, so that it holds no copy of the subjects.
+# An external-content index: it refers to delivery_email's rowid and holds no copy of the subjects.
 _SQLITE = (
     """CREATE VIRTUAL TABLE delivery_subject USING fts5(
         subject, content='delivery_email', content_rowid='rowid', columnsize=0, tokenize='unicode61')""",
@@ -29,7 +29,7 @@ _SQLITE_DROP = (
     "DROP TRIGGER IF EXISTS delivery_subject_changed",
     "DROP TABLE IF EXISTS delivery_subject",
 )
-# Punctuation becomes space: PostgreSQL would take `2026/11` and `a.b` for a path and a host, and keep them whole.
+# Punctuation becomes space: PostgreSQL would take `2026/11` and `a.b` for a path and a host, as one word each.
 _PUNCTUATION = '!"#$&()*+,-./:;<=>?@[\\]^_`{|}~'
 _SPACES = " " * len(_PUNCTUATION)
 _VECTOR = (
@@ -42,20 +42,20 @@ _POSTGRESQL_DROP = ("DROP INDEX IF EXISTS delivery_subject",)
 
 
 def create_index(apps: Any, schema_editor: Any) -> None:
-    """Make the index anew; a migration that rebuilds the table of emails on SQLite must end with this."""
+    """Rebuild the index; a migration that rebuilds the table of emails on SQLite must end with this."""
     drop_index(apps, schema_editor)
     for statement in _SQLITE if schema_editor.connection.vendor == "sqlite" else _POSTGRESQL:
         schema_editor.execute(statement)
 
 
 def drop_index(apps: Any, schema_editor: Any) -> None:
-    """Take the index away."""
+    """Drop the index and its triggers."""
     for statement in _SQLITE_DROP if schema_editor.connection.vendor == "sqlite" else _POSTGRESQL_DROP:
         schema_editor.execute(statement)
 
 
 def containing(emails: QuerySet[Email], words: Sequence[str]) -> QuerySet[Email]:
-    """Keep the emails whose subject has all these words, the newest first; words are letters and digits."""
+    """Keep the emails whose subject has all these words, newest first; words are letters and digits only."""
     if not words:
         return emails.none()
     if connection.vendor == "sqlite":
