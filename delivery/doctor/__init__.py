@@ -1,7 +1,7 @@
-"""Whether the record keeps what is promised, whatever has crashed: questions, and what may be mended without asking.
+"""The doctor: checks the database, files and journal against the invariants, and repairs what is safe to repair.
 
-`examine` changes nothing. `repair` mends what is safe, and says what is left. Both read in bounded pieces: the log
-may have millions of emails.
+`examine` changes nothing. `repair` repairs what is safe and reports the rest. Both read in bounded pieces: the log may
+have millions of emails.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,14 +30,14 @@ _Status = Email.Status
 
 @dataclass(frozen=True, kw_only=True)
 class _Question:
-    """A question that is answered as a whole, and what mends whatever it finds."""
+    """A check that is run as a whole, and the repair of everything it finds."""
 
     ask: Callable[[], Finding]
-    mend: Callable[[], None] | None = None
+    repair: Callable[[], None] | None = None
 
 
 def examine(is_whole: IsWhole, tell: Tell) -> Iterator[Finding]:
-    """Ask everything, and yield what each question found."""
+    """Run all checks and yield their findings."""
     for question in (*_before(surroundings.GRACE), *_about_files(is_whole, tell)):
         yield question.ask()
     yield from walk.walk(_leave, tell)
@@ -46,19 +46,19 @@ def examine(is_whole: IsWhole, tell: Tell) -> Iterator[Finding]:
 
 
 def repair(is_whole: IsWhole, tell: Tell) -> Iterator[Finding]:
-    """Mend what is safe, and yield what each question found before and how much of it was mended."""
+    """Run all checks, repair what is safe, and yield each finding with the number of repaired items."""
     for question in (*_before(timedelta()), *_about_files(is_whole, tell)):
-        yield _mended(question)
-    yield from walk.walk(_mend, tell)
+        yield _repaired(question)
+    yield from walk.walk(_repair, tell)
     for question in _AFTER:
-        yield _mended(question)
+        yield _repaired(question)
 
 
-def _mended(question: _Question) -> Finding:
+def _repaired(question: _Question) -> Finding:
     found = question.ask()
-    if not found.is_wrong or question.mend is None:
+    if not found.is_wrong or question.repair is None:
         return found
-    question.mend()
+    question.repair()
     left = question.ask()
     return replace(
         found,
@@ -73,12 +73,12 @@ def _leave(invariant: Invariant, pk: UUID) -> bool:
     return repairs.leave(pk)
 
 
-def _mend(invariant: Invariant, pk: UUID) -> bool:
-    return invariant.mend(pk)
+def _repair(invariant: Invariant, pk: UUID) -> bool:
+    return invariant.repair(pk)
 
 
 def _recover() -> None:
-    """End the claims of processes that have gone; one without an end has gone for certain."""
+    """Recover the orphans; a claim without an end counts as one."""
     Email.objects.filter(status=_Status.SENDING, lease_until=None).update(lease_until=Now() - _SECOND)
     known = journal.known()
     _each(Email.objects.orphaned(), lambda email: rescue.recover(email, known))
@@ -89,7 +89,7 @@ def _expire() -> None:
 
 
 def _each(emails: QuerySet[Email], action: Callable[[Email], None]) -> None:
-    """Do something with each of them once, whatever comes of it."""
+    """Call the action once for each email, even if it has no effect."""
     last = UUID(int=0)
     while some := list(emails.filter(pk__gt=last).order_by("pk")[:_AT_ONCE]):
         for email in some:
@@ -100,16 +100,16 @@ def _each(emails: QuerySet[Email], action: Callable[[Email], None]) -> None:
 def _about_files(is_whole: IsWhole, tell: Tell) -> tuple[_Question, ...]:
     return (
         _Question(ask=partial(files.files_are_there, is_whole, tell)),
-        _Question(ask=partial(files.no_file_is_unused, tell), mend=files.delete_unused_files),
+        _Question(ask=partial(files.no_file_is_unused, tell), repair=files.delete_unused_files),
     )
 
 
 def _before(grace: timedelta) -> tuple[_Question, ...]:
-    """Return what is asked first: what the journal knows leaves less to be in doubt."""
+    """Return the first checks: replaying the journal leaves fewer outcomes unknown."""
     return (
-        _Question(ask=surroundings.journal_is_applied, mend=rescue.inherit),
-        _Question(ask=partial(surroundings.claims_are_kept, grace), mend=_recover),
-        _Question(ask=surroundings.deadlines_are_kept, mend=_expire),
+        _Question(ask=surroundings.journal_is_applied, repair=rescue.inherit),
+        _Question(ask=partial(surroundings.claims_are_kept, grace), repair=_recover),
+        _Question(ask=surroundings.deadlines_are_kept, repair=_expire),
     )
 
 

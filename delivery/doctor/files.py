@@ -1,4 +1,4 @@
-"""Whether the attachments' files and the rows that name them tell the same."""
+"""Checks of the stored files against the rows that name them."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ IsWhole = Callable[["_Row"], bool]
 
 
 class _Row(NamedTuple):
-    """What a row says of its file."""
+    """The columns of an attachment that describe its file."""
 
     pk: int
     email: UUID
@@ -25,30 +25,30 @@ class _Row(NamedTuple):
 
 
 def files_are_there(is_whole: IsWhole, tell: Tell) -> Finding:
-    """Ask whether every attachment's file is there, as far as `is_whole` looks."""
+    """Check that every attachment's file is stored, and whole according to `is_whole`."""
     words = Words(
         question="attachments",
         well="The file of every attachment is stored.",
-        broken="Attachments whose file is missing, or is not what was stored",
-        todo="Restore these files from a backup of GOMAIL_STORAGE_DIR; their emails cannot be sent (again) without.",
+        broken="Attachments whose file is missing or damaged",
+        todo="Restore these files from a backup of GOMAIL_STORAGE_DIR; their emails cannot be sent without them.",
     )
     tally, seen = Tally(), 0
     for rows in _rows():
         for row in _not_whole(rows, is_whole):
             tally.add(row.email)
         seen += len(rows)
-        tell(f"Attachments: {seen:,} looked at …")
+        tell(f"Attachments: {seen:,} checked …")
     return tally.finding(words)
 
 
 def has_its_size(row: _Row) -> bool:
-    """Tell whether the file is there and as long as it was."""
+    """Tell whether the file is stored and has its size."""
     name, kept = storage.path(row.sha256), storage.attachments()
     return kept.exists(name) and kept.size(name) == row.size
 
 
 def has_its_hash(row: _Row) -> bool:
-    """Tell whether the file is there and holds what it held."""
+    """Tell whether the file is stored and its content has its hash."""
     if not has_its_size(row):
         return False
     with storage.attachments().open(storage.path(row.sha256)) as content:
@@ -56,14 +56,14 @@ def has_its_hash(row: _Row) -> bool:
 
 
 def no_file_is_unused(tell: Tell) -> Finding:
-    """Ask which files no email needs."""
+    """Check for files that no email needs."""
     words = Words(
         question="unused_files",
         well="Every stored file belongs to an email.",
-        broken="Files older than a day that no email names, or that a killed process left half-written",
-        todo="They only cost room. `manage.py doctor --repair` and `manage.py prune` delete them.",
+        broken="Files older than a day that no email needs, or partial files of killed processes",
+        todo="They only take up space. `manage.py doctor --repair` and `manage.py prune` delete them.",
     )
-    tell("Looking through the stored files …")
+    tell("Reading the stored files …")
     tally = Tally()
     for file in (*storage.half_written(), *unused_files.unwanted()):
         tally.add(file.name)
@@ -71,7 +71,7 @@ def no_file_is_unused(tell: Tell) -> Finding:
 
 
 def delete_unused_files() -> None:
-    """Delete what no_file_is_unused finds."""
+    """Delete the files that no_file_is_unused finds."""
     storage.remove_partial_files()
     for file in unused_files.unwanted():
         unused_files.delete(file)
@@ -87,7 +87,7 @@ def _rows() -> Iterator[list[_Row]]:
 
 
 def _not_whole(rows: list[_Row], is_whole: IsWhole) -> list[_Row]:
-    """Return the rows without a whole file; each content is looked at once, and a row that has gone counts no more."""
+    """Return the rows without a whole file; each file is read once, and rows pruned meanwhile are left out."""
     contents = {(row.sha256, row.size): row for row in rows}
     broken = {content for content, row in contents.items() if not is_whole(row)}
     suspects = [row for row in rows if (row.sha256, row.size) in broken]

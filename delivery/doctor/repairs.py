@@ -1,6 +1,7 @@
-"""What may be mended without asking anybody: each states what must still be so, and says whether it is well then.
+"""Repairs that need no person's decision. Each checks again under a lock, and tells whether the email is repaired.
 
-Nothing here calls an email sent that no provider accepted, or not sent that one may have. See docs/decisions/0014.
+No repair marks an email as sent that no provider accepted, or as not sent that a provider may have accepted. See
+docs/decisions/0014.
 """
 
 from typing import Final
@@ -15,10 +16,10 @@ from delivery.models.email import NOT_SENT_YET
 from delivery.recovery import rescue
 from delivery.sending import outcomes, replay, transitions, unknown
 
-IN_DOUBT: Final = "An attempt at it may have sent it, and it was waiting as if none had."
+IN_DOUBT: Final = "An attempt may have sent it, but it was waiting as if none had."
 _Status, _To, _Outcome = Email.Status, Recipient.Status, Attempt.Outcome
 _SETTLED_BY_AN_ACCEPTANCE = (_Status.SCHEDULED, _Status.QUEUED, _Status.UNKNOWN, _Status.QUARANTINED)
-_OF_ALL: Final = {  # what every recipient comes to whose email has come to this
+_OF_ALL: Final = {  # the status of every recipient by the email's status
     _Status.SENT: _To.ACCEPTED,
     _Status.FAILED: _To.FAILED,
     _Status.EXPIRED: _To.EXPIRED,
@@ -28,12 +29,12 @@ _OF_ALL: Final = {  # what every recipient comes to whose email has come to this
 
 
 def leave(pk: UUID) -> bool:
-    """Do nothing: only a person can know."""
+    """Repair nothing: only a person can decide."""
     return False
 
 
 def close_attempts(pk: UUID) -> bool:
-    """Write down of attempts without a claim what the journal knows, or that nobody knows."""
+    """Close open attempts whose claim has ended: by the journal, or else as unknown."""
     known = journal.known()
     for attempt in map(str, _attempts(pk, _Outcome.STARTED)):
         if attempt in known:
@@ -48,7 +49,7 @@ def close_attempts(pk: UUID) -> bool:
 
 
 def settle_as_sent(pk: UUID) -> bool:
-    """Believe the provider that has accepted the email: it is not offered to anybody again."""
+    """Settle an email as sent by its accepted attempt, so that it is not offered again."""
     with transaction.atomic():
         email = _locked(pk)
         accepted = unknown.accepted_after_all(email)
@@ -59,7 +60,7 @@ def settle_as_sent(pk: UUID) -> bool:
 
 
 def put_in_doubt(pk: UUID) -> bool:
-    """Let an email that may have been sent wait as one of which nobody knows: by its policy, and marked."""
+    """Make a waiting email that may have been sent unknown; its policy decides whether it is sent again."""
     with transaction.atomic():
         email = _locked(pk)
         waiting = Email.objects.filter(pk=pk, status__in=NOT_SENT_YET)
@@ -68,17 +69,17 @@ def put_in_doubt(pk: UUID) -> bool:
 
 
 def mark_duplicate(pk: UUID) -> bool:
-    """Say that its recipients may have got it twice."""
+    """Mark an email as a possible duplicate."""
     return bool(Email.objects.filter(pk=pk).update(possible_duplicate=True))
 
 
 def make_due(pk: UUID) -> bool:
-    """Let a worker look at an email that has been forgotten; when one that is scheduled was due is not known."""
+    """Make a queued email without a due time due now; the time of a scheduled one is not known."""
     return bool(Email.objects.filter(pk=pk, status=_Status.QUEUED, due_at=None).update(due_at=Now()))
 
 
 def settle_recipients(pk: UUID) -> bool:
-    """Let recipients that are open share what their email has come to; contradictions stay."""
+    """Set the status of open recipients by their email's; contradictions stay."""
     with transaction.atomic():
         email = _locked(pk)
         state = _state_of_all(email)
@@ -100,5 +101,5 @@ def _attempts(pk: UUID, outcome: str) -> list[UUID]:
 
 
 def _locked(pk: UUID) -> Email:
-    """Return the email as it is now, and as it stays until the transaction ends."""
+    """Return the email, its row locked until the transaction ends."""
     return Email.objects.select_for_update().get(pk=pk)

@@ -1,4 +1,4 @@
-"""What must hold around the emails: journal, claims, deadlines, queue, workers, and what waits for a person."""
+"""Checks of journal, claims, deadlines, queue and workers, and of emails that wait for a person."""
 
 from datetime import timedelta
 from typing import Final
@@ -16,20 +16,20 @@ from delivery.routing import circuits, configured
 from delivery.submission import idempotency
 
 GRACE = timedelta(seconds=15)  # a worker looks for orphans every 5 s
-_LATE = timedelta(minutes=1)  # what is overdue is given up a hundred at a time
-_LONG = timedelta(minutes=5)  # a queue in which something waits longer is not keeping up
+_LATE = timedelta(minutes=1)  # overdue emails are expired a hundred at a time
+_LONG = timedelta(minutes=5)  # if an email is due for longer, the workers do not keep up
 _MOST = 10_000  # counted exactly; beyond it "more than 10,000" says enough
 _Status = Email.Status
 _REPAIR: Final = "`manage.py doctor --repair` does it now, a running worker within seconds."
 
 
 def journal_is_applied() -> Finding:
-    """Ask whether a process has gone without telling the database all that it knew."""
+    """Check for journals of dead processes, whose entries the database may lack."""
     words = Words(
         question="journal",
         well="What providers answered is in the database: no process has left a journal behind.",
-        broken="Journals that processes left behind when they ended in the middle",
-        todo=f"They are to be read into the database. {_REPAIR}",
+        broken="Journals left behind by processes that crashed",
+        todo=f"They must be replayed into the database. {_REPAIR}",
     )
     tally = Tally()
     for file in journal.abandoned():
@@ -38,30 +38,30 @@ def journal_is_applied() -> Finding:
 
 
 def claims_are_kept(grace: timedelta) -> Finding:
-    """Ask whether an email is being handed over by nobody, for so long, or under a claim that has no end."""
+    """Check for orphans: emails whose claim ended more than this time ago, or has no end."""
     words = Words(
         question="claims",
-        well="Every email that is being handed over has a process that does so.",
-        broken="Emails that read `sending`, and whose process has gone",
-        todo=f"They are to be recovered. {_REPAIR}",
+        well="Every email with status `sending` has a process that is sending it.",
+        broken="Emails with status `sending` whose process has ended",
+        todo=f"They must be rescued. {_REPAIR}",
     )
     lost = Q(lease_until=None) | Q(lease_until__lt=Now() - grace)
     return counted(Email.objects.filter(lost, status=_Status.SENDING), words)
 
 
 def deadlines_are_kept() -> Finding:
-    """Ask whether an email is offered on after its deadline."""
+    """Check for emails that wait after their deadline."""
     words = Words(
         question="deadlines",
-        well="Nothing waits beyond its deadline.",
+        well="No email waits after its deadline.",
         broken="Emails that wait although their deadline has passed",
-        todo=f"They are to be given up. {_REPAIR}",
+        todo=f"They must be expired. {_REPAIR}",
     )
     return counted(Email.objects.overdue().filter(expires_at__lt=Now() - _LATE), words)
 
 
 def queue_moves() -> Finding:
-    """Ask how many emails wait, and whether the one that is due for the longest time waits too long."""
+    """Report how many emails wait, and check how long the oldest has been due."""
     due = Email.objects.due().order_by()
     oldest = due.aggregate(oldest=Min("due_at"))["oldest"]
     waiting = f"Emails that wait: {_count(Email.objects.waiting())}, of which {_count(due)} are due now"
@@ -78,7 +78,7 @@ def queue_moves() -> Finding:
 
 
 def somebody_works() -> Finding:
-    """Ask whether there is a worker, and whether there must be one."""
+    """Check that a worker is running, if emails wait for one."""
     running = heartbeats.running().count()
     if running:
         return Finding(question="workers", sentence=f"Workers that are running: {running}.")
@@ -95,38 +95,39 @@ def somebody_works() -> Finding:
         sentence="No worker is running, and emails wait for one.",
         is_wrong=True,
         count=1,
-        todo="Start `manage.py worker`, and see to it that it is started again when it ends.",
+        todo="Start `manage.py worker` under a supervisor that restarts it when it ends.",
     )
 
 
 def doubts_are_settled() -> Finding:
-    """Ask what waits for a person who knows whether it was sent."""
+    """Report the unknown emails that only a person can settle."""
     words = Words(
         question="unknown",
         well="No email waits for a person to say whether it was sent.",
         broken="Emails that may or may not have been sent, and wait for a person",
-        todo="Settle them in the admin (filter: unknown, waits for a person): look the attempt up at the provider.",
+        todo="Look the attempts up at the provider, and settle the emails in the admin (filter: unknown, waits for "
+        "a person).",
     )
     return noted(counted(Email.objects.filter(status=_Status.UNKNOWN, due_at=None), words))
 
 
 def nothing_is_quarantined() -> Finding:
-    """Ask what was put aside because it ended every process that had it."""
+    """Report the quarantined emails."""
     words = Words(
         question="quarantined",
         well="No email is in quarantine.",
-        broken="Emails in quarantine, because each ended every process that had it",
-        todo="Look in the log of the worker for how the process ended; `emails/{id}/resend/` makes a new email of "
-        "one when that is mended.",
+        broken="Emails in quarantine, because each crashed every process that had it",
+        todo="Find the cause of the crashes in the worker's log; once it is fixed, `emails/{id}/resend/` sends one "
+        "as a new email.",
     )
     return noted(counted(Email.objects.filter(status=_Status.QUARANTINED), words))
 
 
 def keys_are_of_use() -> Finding:
-    """Ask how many Idempotency-Keys nobody can repeat any more."""
+    """Report the Idempotency-Keys that may be deleted."""
     found = idempotency.useless(IdempotencyKey.objects.all())[: _MOST + 1].count()
     if not found:
-        return Finding(question="keys", sentence="No Idempotency-Key is kept for longer than it is of use.")
+        return Finding(question="keys", sentence="No Idempotency-Key is kept for longer than it is needed.")
     return Finding(
         question="keys",
         sentence=f"Idempotency-Keys of emails that have long been finished: {_number(found)}.",

@@ -1,4 +1,4 @@
-"""A walk over all emails, a window at a time: a log of millions costs time, and no memory."""
+"""A walk over all emails, window by window, so that a log of millions needs time but no memory."""
 
 from collections.abc import Callable, Iterator
 from uuid import UUID
@@ -9,27 +9,25 @@ from delivery.models import Email
 
 _AT_ONCE = 10_000  # emails
 _FIRST = UUID(int=0)
-Mend = Callable[
-    [Invariant, UUID], bool
-]  # what is done about an email that breaks a invariant; whether it is well then
+Repair = Callable[[Invariant, UUID], bool]  # repairs an email that breaks an invariant; True: it is repaired
 
 
-def walk(mend: Mend, tell: Tell) -> list[Finding]:
-    """Hold every email against every invariant, and return what each invariant found."""
+def walk(repair: Repair, tell: Tell) -> list[Finding]:
+    """Check every email against every invariant; return a finding for each invariant."""
     tallies = [(invariant, Tally()) for invariant in INVARIANTS]
     seen = 0
     for window in _windows():
         for invariant, tally in tallies:
             if window.status in invariant.statuses:
-                _judge(window, invariant, tally, mend)
+                _judge(window, invariant, tally, repair)
         seen += _AT_ONCE
-        tell(f"Emails: {seen:,} looked at …")
+        tell(f"Emails: {seen:,} checked …")
     return [tally.finding(invariant.words) for invariant, tally in tallies]
 
 
-def _judge(window: Window, invariant: Invariant, tally: Tally, mend: Mend) -> None:
+def _judge(window: Window, invariant: Invariant, tally: Tally, repair: Repair) -> None:
     for pk in list(window.emails().filter(invariant.breaks(window)).values_list("pk", flat=True)):
-        tally.add(pk, mended=mend(invariant, pk))
+        tally.add(pk, repaired=repair(invariant, pk))
 
 
 def _windows() -> Iterator[Window]:

@@ -1,4 +1,4 @@
-"""manage.py doctor: whether the record keeps what is promised, and what to do where it does not."""
+"""manage.py doctor: checks the database, files and journal, and says how to repair what is broken."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from delivery import doctor
 from delivery.doctor import Finding
 
-_HELP = """Holds the database, the stored files and the journal against what GoMail promises. It sends nothing, and
-may run at any time beside everything else. Exit status: 0 nothing is wrong; 1 something is wrong (still)."""
+_HELP = """Checks the database, the stored files and the journal against GoMail's invariants. It sends nothing and may
+run at any time beside everything else. Exit status: 0 nothing is wrong; 1 something is (or remains) wrong."""
 _INDENT = " " * 9
 
 
@@ -18,11 +18,9 @@ class Command(BaseCommand):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="mend what is safe, and say what was done")
-        parser.add_argument(
-            "--deep", action="store_true", help="read every stored file, and compare its hash"
-        )
-        parser.add_argument("--json", action="store_true", help="for monitoring")
+        parser.add_argument("--repair", action="store_true", help="repair what is safe, and report it")
+        parser.add_argument("--deep", action="store_true", help="read every stored file and compare its hash")
+        parser.add_argument("--json", action="store_true", help="print JSON, for monitoring")
 
     def handle(self, *args: Any, **options: Any) -> None:
         work = doctor.repair if options["repair"] else doctor.examine
@@ -50,7 +48,7 @@ class Command(BaseCommand):
         return wrong
 
     def _tell(self, progress: str) -> None:
-        """Show how far it is, on a terminal, in one line that the next overwrites."""
+        """Show the progress on a terminal, in one line that the next overwrites."""
         if self.stderr.isatty():
             self.stderr.write(f"\r\x1b[K{progress}", style_func=str, ending="")
 
@@ -63,7 +61,7 @@ def _lines(finding: Finding) -> Iterator[str]:
         if more > 0:
             yield f"{_INDENT}and {more:,} more"
     if finding.mended:
-        yield f"{_INDENT}mended: {finding.mended:,} of {finding.count:,}"
+        yield f"{_INDENT}repaired: {finding.mended:,} of {finding.count:,}"
     if finding.todo:
         yield f"{_INDENT}→ {finding.todo}"
 
@@ -72,8 +70,8 @@ def _verdict(finding: Finding) -> str:
     if finding.is_wrong:
         return "WRONG"
     if finding.mended:
-        return "mended"
-    return "note" if finding.is_note else "well"
+        return "repaired"
+    return "note" if finding.is_note else "ok"
 
 
 def _summary(wrong: int) -> str:

@@ -45,7 +45,7 @@ def finished(status: str, *outcomes: str, recipients: str = "", **fields: Any) -
 def test_an_empty_installation_is_well() -> None:
     status, said = doctor()
     assert (status, said.rstrip().endswith("Nothing is wrong.")) == (0, True)
-    assert "well     Every email has recipients." in said
+    assert "ok       Every email has recipients." in said
 
 
 def test_emails_of_every_outcome_are_well(
@@ -297,7 +297,7 @@ def test_what_waits_for_a_person_is_a_note_and_not_wrong() -> None:
     status, said = doctor()
     assert status == 0
     assert "note     Emails that may or may not have been sent, and wait for a person: 1." in said
-    assert "note     Emails in quarantine, because each ended every process that had it: 1." in said
+    assert "note     Emails in quarantine, because each crashed every process that had it: 1." in said
 
 
 def test_keys_that_are_of_no_use_any_more_are_a_note() -> None:
@@ -366,8 +366,8 @@ def test_what_was_mended_is_told() -> None:
     working()
     status, said = doctor("--repair")
     assert status == 0
-    assert "mended   Emails that are waiting without a time" in said
-    assert "mended: 1 of 1" in said
+    assert "repaired Emails that are waiting without a due time" in said
+    assert "repaired: 1 of 1" in said
 
 
 def test_no_address_is_printed() -> None:
