@@ -1,4 +1,4 @@
-"""The admin: the log to read, doubts to settle, providers to take out and put back, API keys to make and revoke."""
+"""The admin: read the log, settle unknown emails, take providers out and put them back, issue and revoke API keys."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""API keys and their owners: keys are made, shown once, and revoked; nothing here is deleted."""
+"""Pages of API keys and their owners: keys are issued, shown once, and revoked; nothing is deleted."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from delivery.models import ApiKey, Owner
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a person says of a new key."""
+    """The form for a new key."""
 
     owner_name = forms.CharField(
         label="Owner",
@@ -39,7 +39,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         max_length=10_000,
         widget=base.Lines(attrs={"rows": 4, "placeholder": "shop@example.org\n@example.com"}),
-        help_text="One address or @domain a line. Empty: any sender.",
+        help_text="One address or @domain per line. Empty: any sender.",
     )
 
     class Meta:
@@ -47,20 +47,20 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         fields: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Name the owners there are."""
+        """List the existing owners in the help text."""
         super().__init__(*args, **kwargs)
         names = ", ".join(Owner.objects.values_list("name", flat=True)[:20])
-        there_are = f" There are: {names}." if names else ""
+        there_are = f" Existing owners: {names}." if names else ""
         self.fields[
             "owner_name"
-        ].help_text = f"The application that will use the key; a new name is a new owner.{there_are}"
+        ].help_text = f"The application that will use the key; a new name creates an owner.{there_are}"
 
     def clean_owner_name(self) -> str:
-        """Take away spaces around it."""
+        """Strip surrounding spaces."""
         return str(self.cleaned_data["owner_name"]).strip()
 
     def clean_senders(self) -> list[str]:
-        """Read each line as a rule."""
+        """Parse each line as a rule."""
         lines = [line.strip() for line in self.cleaned_data["senders"].splitlines()]
         try:
             return [keys.sender_rule(line) for line in lines if line]
@@ -70,7 +70,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(base.ReadOnlyAdmin):
-    """Keys: made here or by manage.py create_api_key, shown once, then only revoked."""
+    """API keys: issued here or by manage.py create_api_key, shown once, then only revoked."""
 
     form = KeyForm
     list_display = ("shown", "owner", "may", "from_whom", "state", "last_used", "created")
@@ -83,33 +83,33 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
     readonly_fields = ("shown", "owner", "may", "from_whom", "state", "created", "last_used", "revoked")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Allow those who may."""
+        """Require the permission to add keys, which ReadOnlyAdmin ignores."""
         return request.user.has_perm("delivery.add_apikey")
 
     def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow those who could change a key, if keys could be changed."""
+        """Require the permission to change keys."""
         return request.user.has_perm("delivery.change_apikey")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
-        """Leave the digest in the database."""
+        """Do not load the digest."""
         return ApiKey.objects.defer("digest")
 
     def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        """Ask for a new key, show one that is there."""
+        """Show the form's fields for a new key, all columns for an existing one."""
         fields = self.readonly_fields if obj else ("owner_name", "granted", "senders")
         return [(None, {"fields": fields})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        """Show everything of a key that is there."""
+        """Make every field of an existing key read-only."""
         return self.readonly_fields if obj else ()
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Offer one way on: to the page with the token."""
+        """Offer one button only, which leads to the page with the token."""
         one = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
         return super().add_view(request, form_url, one)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Make the key; its token stays on the object until it was shown."""
+        """Issue the key; keep its token on the object until it is shown."""
         if change:
             raise PermissionDenied
         asked = form.cleaned_data
@@ -122,7 +122,7 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the token. This answer is the only place where it ever stands."""
+        """Show the token; it appears in this response only."""
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "API key made"}
         response = TemplateResponse(
             request, "delivery/key_made.html", {**context, "key": obj, "token": obj.token}
@@ -132,7 +132,7 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
 
     @base.action(description="Revoke…", icon="block", url_path="revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask on GET, revoke on POST."""
+        """Ask for confirmation on GET, revoke on POST."""
         key = get_object_or_404(ApiKey.objects.select_related("owner"), pk=_number(object_id))
         back = reverse("admin:delivery_apikey_change", args=[key.pk])
         if request.method != "POST":
@@ -152,27 +152,27 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
 
     @admin.display(description="Scopes")
     def may(self, key: ApiKey) -> str:
-        """Show what it may do."""
+        """Show the scopes."""
         return ", ".join(map(str, key.scopes)) or "nothing"
 
     @admin.display(description="Allowed senders")
     def from_whom(self, key: ApiKey) -> str:
-        """Show from which addresses it may send."""
+        """Show the allowed senders."""
         return ", ".join(map(str, key.from_addresses)) or "any"
 
     @base.display(description="State", label={"live": "success", "revoked": "danger"})
     def state(self, key: ApiKey) -> str:
-        """Show whether it can be used."""
+        """Show whether it is live or revoked."""
         return "revoked" if key.revoked_at else "live"
 
     @admin.display(description="Created")
     def created(self, key: ApiKey) -> SafeString:
-        """Show when it was made."""
+        """Show when it was issued."""
         return pages.moment(key.created_at)
 
     @admin.display(description="Last used")
     def last_used(self, key: ApiKey) -> SafeString | str:
-        """Show when it was used, to the minute."""
+        """Show when it was last used, to the minute."""
         return pages.moment(key.last_used_at) if key.last_used_at else "never"
 
     @admin.display(description="Revoked")
@@ -183,7 +183,7 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
 
 @admin.register(Owner)
 class OwnerAdmin(base.ModelAdmin):
-    """Applications; they can be renamed, and never deleted: their emails stay theirs."""
+    """Owners can be renamed but not deleted: their emails remain theirs."""
 
     list_display = ("name", "created")
     sortable_by = ()
@@ -196,7 +196,7 @@ class OwnerAdmin(base.ModelAdmin):
 
     @admin.display(description="Created")
     def created(self, owner: Owner) -> SafeString:
-        """Show since when it is there."""
+        """Show when it was created."""
         return pages.moment(owner.created_at)
 
 

@@ -1,4 +1,4 @@
-"""The people of the admin, in its theme."""
+"""Django's users and groups, in the admin's theme."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
@@ -13,11 +13,11 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class UserAdmin(PlainUserAdmin, base.ModelAdmin):  # type: ignore[type-arg]
-    """Who may look at the log."""
+    """The admin's users."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
 
 
 @admin.register(Group)
 class GroupAdmin(PlainGroupAdmin, base.ModelAdmin):
-    """Permissions shared by several people."""
+    """Permissions shared by several users."""

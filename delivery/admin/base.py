@@ -1,4 +1,4 @@
-"""What every page of the admin stands on. Only this module knows the theme: plain Django admin is one edit away."""
+"""The base of all admin pages. Only this module imports the theme, so plain Django can replace it in one edit."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,10 +19,10 @@ if TYPE_CHECKING:  # the theme has no types
     ThemedAdmin = admin.ModelAdmin[Any]
 
     def action(**options: Any) -> Callable[[Method], Method]:
-        """Make a method a button."""
+        """Turn a method into a button."""
 
     def display(**options: Any) -> Callable[[Method], Method]:
-        """Make a method a column."""
+        """Turn a method into a column."""
 else:
     from unfold.admin import ModelAdmin as ThemedAdmin
     from unfold.decorators import action, display
@@ -42,11 +42,11 @@ __all__ = [
 ]
 
 ChoicesFilter, Filter, DateFilter = ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
-EndlessPaginator = InfinitePaginator  # never counts
+EndlessPaginator = InfinitePaginator  # needs no COUNT query
 Checkboxes = UnfoldAdminCheckboxSelectMultipleWidget
 Lines, Line = UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-# Colours of labels, by the statuses of emails and recipients, the outcomes of attempts and the states of circuits.
+# Label colours by status of emails and recipients, outcome of attempts, and state of circuits.
 COLOURS = {
     "sent": "success",
     "accepted": "success",
@@ -80,7 +80,7 @@ class ModelAdmin(ThemedAdmin):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Pages that show and never change."""
+    """An admin page without adding, changing and deleting."""
 
     actions = None
 

@@ -1,4 +1,4 @@
-"""The first page: how the last day went. Nothing here reads more than a bounded piece of an index."""
+"""The dashboard of the last 24 hours. Every query reads a bounded part of an index."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ _SHOWN = 5
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the counts, for those who may see the log, and the providers in trouble, for those who may see them."""
+    """Add the counts and the providers in trouble, each for users with the permission to see them."""
     if request.user.has_perm("delivery.view_email"):
         cards = [*map(_card, Email.Status), _waiting()]
         context = {**context, "cards": cards, "trouble": _trouble()}
@@ -44,7 +44,7 @@ def _card(status: Email.Status) -> dict[str, Any]:
 
 
 def _waiting() -> dict[str, Any]:
-    """Count the unknown emails that only a person can settle, among the newest unknown ones."""
+    """Return the card of unknown emails that only a person can settle, counted among the newest unknown ones."""
     newest = Email.objects.filter(status=Email.Status.UNKNOWN).order_by("-id").values("pk")[: _MOST + 1]
     return {
         "label": pages.Label(text="to settle", colour="warning"),
@@ -59,7 +59,7 @@ def _list(**parameters: str) -> str:
 
 
 def _not_in_use() -> list[tuple[str, Condition]]:
-    """Return the configured providers that do not get every email now."""
+    """Return the configured providers that are not fully in use now."""
     now, circuits = timezone.now(), provider_pages.of_providers()
     conditions = [(name, provider_pages.condition(circuits.get(name), now)) for name in configured.names()]
     return [(name, condition) for name, condition in conditions if condition.sentence]

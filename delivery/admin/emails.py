@@ -1,4 +1,4 @@
-"""The log: a list that stays quick, and a page for each email."""
+"""The log: a list that is fast at any size, and a page for each email."""
 
 from typing import Any
 from uuid import UUID
@@ -41,12 +41,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
     paginator = base.EndlessPaginator
     show_full_result_count = False
     ordering = ("-id",)
-    show_facets = admin.ShowFacets.NEVER  # facets count
-    search_fields = ("id",)  # shows the box; get_search_results answers
+    show_facets = admin.ShowFacets.NEVER  # facets need COUNT queries
+    search_fields = ("id",)  # only shows the search box; get_search_results does the search
     search_help_text = "A recipient, words of the subject, or an id"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
-        """Return what the list shows in one statement, without the bodies."""
+        """Return the list's columns in one query, without the bodies."""
         shown = ("id", "created_at", "subject", "status", "provider", "possible_duplicate")
         return Email.objects.only(*shown).annotate(
             first_recipient=Subquery(_recipients().order_by("id").values("address")[:1]),
@@ -61,12 +61,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
         return query.by_text(queryset, search_term).order_by("-id"), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Refuse parameters that would read the whole log."""
+        """Refuse filters that would read the whole log."""
         return lookup in _PARAMETERS
 
     @admin.display(description="Subject")
     def title(self, email: Email) -> SafeString | str:
-        """Show the subject, which may be empty, and a mark where the recipients may have got it twice."""
+        """Show the subject, and a mark on a possible duplicate."""
         subject = Truncator(email.subject.strip()).chars(_LONGEST_SUBJECT) or pages.NO_SUBJECT
         if not email.possible_duplicate:
             return subject
@@ -74,7 +74,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
 
     @admin.display(description="Recipients")
     def recipients(self, email: Any) -> SafeString:
-        """Show the first and how many more there are."""
+        """Show the first recipient and the number of the others."""
         more = f"+{email.recipient_count - 1}" if email.recipient_count > 1 else ""
         return format_html('{} <span class="gm-quiet">{}</span>', email.first_recipient or "–", more)
 
@@ -85,12 +85,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
 
     @admin.display(description="Provider", empty_value="–")
     def accepted_by(self, email: Email) -> str | None:
-        """Show who accepted it."""
+        """Show the provider that accepted it."""
         return email.provider or None
 
     @admin.display(description="Attempts")
     def tries(self, email: Any) -> int:
-        """Show how often it was handed over."""
+        """Show the number of attempts."""
         return int(email.attempt_count)
 
     @admin.display(description="Time")
@@ -99,7 +99,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
         return pages.moment(email.created_at)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the parts of an email that are pages of their own."""
+        """Add the pages of an email's parts, and of settling."""
         own = [
             path("<uuid:pk>/preview/", self._guarded(files.preview), name="delivery_email_preview"),
             path("<uuid:pk>/raw/", self._guarded(files.raw), name="delivery_email_raw"),

@@ -1,4 +1,4 @@
-"""Parts of an email served as they are. All of it was written by strangers: nothing here may run in our name."""
+"""Serves parts of an email unchanged. The content is untrusted and must not run with the admin's privileges."""
 
 import re
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ _BODY_POLICY = (
     "sandbox; default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
 _FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
-# What reaches other hosts in spite of the policy: Chromium connects to where a link or a frame points before it asks.
-_TALKATIVE = re.compile(r"<(?=link|meta|base|i?frame|object|embed|portal|fencedframe)", re.IGNORECASE)
+# Tags that contact other hosts in spite of the policy: Chromium preconnects to a link's or frame's target first.
+_CONNECTING = re.compile(r"<(?=link|meta|base|i?frame|object|embed|portal|fencedframe)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def preview(pk: UUID) -> HttpResponse:
-    """Answer the HTML body, for a sandboxed frame."""
+    """Return the HTML body, for a sandboxed frame."""
     body = get_object_or_404(Email.objects.only("html_body"), pk=pk).html_body
-    response = HttpResponse(_TALKATIVE.sub("<x-", body), content_type="text/html; charset=utf-8")
+    response = HttpResponse(_CONNECTING.sub("<x-", body), content_type="text/html; charset=utf-8")
     return _confined(response, _BODY_POLICY, frame="SAMEORIGIN")
 
 
 def attachment(pk: UUID, file: int) -> FileResponse:
-    """Answer an attachment to keep, never to show."""
+    """Return an attachment as a download, never inline."""
     row = get_object_or_404(Attachment, pk=file, email=pk)
     kind = row.content_type.lower()
     if row.pruned_at:
@@ -50,7 +50,7 @@ def attachment(pk: UUID, file: int) -> FileResponse:
 
 
 def raw(pk: UUID) -> StreamingHttpResponse:
-    """Answer the email as SES and SMTP carry it."""
+    """Return the email as a download, as SES and SMTP send it."""
     try:
         bundle = bundles.read(pk)
         if not bundle.is_whole():

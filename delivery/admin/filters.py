@@ -1,4 +1,4 @@
-"""The filters of the log, each answered from an index."""
+"""The filters of the log; each uses an index."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ _FIRST, _LAST = date(1970, 1, 2), date(9999, 12, 30)
 
 
 class ProviderFilter(base.Filter):  # type: ignore[misc]
-    """The provider that accepted the email: one of those configured, not a search for all there ever were."""
+    """Filter by accepting provider; offers the configured ones, since finding all past ones would read the log."""
 
     title = "provider"
     parameter_name = "provider"
@@ -31,24 +31,24 @@ class ProviderFilter(base.Filter):  # type: ignore[misc]
         return [(name, name) for name in dict.fromkeys([*names, *configured.SANDBOX])]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Email]) -> QuerySet[Email]:
-        """Keep what it accepted."""
+        """Keep the emails that the provider accepted."""
         names = dict(self.lookup_choices)
         return queryset.filter(provider=self.value()) if self.value() in names else queryset
 
 
 class DoubtFilter(base.Filter):  # type: ignore[misc]
-    """What somebody may want to look into: emails that may have been sent twice, or that wait for a person."""
+    """Filter for possible duplicates, or for unknown emails that wait for a person."""
 
     title = "doubt"
     parameter_name = "doubt"
     DUPLICATE, WAITING = "duplicate", "waiting"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer both."""
+        """Offer both choices."""
         return [(self.DUPLICATE, "may be a duplicate"), (self.WAITING, "unknown, waits for a person")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Email]) -> QuerySet[Email]:
-        """Keep those; what is no doubt is ignored."""
+        """Keep the chosen emails; other values are ignored."""
         if self.value() == self.DUPLICATE:
             return queryset.filter(possible_duplicate=True)
         if self.value() == self.WAITING:
@@ -57,15 +57,15 @@ class DoubtFilter(base.Filter):  # type: ignore[misc]
 
 
 class AcceptedFilter(base.DateFilter):  # type: ignore[misc]
-    """The days on which emails were accepted, both inclusive: their ids tell."""
+    """Filter by the days on which emails were accepted, inclusive; it compares ids, which contain the time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Be called what it is."""
+        """Set the title."""
         super().__init__(*args, **kwargs)
         self.title = "date"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Email]) -> QuerySet[Email]:
-        """Keep the emails of these days; what is no date is ignored."""
+        """Keep the emails of these days; invalid dates are ignored."""
         first, last = self._day("from"), self._day("to")
         if first:
             queryset = queryset.filter(id__gte=midnight(first))
@@ -80,5 +80,5 @@ class AcceptedFilter(base.DateFilter):  # type: ignore[misc]
 
 
 def midnight(day: date) -> UUID:
-    """Return the smallest id of a day in the admin's time zone."""
+    """Return the smallest possible id of a day in the admin's time zone."""
     return ids.floor(datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone()).astimezone(UTC))

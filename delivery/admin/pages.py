@@ -1,4 +1,4 @@
-"""What the page of one email shows, in words."""
+"""The context of an email's page."""
 
 import json
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ INTERRUPTED = "interrupted: outcome not known yet"
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """A word in a colour."""
+    """A coloured label."""
 
     text: str
     colour: str
@@ -29,12 +29,12 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Try:
-    """One attempt and how it is called."""
+    """One attempt with its labels."""
 
     attempt: Attempt
     outcome: Label
-    error: str  # the kind of error in words, where the outcome does not say it
-    settled: SafeString | str  # when, if a doubt was settled
+    error: str  # the kind of error in words, if the outcome does not say it
+    settled: SafeString | str  # when an unknown outcome was settled
 
 
 def email(email: Email, now: datetime) -> dict[str, Any]:
@@ -63,12 +63,12 @@ def _try(attempt: Attempt, email: Email, now: datetime) -> Try:
 
 
 def label(value: str, text: str) -> Label:
-    """Return a status as it is shown everywhere."""
+    """Return the label of a status."""
     return Label(text=text, colour=COLOURS.get(value, ""))
 
 
 def outcome(attempt: Attempt, email: Email, now: datetime) -> Label:
-    """Return what became of an attempt; one that its process never closed is not going on for ever."""
+    """Return the label of an attempt's outcome; `started` counts as interrupted once the claim has ended."""
     if attempt.outcome != Attempt.Outcome.STARTED:
         return label(attempt.outcome, attempt.get_outcome_display())
     claimed = email.status == Email.Status.SENDING and attempt.epoch == email.epoch
@@ -78,7 +78,7 @@ def outcome(attempt: Attempt, email: Email, now: datetime) -> Label:
 
 
 def moment(when: datetime) -> SafeString:
-    """Return a time as a person reads it: exact, and how long ago or how soon."""
+    """Return a time for a person: exact, and relative to now."""
     local = timezone.localtime(when)
     return format_html(
         '<time datetime="{}" class="gm-time">{} <span class="gm-quiet">{}</span></time>',
@@ -111,7 +111,7 @@ def _times(email: Email) -> list[tuple[str, SafeString]]:
 
 
 def _lists(email: Email) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return what clients may add to an email, as named pairs of text."""
+    """Return headers, metadata and left-out providers as named pairs of text."""
     return [
         ("Headers", _pairs(email.headers)),
         ("Metadata", _pairs(email.metadata)),
@@ -120,7 +120,7 @@ def _lists(email: Email) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _without_names(left_out: Any) -> dict[str, Any]:
-    """Return the reasons without the providers' names, which stand beside them."""
+    """Return the reasons without the leading provider's name, which the page shows beside them."""
     items = left_out.items() if isinstance(left_out, dict) else []
     return {name: str(reason).removeprefix(f"{name} ") for name, reason in items}
 

@@ -1,4 +1,4 @@
-"""What the page of the providers shows, in words."""
+"""The context of the providers' page."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,33 +18,33 @@ from delivery.routing import configured, policy
 from providers.base import Limits
 
 _CHANGES = 50
-_MOST_DOMAINS = 25  # refused senders' domains of a provider that are named
+_MOST_DOMAINS = 25  # refused sender domains shown for a provider
 _State = Circuit.State
 _NOT_FOUND = "none in the last 1,000"  # attempts; provider_status looks at no more
 _SANDBOX = {
-    True: "in the vendor's sandbox: it takes mail and does not deliver it to everybody",
+    True: "in the vendor's sandbox: it accepts mail but does not deliver it to everybody",
     False: "in production",
-    None: "not told whether in production",
+    None: "not known whether in production",
 }
 _VERIFIED = {
     True: Label(text="verified", colour="success"),
     False: Label(text="not verified", colour="danger"),
-    None: Label(text="not told", colour=""),
+    None: Label(text="unknown", colour=""),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """How a circuit stands."""
+    """The condition of a circuit."""
 
     label: Label
-    sentence: SafeString | str = ""  # until when, and why; empty: in use, and all is well
-    said: str = ""  # the reason in the words of a vendor or a person
+    sentence: SafeString | str = ""  # until when, and why; empty: in use without limits
+    said: str = ""  # the reason in a vendor's or a person's words
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a provider last said of itself."""
+    """A provider's last readiness check."""
 
     verdict: Label
     asked: SafeString
@@ -57,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """All that is shown of one provider."""
+    """One provider on the page."""
 
     name: str
     type: str
@@ -65,7 +65,7 @@ class Card:
     can_be_taken_out: bool
     can_be_put_back: bool
     facts: list[tuple[str, SafeString | str]]
-    blocked: str  # file types that it does not take
+    blocked: str  # file types that it refuses
     failure: Failure | None
     domains: list[tuple[str, Condition]]
     more_domains: int
@@ -84,13 +84,13 @@ def page(now: datetime) -> dict[str, Any]:
 
 
 def of_providers() -> dict[str, Circuit]:
-    """Return the circuits of the configured providers as a whole, by name; none where nothing was ever wrong."""
+    """Return the circuits of the configured providers by name; one that was never opened has none."""
     rows = Circuit.objects.filter(provider__in=configured.names(), sender_domain="")
     return {circuit.provider: circuit for circuit in rows}
 
 
 def condition(circuit: Circuit | None, now: datetime) -> Condition:
-    """Return how a provider stands."""
+    """Return the condition of a provider."""
     if circuit is None:
         return _in_use()
     if circuit.state == _State.CLOSED:
@@ -228,7 +228,7 @@ def _changes() -> list[dict[str, Any]]:
 
 
 def _with_ends(newest_first: Iterable[CircuitChange]) -> Iterable[tuple[CircuitChange, datetime | None]]:
-    """Yield each change and when its circuit changed again; None: not until now."""
+    """Yield each change and the time of its circuit's next change; None: there is none yet."""
     following: dict[int, datetime] = {}
     for change in newest_first:
         yield change, following.get(change.circuit_id)

@@ -1,4 +1,4 @@
-"""The providers: how they stand, and a person's word on it. What is asked of a provider sends nothing."""
+"""The providers' page: their status, readiness checks (which send nothing), taking out and putting back."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ LONGEST_REASON = 500
 
 
 class Order(forms.Form):
-    """What a person wants done with a provider."""
+    """The form of an order about a provider."""
 
     provider = forms.CharField(strip=False)
     sender_domain = forms.CharField(max_length=254, required=False)
@@ -33,10 +33,10 @@ class Order(forms.Form):
 
 @admin.register(Circuit)
 class CircuitAdmin(base.ReadOnlyAdmin):
-    """One page for all providers; four orders, each by POST."""
+    """One page for all providers, and four orders, each by POST."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Have no other pages: a circuit is not edited."""
+        """Replace Django's pages: circuits are not edited."""
         orders = {"check": check, "check-all": check_all, "take-out": take_out, "put-back": put_back}
         listed = path(
             "", self.admin_site.admin_view(self.changelist_view), name="delivery_circuit_changelist"
@@ -85,13 +85,13 @@ class CircuitAdmin(base.ReadOnlyAdmin):
 
 
 def check(request: HttpRequest) -> None:
-    """Ask one provider whether it would carry mail."""
+    """Check the readiness of one provider."""
     provider = _provider(_read(request))
     _tell(request, readiness.check(provider, readiness.senders_in_use())[0])
 
 
 def check_all(request: HttpRequest) -> None:
-    """Ask every provider whether it would carry mail."""
+    """Check the readiness of every provider."""
     for row, _ in readiness.check_all():
         _tell(request, row)
 
@@ -107,7 +107,7 @@ def take_out(request: HttpRequest) -> None:
 
 
 def put_back(request: HttpRequest) -> None:
-    """Use a provider again at once, or one sender's domain at it."""
+    """Put a provider back into service, or one sender domain at it."""
     order = _read(request)
     name, domain = _provider(order).name, order["sender_domain"]
     whom = f"{name} for {domain}" if domain else name
@@ -120,7 +120,7 @@ def put_back(request: HttpRequest) -> None:
 def _read(request: HttpRequest) -> dict[str, str]:
     form = Order(request.POST)
     if not form.is_valid():
-        raise BadRequest("This is no order that the page of the providers gives.")
+        raise BadRequest("This is not an order of the providers' page.")
     return form.cleaned_data
 
 
@@ -128,7 +128,7 @@ def _provider(order: dict[str, str]) -> Provider:
     for provider in configured.providers():
         if provider.name == order["provider"]:
             return provider
-    raise Http404(f"There is no provider {Truncator(order['provider']).chars(60)} in use here.")
+    raise Http404(f"The provider {Truncator(order['provider']).chars(60)} is not configured here.")
 
 
 def _tell(request: HttpRequest, check: ProviderCheck) -> None:

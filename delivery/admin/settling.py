@@ -1,4 +1,4 @@
-"""A person's word on an email of which nobody knows whether it was sent: asked on GET, taken on POST."""
+"""Settling of unknown emails by a person: confirmation on GET, settled on POST."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ _PERMISSION = "delivery.settle_email"
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a person can say."""
+    """One of the two decisions."""
 
-    word: str  # in the address of its page
+    word: str  # in the URL of its page
     button: str
     settle: Callable[..., bool]
     done: str
@@ -52,30 +52,30 @@ ANSWERS = (SENT, NOT_SENT)
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """What is not known of an email."""
+    """The unknown attempts of an email."""
 
-    suspects: list[tuple[Attempt, str]]  # each may have sent it, and what happened; the newest last
-    tells_reason: bool  # the email's own reason is what happened to a suspect
-    again: SafeString | str  # whether it is sent again without a person
+    attempts: list[tuple[Attempt, str]]  # each with its detail, newest last
+    tells_reason: bool  # the email's reason is the detail of one of them
+    again: SafeString | str  # whether it is sent again automatically
 
 
 def may(request: HttpRequest) -> bool:
-    """Tell whether somebody's word counts."""
+    """Tell whether the user may settle."""
     return request.user.has_perm(_PERMISSION)
 
 
 def doubt(email: Email, now: datetime) -> Doubt | None:
-    """Return what is not known of an email; None when nothing is in doubt."""
+    """Return the unknown attempts of an unknown email; None for other statuses."""
     if email.status != Email.Status.UNKNOWN:
         return None
-    suspects = _suspects(email)
-    again = _again(email, suspects, now) if email.due_at else _never(email, suspects, now)
-    named = [(row, row.detail.removeprefix(f"{row.provider}: ")) for row in suspects]
-    return Doubt(suspects=named, tells_reason=email.reason in [row.detail for row in suspects], again=again)
+    attempts = _unknown_attempts(email)
+    again = _again(email, attempts, now) if email.due_at else _never(email, attempts, now)
+    named = [(row, row.detail.removeprefix(f"{row.provider}: ")) for row in attempts]
+    return Doubt(attempts=named, tells_reason=email.reason in [row.detail for row in attempts], again=again)
 
 
 def page(model_admin: Any, request: HttpRequest, pk: UUID, answer: Answer) -> HttpResponse:
-    """Say what follows, and do it when it is confirmed."""
+    """Show the confirmation page on GET, settle on POST."""
     if not model_admin.has_view_permission(request) or not may(request):
         raise PermissionDenied
     if request.method not in {"GET", "HEAD", "POST"}:
@@ -89,7 +89,7 @@ def page(model_admin: Any, request: HttpRequest, pk: UUID, answer: Answer) -> Ht
 
 
 def _settle(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> HttpResponse:
-    with transaction.atomic():  # nobody's word without the entry that says whose it was
+    with transaction.atomic():  # never settle without the log entry that names the person
         settled = answer.settle(email, by=request.user.get_username())
         if settled:
             model_admin.log_change(request, email, answer.history)
@@ -101,7 +101,7 @@ def _settle(model_admin: Any, request: HttpRequest, email: Email, answer: Answer
 
 
 def _context(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> dict[str, Any]:
-    suspects = _suspects(email)
+    attempts = _unknown_attempts(email)
     return {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -112,17 +112,17 @@ def _context(model_admin: Any, request: HttpRequest, email: Email, answer: Answe
         "was_sent": answer is SENT,
         "in_doubt": email.status == Email.Status.UNKNOWN,
         "status": pages.label(email.status, email.get_status_display()),
-        "suspect": suspects[-1].provider if suspects else "",
+        "provider": attempts[-1].provider if attempts else "",
         "back": _page_of(email),
     }
 
 
-def _suspects(email: Email) -> list[Attempt]:
+def _unknown_attempts(email: Email) -> list[Attempt]:
     return [row for row in email.attempts.all() if row.outcome == Attempt.Outcome.UNKNOWN]
 
 
-def _again(email: Email, suspects: list[Attempt], now: datetime) -> SafeString | str:
-    first = f" {suspects[-1].provider} is asked first, if it is in use." if suspects else ""
+def _again(email: Email, attempts: list[Attempt], now: datetime) -> SafeString | str:
+    first = f" {attempts[-1].provider} is asked first, if it is in use." if attempts else ""
     if not email.due_at or email.due_at <= now:
         return (
             f"It is sent again by itself as soon as a worker is free, marked as a possible duplicate.{first}"
@@ -131,11 +131,11 @@ def _again(email: Email, suspects: list[Attempt], now: datetime) -> SafeString |
     return format_html("It is sent again by itself at {}, marked as a possible duplicate.{}", when, first)
 
 
-def _never(email: Email, suspects: list[Attempt], now: datetime) -> str:
+def _never(email: Email, attempts: list[Attempt], now: datetime) -> str:
     if email.on_ambiguous == Email.OnAmbiguous.STOP:
         why = ": whoever sent it asked for that (on_ambiguous is stop)"
-    elif len(suspects) >= unknown.MOST:
-        why = f": {len(suspects)} attempts have ended without an answer"
+    elif len(attempts) >= unknown.MOST:
+        why = f": {len(attempts)} attempts have ended without an answer"
     elif email.expires_at <= now:
         why = ": its deadline has passed"
     else:

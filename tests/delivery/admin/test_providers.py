@@ -157,7 +157,7 @@ def test_what_it_last_said_of_itself_is_shown(anna: Client) -> None:
         "46,012 of 50,000 per 24 hours",
         "a@example.org by its domain verified",
         "b@example.com Verify example.com. not verified",
-        "c@example.net not told",
+        "c@example.net unknown",
     ):
         assert words in shown.replace("&#x27;", "'")
 
