@@ -1,4 +1,4 @@
-"""manage.py check_providers: ask every provider whether it would carry mail, before the outage."""
+"""manage.py check_providers: checks the readiness of every provider, before an outage."""
 
 import json
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from delivery.routing import configured
 from providers.readiness import Readiness
 
 _READY, _NOT_READY, _NOTHING = 0, 1, 2
-_VERIFIED = {True: "verified", False: "NOT VERIFIED", None: "not told"}
+_VERIFIED = {True: "verified", False: "NOT VERIFIED", None: "unknown"}
 _SANDBOX = "in the vendor's sandbox: it does not deliver to everybody"
-_HELP = """Asks the providers, without sending anything, whether they would carry mail of the senders in use.
+_HELP = """Asks the providers, without sending anything, whether they would accept mail from the senders in use.
 Exit status: 0 all would; 1 one would not, or a sender in use is not verified there; 2 nothing is configured."""
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("provider", nargs="*", help="its name in GOMAIL_PROVIDERS; default: all")
-        parser.add_argument("--json", action="store_true", help="for monitoring")
+        parser.add_argument("--json", action="store_true", help="print JSON, for monitoring")
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = options["provider"] or [*configured.names(), *_left_out()]
@@ -52,7 +52,7 @@ Found = list[tuple[Readiness, ProviderStatus]]
 
 
 def _left_out() -> dict[str, str]:
-    """Return why a name is left out, by the name that the sentence begins with."""
+    """Return why providers are left out, by name: each sentence begins with it."""
     return {reason.partition(" ")[0]: reason for reason in configured.problems()}
 
 
@@ -98,26 +98,22 @@ def _lines(answer: Readiness, known: ProviderStatus) -> Iterator[str]:
 def _verdict(answer: Readiness) -> str:
     if not _carries(answer):
         return "WOULD NOT CARRY MAIL"
-    return (
-        "would carry mail" if answer.asked else "cannot be asked without sending; nothing speaks against it"
-    )
+    return "would carry mail" if answer.asked else "can be tested only by sending; no problem is known"
 
 
 def _carries(answer: Readiness) -> bool:
-    """Tell whether it would; what is in a vendor's sandbox takes mail and does not deliver it to everybody."""
+    """Tell whether it would accept and deliver mail; in the vendor's sandbox it does not deliver to everybody."""
     return answer.ready and answer.sandbox is not True
 
 
 def _account(answer: Readiness) -> str:
-    return {True: _SANDBOX, False: "in production", None: "whether it is in production is not told"}[
-        answer.sandbox
-    ]
+    return {True: _SANDBOX, False: "in production", None: "not known whether in production"}[answer.sandbox]
 
 
 def _quota(answer: Readiness) -> str:
     quota = answer.quota
     if quota is None:
-        return "not told"
+        return "unknown"
     return (
         f"{quota.used:.0f} of {quota.limit:.0f} per {quota.per} are used, {quota.limit - quota.used:.0f} left"
     )

@@ -1,4 +1,4 @@
-"""manage.py create_api_key: make a key for an application."""
+"""manage.py create_api_key: issues a key to an application."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _LONGEST_NAME = 100
 
 
 class Command(BaseCommand):
-    help = "Makes an API key and prints it once, alone on the last line."
+    help = "Issues an API key and prints its token once, alone on the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

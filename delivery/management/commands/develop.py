@@ -1,4 +1,4 @@
-"""manage.py develop: everything on one machine, for the first look and for development (`make run`)."""
+"""manage.py develop: runs the server and a worker on one machine, for development (`make run`)."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from delivery.routing import configured
 
 LOGIN = "developer"
-HOST = "127.0.0.1"  # never anything else: no key is asked for
+HOST = "127.0.0.1"  # never anything else: requests need no API key
 _START_UP = 20.0  # seconds
 _BANNER = """
 GoMail is running on {url}
@@ -42,11 +42,11 @@ Children = list["subprocess.Popen[bytes]"]
 
 
 class Command(BaseCommand):
-    help = "Prepares the database, then serves on 127.0.0.1 with a delivery worker beside; for development."
+    help = "Migrates the database, then runs the server on 127.0.0.1 and a delivery worker; for development."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("This is for development: set DJANGO_DEBUG=true, or type `make run`.")
+            raise CommandError("This is for development: set DJANGO_DEBUG=true, or use `make run`.")
         port = _free_port()
         call_command("migrate", verbosity=0)
         password = _make_login()
@@ -83,7 +83,7 @@ def _free_port() -> int:
 
 
 def _make_login() -> str:
-    """Give the development login a new password: one that stayed could be tried on a database that went live."""
+    """Give the development login a new password at each start: a fixed one could reach a production database."""
     password = secrets.token_urlsafe(9)
     user, _ = get_user_model().objects.get_or_create(
         username=LOGIN, defaults={"is_staff": True, "is_superuser": True}
@@ -100,7 +100,7 @@ def _await_server(port: int, children: Children) -> None:
             if probe.connect_ex((HOST, port)) == 0:
                 return
         time.sleep(0.1)
-    raise CommandError("The server did not start; the lines above say why.")
+    raise CommandError("The server did not start; see the lines above.")
 
 
 def _banner(port: int, password: str) -> str:
@@ -114,12 +114,12 @@ def _banner(port: int, password: str) -> str:
 
 
 def _start(*arguments: str) -> "subprocess.Popen[bytes]":
-    # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
+    # A session of its own: Ctrl-C reaches only this process, which then stops its children in order.
     return subprocess.Popen([sys.executable, *arguments], cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603
 
 
 def _first_exit(children: Children) -> int:
-    """Wait until one of the processes ends, whatever the reason, and return its exit status."""
+    """Wait until one of the processes ends and return its exit status."""
     while True:
         for child in children:
             if child.poll() is not None:

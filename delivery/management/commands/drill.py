@@ -1,4 +1,4 @@
-"""manage.py drill: which provider would carry the load today, and which one if another were down."""
+"""manage.py drill: tells which provider would carry the load today, and which one if another were down."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,8 +11,8 @@ from delivery.monitoring.drill import Leg
 from delivery.routing import configured
 from providers.message import Mailbox
 
-_HELP = """Hands each provider a test mail in the vendor's test mode, so that nobody gets it, and says which
-would carry the load and in which order. Exit status: 0 one would; 1 none would."""
+_HELP = """Hands each provider a test mail in the vendor's test mode, so that nobody gets it, and tells which
+would carry the load, in order. Exit status: 0 one would; 1 none would."""
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="NAME",
-            help="what if this provider were down; may be repeated",
+            help="assume that this provider is down; may be repeated",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
 def _sender(given: str | None) -> Mailbox:
     known = [given] if given else readiness.senders_in_use()[:1]
     if not known:
-        raise CommandError("No sender is known. Name one by --from, or set DEFAULT_FROM_EMAIL.")
+        raise CommandError("No sender is known. Give one with --from, or set DEFAULT_FROM_EMAIL.")
     try:
         return addresses.mailbox(known[0])
     except addresses.InvalidAddress as error:
@@ -64,7 +64,7 @@ def _conclusion(legs: Sequence[Leg], failed: Sequence[str]) -> Iterator[str]:
     when = f"If {' and '.join(failed)} were down" if failed else "Today"
     carrying = [leg for leg in legs if leg.carries]
     if not carrying:
-        yield f"{when} nobody would carry the load: emails would be kept and offered again until their deadline."
+        yield f"{when} no provider would carry the load: emails would be queued and retried until their deadline."
         return
     yield f"{when} {carrying[0].name} would carry the load."
     if len(carrying) > 1:
@@ -85,7 +85,7 @@ def _stand_in(failed: str, leg: Leg) -> Iterator[str]:
 def _load(leg: Leg, volume: int) -> str:
     taken = f"Emails accepted in the last 24 hours: {volume}"
     if leg.quota is None:
-        return f"{taken}; {leg.name} does not tell its quota."
+        return f"{taken}; the quota of {leg.name} is unknown."
     quota = leg.quota
     left = f"{leg.name} has {quota.limit - quota.used:.0f} of {quota.limit:.0f} per {quota.per} left"
     last = {True: "That is enough.", False: "THAT IS NOT ENOUGH.", None: ""}[drill.lasts(quota, volume)]

@@ -1,4 +1,4 @@
-"""manage.py prune: delete what has been kept for long enough."""
+"""manage.py prune: deletes old emails, bodies, attachments and Idempotency-Keys."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from delivery.retention import prune
 
-_HELP = """Deletes the bodies, the attachments and at last the whole record of emails that were finished so many days
-ago; 0 keeps them for ever. What waits, is being sent, is unknown or in quarantine stays. Idempotency-Keys that are of
-no use any more, and files that no email needs, go as well. May be killed at any time, and run again."""
+_HELP = """Deletes the bodies, the attachments and at last the rows of emails that were finished so many days ago; 0
+keeps them for ever. Emails that are waiting, being sent, unknown or in quarantine stay. Expired Idempotency-Keys, and
+files that no email needs, are deleted as well. May be killed at any time, and run again."""
 _RULES = (
     (prune.EMAILS, "emails"),
     (prune.BODIES, "bodies"),
@@ -32,12 +32,12 @@ class Command(BaseCommand):
                 type=_days,
                 metavar="DAYS",
                 default=getattr(settings, name),
-                help=f"keep {rule.name} so long; default: {name}, %(default)s",
+                help=f"keep {rule.name} for so many days; default: {name}, %(default)s",
             )
-        parser.add_argument("--dry-run", action="store_true", help="only count what would go")
+        parser.add_argument("--dry-run", action="store_true", help="only count what would be deleted")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._went = "{} that would go: {:,}." if options["dry_run"] else "{} that are gone: {:,}."
+        self._went = "{}: {:,} would be deleted." if options["dry_run"] else "{}: {:,} deleted."
         work = prune.count if options["dry_run"] else prune.prune
         files = prune.count_files if options["dry_run"] else prune.prune_files
         now = timezone.now()
@@ -57,12 +57,12 @@ class Command(BaseCommand):
         self.stdout.write(self._went.format(name, total))
 
     def _tell(self, progress: str) -> None:
-        """Show how far it is, on a terminal, in one line that the next overwrites."""
+        """Show the progress on a terminal, in one line that the next overwrites."""
         if self.stderr.isatty():
             self.stderr.write(f"\r\x1b[K{progress}", style_func=str, ending="")
 
 
 def _days(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ArgumentTypeError(f"{text!r} is no number of days; 0 keeps for ever")
+        raise ArgumentTypeError(f"{text!r} is not a number of days; 0 keeps for ever")
     return int(text)

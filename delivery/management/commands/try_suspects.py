@@ -1,4 +1,4 @@
-"""manage.py try_suspects: hands over, one by one, the emails that may end their process; the worker starts it."""
+"""manage.py try_suspects: hands over the suspects one by one; run by the worker, as it may crash."""
 
 import signal
 from typing import Any
@@ -11,13 +11,13 @@ from delivery.recovery import quarantine
 
 
 class Command(BaseCommand):
-    help = "Hands over, one by one, the emails that were there when two processes ended; the worker calls it."
+    help = "Hands over, one by one, emails that were in two processes that crashed; run by the worker."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--as", type=UUID, dest="identity", help="the name under which they are claimed")
+        parser.add_argument("--as", type=UUID, dest="identity", help="the id of this process, for its claims")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Who stops the worker may stop this process as well; the worker waits for it.
+        # A supervisor may signal this process together with the worker, which waits for it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: process.end())
         if options["identity"]:

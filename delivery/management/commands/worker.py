@@ -1,4 +1,4 @@
-"""manage.py worker: the embedded delivery worker."""
+"""manage.py worker: runs the embedded delivery worker."""
 
 import signal
 import threading
@@ -10,20 +10,20 @@ from django.core.management.base import BaseCommand
 from delivery import process
 from delivery.workers import embedded
 
-# Harmless, and good to have: it needs no broker.
+# Running both is harmless and useful: this one needs no broker.
 _BESIDE = (
-    "CELERY_BROKER_URL is set, so Celery's workers are the engine: celery -A gomail worker. "
-    "This one works beside them, from the database alone, also while the broker is away."
+    "CELERY_BROKER_URL is set, so the main workers are Celery's: celery -A gomail worker. "
+    "This one works beside them from the database alone, even while the broker is away."
 )
 
 
 class Command(BaseCommand):
-    help = "Hands over emails that are due, in WORKER_THREADS threads, until it gets SIGTERM or SIGINT."
+    help = "Hands over due emails in WORKER_THREADS threads until it gets SIGTERM or SIGINT."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            # In a thread of its own: this one may be holding the event's lock, for it waits for the event.
+            # In a thread of its own: the main thread may hold the event's lock while it waits for the event.
             signal.signal(number, lambda *_: threading.Thread(target=_end, args=(stop,)).start())
         if settings.CELERY_BROKER_URL:
             self.stdout.write(_BESIDE)

@@ -107,7 +107,7 @@ def test_when_none_carries_it_says_so_and_ends_with_1(
     ses.paths[readiness.SES_SEND] = fakes.SES_BAD_KEY
     sendgrid.paths[readiness.SCOPES] = readiness.BAD_SENDGRID_KEY
     status, said = run()
-    assert (status, "Today nobody would carry the load: emails would be kept" in said) == (1, True)
+    assert (status, "Today no provider would carry the load: emails would be queued" in said) == (1, True)
 
 
 def test_if_the_first_were_down_the_next_one_and_what_it_does_not_take_are_named(
@@ -122,7 +122,7 @@ def test_if_the_first_were_down_the_next_one_and_what_it_does_not_take_are_named
 def test_if_the_only_one_that_carries_were_down_it_ends_with_1(sendgrid: fakes.FakeVendor) -> None:
     sendgrid.paths[readiness.SCOPES] = readiness.BAD_SENDGRID_KEY
     status, said = run("--fail", "ses")
-    assert (status, "If ses were down nobody would carry the load" in said) == (1, True)
+    assert (status, "If ses were down no provider would carry the load" in said) == (1, True)
     assert run("--fail", "ses", "--fail", "sendgrid")[0] == 1
 
 
