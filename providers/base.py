@@ -1,4 +1,4 @@
-"""What every provider is."""
+"""The interface of every provider."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from providers.readiness import Readiness
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a provider can carry, from the vendor's documents."""
+    """A provider's limits on messages, from the vendor's documentation."""
 
     max_bytes: int  # the whole message after encoding
     max_recipients: int  # to + cc + bcc
@@ -19,11 +19,11 @@ class Limits:
     needs_subject: bool = False
 
 
-Answer = Receipt | ProviderError  # what a provider answered to one message
+Answer = Receipt | ProviderError  # a provider's answer to one message
 
 
 class Provider(Protocol):
-    """One account at one vendor. Safe to use from many threads; opens connections lazily, after a fork."""
+    """One account at one vendor. Thread-safe; opens connections lazily, after a fork."""
 
     type: ClassVar[str]
     limits: ClassVar[Limits]
@@ -33,10 +33,10 @@ class Provider(Protocol):
         """Its name in GOMAIL_PROVIDERS."""
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message once, attempt_id in its metadata; raise a ProviderError otherwise."""
+        """Hand over a message once, with attempt_id in its metadata; raise a ProviderError if not accepted."""
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Tell whether it would carry mail from these addresses now, by calls that send nothing. Raises nothing."""
+        """Tell whether it would accept mail from these addresses now, by calls that send nothing. Raises nothing."""
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over a message as the vendor's test mode takes it, so that nobody gets it; `NoTestMode` without one."""
+        """Hand over a message in the vendor's test mode, so that nobody gets it; raise NoTestMode if it has none."""

@@ -1,4 +1,4 @@
-"""One word of GOMAIL_PROVIDERS, and the variables that it is configured by."""
+"""The configuration of one entry of GOMAIL_PROVIDERS by variables."""
 
 import re
 from collections.abc import Mapping
@@ -8,19 +8,19 @@ Settings = Mapping[str, str]  # variables as in .env.example
 
 
 class NotConfigured(Exception):
-    """A provider lacks a variable, or has one that cannot work; the message says what to set."""
+    """A variable is missing or invalid; the message says which to set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One word of GOMAIL_PROVIDERS: `ses`, or `ses-eu=ses` for a second account of a type."""
+    """One entry of GOMAIL_PROVIDERS: `ses`, or `ses-eu=ses` for a second account of a type."""
 
     name: str
     type: str
     settings: Settings
 
     def read(self, variable: str) -> str:
-        """Return a variable's value; those of a named account carry its name: SES_EU_AWS_SES_REGION."""
+        """Return a variable's value; a named account's variables have its name as prefix: SES_EU_AWS_SES_REGION."""
         return self.settings.get(self.variable(variable), "").strip()
 
     def variable(self, variable: str) -> str:
@@ -29,17 +29,17 @@ class Entry:
         return prefix + variable
 
     def key(self, variable: str) -> str:
-        """Return a variable that holds a key; raise NotConfigured without one."""
+        """Return the value of a variable that holds a key; raise NotConfigured if it is missing or invalid."""
         key = self.read(variable)
         if not key:
             raise NotConfigured(f"Set {self.variable(variable)}.")
         if not re.fullmatch("[!-~]+", key):
-            raise NotConfigured(f"{self.variable(variable)} holds a space or another strange character.")
+            raise NotConfigured(f"{self.variable(variable)} contains a space or another invalid character.")
         return key
 
     def url(self, variable: str, *, default: str) -> str:
-        """Return a variable that holds an http address, or the default; raise NotConfigured for anything else."""
+        """Return the value of a variable that holds an HTTP URL, or the default; raise NotConfigured if invalid."""
         url = self.read(variable) or default
         if url and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", url):
-            raise NotConfigured(f"{self.variable(variable)} is no http address.")
+            raise NotConfigured(f"{self.variable(variable)} is not an HTTP address.")
         return url

@@ -1,24 +1,24 @@
-"""What can go wrong at a provider. The class says what to do next; the message says it to a person.
+"""Errors of providers. The class decides what happens next; the message is for a person.
 
-The rule that orders everything: was the whole request written, and did the provider itself answer?
-Not fully written: `NotAccepted`. Fully written and no answer, or a garbled one: `Unknown`. Answered by the
-provider in its own error shape: by its code. Answered by something else: 5xx `Unknown`, 4xx `AccountProblem`.
+The rule behind the classes: was the whole request written, and did the provider itself answer?
+Not fully written: `NotAccepted`. Fully written, and no answer or a garbled one: `Unknown`. Answered by the
+provider in its own error format: by its code. Answered by something else: 5xx `Unknown`, 4xx `AccountProblem`.
 """
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-LONGEST_NAMED = 3600.0  # seconds that a vendor is left alone for at most, whatever it asks for
+LONGEST_NAMED = 3600.0  # seconds; the longest pause granted to a vendor, whatever it asks for
 
 
 class ProviderError(Exception):
-    """A provider did not promise to deliver the message."""
+    """A provider did not accept the message, or may not have."""
 
-    outcome: ClassVar[str]  # what the attempt's row says
-    kind: ClassVar[str]  # the class as a word of the contract
+    outcome: ClassVar[str]  # of the attempt
+    kind: ClassVar[str]  # name of the class in the API and the database
 
     def __init__(self, detail: str, *, code: str = "", retry_after: float | None = None) -> None:
-        """Keep a sentence for people, the vendor's code, and seconds to wait if the vendor named them."""
+        """Keep a sentence for a person, the vendor's code, and the seconds to wait if the vendor named them."""
         super().__init__(detail)
         self.detail = detail
         self.code = code
@@ -26,14 +26,14 @@ class ProviderError(Exception):
 
 
 class NotAccepted(ProviderError):
-    """The message was certainly not accepted: offer it to the next provider."""
+    """The message was certainly not accepted: it is offered to the next provider."""
 
     kind = "not_accepted"
     outcome = "refused_temporarily"
 
 
 class Unavailable(NotAccepted):
-    """The provider could not be reached or said that it is failing."""
+    """The provider could not be reached, or reported a failure of its own."""
 
     kind = "unavailable"
     outcome = "not_sent"
@@ -58,43 +58,43 @@ class SenderRefused(NotAccepted):
 
 
 class CannotCarry(NotAccepted):
-    """The provider does not take such a message, but another one may."""
+    """The provider does not take this message, but another one may."""
 
     kind = "cannot_carry"
     outcome = "refused"
 
 
 class Unreadable(NotAccepted):
-    """A file of the message could not be read on our side: no provider was asked."""
+    """An attachment could not be read on our side: no provider was asked."""
 
     kind = "unreadable"
     outcome = "not_sent"
 
 
 class Refused(ProviderError):
-    """The message itself is bad, and would be bad anywhere: stop."""
+    """The message is invalid, and would be at any provider: stop."""
 
     kind = "refused"
     outcome = "refused"
 
 
 class RecipientsRefused(Refused):
-    """A recipient's address is bad or suppressed: stop."""
+    """A recipient's address is invalid or suppressed: stop."""
 
     kind = "recipients_refused"
 
 
 class Unknown(ProviderError):
-    """The message may or may not have been accepted: never offer it elsewhere in silence."""
+    """The message may or may not have been accepted: never offer it elsewhere without marking it."""
 
     kind = "unknown"
     outcome = "unknown"
 
 
 class NobodyAccepted(Exception):
-    """Every candidate was offered the message, and certainly none accepted it."""
+    """Every candidate was asked, and certainly none accepted."""
 
     def __init__(self, failures: Sequence[NotAccepted]) -> None:
-        """Keep the failures in the order in which the providers were asked."""
+        """Keep the failures in the order of asking."""
         super().__init__("; ".join(failure.detail for failure in failures))
         self.failures = tuple(failures)

@@ -1,4 +1,4 @@
-"""Offer a message to one provider after the other. Which errors move on their class decides, here only."""
+"""Failover: offers a message to one provider after another. The error's class decides whether to go on, only here."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,7 +12,7 @@ def send(
     candidates: Iterable[Provider],
     attempt: Callable[[Provider, Message], Receipt],
 ) -> Receipt:
-    """Return the first receipt; `Refused` and `Unknown` end the walk, `NobodyAccepted` ends it at the end."""
+    """Return the first receipt. `Refused` and `Unknown` pass through; raise `NobodyAccepted` if all fail otherwise."""
     failures = []
     for provider in candidates:
         try:

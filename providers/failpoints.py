@@ -1,9 +1,9 @@
-"""Named places on the path of an email at which a fault run ends the process, as `kill -9` would.
+"""Failpoints: named places in the code at which a fault run kills the process, as `kill -9` would.
 
     GOMAIL_FAILPOINTS="seed=7,after-claim=0.01,in-finish=0.01,after-claim@poison=1"
 
-gives each place the probability with which the process ends there; `@poison` only where the email is about that.
-Nothing is armed outside of fault runs: settings refuse the variable unless GOMAIL_TESTING is on.
+gives each place the probability of a kill; `@poison` restricts it to emails with that in their subject.
+Nothing is armed outside of fault runs: the settings refuse the variable unless GOMAIL_TESTING is on.
 """
 
 import os
@@ -14,11 +14,11 @@ from typing import Final
 POINTS: Final = (
     "in-accept",  # the rows of a new email are inserted, their transaction is open
     "after-commit",  # it is closed
-    "before-answer",  # what became of the email is known, its client has not been told
-    "after-claim",  # a due email is this process's
+    "before-answer",  # the outcome is stored, the client has no answer yet
+    "after-claim",  # a due email is claimed
     "after-attempt-row",  # the attempt is durable, nothing has been sent
     "after-connect",  # a connection to the provider is open
-    "after-request-bytes",  # the whole request has left
+    "after-request-bytes",  # the whole request is written
     "after-response",  # the provider has answered
     "after-journal",  # its answer is in the journal
     "in-finish",  # the rows of the outcome are written, their transaction is open
@@ -27,11 +27,11 @@ POINTS: Final = (
 
 
 class Unreadable(ValueError):
-    """GOMAIL_FAILPOINTS names no such place, or no probability."""
+    """GOMAIL_FAILPOINTS has an unknown place or an invalid probability."""
 
 
 class _Armed:
-    """What may happen where in this process, by dice that a seed throws again."""
+    """The armed failpoints of this process, with a random generator that a seed makes repeatable."""
 
     def __init__(self) -> None:
         self.places: dict[tuple[str, str], float] = {}
@@ -39,8 +39,8 @@ class _Armed:
         self.forks = 0
         self.dice = random.Random()  # noqa: S311 - no secret
 
-    def throw_anew(self) -> None:
-        """Give a forked process dice of its own, the same in every run of this seed."""
+    def reseed(self) -> None:
+        """Give a forked process its own random numbers, the same in every run with this seed."""
         self.dice = random.Random(f"{self.seed} {self.forks}")  # noqa: S311
 
 
@@ -56,11 +56,11 @@ def arm(text: str) -> None:
             _armed.seed = value
         else:
             _armed.places[_place(name)] = _probability(word, value)
-    _armed.throw_anew()
+    _armed.reseed()
 
 
 def reach(name: str, about: str = "") -> None:
-    """End the process here, with the probability that was armed; its last word is the place, nothing else is done."""
+    """Kill the process here with the armed probability; the place is written to stderr, nothing is cleaned up."""
     if not _armed.places:
         return
     for (place, subject), probability in _armed.places.items():
@@ -72,7 +72,7 @@ def reach(name: str, about: str = "") -> None:
 def _place(name: str) -> tuple[str, str]:
     point, _, subject = name.partition("@")
     if point not in POINTS:
-        raise Unreadable(f"{point!r} is no failpoint; there are {', '.join(POINTS)}.")
+        raise Unreadable(f"{point!r} is not a failpoint; choose from {', '.join(POINTS)}.")
     return point, subject
 
 
@@ -81,7 +81,7 @@ def _probability(word: str, value: str) -> float:
         return float(value)
     except ValueError:
         raise Unreadable(
-            f"{word!r} names no probability; write for instance {word.split('=', maxsplit=1)[0]}=0.01."
+            f"{word!r} has no valid probability; write for instance {word.split('=', maxsplit=1)[0]}=0.01."
         ) from None
 
 
@@ -89,4 +89,4 @@ def _count_fork() -> None:
     _armed.forks += 1
 
 
-os.register_at_fork(before=_count_fork, after_in_child=_armed.throw_anew)
+os.register_at_fork(before=_count_fork, after_in_child=_armed.reseed)

@@ -1,4 +1,4 @@
-"""The values that cross the border to a provider: what is handed over, and what is promised back."""
+"""The values exchanged with a provider: the message handed over, and the receipt returned."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Mailbox:
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """One file. Its content is opened anew by whoever reads it, so that 7 MB need not stay in memory."""
+    """One file. Each reader opens the content anew, so that 7 MB need not stay in memory."""
 
     filename: str  # Unicode, no path, no control characters
     content_type: str  # type/subtype, never multipart/* or message/*
@@ -28,14 +28,14 @@ class Attachment:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One email as every provider gets it. The same Message gives the same MIME bytes, whoever carries it."""
+    """One email as every provider gets it. The same Message gives the same MIME bytes at every provider."""
 
     id: str  # our email's id: X-GoMail-ID, Message-ID and MIME boundaries derive from it
     created_at: datetime  # aware; the Date header
     sender: Mailbox
     to: tuple[Mailbox, ...]
     cc: tuple[Mailbox, ...] = ()
-    bcc: tuple[Mailbox, ...] = ()  # travels in the envelope, never in a header
+    bcc: tuple[Mailbox, ...] = ()  # in the envelope, never in a header
     reply_to: tuple[Mailbox, ...] = ()
     subject: str = ""
     text: str = ""
@@ -47,18 +47,18 @@ class Message:
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:
-        """Everybody in the envelope, in the order to, cc, bcc."""
+        """All recipients of the envelope, in the order to, cc, bcc."""
         return self.to + self.cc + self.bcc
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """A provider's promise to deliver."""
+    """A provider's acceptance: its promise to deliver."""
 
     provider: str  # the provider's name in GOMAIL_PROVIDERS
     message_id: str  # the provider's own id of the message
-    refused: Mapping[str, str] = field(default_factory=dict)  # recipients it does not cover: address, reason
-    account_problem: str = ""  # taken, but held back by the vendor: why this account cannot send now
+    refused: Mapping[str, str] = field(default_factory=dict)  # refused recipients: {address: reason}
+    account_problem: str = ""  # accepted but held back by the vendor: why this account cannot send now
 
 
 def file_of_bytes(content: bytes, *, filename: str, content_type: str, content_id: str = "") -> Attachment:

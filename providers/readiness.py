@@ -1,20 +1,20 @@
-"""What a provider says of itself when it is asked without sending anything."""
+"""Readiness: a provider's answer when it is asked, without sending, whether it would accept mail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
 class NoTestMode(Exception):
-    """The vendor has no way to take a message without sending it; the message says so, and what was done instead."""
+    """The vendor has no test mode; the text says so, and what was done instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """How much the account may send, as the vendor counts it."""
+    """The account's quota and its use."""
 
     limit: float  # messages or recipients, as the vendor counts
     used: float
-    per: str  # "24 hours", "hour", "month": as a sentence goes on after "per"
+    per: str  # "24 hours", "hour", "month": the period, as it follows "per" in a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,21 +22,21 @@ class Sender:
     """Whether the account may send from one address."""
 
     verified: bool | None  # None: the vendor does not tell
-    detail: str = ""  # for a person: what is missing and where to mend it; or how it is known
+    detail: str = ""  # for a person: what is missing and where to fix it; or how it is known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness:
-    """Whether a provider would carry mail now, in the vendor's own words or ours."""
+    """Whether a provider would accept mail now, in the vendor's words or ours."""
 
     provider: str  # its name in GOMAIL_PROVIDERS
-    asked: bool = True  # False: there is no call that sends nothing, so that no problem proves nothing
-    problems: tuple[str, ...] = ()  # each reason why it would not, and what to do about it; empty: it would
+    asked: bool = True  # False: it can be tested only by sending, so an empty list of problems proves nothing
+    problems: tuple[str, ...] = ()  # each reason why it would not, with the remedy; empty: it would
     warnings: tuple[
         str, ...
     ] = ()  # what a person should know: nearly full, reputation low, could not be asked
-    sandbox: bool | None = None  # takes mail and does not deliver it to everybody; None: not told
-    quota: Quota | None = None  # None: not told
+    sandbox: bool | None = None  # accepts mail but does not deliver it to everybody; None: unknown
+    quota: Quota | None = None  # None: unknown
     senders: Mapping[str, Sender] = field(default_factory=dict)  # by the address asked about
 
     @property

@@ -1,4 +1,4 @@
-"""From the names in GOMAIL_PROVIDERS to providers, and from a message to those that can carry it."""
+"""The registry of provider types: builds the providers of GOMAIL_PROVIDERS, checks messages against their limits."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -29,7 +29,7 @@ TYPES: Mapping[str, Callable[[Entry], Provider]] = MappingProxyType(
 
 
 def build(names: Iterable[str], settings: Settings) -> tuple[Provider, ...]:
-    """Return the providers in order of preference, without those that `problems` tells about."""
+    """Return the providers in order of preference, without those that `problems` names."""
     results = [result for _, result in _results(names, settings)]
     return tuple(result for result in results if not isinstance(result, str))
 
@@ -44,7 +44,7 @@ def problems(names: Iterable[str], settings: Settings) -> list[str]:
 
 
 def unfit(provider: Provider, message: Message) -> str:
-    """Return why a provider cannot carry this message, in words for a person; empty when it can."""
+    """Return why a provider cannot carry this message, as a clause for a person; empty if it can."""
     limits = provider.limits
     blocked = sorted({_extension(file.filename) for file in message.attachments} & limits.blocked_extensions)
     if blocked:
@@ -87,6 +87,6 @@ def _extension(filename: str) -> str:
 
 
 def _size(message: Message) -> int:
-    """Return an upper estimate of the encoded size; the exact one would encode the texts once more."""
+    """Return an upper bound of the encoded size; the exact size would need encoding the texts once more."""
     texts = 4 * (len(message.text) + len(message.html)) + 8192
     return texts + sum(mime.encoded_size(file.size) + 1024 for file in message.attachments)

@@ -1,7 +1,7 @@
-"""Any Django email backend from a list, above all those of django-anymail: Postmark, Resend, Brevo and more.
+"""Django email backends from an allowlist, mainly those of django-anymail: Postmark, Resend, Brevo and more.
 
-The one module of this package that may import Django, and it does so when it is used. Not on the list: the
-backends that GoMail carries better itself (SES, SendGrid), and those that deliver nothing.
+Django is imported only when it is used. Not on the list: backends that GoMail supports better itself (SES, SendGrid),
+and those that deliver nothing.
 """
 
 import contextlib
@@ -33,33 +33,33 @@ ALLOWED = re.compile(
     r"|django\.core\.mail\.backends\.(smtp|console|filebased|locmem)\.EmailBackend"
 )
 
-_REFUSED = frozenset({"invalid", "rejected", "failed"})  # words of anymail
-_MOST_TAGS = 1  # Postmark and SparkPost take no second one, and refuse the mail
+_REFUSED = frozenset({"invalid", "rejected", "failed"})  # anymail's statuses
+_MOST_TAGS = 1  # Postmark and SparkPost refuse a mail with a second one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """One backend and what its class is given."""
+    """One backend and its options."""
 
     name: str = "django"
     backend: str  # dotted path of the class, ALLOWED
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # such as api_key
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
-    connections: int = 32  # kept at most
+    connections: int = 32  # kept open at most
 
     @property
     def is_anymail(self) -> bool:
-        """Whether it takes metadata and tags, and tells about recipients."""
+        """Whether it takes metadata and tags, and returns a status for each recipient."""
         return self.backend.startswith("anymail.")
 
     @property
     def delivers(self) -> bool:
-        """Whether somebody gets the mail, unlike on the console, in a file or in memory."""
+        """Whether mail is delivered, not only written to the console, a file or memory."""
         return self.is_anymail or self.backend.endswith("smtp.EmailBackend")
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the class is called with; without a timeout anymail waits 30 s, Django for ever."""
+        """The arguments of the class; without a timeout anymail waits 30 s, Django for ever."""
         limits = self.timeouts
         timed = self.is_anymail or self.backend.endswith("smtp.EmailBackend")
         timeout = {"timeout": (limits.connect, limits.read) if self.is_anymail else limits.read}
@@ -67,7 +67,7 @@ class Config:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be quoted: a backend's options may all be keys."""
+        """The values never to quote: any of a backend's options may be a key."""
         return tuple(value for value in self.options.values() if isinstance(value, str) and len(value) > 7)
 
 
@@ -75,11 +75,11 @@ class DjangoBackend:
     """One Django email backend with its options."""
 
     type: ClassVar[str] = "django"
-    # What the smallest of anymail's vendors takes (Postmark): nobody knows which one this is.
+    # The lowest limits of anymail's vendors (Postmark's), since the vendor is not known here.
     limits: ClassVar[Limits] = Limits(max_bytes=10_000_000, max_recipients=50)
 
     def __init__(self, config: Config) -> None:
-        """Open nothing yet; `AccountProblem` if the backend is not on the list or lacks an option."""
+        """Configure the backend, opening no connection; raise `AccountProblem` if it is not on the list."""
         if not ALLOWED.fullmatch(config.backend):
             raise AccountProblem(
                 f"{config.backend!r} is not a backend that GoMail uses", code="configuration"
@@ -90,15 +90,15 @@ class DjangoBackend:
         self._owner = os.getpid()
 
     def __repr__(self) -> str:
-        """Name the backend, without its options."""
+        """Show the backend without its options."""
         return f"DjangoBackend({self.name!r}, {self._config.backend!r})"
 
     def verify(self) -> None:
-        """Raise `AccountProblem` unless the backend can be made; opens no connection."""
+        """Raise `AccountProblem` unless the backend can be instantiated; opens no connection."""
         self._new()
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message, once; raise a ProviderError otherwise."""
+        """Hand over a message once; raise a ProviderError if not accepted."""
         build.verify(message)
         email = _email(self._config, message, attempt_id)
         backend = self._connected()
@@ -106,7 +106,7 @@ class DjangoBackend:
             count = backend.send_messages([email])
         except errors.foreign() as error:
             backend.close()
-            # Not chained: it holds the request, and with it a key.
+            # Not chained: the error contains the request, and with it a key.
             raise self._failure(error, email) from None
         self._keep(backend)
         if not count:
@@ -114,7 +114,7 @@ class DjangoBackend:
         return self._receipt(email)
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message where that delivers nothing; otherwise verify it and raise `NoTestMode`."""
+        """Hand over a message if the backend delivers nothing; else verify it and raise `NoTestMode`."""
         if not self._config.delivers:
             return self.send(message, attempt_id)
         build.verify(message)
@@ -124,7 +124,7 @@ class DjangoBackend:
         )
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Say what can be known without sending; nothing is raised."""
+        """Tell what can be known without sending. Raises nothing."""
         config = self._config
         failure = self._failure_to_open()
         if failure:
@@ -136,7 +136,7 @@ class DjangoBackend:
         return readiness.of_server(self.name, senders, smtp_readiness.UNTOLD)
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close all connections."""
         while self._idle:
             self._idle.pop().close()
 
@@ -146,7 +146,7 @@ class DjangoBackend:
         except AccountProblem as error:
             return error
         try:
-            if self._config.delivers:  # the one that writes files would begin one
+            if self._config.delivers:  # the file backend would create a file
                 backend.open()
         except errors.foreign() as error:
             return errors.unopened(self.name, error, self._config.secrets)
@@ -190,7 +190,7 @@ class DjangoBackend:
             raise AccountProblem(f"{self.name}: {words}", code="configuration") from None
 
     def _keep(self, backend: Any) -> None:
-        """Keep a session of requests; an SMTP connection could be closed meanwhile, and Django would not notice."""
+        """Keep anymail's HTTP session; an SMTP connection could be closed meanwhile without Django noticing."""
         if self._config.is_anymail and len(self._idle) < self._config.connections:
             self._idle.append(backend)
         else:
@@ -222,26 +222,26 @@ def _email(config: Config, message: Message, attempt_id: str) -> "EmailMultiAlte
 
 
 def _extend(email: Any, message: Message, attempt_id: str) -> None:
-    """Set what anymail adds to Django's messages."""
+    """Set anymail's extra attributes of a message."""
     email.metadata = {**message.metadata, "gomail_attempt": attempt_id, "gomail_email": message.id}
     email.tags = list(dict.fromkeys(message.tags))[:_MOST_TAGS]
 
 
 def _headers(config: Config, message: Message) -> dict[str, str]:
     ours = {build.ID_HEADER: message.id}
-    if not config.is_anymail:  # vendors write these themselves, and some refuse a mail that has them
+    if not config.is_anymail:  # vendors set these themselves, and some refuse a mail that has them
         domain = message.sender.address.rpartition("@")[2]
         ours |= {"Date": format_datetime(message.created_at), "Message-ID": f"<{message.id}@{domain}>"}
     return {**message.headers, **ours}
 
 
 def _address(box: Mailbox) -> str:
-    """Return an address in Unicode: Django encodes it, anymail's vendors want it as it is."""
+    """Return an address in Unicode: Django encodes it, anymail's vendors want it unencoded."""
     return str(Address(display_name=box.name, addr_spec=box.address))
 
 
 def _part(file: Attachment, *, inline: bool) -> MIMEBase:
-    """Return a file as a MIME part; given as bytes, Django and anymail would change one that they take for text."""
+    """Return a file as a MIME part; given bytes, Django and anymail would alter a file that they take for text."""
     data = b"".join(body.content(file))
     part = MIMEBase(*_kind(build.content_type(file), data).split("/", 1))
     part.set_payload(data)
@@ -254,7 +254,7 @@ def _part(file: Attachment, *, inline: bool) -> MIMEBase:
 
 
 def _kind(declared: str, data: bytes) -> str:
-    """Return a file's type; for anymail text is UTF-8, and what is not would stop the mail."""
+    """Return a file's type; anymail decodes text as UTF-8, so other text is sent as octet-stream."""
     if declared.lower().startswith("text/"):
         try:
             data.decode()

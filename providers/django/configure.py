@@ -1,4 +1,4 @@
-"""From variables to a provider of type `django`."""
+"""Builds a provider of type `django` from variables."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from providers.errors import AccountProblem
 
 
 def provider(entry: Entry) -> DjangoBackend:
-    """Return the backend; raise NotConfigured if it is not allowed, or does not take its options."""
+    """Return the backend; raise NotConfigured if it is not allowed, or its options are invalid."""
     backend = entry.read("DJANGO_BACKEND")
     if not ALLOWED.fullmatch(backend):
         path = "anymail.backends.postmark.EmailBackend"

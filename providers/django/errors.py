@@ -1,7 +1,7 @@
-"""What the exceptions of Django's email backends mean: those of django-anymail, of requests below it, of smtplib.
+"""Classifies the exceptions of Django's email backends: those of django-anymail, of requests below it, of smtplib.
 
-The vendor is not known here. So an answer that could be read in two ways is read as the one that loses nothing:
-what was clearly not accepted is offered to another provider, what may have been is unknown.
+The vendor is not known here, so an ambiguous answer is read in the safe way: only a mail that was clearly not
+accepted is offered to another provider, any other is unknown.
 """
 
 import re
@@ -27,10 +27,10 @@ from providers.wire import http
 
 _LONGEST_PAUSE = 3600.0
 
-# Functions of socket, ssl and urllib3: what they raise is raised before a request is written.
+# Functions of socket, ssl and urllib3 whose exceptions come before a request is written.
 _CONNECTING = frozenset({"create_connection", "do_handshake"})
 
-# The first that fits decides, in what a vendor says with a status of 4xx.
+# The first match decides: patterns of the text of a 4xx answer.
 _BY_TEXT: tuple[tuple[str, type[ProviderError]], ...] = (
     (
         r"not (been |yet )?(verified|validated)|unverified|sender (signature|you used)|unconfigured sending"
@@ -47,7 +47,7 @@ _BY_TEXT: tuple[tuple[str, type[ProviderError]], ...] = (
 
 
 def foreign() -> tuple[type[Exception], ...]:
-    """Return what code that is not ours may raise; only what ends a process is left out."""
+    """Return the exceptions that third-party code may raise, except those that end a process."""
     from anymail.exceptions import AnymailError  # type: ignore[import-untyped]
     from requests import RequestException
 
@@ -56,7 +56,7 @@ def foreign() -> tuple[type[Exception], ...]:
 
 
 def classified(name: str, error: Exception, refused: Mapping[str, str], hide: Iterable[str]) -> ProviderError:
-    """Return our error for whatever a backend has raised."""
+    """Return our error for an exception of a backend."""
     from anymail import exceptions  # type: ignore[import-untyped]
 
     secrets = tuple(hide)
@@ -79,12 +79,12 @@ def classified(name: str, error: Exception, refused: Mapping[str, str], hide: It
 
 
 def unopened(name: str, error: Exception, hide: Iterable[str]) -> ProviderError:
-    """Return our error for a backend that could not be opened: nothing has been sent."""
+    """Return our error for a backend that could not be opened: nothing was sent."""
     return Reporter(name, hide).unopened(error)
 
 
 def _words(error: Any) -> str:
-    """Return what the vendor said, or else what the exception says; never the request."""
+    """Return the vendor's answer, or else the exception's text; never the request."""
     response = getattr(error, "response", None)
     return response.text if response is not None else str(error).partition("\n")[0]
 
@@ -105,7 +105,7 @@ def _of_api(error: Any, detail: str) -> ProviderError:
 
 
 def _of_refusal(status: int, response: Any) -> type[ProviderError]:
-    """Tell a vendor's refusal by its words; what is nobody's own answer comes from a wrong address."""
+    """Return the error for a 4xx answer by its text; an answer that is not JSON means a wrong address."""
     if not response.text.lstrip().startswith(("{", "[")):
         return AccountProblem
     about_mail = status in {400, 406, 409, 413, 422}
@@ -117,7 +117,7 @@ def _by_text(words: str, otherwise: type[ProviderError]) -> type[ProviderError]:
 
 
 def _of_network(error: BaseException) -> type[ProviderError]:
-    """Return Unavailable for what is known to happen before a request is written; else Unknown."""
+    """Return Unavailable for errors known to come before a request is written; else Unknown."""
     from requests import exceptions
 
     unusable = (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema)
@@ -134,10 +134,10 @@ def _of_network(error: BaseException) -> type[ProviderError]:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Whether no connection came about; requests calls a handshake that stalls a ReadTimeout.
+    """Tell whether connecting failed; requests reports a stalled handshake as a ReadTimeout.
 
-    Looked at are the exceptions that requests and urllib3 name as causes, never the context: that of a
-    second provider's failure is the first provider's.
+    Only the causes named by requests and urllib3 are examined, never the context: after a failover it is the first
+    provider's error.
     """
     from urllib3.exceptions import MaxRetryError, NewConnectionError
 
@@ -153,7 +153,7 @@ def _began_in_connecting(error: object) -> bool:
 
 
 def _of_smtp(error: smtplib.SMTPException, report: Reporter) -> ProviderError:
-    """Return the error of Django's SMTP backend, which cannot tell before from after the final dot."""
+    """Return the error of Django's SMTP backend, which does not tell whether the final dot was written."""
     opening = smtplib.SMTPConnectError | smtplib.SMTPHeloError | smtplib.SMTPAuthenticationError
     if isinstance(error, opening | smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPException:
         return report.unopened(error)

@@ -1,4 +1,4 @@
-"""What can be said of a Django backend that could be made and opened: Django knows no questions to a vendor."""
+"""Readiness of a Django backend that could be opened: Django has no way to ask a vendor."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ _FREE = Sender(verified=True, detail="Anybody may send what is not delivered.")
 
 
 def of_server(name: str, senders: Sequence[str], untold: Sender) -> Readiness:
-    """Return what is known of Django's own SMTP backend, which has connected and logged in."""
+    """Return the readiness of Django's own SMTP backend, which has connected and logged in."""
     return Readiness(provider=name, senders=dict.fromkeys(senders, untold))
 
 
 def of_vendor(name: str, backend: str, senders: Sequence[str]) -> Readiness:
-    """Return what is known of a vendor's backend: opening it makes a session and asks nobody."""
+    """Return the readiness of a vendor's backend: opening it makes a session but no request."""
     unasked = (
         f"{name}: {backend} cannot be asked without sending. Its key, senders and quota were not looked at."
     )
@@ -22,6 +22,6 @@ def of_vendor(name: str, backend: str, senders: Sequence[str]) -> Readiness:
 
 
 def of_development(name: str, backend: str, senders: Sequence[str]) -> Readiness:
-    """Return what is known of a backend that writes mail down: it takes all, and delivers none."""
+    """Return the readiness of a development backend, which accepts all mail and delivers none."""
     warning = f"{name}: {backend} delivers nothing: it is for development."
     return Readiness(provider=name, warnings=(warning,), sandbox=True, senders=dict.fromkeys(senders, _FREE))

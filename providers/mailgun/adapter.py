@@ -1,4 +1,4 @@
-"""Mailgun, version 3 of its interface: our MIME in a form, with the envelope and the options beside it."""
+"""Mailgun, API version 3: our MIME is a file in a form, with the envelope and the options as fields."""
 
 import json
 from base64 import b64encode
@@ -17,11 +17,11 @@ from providers.wire.inquiry import Inquiry
 
 _MOST_TAGS = 3
 _LONGEST_TAG = 128
-_OPTIONS = 15_000  # bytes of o: and v: fields together, names included; Mailgun refuses more than 16 kB
-# Without it recipients can read the variables. X-Mailgun-Sid stays: Mailgun finds complaints by it.
+_OPTIONS = 15_000  # bytes of all o: and v: fields with their names; Mailgun refuses more than 16 kB
+# Headers to leave out, where recipients could read the variables. X-Mailgun-Sid stays: Mailgun needs it for complaints.
 _SUPPRESSED = "X-Mailgun-Variables,X-Mailgun-Tag"
 
-Field = tuple[str, str]  # the name of a field of the form, and its value
+Field = tuple[str, str]  # name and value of a form field
 
 # Processed and counted like any other message, and not delivered.
 # https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/test-mode
@@ -41,12 +41,12 @@ class Config:
 
     @property
     def credentials(self) -> str:
-        """What the Authorization header holds."""
+        """The credentials of the Authorization header."""
         return b64encode(f"api:{self.api_key}".encode()).decode()
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be quoted, also as it looks on the wire."""
+        """The values never to quote, plain and encoded."""
         return (self.api_key, self.credentials)
 
 
@@ -57,7 +57,7 @@ class Mailgun:
     limits: ClassVar[Limits] = Limits(max_bytes=25_000_000, max_recipients=1000)
 
     def __init__(self, config: Config) -> None:
-        """Open nothing yet."""
+        """Configure the account; no connection is opened yet."""
         self.name = config.name
         self._config = config
         self._endpoint = http.Endpoint(
@@ -69,26 +69,26 @@ class Mailgun:
         )
 
     def __repr__(self) -> str:
-        """Name the account, without its key."""
+        """Show the account without its key."""
         return f"Mailgun({self.name!r}, domain={self._config.domain!r})"
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message, once; raise a ProviderError otherwise."""
+        """Hand over a message once; raise a ProviderError if not accepted."""
         return self._post(_fields(message, attempt_id), message)
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message in the test mode, so that it is not delivered; raise as send does."""
+        """Hand over a message in the test mode, so that it is not delivered; raises as send does."""
         return self._post([_REHEARSAL, *_fields(message, attempt_id)], message)
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
+        """Tell whether mail from these addresses would be accepted now. Sends nothing, raises nothing."""
         questions = Inquiry(
             self.name, self._endpoint.get, seconds=self._config.timeouts.total, hide=self._config.secrets
         )
         return readiness.check(questions, self._config.domain, senders)
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close all connections."""
         self._endpoint.close()
 
     def _post(self, fields: Iterable[Field], message: Message) -> Receipt:
@@ -103,7 +103,7 @@ class Mailgun:
 
 
 def _fields(message: Message, attempt_id: str) -> list[Field]:
-    """Return all but the mail. Mailgun takes its envelope from the `to` fields, whatever the MIME says."""
+    """Return all fields but the mail. The `to` fields are the envelope, whatever the MIME says."""
     addresses = dict.fromkeys(box.address for box in message.recipients)
     return [*(("to", address) for address in addresses), *_options(message, attempt_id)]
 
@@ -117,7 +117,7 @@ def _form(fields: Iterable[Field], message: Message, boundary: str) -> body.Body
 
 
 def _options(message: Message, attempt_id: str) -> list[Field]:
-    """Return our id and what else there is room for: a mail is worth more than its last variable."""
+    """Return our ids and as many options as fit: dropping the last variables is better than failing."""
     ours = {"gomail_attempt": attempt_id, "gomail_email": message.id}
     tags = [tag for tag in dict.fromkeys(message.tags) if tag.isascii()]
     wanted = [
@@ -143,13 +143,13 @@ def _fitting(fields: Iterable[Field]) -> Iterator[Field]:
 
 
 def _disposition(name: str) -> str:
-    """Return the head of a part; what would end the name is written as browsers write it."""
+    """Return a part's Content-Disposition; quotes and line ends in the name are escaped as browsers do."""
     name = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
     return f'Content-Disposition: form-data; name="{name}"'
 
 
 def _message_id(answer: http.Answer) -> str:
-    """Return the id as Mailgun's events have it, without <>; empty unless the message was accepted."""
+    """Return the id in the form of Mailgun's events, without <>; empty unless the message was accepted."""
     try:
         found = json.loads(answer.body)["id"] if answer.status == 200 else ""
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -1,4 +1,4 @@
-"""From variables to a provider of type `mailgun`."""
+"""Builds a provider of type `mailgun` from variables."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the answers of Mailgun mean, by their status and the words of their message."""
+"""Classifies the answers of Mailgun by their status and the text of their message."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from providers.wire import http
 
 _LONGEST_PAUSE = 3600.0
 
-# What a status means when Mailgun itself answered, that is with a message in JSON. The others: see _unlisted.
+# The error for a status when Mailgun itself answered, that is with a message in JSON. Others: see _unlisted.
 # https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
 _BY_STATUS: dict[int, type[ProviderError]] = {
     400: Refused,
@@ -29,10 +29,10 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
     429: Throttled,
 }
 
-# The few that need no message: none of them has taken the mail.
+# Statuses that need no message: in none of these cases was the mail accepted.
 _BY_STATUS_ALONE: dict[int, type[ProviderError]] = {413: CannotCarry, 420: Throttled, 429: Throttled}
 
-# The first that fits decides, before _BY_STATUS: statuses, and what the message says.
+# The first match decides, before _BY_STATUS: statuses, and a pattern of the message.
 _BY_TEXT: tuple[tuple[frozenset[int], str, type[ProviderError]], ...] = (
     (frozenset({400, 403}), r"domain is unverified|requires dns configuration", SenderRefused),
     (frozenset({400, 403}), r"is not allowed to send|not allowed to send", AccountProblem),
@@ -44,10 +44,10 @@ _BY_TEXT: tuple[tuple[frozenset[int], str, type[ProviderError]], ...] = (
 
 
 def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
-    """Return our error for any answer but a message id."""
+    """Return the error for any answer without a message id."""
     words = message(answer.body)
     if b"Mailgun Magnificent API" in answer.body[:200]:
-        kind: type[ProviderError] = AccountProblem  # the greeting of the interface: a wrong address
+        kind: type[ProviderError] = AccountProblem  # the API's greeting: the base URL is wrong
     elif words:
         kind = _kind(answer.status, words)
     elif answer.status in _BY_STATUS_ALONE and not answer.body.lstrip().startswith(b"<"):
@@ -60,7 +60,7 @@ def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderE
 
 
 def message(answer: bytes) -> str:
-    """Return Mailgun's own words, empty if somebody else has answered."""
+    """Return Mailgun's message; empty if the answer is not Mailgun's."""
     try:
         found = json.loads(answer)["message"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -76,12 +76,12 @@ def _kind(status: int, message: str) -> type[ProviderError]:
 
 
 def _unlisted(status: int) -> type[ProviderError]:
-    """Mailgun has sent mail in spite of answers of 5xx: they promise nothing, neither way."""
+    """Return the error for another status; 5xx is unknown, as Mailgun has sent mail in spite of such answers."""
     return Unknown if status >= 500 or status == 408 or status < 300 else AccountProblem
 
 
 def _pause(answer: http.Answer, message: str) -> float | None:
-    """Return the seconds that Mailgun names: `try again after 30 seconds`, or after a date."""
+    """Return the seconds to wait that Mailgun named: `try again after 30 seconds`, or after a date."""
     after = answer.headers.get("Retry-After", "")
     words = re.search(r"try again (?:after|in) (.*)", message, re.IGNORECASE)
     named = after or (words[1].strip() if words else "")

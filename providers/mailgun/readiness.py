@@ -1,8 +1,8 @@
-"""Whether a Mailgun domain would carry mail now, by what Mailgun tells of the domain, its queue and a limit.
+"""Readiness of a Mailgun domain: asks for the domain, its queue, and the account's limit.
 
 Paths and shapes: https://github.com/mailgun/mailgun-mcp-server, src/openapi.yaml: GET /v4/domains/{name},
-GET /v3/domains/{name}/sending_queues, GET /v5/accounts/limit/custom/monthly. A domain's sending key may send
-and ask nothing: https://documentation.mailgun.com/docs/mailgun/user-manual/api-key-mgmt/rbac-mgmt
+GET /v3/domains/{name}/sending_queues, GET /v5/accounts/limit/custom/monthly. A domain's sending key may only send:
+https://documentation.mailgun.com/docs/mailgun/user-manual/api-key-mgmt/rbac-mgmt
 """
 
 import json
@@ -17,17 +17,17 @@ from providers.wire import http, inquiry
 from providers.wire.inquiry import Inquiry
 
 _NEARLY = 0.9
-_BEYOND = 1e15  # no count of messages
+_BEYOND = 1e15  # larger than any count of messages
 _PERIODS = {"m": "month", "d": "day", "h": "hour"}
 
-# Custom domains may be of either region; each is known in its own only.
+# A custom domain is in one of two regions, and is known in that region only.
 _REGIONS = (
     "Domains in Europe are asked for at https://api.eu.mailgun.net, all others at https://api.mailgun.net."
 )
 
 
 def check(questions: Inquiry, domain: str, senders: Sequence[str]) -> Readiness:
-    """Ask for the domain, for its queue, and for the limit that the account has set itself."""
+    """Ask for the domain, its queue, and the account's custom limit."""
     return inquiry.gather(questions.name, senders, lambda some: _learned(questions, domain, some))
 
 
@@ -51,7 +51,7 @@ def _domain(questions: Inquiry, domain: str, path: str) -> Mapping[str, Any]:
 
 
 def _refusal(questions: Inquiry, domain: str, answer: http.Answer) -> ProviderError:
-    """Return the error for an answer that is no domain; some of Mailgun's refusals are plain text."""
+    """Return the error for an answer without a domain; some of Mailgun's refusals are plain text."""
     message, code = errors.message(answer.body), str(answer.status)
     said = f"Mailgun answered {answer.status}: {questions.said(message or answer.body)}"
     is_markup = answer.body.lstrip().startswith(b"<")
@@ -74,7 +74,7 @@ def _refusal(questions: Inquiry, domain: str, answer: http.Answer) -> ProviderEr
 
 
 def standing(questions: Inquiry, domain: str, found: Mapping[str, Any]) -> Readiness:
-    """Return whether the domain may send, by Mailgun's answer about it."""
+    """Return the readiness by Mailgun's answer about the domain."""
     name, told = questions.name, _part(found, "domain")
     state = told.get("state")
     warnings = []
@@ -93,14 +93,14 @@ def standing(questions: Inquiry, domain: str, found: Mapping[str, Any]) -> Readi
 
 
 def is_verified(found: Mapping[str, Any]) -> bool | None:
-    """Return whether Mailgun has verified the domain; None when it uses a word that is not known."""
+    """Return whether Mailgun has verified the domain; None for an unknown state."""
     return {"active": True, "unverified": False, "disabled": False}.get(
         str(_part(found, "domain").get("state"))
     )
 
 
 def sender(address: str, domain: str, *, verified: bool | None) -> Sender:
-    """Return whether mail from an address goes with the domain that Mailgun signs as."""
+    """Return the state of a sender: whether its domain aligns with the one that Mailgun signs for."""
     host, domain = address.rpartition("@")[2].lower(), domain.lower()
     if host == domain or host.endswith(f".{domain}"):
         return Sender(verified=verified, detail="" if verified else f"Mailgun has not verified {domain}.")
@@ -115,7 +115,7 @@ def sender(address: str, domain: str, *, verified: bool | None) -> Sender:
 
 
 def queue(questions: Inquiry, domain: str, answer: http.Answer) -> Readiness:
-    """Return whether the domain's queue takes mail."""
+    """Return the readiness by the answer about the domain's queue."""
     name, regular = questions.name, _part(_parsed(answer), "regular")
     if not regular:
         words = questions.said(errors.message(answer.body) or answer.body)
@@ -131,7 +131,7 @@ def queue(questions: Inquiry, domain: str, answer: http.Answer) -> Readiness:
 
 
 def limit(name: str, answer: http.Answer) -> Readiness:
-    """Return how much of the account's own limit is used; most accounts have none, many keys may not ask."""
+    """Return the readiness by the account's custom limit; most accounts have none, many keys may not ask."""
     found = _parsed(answer)
     most, used = _number(found, "limit"), _number(found, "current")
     if most is None or used is None:
@@ -168,7 +168,7 @@ def _missing(questions: Inquiry, found: Mapping[str, Any]) -> str:
 
 
 def _period(named: str) -> str:
-    """Read Mailgun's periods: 1m is a month, 30d are thirty days."""
+    """Return Mailgun's period in words: 1m is a month, 30d are 30 days."""
     number, unit = named[:-1], _PERIODS.get(named[-1:], "period")
     return unit if number in ("", "1") or not number.isdecimal() else f"{number} {unit}s"
 

@@ -1,7 +1,7 @@
-"""Mandrill (Mailchimp Transactional), version 1.0 of its interface: our MIME in a JSON document.
+"""Mandrill (Mailchimp Transactional), API version 1.0: our MIME in a JSON document.
 
 messages/send-raw takes a mail "exactly as if it were sent through Mandrill's SMTP servers" and has no fields
-for metadata and tags: those travel in X-MC-… headers in front of our MIME, whose bytes stay as they are.
+for metadata and tags: they are sent in X-MC-… headers before our MIME, whose bytes stay unchanged.
 https://mailchimp.com/developer/transactional/docs/smtp-integration/
 """
 
@@ -21,7 +21,7 @@ from providers.wire.inquiry import Inquiry
 
 _METADATA = 250  # bytes of JSON; https://mailchimp.com/developer/transactional/docs/tags-metadata/
 _NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
-_TAG = re.compile(r"[!-+\--^`-~][ -+\--~]{0,49}")  # printable, no comma, no _ in front
+_TAG = re.compile(r"[!-+\--^`-~][ -+\--~]{0,49}")  # printable, no comma, no leading _
 _MOST_TAGS = 10
 
 
@@ -43,7 +43,7 @@ class Mandrill:
     limits: ClassVar[Limits] = Limits(max_bytes=25_000_000, max_recipients=1000)
 
     def __init__(self, config: Config) -> None:
-        """Open nothing yet."""
+        """Configure the account; no connection is opened yet."""
         self.name = config.name
         self._config = config
         self._endpoint = http.Endpoint(
@@ -54,11 +54,11 @@ class Mandrill:
         )
 
     def __repr__(self) -> str:
-        """Name the account, without its key."""
+        """Show the account without its key."""
         return f"Mandrill({self.name!r})"
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message, once; raise a ProviderError otherwise."""
+        """Hand over a message once; raise a ProviderError if not accepted."""
         request = _body(self._config.api_key, message, attempt_id)
         answer = self._endpoint.post("/messages/send-raw.json", "application/json", request)
         results = errors.results(answer)
@@ -73,10 +73,9 @@ class Mandrill:
         )
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Build one message, and raise `NoTestMode`: only keys have a test mode, and none tells its own.
+        """Build the message and raise `NoTestMode`: the test mode belongs to a key, and cannot be detected.
 
-        https://mandrill.zendesk.com/hc/en-us/articles/360038804654 describes test keys; users/info has no word
-        of them.
+        https://mandrill.zendesk.com/hc/en-us/articles/360038804654 describes test keys; users/info does not tell.
         """
         _body(self._config.api_key, message, attempt_id)
         raise NoTestMode(
@@ -85,14 +84,14 @@ class Mandrill:
         )
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
+        """Tell whether mail from these addresses would be accepted now. Sends nothing, raises nothing."""
         questions = Inquiry(
             self.name, self._ask, seconds=self._config.timeouts.total, hide=[self._config.api_key]
         )
         return readiness.check(questions, senders)
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close all connections."""
         self._endpoint.close()
 
     def _ask(self, path: str) -> http.Answer:
@@ -101,7 +100,7 @@ class Mandrill:
 
 
 def _body(api_key: str, message: Message, attempt_id: str) -> body.Body:
-    """Return the request. Without from_email the From header counts, with its display name."""
+    """Return the request. Without from_email Mandrill uses the From header with its display name."""
     token = body.token()
     fields: dict[str, Any] = {
         "key": api_key,
@@ -119,15 +118,15 @@ def _escaped(message: Message, attempt_id: str) -> Iterator[bytes]:
 
 
 def _quoted(text: bytes) -> bytes:
-    """Return the inside of a JSON string. MIME is ASCII, so that its pieces can be quoted one by one."""
+    """Return the inside of a JSON string. MIME is ASCII, so its pieces can be quoted one by one."""
     return json.dumps(text.decode("ascii"))[1:-1].encode()
 
 
 def _instructions(message: Message, attempt_id: str) -> list[headers.Header]:
-    """Return what Mandrill shall know beside the mail.
+    """Return Mandrill's own headers: metadata, tags, and whether recipients see each other.
 
-    Recipients are shown as our headers show them, unless somebody gets a blind copy: then Mandrill writes each
-    recipient a mail of their own. That a blind copy stays blind otherwise is nowhere promised for raw mail.
+    Recipients are shown as in our headers, unless there is a blind copy: then Mandrill sends each recipient a
+    separate mail, because for raw mail it does not promise that a blind copy stays blind.
     """
     tags = [tag for tag in dict.fromkeys(message.tags) if _TAG.fullmatch(tag)][:_MOST_TAGS]
     return [
@@ -138,7 +137,7 @@ def _instructions(message: Message, attempt_id: str) -> list[headers.Header]:
 
 
 def _metadata(message: Message, attempt_id: str) -> Mapping[str, str]:
-    """Return our ids and what else there is room for: a mail is worth more than its last detail."""
+    """Return our ids and as much metadata as fits: dropping some is better than failing."""
     chosen = {"gomail_attempt": attempt_id, "gomail_email": message.id}
     for name, value in message.metadata.items():
         more = {name: value, **chosen}

@@ -1,4 +1,4 @@
-"""From variables to a provider of type `mandrill`."""
+"""Builds a provider of type `mandrill` from variables."""
 
 from providers.configuration import Entry
 from providers.mandrill.adapter import Config, Mandrill

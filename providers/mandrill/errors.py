@@ -1,6 +1,6 @@
-"""What the answers of Mandrill mean: by the name of the error, or by the result of each recipient.
+"""Classifies the answers of Mandrill by the error's name, or by the result of each recipient.
 
-Never by the status: version 1.0 answers 500 to everything that is not a success.
+The status is not used: API version 1.0 answers 500 to everything that is not a success.
 """
 
 import json
@@ -24,7 +24,7 @@ from providers.wire import http
 ACCEPTED = frozenset({"sent", "queued", "scheduled"})
 _REFUSED = frozenset({"rejected", "invalid"})
 
-# What an error's name means. https://mailchimp.com/developer/transactional/docs/error-glossary/
+# The error for each name. https://mailchimp.com/developer/transactional/docs/error-glossary/
 _BY_NAME: Mapping[str, type[ProviderError]] = MappingProxyType(
     {
         "Invalid_Key": AccountProblem,
@@ -40,14 +40,14 @@ _BY_NAME: Mapping[str, type[ProviderError]] = MappingProxyType(
     }
 )
 
-# Why a recipient was rejected, where that is not about the recipient. The first that anybody got decides.
+# Reject reasons that are not about the recipient. The first one found at any recipient decides.
 _BY_REASON: tuple[tuple[frozenset[str], type[ProviderError]], ...] = (
     (frozenset({"unsigned", "invalid-sender"}), SenderRefused),
     (frozenset({"rule", "test-mode-limit"}), AccountProblem),
 )
 
-# Why Mandrill has taken a mail and holds it back, where that is the account's matter and the next mail's fate as
-# well. Not here: attachments, multiple-recipients, which only take their time.
+# Reasons for which Mandrill holds back accepted mail and which are the account's, so they affect the next mail, too.
+# Not listed: attachments, multiple-recipients, which only take time.
 # https://github.com/mailchimp/mailchimp-client-lib-codegen, spec/transactional.json, queued_reason
 _HELD_BACK: Mapping[str, str] = MappingProxyType(
     {
@@ -63,7 +63,7 @@ _HELD_BACK: Mapping[str, str] = MappingProxyType(
 
 
 def results(answer: http.Answer) -> list[dict[str, Any]]:
-    """Return the result of each recipient, empty if the answer is anything else."""
+    """Return the result of each recipient; empty if the answer is anything else."""
     found = parsed(answer.body) if answer.status == 200 else None
     if not isinstance(found, list) or not all(_is_result(one) for one in found):
         return []
@@ -71,19 +71,19 @@ def results(answer: http.Answer) -> list[dict[str, Any]]:
 
 
 def refused(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the reason for each recipient that was refused."""
+    """Return the refused recipients: {address: reason}."""
     return {str(result.get("email")): _reason(result) for result in found if result["status"] in _REFUSED}
 
 
 def held_back(name: str, found: Iterable[Mapping[str, Any]]) -> str:
-    """Return why Mandrill holds back what it has taken, if the account is the reason; otherwise nothing."""
+    """Return why Mandrill holds back accepted mail, if the account is the reason; else an empty text."""
     reasons = [str(result.get("queued_reason")) for result in found if result["status"] == "queued"]
     told = next((reason for reason in reasons if reason in _HELD_BACK), None)
     return f"{name} has taken the mail and holds it back ({told}): {_HELD_BACK[told]}" if told else ""
 
 
 def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
-    """Return our error for an answer in which no recipient was accepted."""
+    """Return the error for an answer in which no recipient was accepted."""
     if found := results(answer):
         return _nobody(name, found, hide)
     error = parsed(answer.body)
@@ -120,7 +120,7 @@ def _is_result(found: object) -> bool:
 
 
 def parsed(answer: bytes) -> Any:
-    """Return what a JSON text holds, None if it is none."""
+    """Return the value of a JSON text; None if it is not JSON."""
     try:
         return json.loads(answer)
     except (ValueError, RecursionError):

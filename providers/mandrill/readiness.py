@@ -1,8 +1,8 @@
-"""Whether a Mandrill account would carry mail now, by what Mandrill tells of the key, the account and its domains.
+"""Readiness of a Mandrill account: asks for the key, the account and its domains.
 
 Shapes: https://github.com/mailchimp/mailchimp-client-lib-codegen, spec/transactional.json: users/ping2,
-users/info and senders/domains. A key may be restricted to some calls, so that a good one may not ask them all.
-senders/check-domain is not asked: it adds the domain to the account.
+users/info and senders/domains. A key may be restricted to some calls, so a good key may be unable to ask them all.
+senders/check-domain is not used: it adds the domain to the account.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,15 +14,15 @@ from providers.readiness import Quota, Readiness, Sender
 from providers.wire import http, inquiry
 from providers.wire.inquiry import Inquiry, Untold
 
-_GOOD_REPUTATION = 75  # "generally being a good reputation", says users/info
+_GOOD_REPUTATION = 75  # "generally being a good reputation" (users/info)
 
-_BEYOND = 1e15  # no count of messages
+_BEYOND = 1e15  # larger than any count of messages
 
 _Entry = Mapping[str, Any]
 
 
 def check(questions: Inquiry, senders: Sequence[str]) -> Readiness:
-    """Ask for the key, for the account, and for the domains that it may send from."""
+    """Ask for the key, the account, and the domains it may send from."""
     return inquiry.gather(questions.name, senders, lambda some: _learned(questions, some))
 
 
@@ -48,7 +48,7 @@ def _of_senders(questions: Inquiry, senders: Sequence[str]) -> Readiness:
 
 
 def account(name: str, told: _Entry) -> Readiness:
-    """Return what Mandrill says of the account. How much of the hour's quota is used it tells only by a backlog."""
+    """Return the readiness of the account. A backlog is the only sign that the hourly quota is used up."""
     hourly, backlog, reputation = (_number(told, key) for key in ("hourly_quota", "backlog", "reputation"))
     problems, warnings = [], []
     if hourly == 0:
@@ -64,7 +64,7 @@ def account(name: str, told: _Entry) -> Readiness:
 
 
 def sender(questions: Inquiry, address: str, listed: Mapping[str, _Entry]) -> Sender:
-    """Return whether Mandrill signs for the domain of an address; it rejects mail that it does not sign for."""
+    """Return the state of a sender: Mandrill rejects mail from domains that it does not sign for."""
     host, *above = inquiry.domains(address)
     where = "Mandrill's settings, Domains"
     if host not in listed:
@@ -97,7 +97,7 @@ def _refusal(questions: Inquiry, answer: http.Answer) -> ProviderError:
 
 
 def _told(questions: Inquiry, path: str) -> Any:
-    """Return what was told; `Untold` where a good key may not ask or the answer is not understood."""
+    """Return the answer; raise `Untold` if the key may not ask this or the answer is not understood."""
     answer = questions.ask(path)
     found = _parsed(answer)
     if found is not None:
@@ -119,7 +119,7 @@ def _by_name(listed: Any) -> dict[str, _Entry]:
 
 
 def _missing(entry: _Entry) -> Iterator[str]:
-    """Name what Mandrill misses of a domain: one valid DKIM record of two, SPF, and that it is verified."""
+    """Yield what a domain lacks: one valid DKIM record of two, SPF, verified ownership."""
     keys = [_entry(entry.get(name)) for name in ("dkim2", "dkim")]
     if not any(key.get("valid") for key in keys):
         yield f"DKIM is not valid{_reason(keys)}"

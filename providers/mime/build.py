@@ -1,4 +1,4 @@
-"""One MIME builder for every provider. The same Message gives the same bytes; its files never stand in memory.
+"""The MIME builder of all providers. The same Message gives the same bytes; files are streamed, never held in memory.
 
 The standard library's builder takes 1.2 ms for a small message and about 400 ms for 7 MB.
 """
@@ -25,7 +25,7 @@ _WRITTEN_HERE = (
 _ID = re.compile(r"[\w.+-]{1,200}", re.ASCII)
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
 _TYPE = re.compile(r"(?!multipart/|message/)[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,100}", re.ASCII | re.IGNORECASE)
-# What a server on the way may change, or what could be taken for a boundary.
+# Text that a server on the way may change, or that could be taken for a boundary.
 _FRAGILE = re.compile(r"[^\t\n -~]|^From |^--=_|[ \t]$|.{79}", re.MULTILINE)
 _LINES = Struct("76s" * (PIECE // 57))
 _ENCODED_PIECE = _LINES.size + 2 * (PIECE // 57)
@@ -33,14 +33,14 @@ _ENCODED_PIECE = _LINES.size + 2 * (PIECE // 57)
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A node of the MIME tree: its headers, and a body in which files are not read yet."""
+    """A node of the MIME tree: its headers, and a body in which files are not yet read."""
 
     headers: tuple[Header, ...]
     body: tuple[bytes | Attachment, ...]
 
 
 def chunks(message: Message) -> Iterator[bytes]:
-    """Yield the message piece by piece; `Refused` comes before the first, if it cannot be built."""
+    """Yield the message piece by piece; raise `Refused` before the first piece if it cannot be built."""
     for segment in _plan(message):
         if isinstance(segment, bytes):
             yield segment
@@ -69,7 +69,7 @@ def verify(message: Message) -> None:
 
 
 def content_type(file: Attachment) -> str:
-    """Return the type that a file is sent with: its own, unless it could not stand in a header."""
+    """Return the content type for a file: its own if it is valid in a header, else application/octet-stream."""
     return file.content_type if _TYPE.fullmatch(file.content_type) else "application/octet-stream"
 
 
@@ -121,7 +121,7 @@ def _tree(message: Message) -> _Part:
 
 
 def _multipart(subtype: str, message: Message, parts: list[_Part]) -> _Part:
-    # "=_" can stand neither in base64 nor in quoted-printable, and is looked for in plain text.
+    # "=_" occurs neither in base64 nor in quoted-printable; a 7bit text is searched for it.
     boundary = f"=_{subtype}_{sha256(message.id.encode()).hexdigest()[:32]}"
     body: list[bytes | Attachment] = []
     for part in parts:
@@ -144,13 +144,13 @@ def _text(value: str, subtype: str) -> _Part:
 
 
 def _encoded(value: str) -> tuple[str, bytes]:
-    """Return the shortest encoding that comes back exactly: none, quoted-printable, or base64."""
+    """Return the shortest encoding that is lossless: none, quoted-printable, or base64."""
     if not _FRAGILE.search(value):
         return "7bit", value.replace("\n", "\r\n").encode("ascii")
     try:
         data = value.encode()
     except UnicodeEncodeError as error:
-        raise Refused("The text of the message holds a half character (a lone surrogate).") from error
+        raise Refused("The text of the message contains half a character (a lone surrogate).") from error
     if len(data) - len(value) > len(value) // 6:  # characters outside of ASCII cost three bytes per byte
         return "base64", b"".join(_lines(data.replace(b"\n", b"\r\n")))
     return "quoted-printable", _quoted_printable(data)
@@ -195,6 +195,6 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 
 def encoded_size(length: int) -> int:
-    """Return how long so many bytes of a file become."""
+    """Return the length of this many bytes after encoding in base64 lines."""
     encoded = (length + 2) // 3 * 4
     return encoded + (encoded + 75) // 76 * 2

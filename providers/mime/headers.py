@@ -1,4 +1,4 @@
-"""A header block from Unicode values: encoded, folded, checked to hold what was meant and no more."""
+"""Builds a header block from Unicode values: encoded, folded, and verified to contain exactly the intended headers."""
 
 import re
 from binascii import b2a_base64
@@ -8,9 +8,9 @@ from urllib.parse import quote
 from providers.errors import Refused
 from providers.message import Mailbox
 
-LINE = 78  # what RFC 5322 prefers
-LONGEST_LINE = 998  # what it allows
-WORD = 39  # bytes in an encoded word, so that "Reply-To: " and one word fit in a line
+LINE = 78  # preferred by RFC 5322
+LONGEST_LINE = 998  # its limit
+WORD = 39  # bytes of an encoded word, so that "Reply-To: " and one word fit in a line
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BLOCK = re.compile(rb"(?: *[!-~][ -~]*\r\n)+")  # no bare CR, LF or NUL, no empty line
@@ -19,11 +19,11 @@ _ADDRESS = re.compile(r"""[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9.\-_]+""")
 _ATOMS = re.compile(r"[\w!#$%&'*+/?^`{|}~-]+(?: [\w!#$%&'*+/?^`{|}~-]+)*", re.ASCII)
 _PLAIN_FILENAME = re.compile(r"[\w()+,.-]+(?: [\w()+,.-]+)*", re.ASCII)
 
-Header = tuple[str, Sequence[str]]  # a name, and what may be parted by a line break but not within
+Header = tuple[str, Sequence[str]]  # the name, and tokens: lines may be folded between them only
 
 
 def text(name: str, value: str) -> Header:
-    """Return an unstructured header. Its value comes back exactly, if need be as RFC 2047 encoded words."""
+    """Return an unstructured header, as RFC 2047 encoded words if the value needs them to be lossless."""
     _refuse_controls(name, value)
     words = value.split(" ")
     if not value.isascii() or "=?" in value or "" in words[:1] + words[-1:] or max(map(len, words)) > 900:
@@ -44,7 +44,7 @@ def mailboxes(name: str, boxes: Iterable[Mailbox]) -> Header:
 
 
 def parameter(name: str, value: str) -> list[str]:
-    """Return a MIME parameter, in RFC 2231 sections where it is long, not ASCII, or could be misread."""
+    """Return a MIME parameter, in RFC 2231 sections if it is long, not ASCII, or could be misread."""
     _refuse_controls(name, value)
     if len(value) < 60 and _PLAIN_FILENAME.fullmatch(value):
         return [f'{name}="{value}"']
@@ -61,7 +61,7 @@ def parameter(name: str, value: str) -> list[str]:
 
 
 def encoded_words(value: str) -> list[str]:
-    """Return RFC 2047 words; none holds a part of a character only."""
+    """Return RFC 2047 encoded words, split between characters."""
     data, words, start = value.encode(), [], 0
     while start < len(data):
         end = start + WORD
@@ -73,7 +73,7 @@ def encoded_words(value: str) -> list[str]:
 
 
 def block(headers: Sequence[Header]) -> bytes:
-    """Return the lines of all headers, without the empty line; `Refused` if they are not what was meant."""
+    """Return the lines of all headers, without the empty line; raise `Refused` if they are not as intended."""
     lines = "".join([_folded(name, tokens) for name, tokens in headers]).encode("ascii", "replace")
     _verify(lines, [name for name, _ in headers])
     return lines
@@ -104,7 +104,7 @@ def _folded(name: str, tokens: Sequence[str]) -> str:
 
 
 def _verify(lines: bytes, names: list[str]) -> None:
-    """A header that slipped in through a value would make GoMail a tool for strangers: look at the result."""
+    """Check the result against the names, so that no value can inject a header."""
     split = lines.decode("ascii").split("\r\n")
     found = (
         [line.partition(":")[0] for line in split[:-1] if line[0] != " "] if _BLOCK.fullmatch(lines) else []
@@ -117,4 +117,4 @@ def _verify(lines: bytes, names: list[str]) -> None:
 
 def _refuse_controls(name: str, value: str) -> None:
     if _CONTROL.search(value):
-        raise Refused(f"The {name} of the message holds a control character.")
+        raise Refused(f"The {name} of the message contains a control character.")

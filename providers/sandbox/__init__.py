@@ -1,1 +1,1 @@
-"""A provider that takes everything and sends nothing."""
+"""The sandbox: a provider that accepts everything and sends nothing."""

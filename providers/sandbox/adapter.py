@@ -1,4 +1,4 @@
-"""A provider that accepts every message and delivers none, for development: the record is in the database."""
+"""The sandbox accepts every message and delivers none, for development: the emails are in the log."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from providers.readiness import Readiness, Sender
 
 
 class Sandbox:
-    """Builds each message, so that one which cannot be built fails here as well, and keeps nothing."""
+    """Builds each message, so that an invalid one fails here as well, and discards it."""
 
     type: ClassVar[str] = "sandbox"
     limits: ClassVar[Limits] = Limits(max_bytes=40_000_000, max_recipients=1000)
@@ -21,25 +21,23 @@ class Sandbox:
         self.name = name
 
     def __repr__(self) -> str:
-        """Name it."""
+        """Show the name."""
         return f"Sandbox({self.name!r})"
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Accept one message; `Refused` if it cannot be built."""
+        """Accept a message; raise `Refused` if it cannot be built."""
         deque(build.chunks(message), maxlen=0)
         return Receipt(provider=self.name, message_id=f"sandbox-{attempt_id}")
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Accept one message, as send does: it delivers nothing either."""
+        """Accept a message as send does, which delivers nothing either."""
         return self.send(message, attempt_id)
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Say that it takes everything and delivers nothing."""
+        """Report that it accepts everything and delivers nothing."""
         return Readiness(
             provider=self.name,
             warnings=(f"{self.name} delivers nothing: it is for development.",),
             sandbox=True,
-            senders=dict.fromkeys(
-                senders, Sender(verified=True, detail="Anybody may send what is not delivered.")
-            ),
+            senders=dict.fromkeys(senders, Sender(verified=True, detail="The sandbox allows any sender.")),
         )

@@ -1,4 +1,4 @@
-"""From variables to a provider of type `sandbox`."""
+"""Builds a provider of type `sandbox` from variables."""
 
 from providers.configuration import Entry
 from providers.sandbox.adapter import Sandbox

@@ -1,6 +1,6 @@
-"""Twilio SendGrid, version 3 of its interface. The vendor's package describes the mail; `http` carries it.
+"""Twilio SendGrid, API version 3. The vendor's package builds the request, wire.http sends it.
 
-The package's own client waits for ever, opens a connection for each mail, and takes a redirect for success.
+The package's own client has no timeout, opens a connection for each mail, and takes a redirect for success.
 """
 
 import json
@@ -24,7 +24,7 @@ _MOST_CATEGORIES = 10
 _LONGEST_CATEGORY = 255
 
 # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sandbox-mode: the request is validated and
-# answered 200; nothing is delivered, no event follows, no credit is used.
+# answered with 200; nothing is delivered, no event follows, no credit is used.
 _REHEARSAL: Mapping[str, Any] = MappingProxyType({"mail_settings": {"sandbox_mode": {"enable": True}}})
 _LIVE: Mapping[str, Any] = MappingProxyType({})
 
@@ -47,7 +47,7 @@ class SendGrid:
     limits: ClassVar[Limits] = Limits(max_bytes=30_000_000, max_recipients=1000, needs_subject=True)
 
     def __init__(self, config: Config) -> None:
-        """Open nothing yet."""
+        """Configure the account; no connection is opened yet."""
         self.name = config.name
         self._config = config
         self._endpoint = http.Endpoint(
@@ -59,34 +59,34 @@ class SendGrid:
         )
 
     def __repr__(self) -> str:
-        """Name the account, without its key."""
+        """Show the account without its key."""
         return f"SendGrid({self.name!r})"
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message, once; raise a ProviderError otherwise."""
+        """Hand over a message once; raise a ProviderError if not accepted."""
         answer = self._post(_body(message, attempt_id, _LIVE))
-        if answer.status != 202:  # 200 is the sandbox mode, or an answer from somebody else
+        if answer.status != 202:  # 200 is the sandbox mode, or not SendGrid's answer
             raise errors.classified(self.name, answer, [self._config.api_key])
         return self._receipt(answer)
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Have one message validated in the sandbox mode, unsent; raise a ProviderError as send does."""
+        """Have a message validated in the sandbox mode, without sending it; raises as send does."""
         answer = self._post(_body(message, attempt_id, _REHEARSAL))
         if answer.status == 202:
-            raise Unknown(f"{self.name} has taken a rehearsed message for a real one.", code="202")
+            raise Unknown(f"{self.name} accepted a rehearsed message as a real one.", code="202")
         if not errors.rehearsed(answer):
             raise errors.classified(self.name, answer, [self._config.api_key])
         return self._receipt(answer)
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
+        """Tell whether mail from these addresses would be accepted now. Sends nothing, raises nothing."""
         questions = Inquiry(
             self.name, self._endpoint.get, seconds=self._config.timeouts.total, hide=[self._config.api_key]
         )
         return readiness.check(questions, senders)
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close all connections."""
         self._endpoint.close()
 
     def _post(self, request: body.Body) -> http.Answer:
@@ -97,18 +97,18 @@ class SendGrid:
 
 
 def _body(message: Message, attempt_id: str, settings: Mapping[str, Any]) -> body.Body:
-    """Return the request; putting the files in place of tokens costs a fifth of what the helpers take."""
+    """Return the request; replacing tokens by the files takes a fifth of the helpers' time."""
     build.verify(message)
     files = {body.token(): file for file in message.attachments}
     mail = _mail(message, attempt_id)
     for token, file in reversed(files.items()):  # the package adds in front
         mail.add_attachment(_attachment(token, file, message))
-    # The package's Content raises at a text that begins like an API key, whosever it is.
+    # The package's Content raises for any text that begins like an API key.
     fields = mail.get() | {"content": _contents(message)} | settings
     try:
         template = json.dumps(fields, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise Refused("The message holds a half character (a lone surrogate).") from error
+        raise Refused("The message contains half a character (a lone surrogate).") from error
     return body.assemble(template, {token: _encoded(file) for token, file in files.items()})
 
 
@@ -132,7 +132,7 @@ def _mail(message: Message, attempt_id: str) -> Any:
 
 
 def _personalization(message: Message) -> Any:
-    """Return the envelope. SendGrid refuses an address that stands in it twice."""
+    """Return the envelope, without repeats: SendGrid refuses an address that occurs twice."""
     envelope, seen = helpers.Personalization(), set()
     for add, kind, boxes in (
         (envelope.add_to, helpers.To, message.to),
@@ -151,7 +151,7 @@ def _email(kind: Any, box: Mailbox) -> Any:
 
 
 def _ascii(name: str, value: str) -> str:
-    """SendGrid takes header values as they shall stand in the mail."""
+    """Return a header value encoded: SendGrid copies it into the mail unchanged."""
     return " ".join(headers.text(name, value)[1])
 
 

@@ -1,4 +1,4 @@
-"""From variables to a provider of type `sendgrid`."""
+"""Builds a provider of type `sendgrid` from variables."""
 
 from providers.configuration import Entry
 from providers.sendgrid.adapter import Config, SendGrid

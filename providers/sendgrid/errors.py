@@ -1,4 +1,4 @@
-"""What the answers of SendGrid mean, by their status and their list of errors."""
+"""Classifies the answers of SendGrid by their status and list of errors."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from providers.wire import http
 
 _LONGEST_PAUSE = 3600.0
 
-# What a status means when SendGrid itself answered, that is with a list of errors.
+# The error for a status when SendGrid itself answered, that is with a list of errors.
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors
 _BY_STATUS: dict[int, type[ProviderError]] = {
     400: Refused,
@@ -30,7 +30,7 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
     503: Unavailable,
 }
 
-# The few that need no body: none of them has taken the mail.
+# Statuses that need no list of errors: in none of these cases was the mail accepted.
 _BY_STATUS_ALONE: dict[int, type[ProviderError]] = {
     200: AccountProblem,
     413: Refused,
@@ -38,7 +38,7 @@ _BY_STATUS_ALONE: dict[int, type[ProviderError]] = {
     503: Unavailable,
 }
 
-# The first that fits decides, before _BY_STATUS: statuses, what the field says, what the text says.
+# The first match decides, before _BY_STATUS: statuses, patterns of the field and of the text.
 _BY_TEXT: tuple[tuple[frozenset[int], str, str, type[ProviderError]], ...] = (
     (frozenset({401, 403}), "", r"credits exceeded", AccountProblem),
     (frozenset({400, 401, 403}), "", r"verified sender identity", SenderRefused),
@@ -48,7 +48,7 @@ _BY_TEXT: tuple[tuple[frozenset[int], str, str, type[ProviderError]], ...] = (
 
 
 def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderError:
-    """Return our error for any answer but 202."""
+    """Return the error for any answer but 202."""
     errors = errors_of(answer.body)
     if errors:
         kind = _kind(answer.status, errors)
@@ -62,12 +62,12 @@ def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderE
 
 
 def rehearsed(answer: http.Answer) -> bool:
-    """Whether SendGrid itself has found a message good in its sandbox mode: 200, and no words."""
+    """Tell whether SendGrid validated a message in its sandbox mode: 200 and an empty answer."""
     return answer.status == 200 and answer.body.strip() in (b"", b"{}", b"null")
 
 
 def errors_of(answer: bytes) -> list[dict[str, Any]]:
-    """Return SendGrid's own list of errors, empty if somebody else has answered."""
+    """Return SendGrid's list of errors; empty if the answer is not SendGrid's."""
     try:
         errors = json.loads(answer)["errors"]
         return [error for error in errors if isinstance(error, dict)]
@@ -76,7 +76,7 @@ def errors_of(answer: bytes) -> list[dict[str, Any]]:
 
 
 def words_of(errors: Iterable[dict[str, Any]]) -> str:
-    """Return what a list of errors says, each with its field."""
+    """Return the texts of a list of errors, each with its field."""
     return "; ".join(f"{error.get('message')} ({error.get('field') or '-'})" for error in errors)
 
 

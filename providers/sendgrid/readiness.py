@@ -1,7 +1,7 @@
-"""Whether SendGrid would carry mail now, by what it tells of the key, the credits and the senders.
+"""Readiness of SendGrid: asks for the key's scopes, the credits and the senders.
 
 Paths and shapes: https://github.com/twilio/sendgrid-oai, spec/json: tsg_scopes_v3, tsg_user_v3,
-tsg_domain_authentication_v3 and tsg_verified_senders_v3. Not every key may read all of it, nor need it.
+tsg_domain_authentication_v3 and tsg_verified_senders_v3. A key for sending need not be allowed to read all of it.
 """
 
 import json
@@ -20,27 +20,27 @@ _PAGE = 100  # of each list one page is read
 _PERIODS = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
 _MEND = "in Settings, Sender Authentication"
 
-# What a refusal of the first question means.
+# The meaning of a refused first question.
 _KEY = {
     401: "SendGrid does not accept the key. Enter an active API key.",
     403: "SendGrid forbids the access. Look there whether the account is suspended, "
     "and whether it admits this machine's IP address.",
 }
 
-# An account that SendGrid has freed from verifying its senders, as its scopes name it.
+# The scope of an account that SendGrid exempted from verifying its senders.
 _EXEMPT = "sender_verification_exempt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One of SendGrid's two lists of senders, as far as it was read."""
+    """One of SendGrid's two lists of senders, of which one page is read."""
 
     states: Mapping[str, bool]  # whether a domain or address, in lower case, is verified
-    gap: str = ""  # why something may be missing; empty: the list is whole
+    gap: str = ""  # why it may be incomplete; empty: it is complete
 
 
 def check(questions: Inquiry, senders: Sequence[str]) -> Readiness:
-    """Ask for what the key may do, for the credits, and for the two lists of senders."""
+    """Ask for the key's scopes, the credits, and the two lists of senders."""
     return inquiry.gather(questions.name, senders, lambda some: _learned(questions, some))
 
 
@@ -68,7 +68,7 @@ def _scopes(questions: Inquiry) -> Sequence[str]:
 
 
 def permissions(name: str, scopes: Iterable[str]) -> Readiness:
-    """Return whether a key with these scopes may send."""
+    """Return the readiness by the key's scopes."""
     if "mail.send" in scopes:
         return Readiness(provider=name)
     lacks = f"{name}: the key may not send mail. Give it the permission Mail Send (mail.send)."
@@ -112,7 +112,7 @@ def credit(name: str, told: Mapping[str, Any]) -> Readiness:
 
 
 def _listed(questions: Inquiry, path: str, key: str, proof: str) -> Listed:
-    """Return one list; both hold objects, one of them in `results`."""
+    """Return one list; both are arrays of objects, one of them in `results`."""
     try:
         answer = questions.ask(path)
         told = _told(questions, answer)
@@ -125,7 +125,7 @@ def _listed(questions: Inquiry, path: str, key: str, proof: str) -> Listed:
 
 
 def listed(rows: Sequence[Any], key: str, proof: str) -> Listed:
-    """Return the state of each row by its key; the same name may stand in several rows."""
+    """Return the state of each name; the same name may occur in several rows."""
     states: dict[str, bool] = {}
     for row in rows:
         if isinstance(row, dict) and isinstance(row.get(key), str):
@@ -136,7 +136,7 @@ def listed(rows: Sequence[Any], key: str, proof: str) -> Listed:
 
 
 def sender(address: str, domains: Listed, addresses: Listed, scopes: Iterable[str]) -> Sender:
-    """Return what the two lists say of an address: its domain counts before its own verification.
+    """Return the state of an address by the two lists: its domain counts before its own verification.
 
     https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sender-identity
     """
@@ -165,7 +165,7 @@ def _missing(address: str, known: Sequence[str], *, waiting: bool) -> str:
 
 
 def _told(questions: Inquiry, answer: http.Answer) -> Any:
-    """Return SendGrid's own words; `Untold` when only this was refused, a ProviderError when all would be."""
+    """Return SendGrid's answer; raise `Untold` if only this was refused, a ProviderError if all would be."""
     if answer.status == 200:
         try:
             return json.loads(answer.body)

@@ -1,7 +1,7 @@
-"""Amazon SES, version 2 of its interface. boto3 finds the endpoint and the keys, botocore signs, `http` carries.
+"""Amazon SES, API version 2. boto3 finds the endpoint and the keys, botocore signs, wire.http sends.
 
-botocore's own transport repeats a request that was not answered in time, and so delivers a mail up to three
-times; nor can it tell a request that was cut off from one that was not answered.
+botocore's own transport retries a request that times out, and so delivers a mail up to three times; nor can it tell
+a request that was not fully sent from one that was not answered.
 """
 
 import json
@@ -28,7 +28,7 @@ from providers.wire import body, http
 from providers.wire.inquiry import Inquiry
 
 _PATH = "/v2/email/outbound-emails"
-_SERVICE = "ses"  # as signatures name it, whatever the version
+_SERVICE = "ses"  # its name in signatures, for every API version
 
 # https://docs.aws.amazon.com/ses/latest/dg/mime-types.html
 _BLOCKED = """
@@ -39,21 +39,21 @@ _BLOCKED = """
     vsmacros vss vst vsw vxd ws wsc wsf wsh xnk
 """
 
-# https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html#send-email-simulator: it takes
-# mail in the sandbox as well, beside the daily quota, and lets a label stand after the plus.
+# https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html#send-email-simulator: it accepts
+# mail in the sandbox as well, does not count against the daily quota, and allows a label after the plus.
 _SIMULATOR = "success+{label}@simulator.amazonses.com"
-_LONGEST_LABEL = 56  # the part before the @ has 64 characters at most
+_LONGEST_LABEL = 56  # a local part has at most 64 characters
 
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _MOST_TAGS = 50
 
-# What boto3 raises while it looks for the endpoint and the keys. Nothing has been sent then.
+# Exceptions of boto3 while it looks up the endpoint and the keys, before anything is sent.
 _NOT_FOUND = (
-    BotoCoreError,  # no keys, half of them, no such region
-    ClientError,  # AWS does not give us the keys of a role
-    OSError,  # a file or a program that should hold keys
-    ValueError,  # an endpoint in the environment that is no address
-    RuntimeError,  # new keys that have expired already
+    BotoCoreError,  # no keys, only one of the pair, unknown region
+    ClientError,  # AWS refuses the keys of a role
+    OSError,  # a file or program that should provide keys
+    ValueError,  # an invalid endpoint in the environment
+    RuntimeError,  # refreshed keys that have expired already
 )
 
 
@@ -63,35 +63,35 @@ class Config:
 
     name: str = "ses"
     region: str
-    access_key_id: str = ""  # empty, both: boto3's own chain, such as the role of the machine
+    access_key_id: str = ""  # both empty: boto3's own chain, such as the machine's role
     secret_access_key: str = field(default="", repr=False)
-    configuration_set: str = ""  # publishes the events; without it an unknown outcome stays unknown
+    configuration_set: str = ""  # publishes events; without it no event settles an unknown email
     endpoint_url: str = ""  # another endpoint, such as an emulator
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
     connections: int = 32  # as many as threads
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be quoted."""
+        """The values never to quote."""
         return (self.secret_access_key, self.access_key_id)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Account:
-    """What boto3 has found for a Config."""
+    """The endpoint and credentials that boto3 found for a Config."""
 
-    endpoint: str  # without a slash at its end
+    endpoint: str  # without a trailing slash
     region: str
     credentials: Credentials | None = field(repr=False)
 
     @property
     def url(self) -> str:
-        """Where mail is posted."""
+        """The URL for sending."""
         return self.endpoint + _PATH
 
 
 class SES:
-    """One SES account. Its endpoint and keys are looked up at the first send in each process: it takes 0.2 s."""
+    """One SES account. Each process looks up its endpoint and keys at the first send, which takes 0.2 s."""
 
     type: ClassVar[str] = "ses"
     limits: ClassVar[Limits] = Limits(
@@ -99,7 +99,7 @@ class SES:
     )
 
     def __init__(self, config: Config) -> None:
-        """Open nothing yet."""
+        """Configure the account; no connection is opened yet."""
         self.name = config.name
         self._config = config
         self._transport = http.Transport(
@@ -110,11 +110,11 @@ class SES:
         self._account: _Account | None = None
 
     def __repr__(self) -> str:
-        """Name the account, without its keys."""
+        """Show the account without its keys."""
         return f"SES({self.name!r}, region={self._config.region!r})"
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message, once; raise a ProviderError otherwise."""
+        """Hand over a message once; raise a ProviderError if not accepted."""
         content = _content(message, attempt_id, self._config.configuration_set)
         account, keys = self._found()
         signed = _signed("POST", account.url, account, keys, content)
@@ -125,18 +125,18 @@ class SES:
         return Receipt(provider=self.name, message_id=message_id)
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message to Amazon's mailbox simulator only; raise a ProviderError as send does."""
+        """Hand over a message to Amazon's mailbox simulator only; raises as send does."""
         return self.send(_to_simulator(message, attempt_id), attempt_id)
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Say whether mail from these addresses would be carried now. Nothing is sent; nothing is raised."""
+        """Tell whether mail from these addresses would be accepted now. Sends nothing, raises nothing."""
         questions = Inquiry(
             self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets
         )
         return readiness.check(questions, senders, self._config.configuration_set)
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close all connections."""
         self._transport.close()
 
     def _get(self, path: str) -> http.Answer:
@@ -145,7 +145,7 @@ class SES:
         return self._transport.get(url, _signed("GET", url, account, keys, None))
 
     def _found(self) -> tuple[_Account, ReadOnlyCredentials]:
-        """Return the account with its keys of this moment: those of a role change every few hours."""
+        """Return the account with its current keys: those of a role change every few hours."""
         try:
             account = self._looked_up()
             if account.credentials is None:
@@ -178,7 +178,7 @@ def _look_up(config: Config) -> _Account:
 
 
 def _to_simulator(message: Message, attempt_id: str) -> Message:
-    """Return the message with nobody in its envelope and headers but the simulator."""
+    """Return the message with the simulator as its only recipient, in envelope and headers."""
     label = re.sub(r"[^A-Za-z0-9-]", "-", attempt_id)[:_LONGEST_LABEL]
     return replace(message, to=(Mailbox(address=_SIMULATOR.format(label=label)),), cc=(), bcc=())
 
@@ -186,7 +186,7 @@ def _to_simulator(message: Message, attempt_id: str) -> Message:
 def _signed(
     method: str, url: str, account: _Account, keys: ReadOnlyCredentials, content: body.Body | None
 ) -> dict[str, str]:
-    """Return the headers of the request; the length is not signed, as botocore does not."""
+    """Return the headers of the signed request; like botocore, this does not sign the length."""
     sent = {"Content-Type": "application/json"} if content else {}
     request = AWSRequest(method, url, sent, content)
     SigV4Auth(keys, _SERVICE, account.region).add_auth(request)

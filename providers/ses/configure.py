@@ -1,19 +1,21 @@
-"""From variables to a provider of type `ses`."""
+"""Builds a provider of type `ses` from variables."""
 
 from providers.configuration import Entry, NotConfigured
 from providers.ses.adapter import SES, Config
 
 
 def provider(entry: Entry) -> SES:
-    """Return the account; raise NotConfigured without a region, or with half of a pair of keys."""
+    """Return the account; raise NotConfigured without a region, or with only one of the two keys."""
     region = entry.read("AWS_SES_REGION")
     key, secret = (entry.read(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
     if not region:
-        given = "The AWS keys are there, but no region. " if key or secret else ""
+        given = "The AWS keys are set, but no region. " if key or secret else ""
         raise NotConfigured(f"{given}Set {entry.variable('AWS_SES_REGION')}, for instance to eu-west-1.")
     if bool(key) != bool(secret):
         missing = "AWS_SECRET_ACCESS_KEY" if key else "AWS_ACCESS_KEY_ID"
-        raise NotConfigured(f"one of two keys is there. Set {entry.variable(missing)} as well, or neither.")
+        raise NotConfigured(
+            f"only one of two keys is set. Set {entry.variable(missing)} as well, or neither."
+        )
     config = Config(
         name=entry.name,
         region=region,

@@ -1,4 +1,4 @@
-"""What the answers of Amazon SES mean, by their code and their words."""
+"""Classifies the answers of Amazon SES by their code and text."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _QUOTA_PAUSE = 600.0  # seconds; AWS: "wait up to 10 minutes"
 _CODES = ("code", "Code", "__type")
 _WORDS = (*_CODES, "message", "Message", "MessageId")  # strings in all answers of AWS
 
-# What AWS' own code means. Codes that need a look at the text stand in _BY_TEXT.
+# The error for each code of AWS. Codes whose meaning depends on the text are in _BY_TEXT.
 _BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
     {
         "InvalidClientTokenId": AccountProblem,
@@ -60,7 +60,7 @@ _BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
     }
 )
 
-# The first that fits decides, before _BY_CODE: a code, and what its text says.
+# The first match decides, before _BY_CODE: patterns of the code and of the text.
 _BY_TEXT: tuple[tuple[str, str, type[ProviderError]], ...] = (
     ("", r"daily message quota exceeded", AccountProblem),
     ("", r"maximum sending rate exceeded", Throttled),
@@ -80,12 +80,12 @@ _BY_TEXT: tuple[tuple[str, str, type[ProviderError]], ...] = (
 
 
 def message_id(answer: http.Answer) -> str:
-    """Return the id of an accepted message; empty unless AWS itself has accepted it."""
+    """Return the id of an accepted message; empty unless AWS itself accepted it."""
     return (parsed(answer.body) or {}).get("MessageId", "") if answer.status == 200 else ""
 
 
 def classified(name: str, answer: http.Answer, message: Message, hide: Iterable[str]) -> ProviderError:
-    """Return our error for any answer but a message id."""
+    """Return the error for any answer without a message id."""
     if parsed(answer.body) is None:
         return http.foreign(name, answer, hide)
     if answer.status < 300:
@@ -98,11 +98,11 @@ def classified(name: str, answer: http.Answer, message: Message, hide: Iterable[
 
 
 def told(answer: http.Answer) -> tuple[str, str]:
-    """Return the code and the words of a refusal as botocore reads them; without a code, the status."""
+    """Return the code and the text of a refusal as botocore reads them; the code may be the status."""
     fields = parsed(answer.body) or {}
     named = answer.headers.get("x-amzn-ErrorType")
     if answer.status >= 500 and not answer.body:
-        named = None  # a header alone does not promise that the mail was not taken
+        named = None  # a header alone does not prove that the mail was not accepted
     found = (named, *map(fields.get, _CODES), str(answer.status))
     code = next(word for word in found if word is not None)
     words = fields.get("message", fields.get("Message", ""))
@@ -111,7 +111,7 @@ def told(answer: http.Answer) -> tuple[str, str]:
 
 
 def parsed(answer: bytes) -> dict[str, Any] | None:
-    """Return what AWS has answered; None if the answer is not in AWS' own shape."""
+    """Return the fields of an answer; None if it is not in AWS' own format."""
     try:
         fields = json.loads(answer.decode() or "{}")
     except (ValueError, RecursionError):
@@ -139,7 +139,7 @@ def _kind(code: str, words: str, status: int, message: Message) -> type[Provider
 
 
 def _unverified(words: str, message: Message) -> type[ProviderError]:
-    """In the sandbox of SES recipients must be verified as well: then no sender at all is of use."""
+    """Return the error for an unverified address: in the SES sandbox it may be a recipient's, an account problem."""
     if message.sender.address.lower() in words or not _names_recipient(words, message):
         return SenderRefused
     return AccountProblem
@@ -150,7 +150,7 @@ def _names_recipient(words: str, message: Message) -> bool:
 
 
 def _by_status(status: int, *, own: bool = False) -> type[ProviderError]:
-    """The status is all there is without a code that we know; `own` says that AWS itself sent some code."""
+    """Return the error for a status without a known code; `own`: AWS itself sent some code."""
     if status == 503 or (own and status == 500):
         return Unavailable
     if status >= 500 or status == 408:

@@ -1,8 +1,8 @@
-"""Whether Amazon SES would carry mail now, by what it tells of the account and its identities.
+"""Readiness of Amazon SES: asks for the account, its configuration set and its identities.
 
 Shapes and meanings: botocore/data/sesv2/2019-09-27/service-2.json, GetAccount, GetConfigurationSet and
-GetEmailIdentity. A policy that only allows ses:SendEmail is enough to send, so what it hides is no problem;
-but an account that was not asked about itself is not known to carry mail.
+GetEmailIdentity. A policy that allows only ses:SendEmail is enough for sending, so a refused question is not a
+problem; but if the account cannot be asked for, it is not known to be ready.
 """
 
 import re
@@ -22,7 +22,7 @@ _DEEPEST = 3  # domains asked for one address: its own and two above
 
 _BAD_KEY = "Amazon does not accept the key. Enter an active access key of this account and its secret."
 
-# Whatever else is asked, the account cannot be used: what fits the code and its words, and what to do.
+# The account cannot be used at all: patterns of code and text, and the remedy.
 _HOPELESS: tuple[tuple[str, str], ...] = (
     (
         r"RequestExpired|RequestTimeTooSkewed|Signature (expired|not yet current)",
@@ -39,7 +39,7 @@ _HOPELESS: tuple[tuple[str, str], ...] = (
 )
 _BY_STATUS = {401: _BAD_KEY, 403: _BAD_KEY}
 
-# Only this question was refused.
+# Only this question was refused: patterns of code and text, and the remedy.
 _OPEN: tuple[tuple[str, str], ...] = (
     (r"^AccessDenied", "cannot be asked: allow {action} for this key."),
     (r"^(429|Throttl|RequestThrottl|TooManyRequests)", "was asked too often ({action}). Ask in a minute."),
@@ -74,7 +74,7 @@ def _account(questions: Inquiry) -> Readiness:
 
 
 def account(name: str, told: dict[str, Any]) -> Readiness:
-    """Return what an answer of GetAccount means."""
+    """Return the readiness by an answer of GetAccount."""
     found, production = quota(told.get("SendQuota")), told.get("ProductionAccessEnabled")
     full, nearly = _use(name, found)
     return Readiness(
@@ -107,7 +107,7 @@ def _limited(name: str, told: dict[str, Any]) -> Iterator[str]:
 
 
 def quota(told: Any) -> Quota | None:
-    """Return the quota of the account; None when there is none: a maximum of -1 is unlimited."""
+    """Return the account's quota; None if it has none: a maximum of -1 means unlimited."""
     fields = told if isinstance(told, dict) else {}
     limit, used = (inquiry.number(fields.get(key)) for key in ("Max24HourSend", "SentLast24Hours"))
     if limit is None or used is None or limit < 0:
@@ -116,7 +116,7 @@ def quota(told: Any) -> Quota | None:
 
 
 def _use(name: str, found: Quota | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return a problem when the quota is used up, a warning when it nearly is."""
+    """Return (problems, warnings): a problem if the quota is used up, a warning if it nearly is."""
     if found is None or found.used < _NEARLY * found.limit:
         return (), ()
     use = f"{found.used:.0f} of {found.limit:.0f} per {found.per} are sent"
@@ -136,7 +136,7 @@ def _configuration_set(questions: Inquiry, configuration_set: str) -> Readiness:
 
 
 def set_state(name: str, configuration_set: str, told: dict[str, Any] | None) -> Readiness:
-    """Return what an answer of GetConfigurationSet means; None: SES knows no such set."""
+    """Return the readiness by an answer of GetConfigurationSet; None: there is no such set."""
     if told is None:
         missing = f"{name}: there is no configuration set {configuration_set} in this region."
         return Readiness(provider=name, problems=(f"{missing} Create it, or correct its name.",))
@@ -148,7 +148,7 @@ def set_state(name: str, configuration_set: str, told: dict[str, Any] | None) ->
 
 
 def _sender(address: str, look_up: Callable[[str], Sender | None]) -> Sender:
-    """A verified domain is enough for all addresses in it and below it.
+    """Return the state of a sender: a verified domain covers all its addresses and subdomains.
 
     https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html: subdomains inherit the verification.
     """
@@ -172,7 +172,7 @@ def _identity(questions: Inquiry, name: str) -> Sender | None:
 
 
 def identity(name: str, told: dict[str, Any]) -> Sender:
-    """Return what an answer of GetEmailIdentity means for mail from this domain or address."""
+    """Return the state of a domain or address by an answer of GetEmailIdentity."""
     if told.get("VerifiedForSendingStatus") is not True:
         mend = (
             "Open the link that Amazon has sent to it."
@@ -193,7 +193,7 @@ def _word(told: dict[str, Any]) -> str:
 
 
 def _told(questions: Inquiry, action: str, path: str, proof: str) -> dict[str, Any] | None:
-    """Return what SES tells, None when it knows no such thing; an own answer holds the field that is the proof."""
+    """Return the fields of an answer, None if SES has no such thing; `proof` is a field that SES always sends."""
     answer = questions.ask(path)
     told = errors.parsed(answer.body)
     if told is None or (answer.status == 200 and proof not in told):
@@ -207,7 +207,7 @@ def _told(questions: Inquiry, action: str, path: str, proof: str) -> dict[str, A
 
 
 def _refusal(questions: Inquiry, action: str, answer: http.Answer, code: str, words: str) -> Exception:
-    """Return the error that ends the check, or `Untold` when only this question was refused."""
+    """Return the error that ends the check, or `Untold` if only this question was refused."""
     text = f"{code}: {words}"
     said = f"Amazon answered {answer.status} {questions.said(text)}"
     if left_open := _advice(_OPEN, text):
@@ -227,5 +227,5 @@ def _advice(table: tuple[tuple[str, str], ...], text: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Quote as botocore does, which signs the path quoted once more."""
+    """Quote as botocore does, which quotes the path once more for the signature."""
     return quote(name, safe="-._~")

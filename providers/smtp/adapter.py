@@ -1,7 +1,7 @@
-"""Any SMTP server, such as the mail server of the house.
+"""Any SMTP server, such as an organisation's own mail server.
 
-Connections are kept for up to 100 messages. GoMail's id of the message stands in X-GoMail-ID; that of the
-attempt travels only where the server is a vendor's that gives it back in its events.
+A connection is used for up to 100 messages. The email's id is in X-GoMail-ID; the attempt's id is sent only to
+servers of vendors that return it in their events.
 """
 
 import json
@@ -28,10 +28,10 @@ from providers.wire import http
 _MOST_MESSAGES = 100  # over one connection
 _LONGEST_REPLY = 200
 
-# Where servers put their name for a message into "250 ...": Postfix, Exim, Exchange, SES.
+# Where servers put the queue id into "250 ...": Postfix, Exim, Exchange, SES.
 _QUEUE_IDS = (r"queued as ([^\s)]+)", r"\bid=(\S+)", r"<([^\s>]+)>", r"^(?:\d\.\d\.\d )?ok:? (\S+)$")
 
-# Vendors whose servers take what their events shall give back out of a header of the mail.
+# Vendors whose servers read a header of the mail for the data to return in their events.
 _IN_JSON = {
     r"smtp\.sendgrid\.net": ("X-SMTPAPI", '{"unique_args": %s}'),
     r"smtp(\.eu)?\.mailgun\.org": ("X-Mailgun-Variables", "%s"),
@@ -49,13 +49,13 @@ class Config:
     port: int = 587
     user: str = ""
     password: str = field(default="", repr=False)
-    security: str = STARTTLS  # or TLS from the first byte, or NONE
+    security: str = STARTTLS  # or TLS (implicit), or NONE
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
-    connections: int = 32  # kept at most
+    connections: int = 32  # kept open at most
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be quoted, also as it looks on the wire."""
+        """The values never to quote, plain and encoded."""
         plain = f"\0{self.user}\0{self.password}"
         coded = (b64encode(text.encode()).decode() for text in (plain, self.password) if self.password)
         return (self.password, *coded)
@@ -65,11 +65,11 @@ class SMTP:
     """One SMTP server."""
 
     type: ClassVar[str] = "smtp"
-    # A server's own limit of size is asked for; 100 recipients is what every server takes (RFC 5321, 4.5.3.1.8).
+    # The server announces its own size limit; every server takes 100 recipients (RFC 5321, 4.5.3.1.8).
     limits: ClassVar[Limits] = Limits(max_bytes=40_000_000, max_recipients=100)
 
     def __init__(self, config: Config) -> None:
-        """Open nothing yet."""
+        """Configure the server; no connection is opened yet."""
         self.name = config.name
         self._config = config
         self._report = Reporter(config.name, config.secrets)
@@ -77,11 +77,11 @@ class SMTP:
         self._owner = os.getpid()
 
     def __repr__(self) -> str:
-        """Name the server, without the password."""
+        """Show the server without the password."""
         return f"SMTP({self.name!r}, host={self._config.host!r})"
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
-        """Hand over one message, once; raise a ProviderError otherwise."""
+        """Hand over a message once; raise a ProviderError if not accepted."""
         lines = headers.block(_instructions(self._config.host, message, attempt_id))
         envelope = _envelope(lines, message)
 
@@ -92,7 +92,7 @@ class SMTP:
         return self._over_a_connection(deliver)
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
-        """Have the sender and the recipients of one message accepted, and take it back; raise as send does."""
+        """Have a message's sender and recipients accepted, then reset; raises as send does."""
         envelope = _envelope(headers.block(_instructions(self._config.host, message, attempt_id)), message)
 
         def announce(dialog: PhaseSMTP) -> Receipt:
@@ -103,7 +103,7 @@ class SMTP:
         return self._over_a_connection(announce)
 
     def check(self, senders: Sequence[str]) -> Readiness:
-        """Say whether the server lets us in now, over a new connection. Nothing is sent; nothing is raised."""
+        """Tell whether the server accepts a new connection and the login now. Sends nothing, raises nothing."""
         try:
             dialog = self._open()
         except ProviderError as error:
@@ -116,7 +116,7 @@ class SMTP:
             _quit(dialog)
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close all connections."""
         while self._idle:
             _quit(self._idle.pop())
 
@@ -127,7 +127,7 @@ class SMTP:
         except (smtplib.SMTPException, OSError) as error:
             dialog.close()
             raise self._report.lost(error, dotted=dialog.dotted) from error
-        except BaseException:  # half a message is on this connection
+        except BaseException:  # half a message may be on this connection
             dialog.close()
             raise
         self._keep(dialog)
@@ -139,7 +139,7 @@ class SMTP:
         while self._idle:
             try:
                 dialog = self._idle.pop()
-            except IndexError:  # another thread was faster
+            except IndexError:  # another thread took the last one
                 break
             dialog.begin()
             if dialog.is_alive():
@@ -169,12 +169,12 @@ class SMTP:
 
 
 def read_url(url: str, *, name: str = "smtp") -> Config:
-    """Return the server that a URL names; `ValueError` with a sentence that does not quote it."""
+    """Return the server of a URL; raise `ValueError` with a clause that does not quote the URL."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ValueError("is no address; percent-encode what is strange in the password") from None
+        raise ValueError("is not a URL; percent-encode special characters in the password") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     starttls = options.pop("starttls", "never" if _is_loopback(host) else "required") or "required"
     if parts.scheme not in {"smtp", "smtps"} or not host or parts.path.strip("/") or parts.fragment:
@@ -193,7 +193,7 @@ def read_url(url: str, *, name: str = "smtp") -> Config:
 
 
 def queue_id(text: str) -> str:
-    """Return the server's own name for a message from its last reply; all of the reply if there is none."""
+    """Return the server's queue id from its last reply; the whole reply if there is none."""
     found = (re.search(pattern, text, re.IGNORECASE) for pattern in _QUEUE_IDS)
     return next((match[1] for match in found if match), http.said(text))[:_LONGEST_REPLY]
 

@@ -1,11 +1,11 @@
-"""From variables to a provider of type `smtp`."""
+"""Builds a provider of type `smtp` from variables."""
 
 from providers.configuration import Entry, NotConfigured
 from providers.smtp.adapter import SMTP, read_url
 
 
 def provider(entry: Entry) -> SMTP:
-    """Return the server; raise NotConfigured without an address that says all of it."""
+    """Return the server; raise NotConfigured without a valid URL."""
     url = entry.read("SMTP_URL")
     if not url:
         raise NotConfigured(

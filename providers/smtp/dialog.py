@@ -1,4 +1,4 @@
-"""One connection to an SMTP server. It knows whether the final dot was written, and every wait of it ends."""
+"""One connection to an SMTP server. It knows whether the final dot was written, and limits the time of each message."""
 
 import smtplib
 import socket
@@ -19,7 +19,7 @@ NONE, STARTTLS, TLS = "none", "starttls", "tls"
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """Who sends how much to whom."""
+    """Sender, recipients and size of a message."""
 
     sender: str
     recipients: Sequence[str]
@@ -27,14 +27,14 @@ class Envelope:
 
 
 class PhaseSMTP(smtplib.SMTP):
-    """smtplib's client with a deadline for each message and a message that is streamed.
+    """smtplib's client with a deadline for each message, which is streamed.
 
-    smtplib's own `sendmail` raises the same before and after the message was taken, drops the server's last
-    words, and holds a message of 7 MB three times.
+    smtplib's own `sendmail` raises the same error before and after the message was accepted, discards the server's
+    last reply, and holds a message of 7 MB in memory three times.
     """
 
     def __init__(self, host: str, port: int, *, security: str, timeouts: http.Timeouts) -> None:
-        """Connect and greet; raise what smtplib raises."""
+        """Connect and send EHLO; raises the errors of smtplib."""
         self.dotted = False  # whether the final dot of a message may have been written
         self.sent = 0  # messages over this connection
         self._security = security
@@ -49,13 +49,13 @@ class PhaseSMTP(smtplib.SMTP):
             raise
 
     def begin(self) -> None:
-        """Start the clock for a message."""
+        """Start the deadline of a message."""
         self.dotted = False
         self._deadline = time.monotonic() + self._timeouts.total
         self._silence(self._timeouts.read)
 
     def is_alive(self) -> bool:
-        """Whether the server still listens to this kept connection."""
+        """Tell whether this idle connection still works."""
         self._silence(self._timeouts.connect)
         try:
             return self.rset()[0] == 250
@@ -67,7 +67,7 @@ class PhaseSMTP(smtplib.SMTP):
     def deliver(
         self, envelope: Envelope, pieces: Iterable[bytes], report: Reporter
     ) -> tuple[Reply, dict[str, str]]:
-        """Return the reply to the message, and why which recipients were refused; raise a ProviderError."""
+        """Return the reply to the message, and the refused recipients {address: reason}; raise a ProviderError."""
         refused = self.announce(envelope, report)
         reply = _reply(self.docmd("data"))
         if reply.code != 354:
@@ -79,7 +79,7 @@ class PhaseSMTP(smtplib.SMTP):
         raise report.of_content(reply) if reply.is_refusal else report.unclear(reply)
 
     def announce(self, envelope: Envelope, report: Reporter) -> dict[str, str]:
-        """Say who sends how much to whom; return why which recipients were refused; raise a ProviderError."""
+        """Send the envelope; return the refused recipients {address: reason}; raise a ProviderError."""
         if 0 < self.limit < envelope.size:
             raise report.too_large(envelope.size, self.limit)
         options = [f"size={envelope.size}"] if self.has_extn("size") else []
@@ -91,18 +91,18 @@ class PhaseSMTP(smtplib.SMTP):
 
     @property
     def limit(self) -> int:
-        """How many bytes the server takes, as it says after EHLO; 0 if it does not say."""
+        """The server's size limit in bytes, as announced after EHLO; 0: unknown."""
         size = self.esmtp_features.get("size", "")
         return int(size) if size.isdecimal() else 0
 
     def send(self, s: Any) -> None:
-        """Send within the time that is left."""
+        """Send within the remaining time."""
         if self.sock:
             self.sock.settimeout(min(self._timeouts.read, left(self._deadline)))
         super().send(s)
 
     def getreply(self) -> tuple[int, bytes]:
-        """Read a reply within the time that is left."""
+        """Read a reply within the remaining time."""
         if self.file is None and self.sock:
             raw: Any = self.sock.makefile("rb", buffering=0)
             silence, deadline = self._timeouts.read, self._deadline
@@ -111,7 +111,7 @@ class PhaseSMTP(smtplib.SMTP):
         return super().getreply()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Connect; smtplib's own seam, by which SMTP_SSL does the same."""
+        """Connect; an internal hook of smtplib, which SMTP_SSL overrides in the same way."""
         sock = socket.create_connection((host, port), min(timeout, left(self._deadline)))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the dot must not wait for the rest
         return _tls().wrap_socket(sock, server_hostname=host) if self._security == TLS else sock
@@ -123,7 +123,7 @@ class PhaseSMTP(smtplib.SMTP):
             self.ehlo_or_helo_if_needed()
 
     def _name(self, recipients: Sequence[str], report: Reporter) -> dict[str, Reply]:
-        """Return who was refused for good, if it was not everybody; a recipient refused for now stops it all."""
+        """Return the permanently refused recipients; raise if it is all of them, or one is refused temporarily."""
         replies = {address: _reply(self.rcpt(address)) for address in recipients}
         refused = {address: reply for address, reply in replies.items() if not reply.is_positive}
         if len(refused) == len(replies) or any(reply.is_temporary for reply in refused.values()):
@@ -143,7 +143,7 @@ class PhaseSMTP(smtplib.SMTP):
 
 
 def _stuffed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Double each dot that begins a line, also where a line is cut between pieces; end with a line's end."""
+    """Double each dot at the beginning of a line, even across pieces; end with a line end."""
     last = b"\r\n"
     for piece in pieces:
         yield (last + piece).replace(b"\r\n.", b"\r\n..")[len(last) :]
@@ -164,6 +164,6 @@ def _tls() -> ssl.SSLContext:
 
 @cache
 def _own_name() -> str:
-    """Return what to say after EHLO; looking it up may take seconds: once per process."""
+    """Return our name for EHLO, looked up once per process: it may take seconds."""
     name = socket.getfqdn()
     return name if "." in name else "[127.0.0.1]"

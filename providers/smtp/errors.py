@@ -1,4 +1,4 @@
-"""What the replies of an SMTP server mean, by the stage of the dialog, the code and the words."""
+"""Classifies the replies of an SMTP server by the stage of the dialog, the code and the text."""
 
 import re
 import smtplib
@@ -31,33 +31,33 @@ _SIZE = r"message (size|length)|too (large|big|long)|size limit|exceeds"
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a server said to one command."""
+    """A server's reply to one command."""
 
     code: int  # -1: not SMTP at all
     text: str
 
     @property
     def is_positive(self) -> bool:
-        """Whether the server did what it was asked."""
+        """Whether the command succeeded."""
         return 200 <= self.code < 300
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the server said that it did not."""
+        """Whether the command was refused."""
         return 400 <= self.code < 600
 
     @property
     def is_temporary(self) -> bool:
-        """Whether it may say otherwise later; so may one whose reply makes no sense."""
+        """Whether a later try may succeed; also for replies that make no sense."""
         return self.code < 500
 
     def says(self, pattern: str) -> bool:
-        """Whether its words fit."""
+        """Tell whether the text matches a pattern."""
         return bool(re.search(pattern, self.text, re.IGNORECASE))
 
 
 class Reporter:
-    """Makes our errors for one account; never quotes what it must hide."""
+    """Makes the errors of one account; never quotes its secrets."""
 
     def __init__(self, name: str, hide: Iterable[str]) -> None:
         """Take the account's name in GOMAIL_PROVIDERS, and its secrets."""
@@ -65,7 +65,7 @@ class Reporter:
         self._hide = tuple(hide)
 
     def unopened(self, error: Exception) -> ProviderError:
-        """Return the error for a connection that never came to MAIL: nothing has been sent."""
+        """Return the error for a connection that failed before MAIL: nothing was sent."""
         if isinstance(error, smtplib.SMTPResponseException):
             code, words = error.smtp_code, error.smtp_error
             reply = Reply(code=code, text=words if isinstance(words, str) else words.decode(errors="replace"))
@@ -73,7 +73,7 @@ class Reporter:
         kind = type(error).__name__
         detail = f"{self._name}: no connection, {kind}: {http.said(str(error), self._hide)}"
         broken = isinstance(error, smtplib.SMTPServerDisconnected | ssl.SSLError)
-        # The server lacks STARTTLS or a way to log in, or its name is none.
+        # The server lacks STARTTLS or a login method, or its name is invalid.
         lacking = isinstance(error, smtplib.SMTPException | ValueError) and not broken
         return (AccountProblem if lacking else Unavailable)(detail, code=kind)
 
@@ -82,7 +82,7 @@ class Reporter:
         return CannotCarry(f"{self._name} takes {limit / 1e6:.1f} MB, not {size / 1e6:.1f} MB", code="552")
 
     def lost(self, error: Exception, *, dotted: bool) -> ProviderError:
-        """Return the error for a connection that broke: all depends on whether the final dot was written."""
+        """Return the error for a broken connection; it depends on whether the final dot was written."""
         kind = type(error).__name__
         told = f"{kind}: {http.said(str(error), self._hide)}"
         if dotted:
@@ -98,7 +98,7 @@ class Reporter:
         return self._error(AccountProblem if reply.code in _NO_LOGIN else SenderRefused, reply)
 
     def of_recipients(self, refused: Mapping[str, Reply]) -> ProviderError:
-        """Return the error for refused recipients; the first of them that may be heard otherwise decides."""
+        """Return the error for refused recipients; the first temporary refusal decides, else the first one."""
         told = {address: reply for address, reply in refused.items() if reply.is_temporary} or refused
         reply = next(iter(told.values()))
         detail = "; ".join(f"{address}: {each.code} {each.text}" for address, each in told.items())
@@ -123,7 +123,7 @@ class Reporter:
         return self._error(AccountProblem if ours else Refused, reply)
 
     def unclear(self, reply: Reply) -> ProviderError:
-        """Return the error for a message that was answered, but neither with yes nor with no."""
+        """Return the error for a reply to a message that is neither an acceptance nor a refusal."""
         return self._error(Unknown, reply)
 
     def _temporary(self, reply: Reply) -> ProviderError:

@@ -1,11 +1,11 @@
-"""Whether an SMTP server would carry mail now, by how far it lets us in. Which senders it takes, it does not tell."""
+"""Readiness of an SMTP server: whether it accepts connection and login. It does not tell which senders it takes."""
 
 from collections.abc import Mapping, Sequence
 
 from providers.errors import AccountProblem, ProviderError
 from providers.readiness import Readiness, Sender
 
-# GoMail's attachments as they are configured at first, 7 MiB, grow to 10.1 MB in a mail; text comes on top.
+# The default limit of attachments, 7 MiB, becomes 10.1 MB in a mail; the texts come on top.
 _NEEDED = 11_000_000  # bytes
 
 UNTOLD = Sender(
@@ -24,7 +24,7 @@ _ADVICE: Mapping[str, str] = {
 
 
 def opened(name: str, limit: int, senders: Sequence[str], answer: tuple[int, bytes]) -> Readiness:
-    """Return what is known of a server that has let us in, its limit of size and its answer to NOOP."""
+    """Return the readiness of a server that accepted us, by its size limit and its answer to NOOP."""
     code, _ = answer
     answered = f"{name} lets us in, but answers {code} to NOOP. Ask who runs the server."
     small = (
@@ -40,7 +40,7 @@ def opened(name: str, limit: int, senders: Sequence[str], answer: tuple[int, byt
 
 
 def closed(error: ProviderError, senders: Sequence[str], name: str) -> Readiness:
-    """Return what is known of a server that did not let us in, by the error that sending would have met."""
+    """Return the readiness of a server that did not accept us, by the error that sending would raise."""
     problem = f"{error.detail.rstrip('.')}. {_advice(error)}"
     return Readiness(provider=name, problems=(problem,), senders=dict.fromkeys(senders, UNTOLD))
 

@@ -1,1 +1,1 @@
-"""How requests travel: connections, deadlines, bodies, and questions to a vendor."""
+"""The transport to vendors: connection pools, deadlines, request bodies, and readiness questions."""

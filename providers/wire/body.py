@@ -1,4 +1,4 @@
-"""A request body with files streamed into it, which knows whether the transport has taken all of it."""
+"""A request body with files streamed into it, which knows whether the transport has read all of it."""
 
 from base64 import b64encode
 from binascii import b2a_base64
@@ -14,10 +14,10 @@ PIECE = 57 * 1024  # whole base64 lines of 76 characters, and a multiple of 3: p
 
 
 class Body(BytesIO):
-    """A seekable body. When the connection is lost, `taken` tells a mail not sent from one that may be."""
+    """A seekable body. After a lost connection, `taken` tells whether the mail may have been sent."""
 
-    deadline = float("inf")  # on time.monotonic(): when the exchange carrying this body must be over
-    size = 0  # bytes in all
+    deadline = float("inf")  # of the whole exchange, on time.monotonic()
+    size = 0  # total bytes
 
     @property
     def taken(self) -> bool:
@@ -26,17 +26,17 @@ class Body(BytesIO):
 
 
 def token() -> str:
-    """Return a placeholder that no sender can guess and put into a mail."""
+    """Return a placeholder that no sender can guess and write into a mail."""
     return f"gomail-{token_hex(16)}"
 
 
 def assemble(template: bytes, parts: Mapping[str, Iterable[bytes]]) -> Body:
-    """Return the template with each token, in this order, replaced by its pieces. Only the result is in memory."""
+    """Return the template with each token replaced by its pieces, in this order. Only the result is in memory."""
     body = Body()
     for name, pieces in parts.items():
         before, found, template = template.partition(name.encode())
         if not found:
-            raise ValueError("The template does not hold the tokens in their order.")
+            raise ValueError("The template does not contain the tokens in this order.")
         body.write(before)
         body.writelines(pieces)
     body.write(template)
@@ -46,7 +46,7 @@ def assemble(template: bytes, parts: Mapping[str, Iterable[bytes]]) -> Body:
 
 
 def content(attachment: Attachment) -> Iterator[bytes]:
-    """Yield the file in pieces of PIECE bytes and close it; `Unreadable` when it cannot be read."""
+    """Yield the file in pieces of PIECE bytes and close it; raise `Unreadable` if it cannot be read."""
     try:
         with attachment.open() as file:
             while piece := _filled(file):
@@ -58,7 +58,7 @@ def content(attachment: Attachment) -> Iterator[bytes]:
 
 
 def in_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the pieces as one base64 text without line breaks."""
+    """Yield the base64 of the joined pieces, without line breaks."""
     rest = b""
     for piece in pieces:
         joined = rest + piece if rest else piece
@@ -69,7 +69,7 @@ def in_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _filled(file: BinaryIO) -> bytes:
-    """A file may give less than was asked for; a short piece inside would break its base64."""
+    """Read a full piece: a file may return less than asked for, and a short piece inside would break its base64."""
     piece = file.read(PIECE)
     while 0 < len(piece) < PIECE and (more := file.read(PIECE - len(piece))):
         piece += more

@@ -1,4 +1,4 @@
-"""An end to every wait: timeouts of sockets bound silence, these bound dripping as well."""
+"""Deadlines for reading: a socket's timeout limits silence only, a deadline also limits a slow drip of bytes."""
 
 import socket
 import time
@@ -7,26 +7,26 @@ from typing import Any, cast
 
 
 def left(deadline: float) -> float:
-    """Return the seconds until a moment on time.monotonic(); `TimeoutError` when it has passed."""
+    """Return the seconds until a deadline on time.monotonic(); raise `TimeoutError` if it has passed."""
     if (seconds := deadline - time.monotonic()) <= 0:
         raise TimeoutError("the exchange took too long")
     return seconds
 
 
 class Reader(RawIOBase):
-    """Reads from a socket, waiting for no longer than `silence` at a time and never beyond the deadline."""
+    """Reads from a socket; each wait is limited by `silence` seconds and by the deadline."""
 
     def __init__(self, raw: RawIOBase, sock: socket.socket, *, silence: float, deadline: float) -> None:
-        """Take over the raw stream of a socket."""
+        """Wrap the raw stream of a socket."""
         self._raw, self._sock = raw, sock
         self.silence, self.deadline = silence, deadline
 
     def readable(self) -> bool:
-        """Say yes, as BufferedReader wants to know."""
+        """Return True; BufferedReader asks."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Fill the buffer with what comes; `TimeoutError` when nothing does."""
+        """Read into the buffer; raise `TimeoutError` if nothing comes."""
         self._sock.settimeout(min(self.silence, left(self.deadline)))
         return cast("int | None", self._raw.readinto(buffer))
 

@@ -1,7 +1,7 @@
-"""The transport to vendors' HTTP interfaces: kept connections, no repeats or redirects, an end to every wait.
+"""The transport to vendors' HTTP APIs: connection pools, no retries or redirects, a deadline for every exchange.
 
-It also knows the rule that orders all errors: a request not wholly taken from us is `Unavailable`, one that
-was taken and got no answer is `Unknown`, whatever the exception is called.
+It applies the rule behind all errors: a request that was not fully read by the transport is `Unavailable`, one that
+was and got no answer is `Unknown`, whatever the exception.
 """
 
 import http.client
@@ -33,27 +33,27 @@ _LONGEST_QUOTE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Timeouts:
-    """How long a provider is waited for, in seconds."""
+    """The timeouts of an exchange, in seconds."""
 
-    connect: float = 5.0  # for each connection, and for each piece of the request to be taken
-    read: float = 25.0  # for a sign of life; a provider may be slow and still take the mail
+    connect: float = 5.0  # for connecting, and for writing each piece of the request
+    read: float = 25.0  # without any byte; a slow provider may still accept the mail
     total: float = 28.0  # for the whole exchange
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What somebody answered, the provider or something between."""
+    """An HTTP answer, from the provider or something in between."""
 
     status: int
-    headers: Mapping[str, str]  # names in any case
+    headers: Mapping[str, str]  # names are case-insensitive
     body: bytes
 
 
 class Transport:
-    """A pool of kept connections, opened lazily in each process. Safe to use from many threads."""
+    """A connection pool, opened lazily in each process. Thread-safe."""
 
     def __init__(self, name: str, *, timeouts: Timeouts, connections: int) -> None:
-        """Keep up to this many connections for the provider of this name."""
+        """Keep up to this many connections; the provider's name is for errors."""
         self._name = name
         self._timeouts = timeouts
         self._connections = connections
@@ -62,11 +62,11 @@ class Transport:
         self._manager: urllib3.PoolManager | None = None
 
     def post(self, url: str, headers: Mapping[str, str], body: Body) -> Answer:
-        """Return the answer to this one request; `Unavailable` or `Unknown` when there is none."""
+        """Return the answer to one POST; raise `Unavailable` or `Unknown` if there is none."""
         return self._ask("POST", url, headers, body)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """Return the answer to a question; `Unavailable` or `Unknown` when there is none."""
+        """Return the answer to one GET; raise `Unavailable` or `Unknown` if there is none."""
         return self._ask("GET", url, headers, Body())
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
@@ -75,7 +75,7 @@ class Transport:
         try:
             return _exchange(self._pool(), method, url, headers, body)
         except (HTTPError, ValueError) as error:
-            # The cause is not chained where it may quote a header, and with it a key.
+            # A ValueError is not chained: it may quote a header, and with it a key.
             raise _lost(self._name, error, body) from (error if isinstance(error, HTTPError) else None)
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class Transport:
 
 
 class Endpoint:
-    """One account's address at a vendor, with kept connections and the headers that every request carries."""
+    """One account's base URL at a vendor, with a connection pool and the headers of every request."""
 
     def __init__(
         self,
@@ -111,18 +111,18 @@ class Endpoint:
         connections: int,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Open nothing yet."""
+        """Configure the endpoint; no connection is opened yet."""
         self._base_url = base_url.rstrip("/")
         self._headers = {**headers, "User-Agent": "gomail"}
         self._transport = Transport(name, timeouts=timeouts, connections=connections)
 
     def post(self, path: str, content_type: str, body: Body) -> Answer:
-        """Return the answer to this one request; `Unavailable` or `Unknown` when there is none."""
+        """Return the answer to one POST; raise `Unavailable` or `Unknown` if there is none."""
         described = {"Content-Type": content_type, "Content-Length": str(body.size)}
         return self._transport.post(self._base_url + path, self._headers | described, body)
 
     def get(self, path: str) -> Answer:
-        """Return the answer to a question; `Unavailable` or `Unknown` when there is none."""
+        """Return the answer to one GET; raise `Unavailable` or `Unknown` if there is none."""
         return self._transport.get(self._base_url + path, self._headers)
 
     def close(self) -> None:
@@ -131,14 +131,14 @@ class Endpoint:
 
 
 def foreign(name: str, answer: Answer, hide: Iterable[str] = ()) -> ProviderError:
-    """Return the error for an answer that is not in the provider's own shape."""
+    """Return the error for an answer that is not in the provider's own format."""
     detail = f"{name}: not the provider's own answer, {answer.status} {said(answer.body, hide)}".rstrip()
     lost = answer.status < 300 or answer.status >= 500 or answer.status == 408
     return (Unknown if lost else AccountProblem)(detail, code=str(answer.status))
 
 
 def said(words: bytes | str, hide: Iterable[str] = ()) -> str:
-    """Return a vendor's words for a person: one line, printable, cut, without the secrets to hide."""
+    """Return a vendor's text for a person: one printable line, cut, with the secrets in `hide` replaced."""
     line = words if isinstance(words, str) else words[:LONGEST_ANSWER].decode(errors="replace")
     for secret in filter(None, hide):
         line = line.replace(secret, "[hidden]")
@@ -155,13 +155,13 @@ def _exchange(
         while piece := response.read(LONGEST_ANSWER - len(content), decode_content=False):
             content += piece
         return Answer(status=response.status, headers=response.headers, body=content)
-    finally:  # an answer read to its end has given its connection back already
+    finally:  # after a fully read answer the connection is already back in the pool
         response.close()
         response.release_conn()
 
 
 def _lost(name: str, error: Exception, body: Body) -> ProviderError:
-    sent = body.taken and body.size > 0  # a question has no body, and nothing of it need be in doubt
+    sent = body.taken and body.size > 0  # a GET has no body, and whether it arrived does not matter
     if isinstance(error, LocationValueError) or (not isinstance(error, HTTPError) and not sent):
         return AccountProblem(
             f"{name}: its address or key cannot be used in a request.", code="configuration"
@@ -176,13 +176,13 @@ def _lost(name: str, error: Exception, body: Body) -> ProviderError:
 
 
 def _stalled(error: Exception) -> bool:
-    """A timeout inside a ProtocolError is one of sending; one of reading is a ReadTimeoutError."""
+    """Tell whether writing timed out: a timeout inside a ProtocolError; for reading it is a ReadTimeoutError."""
     return isinstance(error, urllib3.exceptions.ProtocolError) and isinstance(error.args[-1], TimeoutError)
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Loading the certificates takes 30 ms: once per process."""
+    """Return the TLS context, made once per process: loading the certificates takes 30 ms."""
     return ssl.create_default_context()
 
 
@@ -215,7 +215,7 @@ class _Connection(HTTPConnection):
 
 
 class _ConnectionTLS(_Connection, HTTPSConnection):
-    """The same over TLS."""
+    """The same connection over TLS."""
 
 
 class _Pool(urllib3.HTTPConnectionPool):

@@ -1,4 +1,4 @@
-"""Questions to a vendor that send nothing: a few, for a short time, and what was learned put together."""
+"""Readiness questions to a vendor, limited in number and time, and the merging of their answers."""
 
 import math
 import time
@@ -17,16 +17,16 @@ _UNUSABLE = "configuration"  # how `http` names a key or an address that no requ
 
 
 class Untold(Exception):
-    """One question stays open, and others may be asked; the message says why."""
+    """One question was not answered; others may be. The message says why."""
 
 
 class Inquiry:
-    """The questions of one check of one account: bounded in number and, by the patience of each, in time."""
+    """The questions of one check of one account, limited in number and, by each one's timeout, in time."""
 
     def __init__(
         self, name: str, get: Callable[[str], http.Answer], *, seconds: float, hide: Iterable[str]
     ) -> None:
-        """Ask by this function of a path, for so many seconds; never quote what is to be hidden."""
+        """Take the function that asks by path, the seconds for all questions, and the secrets never to quote."""
         self.name = name
         self._get = get
         self._hide = tuple(hide)
@@ -34,9 +34,9 @@ class Inquiry:
         self._until = time.monotonic() + seconds
 
     def ask(self, path: str) -> http.Answer:
-        """Return the answer, the second one if the vendor wanted a pause.
+        """Return the answer; after a 429, ask a second time.
 
-        `Untold` after enough questions; a ProviderError with a sentence for people when there is no answer.
+        Raises Untold when the questions or the time are used up, a ProviderError if there is no answer.
         """
         answer = self._ask(path)
         if answer.status != 429:
@@ -45,11 +45,11 @@ class Inquiry:
         return self._ask(path)
 
     def said(self, words: bytes | str) -> str:
-        """Return a vendor's words for a person, without secrets."""
+        """Return a vendor's text for a person, without secrets."""
         return http.said(words, self._hide)
 
     def foreign(self, answer: http.Answer) -> ProviderError:
-        """Return the error for an answer that is not in the vendor's own shape."""
+        """Return the error for an answer that is not in the vendor's own format."""
         error = http.foreign(self.name, answer, self._hide)
         return type(error)(
             f"{error.detail}. Look at its address in the configuration, and whether a proxy stands in between.",
@@ -82,9 +82,9 @@ class Inquiry:
 def gather(
     name: str, senders: Sequence[str], learn: Callable[[Sequence[str]], Iterator[Readiness]]
 ) -> Readiness:
-    """Put together what is learned of some of the senders.
+    """Merge the parts that `learn` yields for the first 25 senders.
 
-    An error ends it and is a problem. `Untold` ends it and is a warning: then no problem proves nothing.
+    A ProviderError ends it and becomes a problem. `Untold` ends it and becomes a warning, and `asked` is False.
     """
     every = tuple(dict.fromkeys(senders))
     parts = list(_until_an_error(name, learn(every[:MOST_SENDERS])))
@@ -106,12 +106,12 @@ def gather(
 
 
 def number(value: Any) -> float | None:
-    """Return a number from a vendor's JSON; None for anything else, and for one that is not finite."""
+    """Return a number from a vendor's JSON; None for anything else, and for infinity and NaN."""
     return value if type(value) in (int, float) and math.isfinite(value) else None
 
 
 def domains(address: str) -> tuple[str, ...]:
-    """Return the domain of an address and those above it, without the top: a.example.org, example.org."""
+    """Return the domain of an address and its parents, without the top level: a.example.org, example.org."""
     labels = address.rpartition("@")[2].lower().split(".")
     return tuple(".".join(labels[depth:]) for depth in range(max(1, len(labels) - 1)))
 

@@ -30,10 +30,10 @@ def test_a_provider_without_credentials_is_left_out_and_told():
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "keys are there, but no region"),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "keys are set, but no region"),
         ({"AWS_SES_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a"}, "Set AWS_SECRET_ACCESS_KEY as well"),
         ({"AWS_SES_REGION": "eu-west-1", "AWS_SECRET_ACCESS_KEY": "b"}, "Set AWS_ACCESS_KEY_ID as well"),
-        (SES | {"AWS_SES_ENDPOINT_URL": "localhost:99"}, "AWS_SES_ENDPOINT_URL is no http address"),
+        (SES | {"AWS_SES_ENDPOINT_URL": "localhost:99"}, "AWS_SES_ENDPOINT_URL is not an HTTP address"),
     ],
 )
 def test_what_is_wrong_with_ses_is_told(variables, words):

@@ -71,7 +71,7 @@ def test_nothing_is_written(ses: fakes.FakeVendor) -> None:
         ("ses", readiness.SES_DOMAIN, readiness.NO_IDENTITY, "would not take mail from default@example.org"),
         ("ses", readiness.SES_ACCOUNT, SANDBOX, "does not deliver to everybody"),
         ("sendgrid", readiness.SENDGRID_SEND, readiness.BAD_SENDGRID_KEY, "authorization required"),
-        ("sendgrid", readiness.SENDGRID_SEND, answer(202, b""), "has taken a rehearsed message for a real one"),
+        ("sendgrid", readiness.SENDGRID_SEND, answer(202, b""), "accepted a rehearsed message as a real one"),
         ("sendgrid", readiness.CREDITS, readiness.credits(used=200), "the credits are used up"),
         ("sendgrid", readiness.DOMAINS, answer(200, []), "would not take mail from default@example.org"),
     ],

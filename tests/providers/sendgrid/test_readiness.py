@@ -280,7 +280,7 @@ def test_a_rehearsal_that_is_found_good_gives_a_receipt(server, build, body):
 
 def test_a_rehearsal_that_was_really_sent_is_unknown(server, build):
     server.default = faults.answer(202, b"", {"X-Message-Id": "sg-1"})
-    with pytest.raises(errors.Unknown, match="for a real one"):
+    with pytest.raises(errors.Unknown, match="as a real one"):
         build().rehearse(letter(), ATTEMPT)
 
 
