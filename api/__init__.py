@@ -1,1 +1,1 @@
-"""HTTP in: authenticate, parse, call one verb of `delivery`, answer. Django REST Framework lives here only."""
+"""The HTTP API: authenticate, parse, call one function of `delivery`, answer. Only this package uses REST framework."""

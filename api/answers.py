@@ -1,4 +1,4 @@
-"""What a client is told of an email that was taken on."""
+"""The answers about an accepted email."""
 
 from django.urls import reverse
 from rest_framework.request import Request
@@ -18,8 +18,8 @@ MESSAGES = {
     Email.Status.SENDING: "The email is being handed over",
     Email.Status.SCHEDULED: "The email is accepted and will be sent at its time",
     Email.Status.CANCELLED: "The email was cancelled before it was sent",
-    Email.Status.QUARANTINED: "The email is in quarantine: it has ended the processes that were to hand it over",
-    Email.Status.EXPIRED: "No provider could take the email before its time was over",
+    Email.Status.QUARANTINED: "The email is in quarantine: it crashed the processes that tried to send it",
+    Email.Status.EXPIRED: "No provider could take the email before its deadline",
 }
 ACCEPTED_FOR_LATER = "The email is accepted and will be sent"
 SENT_AGAIN = (
@@ -28,7 +28,7 @@ SENT_AGAIN = (
 
 
 def message_of(email: Email) -> str:
-    """Return what became of an email, for a person."""
+    """Return the status of an email as a sentence."""
     if email.status == Email.Status.UNKNOWN and email.due_at is not None:
         return SENT_AGAIN
     untried = email.status == Email.Status.QUEUED and not email.rounds
@@ -36,7 +36,7 @@ def message_of(email: Email) -> str:
 
 
 def taken(request: Request, email: Email) -> Response:
-    """Answer what became of an email: 200 when a provider has it, 202 while we still have it, 400 when it is bad."""
+    """Answer with an email's status: 200 if a provider accepted it, 202 while we still have it, 400 if it failed."""
     failpoints.reach("before-answer")
     where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
     if email.status == Email.Status.FAILED:

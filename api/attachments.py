@@ -1,4 +1,4 @@
-"""The files of an email: from Base64 in JSON, or the file parts of a form, to the attachments of a Draft."""
+"""Parses the attachments of a Draft from Base64 in JSON, or from the file parts of a form."""
 
 import base64
 import binascii
@@ -38,8 +38,8 @@ class AttachmentsField(serializers.Field):  # type: ignore[type-arg]
     """Files: Base64 in JSON, or the file parts of a form."""
 
     def to_internal_value(self, data: Any) -> tuple[Attachment, ...]:
-        """Return the files; raise ContractError (413) when all together are over the limit."""
-        if data == "":  # a form's file input that was left empty
+        """Return the files; raise ContractError (413) if together they are over the limit."""
+        if data == "":  # an empty file input of a form
             return ()
         if not isinstance(data, list):
             raise fail("wrong_type", "must be a list; in a form, send each file as a part of its own.")
@@ -50,7 +50,7 @@ class AttachmentsField(serializers.Field):  # type: ignore[type-arg]
 
 
 def _check_size(items: list[Any]) -> None:
-    """Count before decoding: Base64 makes four characters of three bytes."""
+    """Check the size before decoding: four characters of Base64 are three bytes."""
     size = sum(item.size if isinstance(item, uploads.Upload) else _decoded_size(item) for item in items)
     if size > settings.ATTACHMENTS_MAX_BYTES:
         raise uploads.too_large()

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may."""
+"""Authentication by API key, and permission by scope."""
 
 import re
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from rest_framework.request import Request
 from delivery.access import keys
 from delivery.models import ApiKey, Owner
 
-_TOKEN = re.compile("[!-~]{1,200}")  # nothing else is worth a question to the database
+_TOKEN = re.compile("[!-~]{1,200}")  # anything else is refused without a query
 
 
-# Without keys any web page could post a form here; browsers say where a request comes from.
+# Without keys any web page could post a form here; browsers send where a request comes from.
 _OWN_PAGES = {"none", "same-origin"}
 
 
@@ -25,7 +25,7 @@ class BearerKey(BaseAuthentication):
     """`Authorization: Bearer <api key>`."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
-        """Return the key as request.auth, or None when the request brings none."""
+        """Return the key as request.auth, or None if the request has none; raise for an invalid one."""
         if not request.META.get("HTTP_AUTHORIZATION"):
             return None
         found = _find(request.META)
@@ -35,15 +35,15 @@ class BearerKey(BaseAuthentication):
         return None, found
 
     def authenticate_header(self, request: Request) -> str:
-        """Make REST framework answer 401."""
+        """Return the scheme, which makes REST framework answer 401."""
         return "Bearer"
 
 
 class KeyHasScope(BasePermission):
-    """The key has the view's `scope`; without a key only where settings ask for none."""
+    """Require a key with the view's `scope`; no key only if API_KEY_REQUIRED is false."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Let in what is allowed; a missing key is another answer than a missing scope."""
+        """Tell whether the request is allowed; raise NotAuthenticated for a missing key, unlike a missing scope."""
         used = key(request)
         if used is None:
             if settings.API_KEY_REQUIRED:
@@ -53,17 +53,17 @@ class KeyHasScope(BasePermission):
 
 
 def admits(environ: Mapping[str, Any]) -> bool:
-    """Tell, by its head alone, whether a request's body is worth reading: not if the answer is going to be 401."""
+    """Tell by the headers alone whether to read a request's body: not if the answer will be 401."""
     path = environ.get("PATH_INFO", "")
     if not path.startswith("/api") and path != "/email":
         return True
     if not environ.get("HTTP_AUTHORIZATION"):
         return not settings.API_KEY_REQUIRED
-    close_old_connections()  # what Django does before a request, which this is not yet
+    close_old_connections()  # Django does this before each request, and this comes earlier
     try:
         return _find(environ) is not None
     except (OperationalError, InterfaceError):
-        return True  # the request will meet the same, and be answered accordingly
+        return True  # the request will meet the same error and be answered 503
 
 
 def _find(environ: Mapping[str, Any]) -> ApiKey | None:
@@ -73,11 +73,11 @@ def _find(environ: Mapping[str, Any]) -> ApiKey | None:
 
 
 def key(request: Request) -> ApiKey | None:
-    """Return the API key that the request came with."""
+    """Return the request's API key."""
     return cast("ApiKey | None", request.auth)
 
 
 def owner(request: Request) -> Owner | None:
-    """Return whose emails this request sends and sees; None owns those sent without a key."""
+    """Return the owner whose emails this request sends and sees; None: those sent without a key."""
     used = key(request)
     return used.owner if used else None

@@ -23,10 +23,10 @@ _FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer
 
 @extend_schema_field(DraftSerializer(many=True))
 class Requests(serializers.Field):  # type: ignore[type-arg]
-    """A list; each entry is looked at for itself."""
+    """A list; its entries are validated one by one."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """Count the entries."""
+        """Check the number of entries."""
         if not isinstance(data, list):
             raise fail("wrong_type", "must be a list.")
         if not data:
@@ -43,7 +43,7 @@ class BatchSerializer(StrictSerializer):
 
 
 class ResultSerializer(serializers.Serializer[Any]):
-    """What became of one email of a batch."""
+    """The result of one email of a batch."""
 
     success = serializers.BooleanField()
     message = serializers.CharField()
@@ -63,7 +63,7 @@ class BatchResultSerializer(serializers.Serializer[Any]):
 
 
 class Batches(APIView):
-    """Hand over up to 1,000 emails; a worker sends them."""
+    """Accept up to 1,000 emails for a worker to send."""
 
     http_method_names = ("post",)
     scope = ApiKey.Scope.SEND
@@ -76,7 +76,7 @@ class Batches(APIView):
         responses={202: BatchResultSerializer, **_FAILURES},
     )
     def post(self, request: Request) -> Response:
-        """Write the emails down and answer with a result for each, in their order."""
+        """Accept the emails and answer with a result for each, in order."""
         serializer = BatchSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         items = [_item(request, *entry) for entry in enumerate(serializer.validated_data["emails"])]
@@ -84,7 +84,7 @@ class Batches(APIView):
 
 
 def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractError:
-    """Return one email of the batch, validated, or what is wrong with it."""
+    """Return one validated email of the batch, or its error."""
     serializer = DraftSerializer(data=entry)
     try:
         serializer.is_valid(raise_exception=True)
@@ -118,7 +118,7 @@ def _answer(results: list[Email | ContractError]) -> Response:
 
 
 def _refused(answer: dict[str, Any], statuses: set[int]) -> Response:
-    """Answer that nothing was taken: 503 if that is all GoMail's own affair, for then the same batch may be later."""
+    """Answer that no email was accepted: 503 if every reason is GoMail's own, so that the batch can be retried."""
     if statuses == {503}:
         return Response(answer, status=503, headers={"Retry-After": errors.RETRY_AFTER})
     return Response(answer, status=400)

@@ -1,4 +1,4 @@
-"""The outermost wrapper: what is too large, or comes from nobody we know, is answered before anybody reads it."""
+"""The outermost WSGI wrapper: answers requests that are too large or not authenticated before reading their body."""
 
 import json
 import tempfile
@@ -10,31 +10,29 @@ from django.conf import settings
 
 from api import error_codes
 
-ROOM_BYTES = (
-    2_796_203  # for everything but the attachments: a body and its alternative of 2 MB at most, fields
-)
+ROOM_BYTES = 2_796_203  # for all but the attachments: bodies of 2 MB at most, and the other fields
 MAX_BODY_BYTES = settings.ATTACHMENTS_MAX_BYTES * 4 // 3 + ROOM_BYTES  # Base64; 12 MiB for attachments of 7
 _CHUNK = 64 * 1024
-_RECEIVED = "gomail.received"  # in the environ: the body, or None when it is over the limit
+_RECEIVED = "gomail.received"  # in the environ: the body; None: it is over the limit
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class BodyLimit:
-    """Refuse a request body over the limit from its Content-Length, or as soon as a chunked one has passed it.
+    """Refuses a request body over the limit by its Content-Length, or a chunked one as soon as it exceeds the limit.
 
-    A body comes at its client's pace. A server that has threads for waiting calls receive() in one of them, and then,
-    with everything at hand, the application in one of those that work.
+    A slow client sends slowly. A server with separate I/O threads calls receive() in one of them, and then the
+    application, with the whole body at hand, in a worker thread.
     """
 
     def __init__(self, application: Application, admits: Callable[[Environ], bool] | None = None) -> None:
-        """Ask `admits` whether a body is worth reading: whom the application turns away need not send it."""
+        """Take the application, and a function that tells by the environ whether to read a request's body."""
         self.application = application
         self.admits = admits or _everybody
 
     def receive(self, environ: Environ, work: Callable[..., Any] | None = None) -> None:
-        """Read the body; `work(function, argument)` calls what asks the database. A small one is read unasked."""
+        """Read the body; small ones without asking `admits`, which `work(function, argument)` runs: it may query."""
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         if _length(environ) > MAX_BODY_BYTES:
             environ[_RECEIVED] = None
@@ -46,7 +44,7 @@ class BodyLimit:
             _read(environ, MAX_BODY_BYTES + 1 if chunked else _length(environ))
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer 413, or let the application see a body of known length that is there already."""
+        """Answer 413, or call the application with the received body and its length."""
         if _RECEIVED not in environ:
             self.receive(environ)
         body = environ[_RECEIVED]
@@ -57,7 +55,7 @@ class BodyLimit:
             try:
                 return list(answer)
             finally:
-                getattr(answer, "close", _nothing)()  # gives back the database connection
+                getattr(answer, "close", _nothing)()  # lets Django end the request
 
 
 def _read(environ: Environ, most: int) -> None:
@@ -74,17 +72,17 @@ def _read(environ: Environ, most: int) -> None:
 
 
 def _everybody(environ: Environ) -> bool:
-    """Admit whoever asks."""
+    """Admit every request."""
     return True
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the function here and now."""
+    """Call the function in this thread."""
     return function(*arguments)
 
 
 def _nothing() -> None:
-    """Stand for the close() that an answer need not have."""
+    """Replace a missing close()."""
 
 
 def _length(environ: Environ) -> int:

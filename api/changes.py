@@ -1,4 +1,4 @@
-"""What a client may change about an email that is there: cancel it, send it at another time, send it once more."""
+"""Changes of an accepted email: cancel, reschedule, resend."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), Fa
 
 
 class RescheduleSerializer(serializers.Serializer[Email]):
-    """What may be changed of a scheduled email."""
+    """The changeable field of a scheduled email."""
 
     send_at = fields.Moment()
 
 
 class NothingSerializer(serializers.Serializer[Any]):
-    """A request without fields; a body, if there is one, is an empty object."""
+    """A request without fields; the body is empty or an empty object."""
 
 
 class _OfOneEmail(generics.GenericAPIView[Email]):
-    """A verb upon one of the caller's emails."""
+    """An action on one of the client's emails."""
 
     http_method_names = ("post",)
     scope = ApiKey.Scope.SEND
@@ -39,12 +39,12 @@ class _OfOneEmail(generics.GenericAPIView[Email]):
     lookup_url_kwarg = "id"
 
     def get_queryset(self) -> Any:
-        """Return what this key may touch."""
+        """Return the emails of the key's owner."""
         return Email.objects.owned_by(owner(self.request))
 
 
 class CancelEmail(_OfOneEmail):
-    """Do not send an email that is waiting; one in doubt is not sent again."""
+    """Cancel a waiting email; an unknown one is not sent again."""
 
     @extend_schema(operation_id="cancel_email", request=None, responses={200: EmailSerializer, **_FAILURES})
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -55,7 +55,7 @@ class CancelEmail(_OfOneEmail):
 
 
 class ResendEmail(_OfOneEmail):
-    """Send an email that is finished once more: as a new one, whose resend_of names the old."""
+    """Send a finished email again, as a new one whose resend_of is the old one's id."""
 
     @extend_schema(operation_id="resend_email", request=None, responses={202: TakenSerializer, **_FAILURES})
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -68,14 +68,14 @@ class ResendEmail(_OfOneEmail):
 
 
 class OneEmail(EmailDetail):
-    """One email: look at it, or give a scheduled one another time."""
+    """One email: read it, or reschedule it."""
 
     http_method_names: tuple[str, ...] = ("get", "head", "patch")
     parser_classes = (StrictJSONParser,)
 
     @property
     def scope(self) -> str:  # type: ignore[override]
-        """Looking and changing are two scopes."""
+        """Return the scope: reading and changing need different ones."""
         return ApiKey.Scope.SEND if self.request.method == "PATCH" else ApiKey.Scope.READ
 
     @extend_schema(

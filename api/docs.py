@@ -1,4 +1,4 @@
-"""The contract to read: OpenAPI 3, its page, and the error codes, all made from the code."""
+"""The documentation of the API, generated from the code: OpenAPI 3, its page, and the error codes."""
 
 from dataclasses import asdict
 from typing import Any
@@ -22,7 +22,7 @@ _PAGE_POLICY = (
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the API key stands in the OpenAPI document; REST framework's generator finds it by itself."""
+    """The API key in the OpenAPI document; drf-spectacular finds this class automatically."""
 
     target_class = "api.authentication.BearerKey"
     name = "apiKey"
@@ -33,7 +33,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class Open(APIView):
-    """A view that tells nothing about anybody: no key needed."""
+    """A public view, without an API key."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -46,7 +46,7 @@ class Schema(SpectacularAPIView):
     http_method_names = ("get", "head")
 
     def _get_version_parameter(self, request: Request) -> None:
-        """There is one version: what a client calls it must not get into a header."""
+        """Ignore the requested version: there is only one, and client input must not get into a header."""
 
 
 @extend_schema(exclude=True)
@@ -70,7 +70,7 @@ class ErrorCodes(Open):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Any:
-        """Answer a browser with a page, everybody else with JSON."""
+        """Answer a browser with a page, other clients with JSON."""
         if "text/html" in request.META.get("HTTP_ACCEPT", ""):
             page = render(
                 request._request,
@@ -85,7 +85,7 @@ class ErrorCodes(Open):
 
 @extend_schema(exclude=True)
 class UnknownPath(Open):
-    """Everything below /api/ that is nothing else."""
+    """Every other path below /api/."""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Answer 501 to every method."""

@@ -1,4 +1,4 @@
-"""What a dry run answers."""
+"""The answer of a dry run."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class BoxSerializer(serializers.Serializer[Any]):
 
 
 class RecipientsSerializer(serializers.Serializer[Any]):
-    """Everybody once, in the first place where the request names them."""
+    """All recipients, each once, in the first list of the request that names them."""
 
     to = BoxSerializer(many=True)
     cc = BoxSerializer(many=True)
@@ -57,7 +57,7 @@ class RenderedSerializer(serializers.Serializer[Bundle]):
 
     @extend_schema_field(RecipientsSerializer)
     def get_recipients(self, bundle: Bundle) -> Any:
-        """Sort them by kind."""
+        """Group the recipients by kind."""
         kinds = {
             kind.value: [row for row in bundle.recipients if row.kind == kind] for kind in Recipient.Kind
         }
@@ -65,16 +65,16 @@ class RenderedSerializer(serializers.Serializer[Bundle]):
 
 
 class OfferSerializer(serializers.Serializer[Offer]):
-    """What one provider would have to do with it."""
+    """Whether one provider would be offered the email."""
 
     name = serializers.CharField()
     offered = serializers.BooleanField()
     position = serializers.IntegerField(allow_null=True, help_text="1 would be asked first; null: not asked")
-    reason = serializers.CharField(help_text="why it would not be asked, or on what condition")
+    reason = serializers.CharField(help_text="why it would not be asked, or the condition")
 
 
 class ExplainedSerializer(serializers.Serializer[Any]):
-    """What would become of the email."""
+    """How the email would be handed over."""
 
     success = serializers.BooleanField(default=True)
     message = serializers.CharField()

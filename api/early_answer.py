@@ -1,7 +1,7 @@
-"""What a client is told of a request that takes too long, while the work for it goes on.
+"""Early answers: if a request takes too long, the client gets one while the work goes on.
 
-The server makes a place for it in the environ of each request; a view leaves there what is true as soon as it may be
-said. Where no such place is, under another server, the client waits for the end.
+GoMail's server puts a list into the environ of each request; a view adds an early answer as soon as it is true. Other
+servers do not have the list, and the client waits for the final answer.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ class Answer:
 
 
 def leave(environ: Mapping[str, Any], make: Callable[[], tuple[int, Mapping[str, str], bytes]]) -> None:
-    """Leave what makes the answer (status, headers, JSON); it is called in another thread, and only if it is needed."""
+    """Add a function that makes the answer (status, headers, JSON); it runs in another thread, and only if needed."""
     place = environ.get(PLACE)
-    if place is not None:  # another server makes none, and its client waits
+    if place is not None:  # None under another server
         place.append(lambda: _answer(*make()))
 
 

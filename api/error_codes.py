@@ -1,13 +1,13 @@
-"""The one registry of error codes: what a client can meet, and what to do about it. The documentation is made of it."""
+"""The registry of all error codes, with their meaning and remedy; the documentation is generated from it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """One stable code of the contract."""
+    """One stable error code."""
 
-    status: int  # the HTTP status it comes with; 0: it stands in `errors`, beside a field
+    status: int  # the HTTP status; 0: a code of one field, in `errors`
     meaning: str
     remedy: str
 
@@ -45,7 +45,7 @@ REQUEST = {
     ),
     "no_provider_can_carry": Code(
         status=400,
-        meaning="None of the configured providers takes such a message.",
+        meaning="None of the configured providers can carry this message.",
         remedy="`message` names the reason for each: too many recipients, too large, a blocked kind of file.",
     ),
     "not_authenticated": Code(
@@ -80,17 +80,17 @@ REQUEST = {
     ),
     "too_late": Code(
         status=409,
-        meaning="The email is not in a state in which this can be done.",
-        remedy="Look at its status: only what is waiting can be cancelled, only what is finished can be sent again.",
+        meaning="The email's status does not allow this change any more.",
+        remedy="Look at its status: only waiting emails can be cancelled, only finished ones can be sent again.",
     ),
     "content_gone": Code(
         status=409,
         meaning="The email cannot be sent again: its body or an attachment is not kept any more.",
-        remedy="Send it anew, with all its content; how long that is kept is GoMail's administrator's choice.",
+        remedy="Send a new email with all its content; how long content is kept is set by GoMail's administrator.",
     ),
     "idempotency_key_in_use": Code(
         status=409,
-        meaning="The first request with this Idempotency-Key is still being worked on.",
+        meaning="The first request with this Idempotency-Key is still being processed.",
         remedy="Repeat the request after the seconds in Retry-After; it will get the answer of the first.",
     ),
     "idempotency_key_reused": Code(
@@ -100,13 +100,13 @@ REQUEST = {
     ),
     "method_not_allowed": Code(
         status=405,
-        meaning="The path does not know this method.",
+        meaning="The path does not support this method.",
         remedy="Use one of those in the Allow header.",
     ),
     "request_timeout": Code(
         status=408,
-        meaning="The request did not come in as a whole in the time that there is for it.",
-        remedy="Send it anew, on a better line or with smaller attachments; nothing of it was kept.",
+        meaning="The request did not arrive completely in time.",
+        remedy="Send it again, over a better connection or with smaller attachments; nothing of it was kept.",
     ),
     "request_too_large": Code(
         status=413,
@@ -126,11 +126,11 @@ REQUEST = {
     "uri_too_long": Code(
         status=414,
         meaning="The request line is over 8 KB.",
-        remedy="Shorten the query; what is long belongs in a body.",
+        remedy="Shorten the query; send long data in a body.",
     ),
     "expectation_failed": Code(
         status=417,
-        meaning="The request expects something else than 100-continue.",
+        meaning="The Expect header has another value than 100-continue.",
         remedy="Leave the Expect header out.",
     ),
     "headers_too_large": Code(
@@ -140,7 +140,7 @@ REQUEST = {
     ),
     "internal": Code(
         status=500,
-        meaning="GoMail made a mistake; it is written to the log of the service.",
+        meaning="An error inside GoMail; it is in the log of the service.",
         remedy="Look in the log of emails before you send again: the email may have been stored.",
     ),
     "unknown_path": Code(
@@ -150,12 +150,12 @@ REQUEST = {
     ),
     "overloaded": Code(
         status=503,
-        meaning="More emails are waiting than GoMail can promise to deliver, or a disk is nearly full.",
-        remedy="Try again after the seconds in Retry-After; what was accepted before is being sent meanwhile.",
+        meaning="Too many emails are waiting, or a disk is nearly full.",
+        remedy="Try again after the seconds in Retry-After; emails accepted before are being sent meanwhile.",
     ),
     "unavailable": Code(
         status=503,
-        meaning="GoMail cannot write the email down now, so it does not take it on.",
+        meaning="GoMail cannot store the email now, so it does not accept it.",
         remedy="Try again after the seconds in Retry-After.",
     ),
 }
@@ -167,7 +167,7 @@ FIELD = {
         status=0, meaning="The value has another JSON type than the field.", remedy="See docs/."
     ),
     "invalid_json": Code(
-        status=0, meaning="A multipart field that holds JSON text does not.", remedy="Send JSON."
+        status=0, meaning="A multipart field that must be JSON text is not.", remedy="Send JSON."
     ),
     "invalid_address": Code(
         status=0,
@@ -175,9 +175,9 @@ FIELD = {
         remedy="Write `name@example.org` or `Name <name@example.org>`; put a name with special characters in quotes.",
     ),
     "invalid_header": Code(
-        status=0, meaning="This header may not be set, or not so.", remedy="Leave it out."
+        status=0, meaning="This header may not be set, or its value is invalid.", remedy="Leave it out."
     ),
-    "invalid_filename": Code(status=0, meaning="A file cannot be called that.", remedy="Rename it."),
+    "invalid_filename": Code(status=0, meaning="The file name is invalid.", remedy="Rename the file."),
     "invalid_base64": Code(
         status=0, meaning="The content is not Base64.", remedy="Use the standard alphabet (RFC 4648, 4)."
     ),
@@ -189,9 +189,9 @@ FIELD = {
     "too_long": Code(status=0, meaning="The text is too long.", remedy="Shorten it."),
     "too_many": Code(status=0, meaning="There are too many entries.", remedy="Split the request."),
     "invalid_choice": Code(
-        status=0, meaning="The value is none of those allowed.", remedy="Use one of them."
+        status=0, meaning="The value is not one of those allowed.", remedy="Use one of them."
     ),
     "invalid_value": Code(status=0, meaning="The value has the wrong form.", remedy="See docs/."),
-    "unknown_field": Code(status=0, meaning="The contract has no such field.", remedy="Check the spelling."),
+    "unknown_field": Code(status=0, meaning="There is no such field.", remedy="Check the spelling."),
     "duplicate_field": Code(status=0, meaning="The field was given twice.", remedy="Give it once."),
 }

@@ -1,4 +1,4 @@
-"""Every exception becomes an answer in the contract's shape here, and nowhere else."""
+"""The only place where exceptions become answers, in the API's format."""
 
 import errno
 import logging
@@ -20,14 +20,14 @@ RETRY_AFTER = "5"  # seconds
 EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"
 _MOST_ERRORS = 20
 _LONGEST_MESSAGE = 300
-# The words of the frameworks for what the registry calls otherwise.
+# The frameworks' codes, and ours for the same errors.
 _OURS = {"null": "required", "invalid": "invalid_value", "null_characters_not_allowed": "control_character"}
 _EMPTY_OR_INVALID = frozenset({"required", "empty", "invalid_address", "wrong_type", "invalid_json"})
 log = logging.getLogger(__name__)
 
 
 class ContractError(exceptions.APIException):
-    """A code of the registry, with a sentence of its own where the registry's is too general."""
+    """An error code of the registry, optionally with a more specific message."""
 
     def __init__(self, code: str, message: str = "", errors: list[dict[str, str]] | None = None) -> None:
         """Take the status from the registry."""
@@ -39,25 +39,27 @@ class ContractError(exceptions.APIException):
 
 
 def shape(error: ContractError) -> dict[str, Any]:
-    """Return the body of an answer that is not a success."""
+    """Return the body of an error answer."""
     return {"success": False, "message": error.message, "code": error.code, "errors": error.errors}
 
 
 def answer(exc: Exception, context: dict[str, Any]) -> Response:
-    """Translate whatever a view raised; REST framework calls this."""
+    """Answer an exception of a view; REST framework calls this."""
     from rest_framework.views import set_rollback  # not before: it loads our parsers, which load this module
 
     error = translated(exc)
-    if error.status_code >= 500 and error.code != "overloaded":  # no fault, and at that moment there are many
+    if (
+        error.status_code >= 500 and error.code != "overloaded"
+    ):  # back-pressure is not a fault, and is frequent
         log.error("%s while answering %s", error.code, context["request"].path, exc_info=exc)
     set_rollback()
-    context["request"].accepted_renderer = JSONRenderer()  # also where the view writes pages
+    context["request"].accepted_renderer = JSONRenderer()  # also for views that render pages
     context["request"].accepted_media_type = JSONRenderer.media_type
     return Response(shape(error), status=error.status_code, headers=_headers(error, exc, context))
 
 
 def translated(exc: Exception) -> ContractError:
-    """Return the one code that says what happened."""
+    """Return the error code for an exception."""
     if isinstance(exc, ContractError):
         return exc
     if isinstance(exc, exceptions.ValidationError):
@@ -72,7 +74,7 @@ def translated(exc: Exception) -> ContractError:
     return ContractError("internal")
 
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # attachments cannot be kept
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # attachments cannot be stored
 _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((exceptions.ParseError,), "malformed_json"),
     ((exceptions.UnsupportedMediaType,), "unsupported_content_type"),
@@ -114,7 +116,7 @@ def _is_empty_or_invalid_to(error: dict[str, str]) -> bool:
 
 
 def _flat(detail: Any, path: str) -> Iterator[dict[str, str]]:
-    """Walk a tree of error details; yield one row for each leaf, with the path to it."""
+    """Yield a row for each leaf of a tree of error details, with the path to it."""
     if isinstance(detail, dict):
         for key, value in detail.items():
             yield from _flat(value, path + key if str(key).startswith("[") or not path else f"{path}.{key}")
@@ -128,7 +130,7 @@ def _flat(detail: Any, path: str) -> Iterator[dict[str, str]]:
 
 def _handler(code: str) -> Any:
     def handle(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-        """Answer what never reached a view: below /api/ in the contract's shape, elsewhere in a plain line."""
+        """Answer an error outside of views: below /api/ in the API's format, elsewhere as plain text."""
         error = ContractError(code)
         if request.path.startswith("/api") or request.path == "/email":
             return JsonResponse(shape(error), status=error.status_code)

@@ -1,4 +1,4 @@
-"""The contract's fields: from what a client wrote to the values of a Draft."""
+"""The API's fields: parse a client's values into those of a Draft."""
 
 import re
 from collections.abc import Sequence
@@ -38,14 +38,14 @@ def fail(code: str, message: str, path: str = "") -> serializers.ValidationError
 
 @extend_schema_field({"type": "string"})
 class Text(serializers.Field):  # type: ignore[type-arg]
-    """A JSON string, never made out of another type."""
+    """A JSON string; other types are refused, not converted."""
 
     def __init__(self, *, longest: int, header: bool = False, **kwargs: Any) -> None:
         self.longest, self.header = longest, header
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the text as it is."""
+        """Return the text unchanged."""
         if not isinstance(data, str):
             raise fail("wrong_type", "must be a string.")
         if len(data) > self.longest:
@@ -61,10 +61,10 @@ class Text(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field({"type": "string", "format": "date-time"})
 class Moment(serializers.Field):  # type: ignore[type-arg]
-    """A moment in ISO 8601 with its offset from UTC, at most a year ahead."""
+    """A time in ISO 8601 with its offset from UTC, at most a year ahead."""
 
     def to_internal_value(self, data: Any) -> datetime:
-        """Return the moment, aware."""
+        """Return an aware datetime."""
         if not isinstance(data, str):
             raise fail("wrong_type", "must be a string.")
         moment = _moment(data)
@@ -77,7 +77,7 @@ class Moment(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field({"type": "integer"})
 class Seconds(serializers.Field):  # type: ignore[type-arg]
-    """A whole number of seconds, in a form as text."""
+    """A whole number of seconds; in a form it is text."""
 
     def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
         self.least, self.most = least, most
@@ -96,10 +96,10 @@ class Seconds(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field({"type": "string"})
 class Body(serializers.Field):  # type: ignore[type-arg]
-    """The text of an email; one that is too long is a matter of size (413)."""
+    """The body of an email; too long a body is answered with 413."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the text with its line endings as they came."""
+        """Return the text with its line ends unchanged."""
         if not isinstance(data, str):
             raise fail("wrong_type", "must be a string.")
         if len(data) > MAX_BODY_CHARACTERS:
@@ -111,10 +111,10 @@ class Body(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field({"type": "string", "example": "Ann Lee <ann@example.org>"})
 class MailboxField(serializers.Field):  # type: ignore[type-arg]
-    """One mailbox; empty means the default sender."""
+    """One mailbox; empty: the default sender."""
 
     def to_internal_value(self, data: Any) -> Mailbox | None:
-        """Return the mailbox, or None where the client left it to us."""
+        """Return the mailbox, or None if it is empty."""
         if not isinstance(data, str):
             raise fail("wrong_type", "must be a string.")
         return _mailbox(data, "") if data.strip() else None
@@ -130,7 +130,7 @@ class MailboxesField(serializers.Field):  # type: ignore[type-arg]
     """Bare addresses in a string, or mailboxes in a list (in a form: as JSON text)."""
 
     def to_internal_value(self, data: Any) -> tuple[Mailbox, ...]:
-        """Return the mailboxes in their order."""
+        """Return the mailboxes in order."""
         if isinstance(data, str) and data.lstrip().startswith("["):
             data = parsed(data)
         if isinstance(data, str):
@@ -143,7 +143,7 @@ class MailboxesField(serializers.Field):  # type: ignore[type-arg]
 
 
 class Recipients(MailboxesField):
-    """Those the email is for: at least one."""
+    """At least one recipient."""
 
     def to_internal_value(self, data: Any) -> tuple[Mailbox, ...]:
         """Return at least one mailbox."""
@@ -158,7 +158,7 @@ class HeadersField(serializers.Field):  # type: ignore[type-arg]
     """Extra headers by name."""
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        """Return the headers; each name once, whatever its case."""
+        """Return the headers; names must be unique regardless of case."""
         data = _texts_by_name(data, most=MAX_HEADERS)
         for name, value in data.items():
             _check_header(name, value)
@@ -170,7 +170,7 @@ class HeadersField(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
 class TagsField(serializers.Field):  # type: ignore[type-arg]
-    """Words to find emails by."""
+    """Words for finding emails."""
 
     def to_internal_value(self, data: Any) -> tuple[str, ...]:
         """Return the tags, each once."""
@@ -188,7 +188,7 @@ class TagsField(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
 class MetadataField(serializers.Field):  # type: ignore[type-arg]
-    """Values of the client's own, given to the provider and found again in its events."""
+    """The client's own values, passed to the provider and returned in its events."""
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         """Return the metadata."""
@@ -205,7 +205,7 @@ class MetadataField(serializers.Field):  # type: ignore[type-arg]
 
 
 def parsed(text: str) -> Any:
-    """Read the JSON text of a form's field."""
+    """Parse the JSON text of a form field."""
     try:
         return loads(text)
     except ContractError as error:
@@ -260,5 +260,5 @@ def _texts_by_name(data: Any, *, most: int) -> dict[str, str]:
 def _moment(text: str) -> datetime | None:
     try:
         return parse_datetime(text)
-    except ValueError:  # the form is right, and there is no such day
+    except ValueError:  # well-formed, but there is no such day
         return None

@@ -1,4 +1,4 @@
-"""The filters of emails/. Each one is served by an index."""
+"""The filters of emails/. Each one uses an index."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +14,12 @@ from delivery.models import Email
 from delivery.search import query
 
 _OF_THE_PAGES = ("cursor", "page_size")
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # of the time in an id
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # the earliest time of an id
 
 
 @extend_schema_field(bool)
 class TruthFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
-    """true or false. django-filter's own takes any other word for no filter at all."""
+    """true or false. django-filter's own filter ignores any other word."""
 
     def __init__(self, **options: Any) -> None:
         choices = [("true", "true"), ("false", "false")]
@@ -42,8 +42,8 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     )
 
     def is_valid(self) -> bool:
-        """Refuse what the contract does not know: a misspelt filter must not show everybody's emails as if it held."""
-        parameters.refuse_strange(self.data, [*self.filters, *_OF_THE_PAGES])
+        """Refuse unknown parameters: a misspelt filter must not be ignored, as the result would look filtered."""
+        parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES])
         return bool(super().is_valid())
 
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
@@ -55,15 +55,15 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
         return emails.filter(tag_rows__name=value)
 
     def after(self, emails: QuerySet[Email], name: str, value: datetime) -> QuerySet[Email]:
-        """Keep emails accepted then or later: their ids tell."""
+        """Keep emails accepted at this time or later, by their ids."""
         return emails.filter(id__gte=_bound(value))
 
     def before(self, emails: QuerySet[Email], name: str, value: datetime) -> QuerySet[Email]:
-        """Keep emails accepted before."""
+        """Keep emails accepted before this time, by their ids."""
         return emails.filter(id__lt=_bound(value))
 
     def search(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
-        """Keep emails that match what a person typed."""
+        """Keep emails that match a search text."""
         return query.by_text(emails, value)
 
 

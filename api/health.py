@@ -1,4 +1,4 @@
-"""For load balancers and monitoring: no key is asked for, so nothing is told but the state of things."""
+"""Health checks for load balancers and monitoring. They need no key, so they reveal nothing confidential."""
 
 from typing import Any
 
@@ -21,21 +21,21 @@ class LiveSerializer(serializers.Serializer[Any]):
 
 
 class ProviderHealthSerializer(serializers.Serializer[Any]):
-    """How one provider stands."""
+    """The health of one provider."""
 
     state = serializers.CharField(help_text="in use, paused, not used, being tried or out of service")
-    check = serializers.CharField(help_text="what it last said of itself: ready, not ready or not asked")
+    check = serializers.CharField(help_text="its last readiness check: ready, not ready or not asked")
 
 
 class HealthSerializer(serializers.Serializer[Health]):
-    """Whether emails are taken on, and whether every provider is well."""
+    """Whether emails are accepted, and whether every provider is well."""
 
     status = serializers.ChoiceField([health.READY, health.DEGRADED, health.UNAVAILABLE])
     database = serializers.CharField(help_text="ok, not migrated or cannot be used")
     queue = serializers.CharField(help_text="ok or full: further emails are refused until some are sent")
     disk = serializers.CharField(help_text="ok or nearly full: emails are refused until there is room")
     workers = serializers.IntegerField(
-        help_text="delivery workers that are running; without one nothing that waits is sent"
+        help_text="delivery workers that are running; without one no waiting email is sent"
     )
     providers = serializers.DictField(
         child=ProviderHealthSerializer(), help_text="by name, in order of preference"
@@ -43,7 +43,7 @@ class HealthSerializer(serializers.Serializer[Health]):
 
 
 class Unguarded(APIView):
-    """A view for everybody that looks for no key."""
+    """A public view, without an API key."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -51,22 +51,22 @@ class Unguarded(APIView):
 
 
 class Live(Unguarded):
-    """Whether the process answers: it does."""
+    """Whether the process answers."""
 
     @extend_schema(operation_id="health_live", auth=[], responses=LiveSerializer)
     def get(self, request: Request) -> Response:
-        """Answer without looking at anything."""
+        """Answer without any check."""
         return Response({"status": "live"}, headers=_NOT_KEPT)
 
 
 class Ready(Unguarded):
-    """Whether emails are taken on."""
+    """Whether emails are accepted."""
 
     @extend_schema(
         operation_id="health_ready", auth=[], responses=dict.fromkeys((200, 503), HealthSerializer)
     )
     def get(self, request: Request) -> Response:
-        """Answer 200 while emails are taken on, even if no provider can be used just now; 503 otherwise."""
+        """Answer 200 while emails are accepted, even if no provider can be used now; 503 otherwise."""
         found = health.look()
         status = 503 if found.status == health.UNAVAILABLE else 200
         return Response(HealthSerializer(found).data, status=status, headers=_NOT_KEPT)

@@ -1,4 +1,4 @@
-"""Which format is read and written."""
+"""Content negotiation."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 
 class AlwaysJSON(DefaultContentNegotiation):
-    """Read what the view can read; write its one format, whatever Accept says: an answer is never withheld."""
+    """Parse what the view can parse; write its only format whatever Accept says, instead of answering 406."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -20,12 +20,12 @@ class AlwaysJSON(DefaultContentNegotiation):
 
 
 class PreferAccepted(DefaultContentNegotiation):
-    """Write what Accept asks for among several formats, or the first one: an answer is never withheld."""
+    """Write the format that Accept asks for, or the first one instead of answering 406."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """Return the renderer that fits best."""
+        """Return the best matching renderer."""
         try:
             found: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
         except NotAcceptable:

@@ -1,4 +1,4 @@
-"""Pages of the log."""
+"""Pagination of the log."""
 
 import re
 from typing import Any
@@ -13,22 +13,22 @@ from api.errors import ContractError
 
 
 class NewestFirst(CursorPagination):
-    """Newest first; a cursor stays right while new emails come in, and costs the same on every page."""
+    """Newest first, by cursor: it stays correct while new emails come in, and costs the same on every page."""
 
-    ordering = "-id"  # version 7 UUIDs: in the order of their making
+    ordering = "-id"  # version 7 UUIDs sort by time
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
 
     def get_page_size(self, request: Request) -> int:
-        """Return how many emails are on a page; what is not a number is not taken for the usual one."""
+        """Return the size of a page; raise ContractError if it is not a number, instead of using the default."""
         asked = request.query_params.get(self.page_size_query_param, str(self.page_size))
         if not re.fullmatch("[0-9]{1,9}", asked) or int(asked) == 0:
             raise ContractError("malformed_request", "page_size: must be a number from 1 on.")
         return min(int(asked), self.max_page_size)
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return the page in the contract's shape."""
+        """Return the page in the API's format."""
         links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
         return Response({"success": True, "message": "Emails, newest first", **links, "results": data})
 
@@ -39,7 +39,7 @@ class NewestFirst(CursorPagination):
         return described
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:
-        """Return one page; a cursor that is not one of ours is a bad parameter, not a missing page."""
+        """Return one page; an invalid cursor is a bad parameter (400), not a missing page (404)."""
         try:
             return super().paginate_queryset(queryset, request, view)
         except (NotFound, ValueError, ValidationError) as error:

@@ -1,4 +1,4 @@
-"""Query parameters: what the contract does not know is refused, so that a misspelt one is not lost in silence."""
+"""Query parameters: unknown ones are refused, so that a misspelt one is not silently ignored."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -11,15 +11,15 @@ from api.errors import ContractError
 _TRUTHS = {"true": True, "false": False}
 
 
-def refuse_strange(parameters: Any, known: Iterable[str]) -> None:
-    """Raise for a parameter that is not known, and for one given twice."""
-    if errors := list(_strange(parameters, list(known))):
+def refuse_unknown(parameters: Any, known: Iterable[str]) -> None:
+    """Raise ContractError for an unknown parameter, or one given twice."""
+    if errors := list(_unknown(parameters, list(known))):
         raise _invalid(errors)
 
 
 def flag(request: Request, name: str) -> bool:
-    """Return the one parameter of a path that knows no other: true, or false if it is not given."""
-    refuse_strange(request.query_params, [name])
+    """Return a boolean parameter, the only one of its path; False if it is not given."""
+    refuse_unknown(request.query_params, [name])
     given = request.query_params.get(name, "false")
     if given not in _TRUTHS:
         raise _invalid([{"field": name, "code": "invalid_choice", "message": "must be true or false."}])
@@ -30,7 +30,7 @@ def _invalid(errors: list[dict[str, str]]) -> ContractError:
     return ContractError("invalid", f"{errors[0]['field']}: {errors[0]['message']}", errors)
 
 
-def _strange(parameters: Any, known: list[str]) -> Iterator[dict[str, str]]:
+def _unknown(parameters: Any, known: list[str]) -> Iterator[dict[str, str]]:
     for name, values in parameters.lists():
         if name not in known:
             close = difflib.get_close_matches(name[:80], known, 1)

@@ -1,4 +1,4 @@
-"""From bytes to plain values: strict about what the standard readers let pass."""
+"""Parsers of request bodies, stricter than the standard ones: ambiguous input is refused."""
 
 import json
 import re
@@ -18,7 +18,9 @@ from api.uploads import Uploads
 MAX_DEPTH = 32
 MAX_KEYS = 2000
 MAX_VALUES = 20_000  # strings, numbers, lists and objects in all
-MAX_OPENINGS = 250_000  # of lists and objects, those in texts included: what a style sheet of 2 MB may have
+MAX_OPENINGS = (
+    250_000  # brackets and braces, those in texts included: as many as a style sheet of 2 MB may have
+)
 MAX_DIGITS = 20
 MAX_PARTS = 200
 MAX_FIELD_BYTES = 4 * 1024 * 1024  # one text field
@@ -41,7 +43,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return the object; raise ContractError for everything that could be read in two ways."""
+        """Return the object; raise ContractError for anything ambiguous."""
         refuse_encodings(request_of(parser_context))
         values = loads(stream.read())
         if not isinstance(values, dict):
@@ -50,7 +52,7 @@ class StrictJSONParser(BaseParser):
 
 
 class StrictMultiPartParser(BaseParser):
-    """multipart/form-data: text fields as they are, every file as an Upload in the list `attachments`."""
+    """multipart/form-data: text fields unchanged, every file as an Upload in the list `attachments`."""
 
     media_type = "multipart/form-data"
 
@@ -60,7 +62,7 @@ class StrictMultiPartParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> "DataAndFiles[Any, Any]":
-        """Return the fields; raise ContractError for parts that have no name, no end, or a name twice."""
+        """Return the fields; raise ContractError for a part without name or end, and for a repeated name."""
         request = request_of(parser_context)
         refuse_encodings(request)
         _, options = multipart.parse_options_header(media_type or "")
@@ -89,7 +91,7 @@ class _Form:
         self._text: bytearray | None = None
 
     def read(self, stream: IO[bytes], boundary: str, length: int) -> None:
-        """Take the whole form."""
+        """Read the whole form."""
         parser = multipart.PushMultipartParser(
             boundary, content_length=length, max_segment_count=MAX_PARTS, strict=True
         )
@@ -97,7 +99,7 @@ class _Form:
             self.take(event)
 
     def take(self, event: Any) -> None:
-        """Take a part's head, a piece of its content, or its end."""
+        """Process a part's head, a piece of its content, or its end."""
         if isinstance(event, multipart.MultipartSegment):
             self._begin(event)
         elif event is None:
@@ -108,7 +110,7 @@ class _Form:
             self._write_text(event)
 
     def values(self) -> "DataAndFiles[Any, Any]":
-        """Return fields and files as the serializer takes them; Django closes the files with the request."""
+        """Return fields and files for the serializer; Django closes the files with the request."""
         if self.uploads and "attachments" in self._fields:
             raise duplicate("attachments")
         files = {"attachments": list(self.uploads)} if self.uploads else {}
@@ -125,7 +127,7 @@ class _Form:
             self.uploads.begin(field=self._name, filename=filename, content_type=part.content_type or "")
 
     def _write_text(self, piece: bytes) -> None:
-        assert self._text is not None  # noqa: S101 - take() has looked
+        assert self._text is not None  # noqa: S101 - checked by take()
         self._text += piece
         if len(self._text) > MAX_FIELD_BYTES:
             raise ContractError("body_too_large", f"The field {self._name} is over {MAX_FIELD_BYTES} bytes.")
@@ -140,7 +142,7 @@ class _Form:
 
 
 def loads(body: bytes | str) -> Any:
-    """Read JSON: no NaN, no number beyond a double, no field twice, no NUL, no half surrogate pair, bounded depth."""
+    """Parse JSON without NaN, numbers beyond a double, repeated fields, NUL, lone surrogates, or deep nesting."""
     try:
         text = body.decode() if isinstance(body, bytes) else body
         if text.count("[") + text.count("{") > MAX_OPENINGS:
@@ -152,7 +154,7 @@ def loads(body: bytes | str) -> Any:
         ) from error
     except json.JSONDecodeError as error:
         raise ContractError("malformed_json", f"This is not valid JSON: {error}.") from error
-    except ValueError as error:  # an integer longer than Python reads
+    except ValueError as error:  # an integer longer than Python parses
         raise ContractError("malformed_json", f"A number has more than {MAX_DIGITS} digits.") from error
     except RecursionError as error:
         raise ContractError(
@@ -163,13 +165,13 @@ def loads(body: bytes | str) -> Any:
 
 
 def request_of(parser_context: Mapping[str, Any] | None) -> Request:
-    """Return the request that a parser works for."""
+    """Return the request of a parser."""
     request: Request = (parser_context or {})["request"]
     return request
 
 
 def refuse_encodings(request: Request) -> None:
-    """Raise unless the body is plain UTF-8: a compressed one could be a bomb."""
+    """Raise unless the body is uncompressed UTF-8: a compressed one could be a decompression bomb."""
     charset = multipart.parse_options_header(request.content_type or "")[1].get("charset", "utf-8")
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
     if charset.lower() not in {"utf-8", "utf8", "us-ascii"} or encoding.lower() != "identity":
@@ -184,7 +186,7 @@ def duplicate(name: str) -> ContractError:
 
 
 def _filename(part: "multipart.MultipartSegment") -> str | None:
-    """Return the part's file name, also from the `filename*` that some clients write; None: a text field."""
+    """Return the part's file name, also from the `filename*` of some clients; None: a text field."""
     extended = _EXTENDED.search(_QUOTED.sub('""', part.header("Content-Disposition", "")))
     return _percent_decoded(extended[1]) if extended else cast("str | None", part.filename)
 
@@ -203,7 +205,7 @@ def _unreadable_name() -> NoReturn:
 
 
 def _check_part(part: "multipart.MultipartSegment") -> None:
-    """Raise for a part that two readers would read in two ways."""
+    """Raise for a part that two parsers would read differently."""
     if sum(name == "Content-Disposition" for name, _ in part.headerlist) > 1:
         raise ContractError("malformed_multipart", "A part has two Content-Disposition headers.")
     if part.header("Content-Transfer-Encoding", "binary").lower() not in {"7bit", "8bit", "binary"}:
@@ -238,9 +240,9 @@ _JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _check(values: Any) -> None:
-    """Walk the values without recursion; raise for what is nested too deep and for text that nothing can store.
+    """Check depth, number and content of the values, without recursion; raise for text that cannot be stored.
 
-    No more is looked at than may be there: megabytes of `[],[],` would cost seconds.
+    It stops at the limit: megabytes of `[],[],` would cost seconds.
     """
     level, depth, count = [values], 0, 1
     while level:
@@ -273,7 +275,7 @@ def _check_number(number: float) -> None:
 
 
 def _check_text(text: str) -> None:
-    # isascii() is a flag of the string: megabytes of Base64 cost one search for NUL.
+    # isascii() is a flag of the string, so megabytes of Base64 cost only one search for NUL.
     found = "\x00" in text if text.isascii() else _SURROGATE_OR_NUL.search(text)
     if found:
         raise ContractError("malformed_json", "A text holds U+0000 or half of a surrogate pair.")

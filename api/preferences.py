@@ -1,4 +1,4 @@
-"""What the headers of a sending request ask for."""
+"""The headers of a sending request: Idempotency-Key and Prefer."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from delivery.submission import idempotency
 from delivery.submission.idempotency import KeyUse
 
 _KEY = re.compile("[ -~]{1,255}")
-_SEPARATOR = "\x1f"  # in no key of a client
+_SEPARATOR = "\x1f"  # not allowed in a client's key
 ASYNC = "respond-async"
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable ASCII characters"
@@ -23,9 +23,9 @@ PREFER = OpenApiParameter(
 
 
 def key_use(request: Request, number: int | None = None, **content: Any) -> KeyUse | None:
-    """Return the use of its Idempotency-Key by a request for this content; None if it brings none.
+    """Return the use of the request's Idempotency-Key for this content; None if it has none.
 
-    Each email of a batch, by its number, has a use of its own of the batch's key.
+    In a batch, each email has its own use of the batch's key, by its number.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
@@ -39,6 +39,6 @@ def key_use(request: Request, number: int | None = None, **content: Any) -> KeyU
 
 
 def wants_async(request: Request) -> bool:
-    """Tell whether the client would rather not wait (RFC 7240)."""
+    """Tell whether the client prefers not to wait (RFC 7240)."""
     preferences = request.META.get("HTTP_PREFER", "").split(",")
     return ASYNC in {preference.partition(";")[0].strip().lower() for preference in preferences}

@@ -1,4 +1,4 @@
-"""providers/: how each provider stands, as the owner of the key may see it."""
+"""providers/: the status of each provider, redacted for the owner of the key."""
 
 from typing import Any
 
@@ -29,14 +29,14 @@ class StandingSerializer(serializers.Serializer[CircuitStatus]):
     state = serializers.ChoiceField(Circuit.State.choices)
     trouble = serializers.ChoiceField([*Circuit.Trouble.choices, ("", "none")])
     reason = serializers.CharField(help_text="the trouble for a person")
-    since = serializers.DateTimeField(allow_null=True, help_text="null: nothing was ever wrong")
+    since = serializers.DateTimeField(allow_null=True, help_text="null: it has never been opened")
     until = serializers.DateTimeField(allow_null=True, help_text="when it is tried again")
     paused_until = serializers.DateTimeField(allow_null=True, help_text="it has asked us to slow down")
     changed_by = serializers.CharField(help_text="a person; empty: GoMail itself")
 
 
 class SenderRefusedSerializer(serializers.Serializer[CircuitStatus]):
-    """One of your senders' domains that the provider does not take for now."""
+    """One of your sender domains that the provider does not accept now."""
 
     sender_domain = serializers.CharField()
     since = serializers.DateTimeField()
@@ -44,7 +44,7 @@ class SenderRefusedSerializer(serializers.Serializer[CircuitStatus]):
 
 
 class LastFailureSerializer(serializers.Serializer[Failure]):
-    """The last attempt that speaks against the provider."""
+    """The last failed attempt that was the provider's fault."""
 
     at = serializers.DateTimeField()
     error = serializers.CharField(
@@ -55,7 +55,7 @@ class LastFailureSerializer(serializers.Serializer[Failure]):
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
-    """What the provider can carry."""
+    """The provider's limits on messages."""
 
     max_bytes = serializers.IntegerField(help_text="the whole message after encoding")
     max_recipients = serializers.IntegerField()
@@ -63,12 +63,12 @@ class LimitsSerializer(serializers.Serializer[Any]):
     needs_subject = serializers.BooleanField()
 
     def get_blocked_extensions(self, limits: Any) -> list[str]:
-        """Put the set in order."""
+        """Return the extensions sorted."""
         return sorted(limits.blocked_extensions)
 
 
 class QuotaSerializer(serializers.Serializer[Any]):
-    """How much the account may send, as the vendor counts."""
+    """The account's quota and its use, as the vendor counts."""
 
     limit = serializers.FloatField()
     used = serializers.FloatField()
@@ -78,20 +78,22 @@ class QuotaSerializer(serializers.Serializer[Any]):
 class SenderSerializer(serializers.Serializer[Any]):
     """Whether the account may send from one address."""
 
-    verified = serializers.BooleanField(allow_null=True, help_text="null: not told")
+    verified = serializers.BooleanField(allow_null=True, help_text="null: unknown")
     detail = serializers.CharField()
 
 
 class CheckSerializer(serializers.Serializer[Any]):
-    """What the provider last said of itself."""
+    """The provider's last readiness check."""
 
     checked_at = serializers.DateTimeField()
-    ready = serializers.BooleanField(help_text="would carry mail of a verified sender")
-    can_be_asked = serializers.BooleanField(help_text="false: no problem proves nothing")
+    ready = serializers.BooleanField(help_text="would accept mail from a verified sender")
+    can_be_asked = serializers.BooleanField(
+        help_text="false: it can be tested only by sending, so an empty list of problems proves nothing"
+    )
     problems = serializers.ListField(child=serializers.CharField())
     warnings = serializers.ListField(child=serializers.CharField())
     sandbox = serializers.BooleanField(
-        allow_null=True, help_text="does not deliver to everybody; null: not told"
+        allow_null=True, help_text="does not deliver to everybody; null: unknown"
     )
     quota = QuotaSerializer(allow_null=True)
     senders = serializers.DictField(child=SenderSerializer(), help_text="your own, by address")
@@ -123,7 +125,7 @@ class ProvidersSerializer(serializers.Serializer[Any]):
 
 
 class Providers(APIView):
-    """The providers: order, circuit, last success and failure, what each can carry, what it says of itself."""
+    """The providers: order, circuit, last success and failure, limits, readiness."""
 
     http_method_names = ("get", "head")
     scope = ApiKey.Scope.READ
@@ -137,7 +139,7 @@ class Providers(APIView):
         },
     )
     def get(self, request: Request) -> Response:
-        """Answer from the record; with `fresh`, after asking the providers."""
+        """Answer from the database; with `fresh`, after asking the providers."""
         if parameters.flag(request, "fresh"):
             _refuse_reader(request)
             provider_status.ask_again()
@@ -150,7 +152,7 @@ class Providers(APIView):
 
 
 def _refuse_reader(request: Request) -> None:
-    """Asking costs calls at the vendors and may close a circuit: not for a key that may only look."""
+    """Refuse a key that may only read: asking makes calls to the vendors and may close a circuit."""
     used = key(request)
     if used and ApiKey.Scope.SEND not in used.scopes:
         raise PermissionDenied

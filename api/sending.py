@@ -1,4 +1,4 @@
-"""From a draft to an email: may this key send it, shall the client wait, and what is it told when that takes long."""
+"""From a draft to an email: checks the key's senders, decides whether the client waits, and sets the early answer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,9 +31,9 @@ def refuse_sender(request: Request, sender: Mailbox) -> None:
 
 
 def send(request: Request, draft: Draft, told: Callable[[Request, Email], Response]) -> Email:
-    """Hand the email over now, or leave it to a worker when the client does not wait or it has its time.
+    """Hand the email over now, or leave it to a worker if the client does not wait or the email is scheduled.
 
-    When it takes too long the client is told how far it has come.
+    If it takes too long, the client gets the email's current status as an early answer.
     """
     given: dict[str, Any] = {"owner": owner(request), "key_use": preferences.key_use(request, draft=draft)}
     if preferences.wants_async(request) or draft.is_for_later():

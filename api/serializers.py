@@ -1,4 +1,4 @@
-"""Emails in (a Draft) and emails out (the record)."""
+"""Serializers of requests (to a Draft) and of stored emails."""
 
 import copy
 import difflib
@@ -22,10 +22,10 @@ _SHORTEST, _LONGEST = 60, 5 * 24 * 60 * 60  # seconds in which an email may be t
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A request whose unknown fields are refused: a misspelt cc_addresses must not be lost in silence."""
+    """A request that refuses unknown fields: a misspelt cc_addresses must not be silently ignored."""
 
     def get_fields(self) -> dict[str, Any]:
-        """Make the fields that this request names or lacks; copying all for the few was a seventh of what it cost."""
+        """Copy only the fields that this request has or must have; copying all took a seventh of the time."""
         brought = getattr(self, "initial_data", None)
         if not isinstance(brought, Mapping):
             return super().get_fields()
@@ -33,7 +33,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return copy.deepcopy({name: field for name, field in known if name in brought or _is_needed(field)})
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Refuse what the contract does not know; null is the same as nothing."""
+        """Refuse unknown fields; null counts as missing."""
         if not isinstance(data, Mapping):
             raise fail("wrong_type", "must be an object.", "non_field_errors")
         present = {name: value for name, value in data.items() if value is not None}
@@ -68,7 +68,7 @@ class DraftSerializer(StrictSerializer):
     attachments = files.AttachmentsField(required=False)
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Check what only all fields together tell."""
+        """Check the total number of recipients."""
         count = sum(len(values.get(name, ())) for name in ("to_addresses", "cc_addresses", "bcc_addresses"))
         if count > fields.MAX_RECIPIENTS:
             raise serializers.ValidationError(
@@ -81,7 +81,7 @@ class DraftSerializer(StrictSerializer):
         return values
 
     def to_draft(self) -> Draft:
-        """Return the validated request as the domain takes it."""
+        """Return the validated request as a Draft."""
         values = self.validated_data
         text, html = text_and_html(values.get("body", ""), values.get("text_body", ""))
         return Draft(
@@ -105,7 +105,7 @@ class DraftSerializer(StrictSerializer):
 
 
 def text_and_html(body: str, text_body: str) -> tuple[str, str]:
-    """Return (text, html) of a body that is either, and of the caller's own alternative if there is one."""
+    """Return (text, html) from a body, which may be either, and the client's own text alternative."""
     if bodies.is_html(body):
         return text_body or bodies.text_of(body), body
     if text_body and body:
@@ -116,7 +116,7 @@ def text_and_html(body: str, text_body: str) -> tuple[str, str]:
 
 
 def default_sender() -> Mailbox:
-    """Return the sender of requests that name none."""
+    """Return the default sender; raise ValidationError without one."""
     if not settings.DEFAULT_FROM_EMAIL:
         raise serializers.ValidationError(
             {"from_address": fail("required", "is missing, and DEFAULT_FROM_EMAIL is not set.").detail}
@@ -135,7 +135,7 @@ def _unknown(name: str, known: list[str]) -> serializers.ErrorDetail:
 
 
 class RecipientSerializer(serializers.ModelSerializer[Recipient]):
-    """One address, and what became of the email there."""
+    """One recipient with its own status."""
 
     class Meta:
         model = Recipient
@@ -183,14 +183,14 @@ class EmailSummarySerializer(serializers.ModelSerializer[Email]):
 
 
 class EmailSerializer(EmailSummarySerializer):
-    """One email, whole."""
+    """One email in full."""
 
     attachments = AttachmentSerializer(many=True)
     attempts = AttemptSerializer(many=True)
     left_out = serializers.DictField(
         child=serializers.CharField(),
         help_text="the providers that were not asked in the last round, and why: they cannot carry the email, "
-        "or were not to be used at that moment",
+        "or could not be used at that moment",
     )
 
     class Meta:
@@ -204,7 +204,7 @@ class EmailSerializer(EmailSummarySerializer):
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
-    """What is wrong with one field."""
+    """An error of one field."""
 
     field = serializers.CharField()
     code = serializers.CharField()
@@ -212,7 +212,7 @@ class FieldErrorSerializer(serializers.Serializer[Any]):
 
 
 class FailureSerializer(serializers.Serializer[Any]):
-    """Every answer under /api/ that is not a success."""
+    """Every error answer below /api/."""
 
     success = serializers.BooleanField(default=False)
     message = serializers.CharField()
@@ -221,7 +221,7 @@ class FailureSerializer(serializers.Serializer[Any]):
 
 
 class TakenSerializer(serializers.Serializer[Any]):
-    """GoMail has taken the email on."""
+    """GoMail has accepted the email."""
 
     success = serializers.BooleanField(default=True)
     message = serializers.CharField()

@@ -1,4 +1,4 @@
-"""The files of one multipart request: on disk while they come in, gone when nobody holds them any more."""
+"""The files of a multipart request: temporary files on disk, deleted with the objects that hold them."""
 
 import os
 import tempfile
@@ -39,7 +39,7 @@ class Upload:
         return cast(BinaryIO, self._path.open("rb"))
 
     def close(self) -> None:
-        """Throw the content away."""
+        """Delete the content."""
         self._discard()
 
 
@@ -55,26 +55,26 @@ class Uploads(list[Upload]):
         self.append(Upload(field=field, filename=filename, content_type=content_type))
 
     def write(self, piece: bytes) -> None:
-        """Append to the file begun last; raise ContractError as soon as all together are over the limit."""
+        """Append to the current file; raise ContractError as soon as all files together exceed the limit."""
         self._room -= len(piece)
         if self._room < 0:
             raise too_large()
         self[-1].write(piece)
 
     def end(self) -> None:
-        """Finish the file begun last; without name and content it is a form's file input that was left empty."""
+        """Finish the current file; drop it if it has no name and no content: an empty file input of a form."""
         self[-1].finish()
         if not self[-1].filename and not self[-1].size:
             self.pop().close()
 
     def close(self) -> None:
-        """Throw every file away, now: the request may be part of a reference cycle."""
+        """Delete all files now: the request may be part of a reference cycle."""
         for upload in self:
             upload.close()
 
 
 def remove_partial_files() -> None:
-    """Delete the files of requests whose process was killed; for the start of a server."""
+    """Delete the files left by killed processes; called when a server starts."""
     storage.delete_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 
 

@@ -1,4 +1,4 @@
-"""The paths of the contract."""
+"""The paths of the API."""
 
 from django.urls import path, re_path
 

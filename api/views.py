@@ -1,4 +1,4 @@
-"""Validate, call one verb, serialize, answer."""
+"""The views of emails: validate, call one function, serialize, answer."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ from delivery.models import ApiKey, Email
 from delivery.submission import dry_run
 
 _DRY_RUN = OpenApiParameter(
-    "dry_run", bool, description="answer what would become of the email; send and store nothing"
+    "dry_run", bool, description="answer how the email would be handed over; send and store nothing"
 )
 _ANSWER = PolymorphicProxySerializer(
     component_name="TakenOrExplained",
@@ -56,7 +56,7 @@ class SendEmail(APIView):
         responses={200: _ANSWER, 202: TakenSerializer, **_FAILURES},
     )
     def post(self, request: Request) -> Response:
-        """Accept the email, offer it to the providers in order, and answer with what became of it."""
+        """Accept the email, offer it to the providers in order, and answer with its status."""
         only_explain = parameters.flag(request, "dry_run")
         serializer = DraftSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -76,7 +76,7 @@ class Emails(generics.ListAPIView[Email]):
     filterset_class = EmailFilter
 
     def get_queryset(self) -> QuerySet[Email]:
-        """Return what this key may see, without the bodies."""
+        """Return the emails of the key's owner, without the bodies."""
         mine = Email.objects.owned_by(owner(self.request))
         return mine.defer("text_body", "html_body").prefetch_related("recipients")
 
@@ -91,18 +91,18 @@ class EmailDetail(generics.RetrieveAPIView[Email]):
     lookup_url_kwarg = "id"
 
     def get_queryset(self) -> QuerySet[Email]:
-        """Return what this key may see."""
+        """Return the emails of the key's owner."""
         mine = Email.objects.owned_by(owner(self.request))
         return mine.prefetch_related("recipients", "attachments", "attempts")
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Answer in the contract's shape."""
+        """Answer in the API's format."""
         found = self.get_serializer(self.get_object()).data
         return Response({"success": True, "message": "The email", **found})
 
 
 class SendMail(SendEmail):
-    """The same under its other name."""
+    """send-email/ under its other name."""
 
     @extend_schema(
         operation_id="send_mail",

@@ -1,1 +1,1 @@
-"""Forms of requests that other services have: each is one translation to a Draft."""
+"""Request formats of other services, each translated to a Draft."""

@@ -1,4 +1,4 @@
-"""The second origin's contract, POST /email: six required fields, answers of one field, the same pipeline behind."""
+"""POST /email, the contract of GoMail's second origin: six required fields, answers of one field, the same pipeline."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ NOT_JSON = "JSON data is not valid."
 
 
 class ShortFormSerializer(serializers.Serializer[Draft]):
-    """The six fields. More are ignored, as they always were."""
+    """The six fields. Others are ignored, as they always were."""
 
     to = fields.Text(longest=320, header=True)
     to_name = fields.Text(longest=addresses.MAX_NAME, header=True)
@@ -30,12 +30,12 @@ class ShortFormSerializer(serializers.Serializer[Draft]):
     body = fields.Body()
 
     def get_fields(self) -> dict[str, Any]:
-        """Add the field whose name Python keeps for itself."""
+        """Add the field `from`, which is a keyword in Python."""
         declared = super().get_fields() | {"from": fields.Text(longest=320, header=True)}
         return {name: declared[name] for name in REQUIRED}
 
     def to_draft(self) -> Draft:
-        """Return the validated request as the domain takes it."""
+        """Return the validated request as a Draft."""
         values = self.validated_data
         text, html = text_and_html(values["body"], "")
         return Draft(
@@ -48,7 +48,7 @@ class ShortFormSerializer(serializers.Serializer[Draft]):
 
 
 class AnswerSerializer(serializers.Serializer[Any]):
-    """Every answer, good or bad."""
+    """Every answer, success or error."""
 
     message = serializers.CharField()
 
@@ -66,13 +66,13 @@ class PostEmail(APIView):
         responses=dict.fromkeys((200, 202, 400, 401, 403, 405, 409, 413, 422, 500, 503), AnswerSerializer),
     )
     def post(self, request: Request) -> Response:
-        """Accept the email, offer it to the providers in order, and answer with what became of it."""
+        """Accept the email, offer it to the providers in order, and answer with its status."""
         serializer = ShortFormSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         return _told(request, sending.send(request, sending.allowed(request, serializer.to_draft()), _told))
 
     def get_exception_handler(self) -> Any:
-        """Answer in this contract's shape."""
+        """Answer errors in this API's format."""
         return _answer
 
 
