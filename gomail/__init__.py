@@ -1,4 +1,4 @@
-"""The Django project: settings, urls, wsgi. Wiring, no behaviour."""
+"""The Django project: settings, urls, wsgi and the server. Wiring only."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -7,6 +7,6 @@ from gomail import environment
 
 __version__ = "0.1.0"
 
-# Where there is a broker every process knows the app: it sends messages. A check says when Celery is missing.
+# With a broker every process needs the Celery app, to publish messages. A check reports a missing Celery.
 if environment.text("CELERY_BROKER_URL") and find_spec("celery"):
     import_module("gomail.celery")

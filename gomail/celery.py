@@ -1,7 +1,7 @@
-"""The Celery app, where CELERY_BROKER_URL is set: celery -A gomail worker, celery -A gomail beat.
+"""The Celery app, used if CELERY_BROKER_URL is set: celery -A gomail worker, celery -A gomail beat.
 
-Which queues there are and how workers take from them. What they do stands in delivery/workers/celery_tasks.py, and
-why in docs/decisions/0013.
+It configures the queues and the workers. The tasks are in delivery/workers/celery_tasks.py, the reasons in
+docs/decisions/0013.
 """
 
 import os
@@ -32,18 +32,18 @@ app.autodiscover_tasks(["delivery.workers"], related_name="celery_tasks")
 app.conf.update(
     broker_url=_URL,
     broker_connection_retry_on_startup=True,
-    broker_connection_max_retries=None,  # a worker waits for its broker, however long that is away
-    # Of Redis: longer than two hand-overs, whose rounds begin no attempt after 25 s; and keys of our own.
+    broker_connection_max_retries=None,  # a worker waits for its broker without a limit
+    # For Redis: longer than two hand-overs, whose rounds begin no attempt after 25 s; and our own key prefix.
     broker_transport_options=(
         {"visibility_timeout": 300, "global_keyprefix": f"{_PREFIX}:", "socket_keepalive": True}
         if _URL.startswith("redis")
         else {}
     ),
     task_queues=[
-        # Quorum queues outlive a node, and their prefetching needs no "global QoS", which RabbitMQ gives up.
+        # Quorum queues survive the loss of a node, and need no "global QoS", which RabbitMQ deprecates.
         _queue("high", **{"x-queue-type": "quorum"}),
         _queue("normal", **{"x-queue-type": "quorum"}),
-        _queue("upkeep", **{"x-max-length": 6}),  # what the clock asked for while nobody was there
+        _queue("upkeep", **{"x-max-length": 6}),  # periodic tasks do not pile up while no worker runs
     ],
     task_default_queue=f"{_PREFIX}.normal",
     task_default_exchange=_PREFIX,
@@ -55,15 +55,15 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     worker_consumer="gomail.consumer:QuietConsumer",
     worker_prefetch_multiplier=1,
-    worker_pool="threads",  # a hand-over waits for a provider, not for the processor
+    worker_pool="threads",  # a hand-over waits for a provider, not for the CPU
     worker_concurrency=environment.number("WORKER_THREADS", 32),
-    worker_enable_remote_control=False,  # needs queues of its own for each worker
+    worker_enable_remote_control=False,  # would need extra queues for each worker
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
-    worker_cancel_long_running_tasks_on_connection_loss=False,  # what has begun is finished
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # a hand-over that has begun is finished
     CELERY_DB_REUSE_MAX=2**62,  # connections are kept by CONN_MAX_AGE, as everywhere
-    beat_scheduler="celery.beat.Scheduler",  # remembers nothing: there is nothing to remember
+    beat_scheduler="celery.beat.Scheduler",  # keeps no state: none is needed
     beat_schedule={
         name: {"task": f"delivery.{name}", "schedule": 5.0, "options": _BY_THE_CLOCK}
         for name in ("sweep", "check_providers", "try_suspects")
@@ -73,11 +73,13 @@ app.conf.update(
 
 @signals.worker_init.connect
 def _prepare(sender: Any, **_: Any) -> None:
-    """Let a worker that cannot work say so, and not start."""
+    """Run the system checks and prepare the process; refuse to start a worker that cannot work."""
     from gomail import start  # not before: it needs the settings, and the models
 
     if "thread" not in str(sender.pool_cls):
-        raise SystemExit("GoMail's workers are threads, which share a heart and a journal: leave --pool out.")
+        raise SystemExit(
+            "GoMail's workers must be threads, which share a heartbeat and a journal: omit --pool."
+        )
     try:
         call_command("check")
         start.prepare()

@@ -1,4 +1,4 @@
-"""How a Celery worker takes messages: it declares no queues that nothing needs, and does not talk to other workers."""
+"""The consumer of a Celery worker: it declares no unneeded queues and does not communicate with other workers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from celery.worker.consumer import Consumer
 
 
 class QuietConsumer(Consumer):  # type: ignore[misc]
-    """Celery's own without its company: 28 queues for tasks with a date, and two for what workers tell each other."""
+    """Celery's consumer without the 28 queues for tasks with a date and the two for messages between workers."""
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         default_steps = [

@@ -1,4 +1,4 @@
-"""The variables that everything configurable comes from, and what is said of one that cannot be read."""
+"""Reads the environment variables that configure everything, with an error for an invalid one."""
 
 import os
 from pathlib import Path
@@ -13,13 +13,13 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 def text(name: str, default: str = "") -> str:
-    """Return the variable's value, or the content of the file that NAME_FILE points at; empty counts as unset."""
+    """Return a variable's value, or the content of the file named by NAME_FILE; empty counts as unset."""
     path = os.environ.get(f"{name}_FILE", "")
     return (Path(path).read_text().strip() if path else os.environ.get(name, "").strip()) or default
 
 
 def truth(name: str, *, default: bool) -> bool:
-    """Return a switch; raise ImproperlyConfigured for what is neither on nor off."""
+    """Return a boolean; raise ImproperlyConfigured for any other word."""
     word = text(name, str(default)).lower()
     if word not in _TRUE | _FALSE:
         raise ImproperlyConfigured(f"{name} is {word!r}; write true or false.")
@@ -27,7 +27,7 @@ def truth(name: str, *, default: bool) -> bool:
 
 
 def number(name: str, default: int, *, least: int = 1) -> int:
-    """Return a whole number; raise ImproperlyConfigured for another word, or for less than the least."""
+    """Return a whole number; raise ImproperlyConfigured if it is not one, or is below the minimum."""
     word = text(name, str(default))
     if not (word.isascii() and word.isdigit() and int(word) >= least):
         raise ImproperlyConfigured(f"{name} is {word!r}; write a whole number in digits, {least} or more.")
@@ -35,5 +35,5 @@ def number(name: str, default: int, *, least: int = 1) -> int:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """Return what stands between the commas."""
+    """Return the words of a comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

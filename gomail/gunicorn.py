@@ -1,4 +1,4 @@
-"""How the HTTP server runs: gunicorn --config python:gomail.gunicorn."""
+"""The configuration of the HTTP server: gunicorn --config python:gomail.gunicorn."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ from gomail import environment
 wsgi_app = "gomail.wsgi"
 bind = f"{environment.text('HOST', '127.0.0.1')}:{environment.number('PORT', 8000)}"
 
-# A request waits for a provider, not for the processor: threads hide that. Each keeps its database connection.
+# A request waits for a provider, not for the CPU, so threads are enough. Each keeps its database connection.
 worker_class = "gomail.server.worker.Worker"
 workers = environment.number("WEB_CONCURRENCY", 1)
 threads = environment.number("WEB_THREADS", 32)
@@ -21,7 +21,7 @@ limit_request_line = 8190
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let a process that cannot work say so, and stop the server with it, before the first request."""
+    """Prepare the process before its first request; one that cannot work stops the server."""
     if worker.app.app_uri == wsgi_app:  # the benchmarks run another application with this configuration
         from gomail import start  # not before: it needs the settings, and the models
 
@@ -29,7 +29,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Leave nothing behind when a process ends in order."""
+    """Close the journal when a process shuts down."""
     if worker.app.app_uri == wsgi_app:
         from gomail import start
 
@@ -37,10 +37,10 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def _give_memory_back() -> None:
-    """Keep an upload's buffers from sticking to the process: few arenas, large blocks returned to the system.
+    """Make glibc return the memory of uploads to the system: few arenas, large blocks freed at once.
 
-    The C library's own default leaves 130 MB behind after four uploads of 7 MB at once. Its numbers are those of
-    glibc's malloc.h; other systems manage without.
+    With its defaults a process keeps 130 MB after four simultaneous uploads of 7 MB. The numbers are those of
+    glibc's malloc.h; other systems do not need this.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt and os.name == "posix" and os.uname().sysname == "Linux":
@@ -50,4 +50,4 @@ def _give_memory_back() -> None:
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_give_memory_back()  # before the workers are forked; they inherit it
+_give_memory_back()  # before the workers are forked, which inherit it

@@ -1,4 +1,4 @@
-"""Response headers that depend on nothing but the path."""
+"""Response headers that depend only on the path."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ ADMIN = (
 
 
 class ContentSecurityPolicy:
-    """Give every answer without a policy of its own the one of its part of the service."""
+    """Add the Content-Security-Policy of the admin or the API to every answer that has none."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Add the header after the view has had its say."""
+        """Add the header to the view's response."""
         response = self.get_response(request)
         policy = ADMIN if request.path.startswith("/admin/") else NOTHING
         response.headers.setdefault("Content-Security-Policy", policy)

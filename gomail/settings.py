@@ -66,8 +66,8 @@ TEMPLATES = [
     },
 ]
 
-# Durable before acknowledged: WAL with FULL syncs every commit; IMMEDIATE takes the write lock at BEGIN, where
-# waiting for it is possible (DEFERRED answers "database is locked" in the middle of a transaction).
+# Durable before acknowledged: WAL with FULL syncs every commit; IMMEDIATE takes the write lock at BEGIN, where it
+# can be waited for (DEFERRED fails with "database is locked" in the middle of a transaction).
 _SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
@@ -76,7 +76,7 @@ _SQLITE_OPTIONS = {
 _database = dj_database_url.parse(
     environment.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'gomail.sqlite3'}")
 )
-# Seconds. Where there are too few connections each is up, now and then, for whoever asks first.
+# Seconds. If connections are scarce, each becomes available now and then to the first that asks.
 _database["CONN_MAX_AGE"] = 60
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = _SQLITE_OPTIONS
@@ -110,12 +110,12 @@ STORAGES = {
         "OPTIONS": {"location": GOMAIL_STORAGE_DIR},
     },
 }
-# What providers answered, until the database has it: a folder of this machine, for all processes of the machine.
+# Providers' answers until the database has them: a local folder, shared by all processes of this machine.
 GOMAIL_JOURNAL_DIR = environment.text("GOMAIL_JOURNAL_DIR", str(BASE_DIR / "data" / "journal"))
 # One upload costs one file on disk, whatever its size, and no memory.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
-# The whole service: no cookie, no page and no answer travels in clear outside development.
+# The whole service: no cookie, page or answer is sent unencrypted outside development.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_COOKIE_HTTPONLY = True
@@ -219,8 +219,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    # Answers of 4xx are the clients' affair.
-    # Celery would write two lines for every email.
+    # 4xx answers are the clients' errors; Celery would log two lines for every email.
     "loggers": {
         "django.request": {"level": "ERROR"},
         "celery.worker.strategy": {"level": "WARNING"},
@@ -235,33 +234,33 @@ DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL")
 API_KEY_REQUIRED = environment.truth("API_KEY_REQUIRED", default=True)
 ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1024, least=0)
 
-# Emails that a worker hands over at the same time; each thread keeps a connection to the database.
+# Emails that a worker hands over at the same time; each thread keeps a database connection.
 WORKER_THREADS = environment.number("WORKER_THREADS", 32)
 
-# More than so many emails waiting, or less room than so many MiB on a disk, and no further email is taken on.
+# Back-pressure: with more emails waiting, or less free MiB on a disk, no further email is accepted.
 GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
 GOMAIL_DISK_MIN_MB = environment.number("GOMAIL_DISK_MIN_MB", 256, least=0)
-# Set: the workers are Celery workers (gomail/celery.py). Installations that share a broker differ in the prefix.
+# If set, the workers are Celery workers (gomail/celery.py). Installations that share a broker need different prefixes.
 CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL")
 CELERY_QUEUE_PREFIX = environment.text("CELERY_QUEUE_PREFIX", "gomail")
 
-# Where a fault run ends processes; see providers/failpoints.py. Anywhere else it would be a way to lose the service.
+# Where a fault run kills processes; see providers/failpoints.py. In production it would take the service down.
 GOMAIL_FAILPOINTS = environment.text("GOMAIL_FAILPOINTS")
 if GOMAIL_FAILPOINTS and not environment.truth("GOMAIL_TESTING", default=False):
     raise ImproperlyConfigured(
-        "GOMAIL_FAILPOINTS ends processes in the middle of their work; unset it. Only the project's own fault runs, "
+        "GOMAIL_FAILPOINTS kills processes in the middle of their work; unset it. Only the project's own fault runs, "
         "which set GOMAIL_TESTING, may use it."
     )
 
-# How long an email that may have been sent is left for an answer to come, before it is sent again.
+# Seconds to wait for a late answer before an unknown email is sent again.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
 
-# For how many days after it was finished each part of an email is kept; 0: for ever. `manage.py prune` deletes.
+# Days for which each part of an email is kept after it is finished; 0: for ever. `manage.py prune` deletes.
 GOMAIL_KEEP_BODIES_DAYS = environment.number("GOMAIL_KEEP_BODIES_DAYS", 0, least=0)
 GOMAIL_KEEP_ATTACHMENTS_DAYS = environment.number("GOMAIL_KEEP_ATTACHMENTS_DAYS", 0, least=0)
 GOMAIL_KEEP_EMAILS_DAYS = environment.number("GOMAIL_KEEP_EMAILS_DAYS", 0, least=0)
 
-# A name may carry its type, `ses-eu=ses`; its variables are then prefixed by its name, SES_EU_AWS_SES_REGION.
+# A name may have a type, `ses-eu=ses`; its variables are then prefixed by the name, SES_EU_AWS_SES_REGION.
 GOMAIL_PROVIDERS = tuple(environment.words("GOMAIL_PROVIDERS", "ses,sendgrid"))
 _ACCOUNTS = [word.partition("=")[0].strip() for word in GOMAIL_PROVIDERS if "=" in word]
 _PREFIXES = ["", *(re.sub(r"\W", "_", name).upper() + "_" for name in _ACCOUNTS)]
@@ -282,7 +281,7 @@ _PROVIDER_VARIABLES = (
     "DJANGO_BACKEND",
     "DJANGO_OPTIONS",
 )
-# Django hides a setting of such a name on its error pages, whole.
+# Django hides the whole of a setting with SECRET in its name on its error pages.
 PROVIDER_SECRETS = {
     prefix + name: environment.text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES
 }

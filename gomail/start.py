@@ -1,4 +1,4 @@
-"""What a process of the server does before it takes its first request."""
+"""Start and end of a server process."""
 
 import logging
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def prepare() -> None:
-    """Refuse a database without our tables, and see to what killed processes left."""
+    """Refuse an unmigrated database, open the journal, and clean up after killed processes."""
     refuse_an_old_database()
     journal.begin()
     inherit()
@@ -26,23 +26,23 @@ def prepare() -> None:
 
 
 def clear_up() -> None:
-    """Do what a process does last, after its last request."""
+    """Close the journal after the last request."""
     journal.close()
 
 
 def inherit() -> None:
-    """Write down what killed processes knew; where no worker runs on this machine nobody else does it."""
+    """Replay the journals of killed processes: without a worker on this machine no other process does it."""
     try:
         rescue.inherit()
     except AWAY:
-        log.exception("What killed processes left in the journal waits until the database can be used")
+        log.exception("The replay of killed processes' journals waits until the database can be used")
         outages.until_done(rescue.inherit)
     finally:
         connection.close()
 
 
 def refuse_an_old_database() -> None:
-    """Raise ImproperlyConfigured if migrations are missing; a database that is away may come back later."""
+    """Raise ImproperlyConfigured if migrations are missing; only log if the database is away."""
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -1,4 +1,4 @@
-"""What the HTTP server loads. A service that cannot work refuses to start, and says why."""
+"""The WSGI application. It runs the system checks, so a misconfigured service refuses to start and says why."""
 
 import os
 
@@ -7,11 +7,11 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
 
-from api.body_limit import BodyLimit  # after that: it reads the settings
+from api.body_limit import BodyLimit  # after DJANGO_SETTINGS_MODULE: it reads the settings
 
 django = get_wsgi_application()
 
-from api import authentication  # noqa: E402 - after that: it knows the models
+from api import authentication  # noqa: E402 - after get_wsgi_application(): it imports the models
 
 application = BodyLimit(django, admits=authentication.admits)
 call_command("check")

@@ -1,1 +1,1 @@
-"""The HTTP server under gunicorn: connections and threads."""
+"""The gunicorn worker of the HTTP server, with its I/O threads and worker threads."""

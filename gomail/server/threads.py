@@ -1,7 +1,7 @@
-"""Threads that do the work of a web process. Whoever has none for some seconds gives its database connection back.
+"""The worker threads of a web process. A thread that is idle for 5 seconds closes its database connection.
 
-The thread that has rested the shortest gets the next job, so that as many threads have connections as are needed at the
-same time, and not as many as there are: others, above all a worker, may be waiting for one.
+The thread that was idle for the shortest time gets the next job, so only as many threads hold connections as work at
+the same time: other processes, above all a delivery worker, may be waiting for one.
 """
 
 import threading
@@ -28,50 +28,50 @@ class _Job(NamedTuple):
             return
         try:
             self.future.set_result(self.function(*self.arguments))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
             self.future.set_exception(error)
 
 
-_Inbox = SimpleQueue[_Job | None]  # of one thread; None: the work is over
+_Inbox = SimpleQueue[_Job | None]  # of one thread; None: shut down
 
 
 class ThreadPool:
-    """Up to so many threads, each made when it is needed first."""
+    """A pool of threads, started on demand up to a limit; the last idle one is used first."""
 
     def __init__(self, threads: int) -> None:
-        """Make none yet."""
+        """Take the limit; no thread is started yet."""
         self._most = threads
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._resting: list[_Inbox] = []  # the last to rest is the first to work
+        self._idle: list[_Inbox] = []  # a stack: last in, first out
         self._waiting: deque[_Job] = deque()
         self._over = False
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
-        """Have a thread call the function, as soon as one is free."""
+        """Call the function in a thread, as soon as one is free."""
         job = _Job(Future(), function, arguments)
         with self._lock:
             if self._over:
                 raise RuntimeError("This process takes no further work.")
-            if self._resting:
-                self._resting.pop().put(job)
+            if self._idle:
+                self._idle.pop().put(job)
             elif len(self._threads) < self._most:
-                self._hire(job)
+                self._start(job)
             else:
                 self._waiting.append(job)
         return job.future
 
     def shutdown(self) -> None:
-        """Take nothing more, and wait until all is done."""
+        """Accept no further jobs, and wait until all are done."""
         with self._lock:
             self._over = True
-            resting, self._resting = self._resting, []
-        for inbox in resting:
+            idle, self._idle = self._idle, []
+        for inbox in idle:
             inbox.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _hire(self, first: _Job) -> None:
+    def _start(self, first: _Job) -> None:
         name = f"work-{len(self._threads)}"
         thread = threading.Thread(target=self._work, args=(first,), name=name, daemon=True)
         self._threads.append(thread)
@@ -90,7 +90,7 @@ class ThreadPool:
                 return self._waiting.popleft()
             if self._over:
                 return None
-            self._resting.append(inbox)
+            self._idle.append(inbox)
         try:
             return inbox.get(timeout=REST_SECONDS)
         except Empty:
@@ -99,5 +99,5 @@ class ThreadPool:
 
 
 def _give_connections_back() -> None:
-    with suppress(Error):  # what cannot be closed is broken, and gone with its object
+    with suppress(Error):  # a connection that cannot be closed is broken and discarded anyway
         connections.close_all()

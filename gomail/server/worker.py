@@ -1,9 +1,9 @@
-"""gunicorn's threads, divided: many that wait for clients, and WEB_THREADS that work.
+"""A gunicorn worker with two kinds of threads: I/O threads that wait for clients, and WEB_THREADS worker threads.
 
-gunicorn 27 gives a connection one of its threads for as long as its client takes to send a request, and reads without
-a time limit: 32 clients that send half a request stop a server of 32 threads. Here a connection's own thread reads
-the request, in bounded time, and writes the answer; only a request that is there as a whole gets one of the few
-threads that have a connection to the database.
+gunicorn 27 uses one thread for a connection for as long as its client takes to send a request, and reads without a
+time limit: 32 clients that send half a request block a server of 32 threads. Here each connection has an I/O thread
+that reads the request with a deadline and writes the answer; only a complete request gets one of the few worker
+threads, which hold database connections.
 """
 
 import contextlib
@@ -26,22 +26,22 @@ from api.early_answer import PLACE, Answer
 from delivery import process
 from gomail.server.threads import ThreadPool
 
-HEAD_SECONDS = 10.0  # for the request line and the headers, from their first byte
+HEAD_SECONDS = 10.0  # for the request line and the headers
 SILENCE_SECONDS = 10.0  # between two pieces of a body
-BODY_SECONDS = 120.0  # for the whole of it: 12 MB at 0.8 Mbit/s
+BODY_SECONDS = 120.0  # for a whole body: 12 MB at 0.8 Mbit/s
 WRITE_SECONDS = 30.0  # for an answer
-SYNC_SECONDS = 25.0  # until a client is told how far its email has come, instead of what became of it
-_LOOK_AGAIN_SECONDS = 0.25
+SYNC_SECONDS = 25.0  # then the client gets an early answer, if there is one
+_POLL_SECONDS = 0.25
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 T = TypeVar("T")
 
 
 class TooSlow(errors.ParseException):  # type: ignore[misc]
-    """The request did not come in time."""
+    """The request did not arrive in time."""
 
 
-# The code of each class of errors, the first that fits. What is not here is our own fault.
+# The code for each class of errors; the first match decides. Any other error is our own fault.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (TooSlow, "request_timeout"),
     (errors.InvalidResponseHeader, "internal"),
@@ -56,18 +56,18 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 
 
 class TimedUnreader(SocketUnreader):  # type: ignore[misc]
-    """Reads from a socket until a deadline, and waits for no single piece longer than SILENCE_SECONDS."""
+    """Reads from a socket with a deadline, and waits at most SILENCE_SECONDS for each piece."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.allow(HEAD_SECONDS)
 
     def allow(self, seconds: float) -> None:
-        """Set the deadline, from now on."""
+        """Set the deadline to this many seconds from now."""
         self._deadline = time.monotonic() + seconds
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next piece; raise TooSlow if it does not come."""
+        """Return the next piece; raise TooSlow if none comes in time."""
         left = min(self._deadline - time.monotonic(), SILENCE_SECONDS)
         if left <= 0:
             raise TooSlow
@@ -80,12 +80,12 @@ class TimedUnreader(SocketUnreader):  # type: ignore[misc]
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """A client's connection, read in bounded time."""
+    """A client's connection, read with deadlines."""
 
     closed = False
 
     def init(self) -> None:
-        """Make the parser read with a deadline; each request of a kept connection has its own."""
+        """Make the parser read with a deadline, a new one for each request of a keep-alive connection."""
         super().init()
         if not self.is_http2:
             if not isinstance(self.parser.unreader, TimedUnreader):
@@ -93,42 +93,42 @@ class Connection(TConn):  # type: ignore[misc]
             self.parser.unreader.allow(HEAD_SECONDS)
 
     def close(self, graceful: bool = False) -> None:
-        """Close once: the thread of the connection has done so when the main loop comes to it."""
+        """Close once: the connection's thread may have done so before the main loop does."""
         if not self.closed:
             self.closed = True
             super().close(graceful)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """A process of the server."""
+    """A worker process of the server."""
 
     wsgi: Any
 
     def init_process(self) -> None:
-        """Make the threads that work before the first connection needs them."""
+        """Make the pool of worker threads before the first connection needs it."""
         self._work = ThreadPool(self.cfg.threads)
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        """Return the threads that wait: one for every connection; they are made as they are needed."""
+        """Return the pool of I/O threads: one for every connection, started on demand."""
         return ThreadPoolExecutor(max_workers=self.cfg.worker_connections, thread_name_prefix="connection")
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection, as gunicorn does, as a Connection."""
+        """Accept a connection as gunicorn does, but as our Connection."""
         try:
             sock, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return  # another process was faster, or the client has gone
+            return  # another process accepted it, or the client has closed it
         self.nr_conns += 1
         self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
 
     def run(self) -> None:
-        """Serve; then see to the end of what goes on although its client has been answered."""
+        """Serve; then finish the work whose clients got an early answer."""
         super().run()
         self._finish()
 
     def _finish(self) -> None:
-        """Say to the server, while that takes its time, that this process has not hung."""
+        """Wait for the worker threads, notifying gunicorn meanwhile that this process is not hung."""
         ending = threading.Thread(target=self._work.shutdown, daemon=True)
         ending.start()
         until = time.monotonic() + self.cfg.graceful_timeout
@@ -137,7 +137,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             ending.join(1.0)
 
     def load_wsgi(self) -> None:
-        """Let the application answer in the threads that work, what it receives come in at the client's pace."""
+        """Wrap the application: the request is received in this I/O thread, answered in a worker thread."""
         super().load_wsgi()
         application: Application = self.wsgi
         receive = getattr(application, "receive", _nothing)
@@ -147,41 +147,41 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             found = self._answer_in_time(application, environ)
             start_response(found.status, found.headers)
             environ["gunicorn.socket"].settimeout(WRITE_SECONDS)
-            # gunicorn warns of what it must not send
+            # gunicorn logs a warning for a body that it must not send
             return [] if environ["REQUEST_METHOD"] == "HEAD" else found.body
 
         self.wsgi = answer
 
     def work(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call the function in one of the threads that work, and wait for what it returns."""
+        """Call the function in a worker thread, and return its result."""
         return self._work.submit(function, *arguments).result()
 
     def _answer_in_time(self, application: Application, environ: dict[str, Any]) -> Answer:
-        """Return the application's answer, or what it has left to be said meanwhile if its work takes too long."""
+        """Return the application's answer, or after SYNC_SECONDS its early answer, if there is one."""
         early: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
         working = self._work.submit(_collect, application, environ)
-        with contextlib.suppress(TimeoutError):  # the work's own comes below
+        with contextlib.suppress(TimeoutError):  # one raised by the work itself is raised again below
             return working.result(SYNC_SECONDS)
         while not working.done():
             if early:
                 return early[0]()
-            wait([working], _LOOK_AGAIN_SECONDS)  # nothing has been promised yet
+            wait([working], _POLL_SECONDS)  # the email is not durable yet
         return working.result()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Stop in order: what is under way is finished, but no further provider is asked."""
+        """Shut down: attempts under way are finished, but no further provider is asked."""
         process.end()
         super().handle_exit(sig, frame)
 
     def handle(self, conn: Connection) -> Any:
-        """Read and answer a request; close here what is done, for that waits up to two seconds for the client."""
+        """Read and answer a request; close the connection in this thread: it waits up to two seconds for the client."""
         kept = super().handle(conn)
         if not kept:
             conn.close(graceful=True)
         return kept
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
-        """Answer a request whose head is there."""
+        """Answer a request whose head was read."""
         conn.parser.unreader.allow(BODY_SECONDS)
         try:
             kept: bool = super().handle_request(req, conn)
@@ -198,13 +198,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """Answer a request that is no HTTP, or that broke the server, in the contract's shape."""
+        """Answer a request that is not HTTP, or raised an exception, in the API's format."""
         name = next((name for kind, name in _CODES if isinstance(exc, kind)), "internal")
         code = error_codes.REQUEST[name]
         if code.status >= 500:
             self.log.error("Error handling a request", exc_info=exc)
-        else:  # not what it says: there may be an address in it
-            self.log.info("Refused what is no request: %s", type(exc).__name__)
+        else:  # without its text, which may contain an email address
+            self.log.info("Refused an invalid request: %s", type(exc).__name__)
         answer = {"success": False, "message": code.meaning, "code": name, "errors": []}
         with contextlib.suppress(OSError):
             util.write_nonblock(client, _message(code.status, json.dumps(answer).encode()))
@@ -219,7 +219,7 @@ def _message(status: int, body: bytes) -> bytes:
 
 
 def _collect(application: Application, environ: dict[str, Any]) -> Answer:
-    """Return the whole answer: what writes it knows nothing of the database."""
+    """Return the complete answer, so that the I/O thread that writes it needs no database."""
     head: list[Any] = []
     body = application(environ, lambda status, headers, *_: head.extend((status, headers)))
     try:
@@ -229,4 +229,4 @@ def _collect(application: Application, environ: dict[str, Any]) -> Answer:
 
 
 def _nothing(*_: Any) -> None:
-    """Stand for a method that an application or its answer need not have."""
+    """Replace a missing method of an application or its answer."""

@@ -40,7 +40,7 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
 def test_failpoints_are_refused_outside_of_a_fault_run() -> None:
     done = start(GOMAIL_FAILPOINTS="after-claim=1", GOMAIL_TESTING="false")
     assert done.returncode != 0
-    assert "GOMAIL_FAILPOINTS ends processes in the middle of their work; unset it." in done.stderr
+    assert "GOMAIL_FAILPOINTS kills processes in the middle of their work; unset it." in done.stderr
 
 
 @pytest.mark.parametrize("name", ["PORT", "WEB_CONCURRENCY", "WEB_THREADS"])

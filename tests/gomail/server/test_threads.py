@@ -42,7 +42,7 @@ def test_one_thread_does_what_comes_one_after_the_other(closed: list[str]) -> No
     names = set()
     for _ in range(20):
         names.add(pool.submit(name).result(SOON))
-        eventually(lambda: len(pool._resting) == 1)
+        eventually(lambda: len(pool._idle) == 1)
     pool.shutdown()
     assert names == {"work-0"}
 
