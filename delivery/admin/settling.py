@@ -124,11 +124,9 @@ def _unknown_attempts(email: Email) -> list[Attempt]:
 def _again(email: Email, attempts: list[Attempt], now: datetime) -> SafeString | str:
     first = f" {attempts[-1].provider} is asked first, if it is in use." if attempts else ""
     if not email.due_at or email.due_at <= now:
-        return (
-            f"It is sent again by itself as soon as a worker is free, marked as a possible duplicate.{first}"
-        )
+        return f"It is sent again automatically as soon as a worker is free, marked as a possible duplicate.{first}"
     when = pages.moment(email.due_at)
-    return format_html("It is sent again by itself at {}, marked as a possible duplicate.{}", when, first)
+    return format_html("It is sent again automatically at {}, marked as a possible duplicate.{}", when, first)
 
 
 def _never(email: Email, attempts: list[Attempt], now: datetime) -> str:
@@ -140,7 +138,7 @@ def _never(email: Email, attempts: list[Attempt], now: datetime) -> str:
         why = ": its deadline has passed"
     else:
         why = ""
-    return f"It is not sent again by itself{why}. It waits for a person."
+    return f"It is not sent again automatically{why}. It waits for a person."
 
 
 def _page_of(email: Email) -> str:

@@ -90,10 +90,10 @@ def _not_whole(rows: list[_Row], is_whole: IsWhole) -> list[_Row]:
     """Return the rows without a whole file; each file is read once, and rows pruned meanwhile are left out."""
     contents = {(row.sha256, row.size): row for row in rows}
     broken = {content for content, row in contents.items() if not is_whole(row)}
-    suspects = [row for row in rows if (row.sha256, row.size) in broken]
-    kept = Attachment.objects.filter(pk__in=[row.pk for row in suspects], pruned_at=None)
+    damaged = [row for row in rows if (row.sha256, row.size) in broken]
+    kept = Attachment.objects.filter(pk__in=[row.pk for row in damaged], pruned_at=None)
     there = set(kept.values_list("pk", flat=True))
-    return [row for row in suspects if row.pk in there]
+    return [row for row in damaged if row.pk in there]
 
 
 def _hash(content: BinaryIO) -> str:

@@ -63,11 +63,11 @@ def test_the_page_says_what_is_unknown_and_why(anna: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"due_at": 5}, "It is sent again by itself at"),
+        ({"due_at": 5}, "It is sent again automatically at"),
         ({"due_at": -5}, "as soon as a worker is free"),
-        ({"on_ambiguous": "stop"}, "It is not sent again by itself: whoever sent it asked for that"),
-        ({"expires_at": -5}, "It is not sent again by itself: its deadline has passed."),
-        ({}, "It is not sent again by itself. It waits for a person."),
+        ({"on_ambiguous": "stop"}, "It is not sent again automatically: whoever sent it asked for that"),
+        ({"expires_at": -5}, "It is not sent again automatically: its deadline has passed."),
+        ({}, "It is not sent again automatically. It waits for a person."),
     ],
 )
 def test_the_page_says_whether_it_is_sent_again(anna: Client, fields: dict[str, Any], expected: str) -> None:
