@@ -13,7 +13,7 @@ from delivery.access import keys
 from delivery.models import ApiKey
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
-from tests import fakes
+from tests import fakes, read_once
 
 
 def pytest_report_header() -> str:
@@ -26,6 +26,13 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     """Test on a real SQLite file, as in production; Django would take memory."""
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_read_once() -> Iterator[None]:
+    """Find and parse once what lies in the packages' files."""
+    with read_once.static_files(), read_once.descriptions_of_aws():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,46 @@
+"""What the installed packages' files say, read once in a run: no test changes them, and production reads them once.
+
+Django's test client makes its middleware anew for each test, and each test's SES is a new account; without this half
+of all the time of the tests goes by while the same files are found and parsed again.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import botocore.session
+from botocore.loaders import Loader
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+
+@contextmanager
+def static_files() -> Iterator[None]:
+    """Let WhiteNoise find the static files at its first start."""
+    find = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
+
+    def add_files(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with patch.object(WhiteNoiseMiddleware, "add_files_from_finders", add_files):
+        yield
+
+
+@contextmanager
+def descriptions_of_aws() -> Iterator[None]:
+    """Let the loaders of botocore's sessions share what one of them has parsed, as those of one session do."""
+    create: Callable[[str | None], Loader] = botocore.session.create_loader
+    parsed: dict[str | None, dict[Any, Any]] = defaultdict(dict)
+
+    def create_loader(path: str | None = None) -> Loader:
+        loader = create(path)
+        loader._cache = parsed[path]
+        return loader
+
+    with patch.object(botocore.session, "create_loader", create_loader):
+        yield
