@@ -12,7 +12,6 @@ from providers.ses import adapter as ses
 from providers.wire import http
 from tests.providers import fault_server as faults
 
-QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 DOMAIN = "mail.example.org"
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from providers import errors
 from tests.providers import fault_server as faults
-from tests.providers.adapters import OVER_HTTP, QUICK
+from tests.providers.adapters import OVER_HTTP
 from tests.providers.letters import ATTEMPT, file, letter, noise
+from tests.providers.patience import HASTY, QUICK, patience
 
 LARGE = letter(attachments=(file(noise(6_000_000)),))
 
@@ -17,18 +18,19 @@ def vendor(request):
     """One adapter and its server for all the faults: a client of SES takes 0.2 s."""
     adapter = OVER_HTTP[request.param]
     with faults.FaultServer(adapter.accepted) as server:
-        provider = adapter.build(server.url, QUICK)
-        yield server, provider, adapter
-        provider.close()
+        providers = {timeouts: adapter.build(server.url, timeouts) for timeouts in (QUICK, HASTY)}
+        yield server, providers, adapter
+        for provider in providers.values():
+            provider.close()
 
 
 def outcome(vendor, fault, message=None):
     """Return what the adapter makes of a fault: an error, or None for a receipt."""
-    server, provider, _ = vendor
+    server, providers, _ = vendor
     server.received.clear()
     server.script(fault)
     try:
-        provider.send(message or letter(), ATTEMPT)
+        providers[patience(fault)].send(message or letter(), ATTEMPT)
     except errors.ProviderError as error:
         return error
 
@@ -85,9 +87,9 @@ def test_a_proxy_that_refuses_is_a_matter_of_the_account(vendor, status):
 class TestUnreachable:
     """What happens before anything can be sent."""
 
-    def fails(self, adapter, url):
+    def fails(self, adapter, url, timeouts=QUICK):
         with pytest.raises(errors.Unavailable):
-            adapter.build(url, QUICK).send(letter(), ATTEMPT)
+            adapter.build(url, timeouts).send(letter(), ATTEMPT)
 
     def test_a_refused_connection(self, adapter):
         self.fails(adapter, f"http://127.0.0.1:{faults.closed_port()}")
@@ -102,4 +104,4 @@ class TestUnreachable:
     @pytest.mark.parametrize("fault", [faults.garbage(), faults.hang("nothing"), faults.reset("nothing")])
     def test_a_handshake_that_fails(self, server, adapter, fault):
         server.default = fault
-        self.fails(adapter, server.url.replace("http", "https"))
+        self.fails(adapter, server.url.replace("http", "https"), patience(fault))

@@ -10,8 +10,9 @@ from providers.errors import AccountProblem, CannotCarry, Refused
 from providers.message import Mailbox as Box
 from providers.message import file_of_bytes
 from tests.providers import fault_server as faults
-from tests.providers.adapters import ANYMAIL, QUICK
+from tests.providers.adapters import ANYMAIL
 from tests.providers.letters import ATTEMPT, ID, file, letter, noise
+from tests.providers.patience import QUICK
 from tests.providers.smtp.mailbox import Mailbox
 
 CORE = "django.core.mail.backends"

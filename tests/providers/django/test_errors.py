@@ -13,8 +13,9 @@ from providers.django import adapter
 from providers.django import errors as django_errors
 from tests.providers import certificates
 from tests.providers import fault_server as faults
-from tests.providers.adapters import ANYMAIL, QUICK
+from tests.providers.adapters import ANYMAIL
 from tests.providers.letters import ATTEMPT, file, letter, noise
+from tests.providers.patience import QUICK, patience
 from tests.providers.smtp.server import CLOSE, HANG, ScriptedSMTP
 
 KEY = "pm-secret-token"
@@ -109,7 +110,7 @@ def test_success_in_an_odd_shape_is_unknown_or_kept(server, vendor, body):
     "fault", [faults.hang(), faults.reset(), faults.close(), faults.garbage(), faults.truncated(200)]
 )
 def test_a_mail_received_whole_without_an_answer_is_unknown(server, vendor, fault):
-    error = failure(server, ANYMAIL[vendor].build(server.url, QUICK), fault)
+    error = failure(server, ANYMAIL[vendor].build(server.url, patience(fault)), fault)
     assert (type(error), len(server.received)) == (errors.Unknown, 1)
 
 
@@ -139,8 +140,9 @@ def is_kept(server, vendor):
 
 @pytest.mark.parametrize("read", ["nothing", "head", "half"])
 @pytest.mark.parametrize("fault", [faults.hang, faults.reset, faults.close])
-def test_a_mail_cut_off_is_unknown_as_requests_does_not_say(server, postmark, fault, read):
-    error = failure(server, postmark, fault(read), LARGE)
+def test_a_mail_cut_off_is_unknown_as_requests_does_not_say(server, fault, read):
+    provider = ANYMAIL["postmark"].build(server.url, patience(fault(read)))
+    error = failure(server, provider, fault(read), LARGE)
     assert (type(error), server.received) == (errors.Unknown, [])
 
 
@@ -162,7 +164,7 @@ def test_an_unknown_host_is_unavailable(server, monkeypatch):
     "fault", [faults.garbage(), faults.hang("nothing"), faults.reset("nothing"), faults.close("nothing")]
 )
 def test_a_tls_handshake_that_fails_is_unavailable(server, fault):
-    provider = ANYMAIL["postmark"].build(server.url.replace("http", "https"), QUICK)
+    provider = ANYMAIL["postmark"].build(server.url.replace("http", "https"), patience(fault))
     assert type(failure(server, provider, fault)) is errors.Unavailable
 
 
@@ -240,7 +242,7 @@ def test_django_s_smtp_backend_cannot_tell_before_from_after(script, kind):
     path = "django.core.mail.backends.smtp.EmailBackend"
     with ScriptedSMTP(script) as smtp:
         options = {"host": "127.0.0.1", "port": smtp.port}
-        config = adapter.Config(backend=path, options=options, timeouts=QUICK)
+        config = adapter.Config(backend=path, options=options, timeouts=patience(script))
         with pytest.raises(errors.ProviderError) as caught:
             adapter.DjangoBackend(config).send(letter(), ATTEMPT)
     assert type(caught.value) is kind

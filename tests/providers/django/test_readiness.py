@@ -5,8 +5,9 @@ from providers import errors
 from providers.django import adapter
 from providers.readiness import NoTestMode
 from tests.providers import fault_server as faults
-from tests.providers.adapters import ANYMAIL, QUICK
+from tests.providers.adapters import ANYMAIL
 from tests.providers.letters import ATTEMPT, letter
+from tests.providers.patience import QUICK, patience
 from tests.providers.smtp.mailbox import Mailbox
 from tests.providers.smtp.server import CLOSE, HANG, RESET, ScriptedSMTP
 
@@ -15,13 +16,14 @@ OURS = "shop@example.org"
 LOGIN = {"username": "shop", "password": "s3cret-word"}
 
 
-def backend_of(path, **options):
-    config = adapter.Config(name="backup", backend=path, options=options, timeouts=QUICK)
+def backend_of(path, timeouts=QUICK, **options):
+    config = adapter.Config(name="backup", backend=path, options=options, timeouts=timeouts)
     return adapter.DjangoBackend(config)
 
 
 def smtp_of(server, **options):
-    return backend_of(f"{CORE}.smtp.EmailBackend", host="127.0.0.1", port=server.port, **options)
+    there = {"host": "127.0.0.1", "port": server.port}
+    return backend_of(f"{CORE}.smtp.EmailBackend", **there, **options)
 
 
 def test_an_smtp_server_that_lets_us_in_is_ready():
@@ -61,7 +63,7 @@ def test_a_refusal_is_a_problem_that_says_what_to_do(script, options, problem):
 @pytest.mark.parametrize("stage", ["connect", "ehlo", "auth"])
 def test_a_server_that_fails_on_the_way_is_one_problem(stage, fault):
     with ScriptedSMTP({stage: fault}) as server:
-        (problem,) = smtp_of(server, **LOGIN).check([OURS]).problems
+        (problem,) = smtp_of(server, timeouts=patience(server.script), **LOGIN).check([OURS]).problems
     assert "the message was" not in problem
 
 

@@ -4,25 +4,28 @@ import pytest
 
 from providers import errors
 from providers.sendgrid import adapter
-from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
+from tests.providers.patience import HASTY, QUICK, patience
 
 KEY = "SG.key.secret"
-QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 
 @pytest.fixture
-def provider(server):
-    provider = adapter.SendGrid(adapter.Config(api_key=KEY, base_url=server.url, timeouts=QUICK))
-    yield provider
-    provider.close()
+def providers(server):
+    given = {"api_key": KEY, "base_url": server.url}
+    providers = {
+        timeouts: adapter.SendGrid(adapter.Config(**given, timeouts=timeouts)) for timeouts in (QUICK, HASTY)
+    }
+    yield providers
+    for provider in providers.values():
+        provider.close()
 
 
-def failure(server, provider, fault, message=None):
+def failure(server, providers, fault, message=None):
     server.script(fault)
     with pytest.raises(errors.ProviderError) as caught:
-        provider.send(message or letter(), ATTEMPT)
+        providers[patience(fault)].send(message or letter(), ATTEMPT)
     return caught.value
 
 
@@ -57,9 +60,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize("row", TABLE, ids=str)
-def test_its_own_answer_is_told_by_status_field_and_text(server, provider, row):
+def test_its_own_answer_is_told_by_status_field_and_text(server, providers, row):
     status, text, field, kind = row
-    error = failure(server, provider, faults.answer(status, said(text, field)))
+    error = failure(server, providers, faults.answer(status, said(text, field)))
     assert type(error) is kind
     assert error.code == str(status)
     assert text in error.detail
@@ -72,8 +75,8 @@ def test_its_own_answer_is_told_by_status_field_and_text(server, provider, row):
      (429, errors.Throttled), (500, errors.Unknown), (502, errors.Unknown), (503, errors.Unavailable),
      (504, errors.Unknown)],
 )  # fmt: skip
-def test_an_empty_answer_is_told_by_its_status(server, provider, status, kind):
-    assert type(failure(server, provider, faults.answer(status))) is kind
+def test_an_empty_answer_is_told_by_its_status(server, providers, status, kind):
+    assert type(failure(server, providers, faults.answer(status))) is kind
 
 
 @pytest.mark.parametrize(
@@ -84,8 +87,8 @@ def test_an_empty_answer_is_told_by_its_status(server, provider, status, kind):
 @pytest.mark.parametrize(
     "body", ["<html>proxy</html>", "[1]", '{"errors": 3}', '{"errors": null}', "[" * 9999]
 )
-def test_somebody_else_s_answer_is_told_by_its_status(server, provider, status, kind, body):
-    assert type(failure(server, provider, faults.answer(status, body))) is kind
+def test_somebody_else_s_answer_is_told_by_its_status(server, providers, status, kind, body):
+    assert type(failure(server, providers, faults.answer(status, body))) is kind
 
 
 @pytest.mark.parametrize(
@@ -93,34 +96,34 @@ def test_somebody_else_s_answer_is_told_by_its_status(server, provider, status, 
     [faults.hang(), faults.reset(), faults.close(), faults.garbage(), faults.truncated(202), faults.drip()],
 )
 @pytest.mark.parametrize("size", [0, 6_000_000])
-def test_a_request_received_whole_without_an_answer_is_unknown_and_sent_once(server, provider, fault, size):
-    error = failure(server, provider, fault, letter(attachments=(file(noise(size)),)))
+def test_a_request_received_whole_without_an_answer_is_unknown_and_sent_once(server, providers, fault, size):
+    error = failure(server, providers, fault, letter(attachments=(file(noise(size)),)))
     assert (type(error), len(server.received)) == (errors.Unknown, 1)
 
 
 @pytest.mark.parametrize("read", ["nothing", "head", "half"])
 @pytest.mark.parametrize("fault", [faults.hang, faults.reset, faults.close])
-def test_a_request_cut_off_is_not_sent(server, provider, fault, read):
-    error = failure(server, provider, fault(read), letter(attachments=(file(noise(6_000_000)),)))
+def test_a_request_cut_off_is_not_sent(server, providers, fault, read):
+    error = failure(server, providers, fault(read), letter(attachments=(file(noise(6_000_000)),)))
     assert (type(error), server.received) == (errors.Unavailable, [])
 
 
-def test_it_waits_until_the_limit_is_lifted(server, provider):
+def test_it_waits_until_the_limit_is_lifted(server, providers):
     reset = {"X-RateLimit-Reset": str(int(time.time()) + 30)}
-    error = failure(server, provider, faults.answer(429, said("too many requests"), reset))
+    error = failure(server, providers, faults.answer(429, said("too many requests"), reset))
     assert 27 <= error.retry_after <= 30
 
 
 @pytest.mark.parametrize(
     ("value", "pause"), [("0", 1.0), ("99999999999", 3600.0), ("soon", None), ("", None)]
 )
-def test_an_odd_limit_is_no_endless_wait(server, provider, value, pause):
-    error = failure(server, provider, faults.answer(429, said("x"), {"X-RateLimit-Reset": value}))
+def test_an_odd_limit_is_no_endless_wait(server, providers, value, pause):
+    error = failure(server, providers, faults.answer(429, said("x"), {"X-RateLimit-Reset": value}))
     assert error.retry_after == pause
 
 
-def test_no_key_is_quoted(server, provider):
-    error = failure(server, provider, faults.answer(401, said(f"{KEY} is wrong")))
+def test_no_key_is_quoted(server, providers):
+    error = failure(server, providers, faults.answer(401, said(f"{KEY} is wrong")))
     assert error.detail == "sendgrid answered 401: [hidden] is wrong (-)"
 
 

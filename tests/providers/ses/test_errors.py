@@ -8,26 +8,25 @@ from botocore.exceptions import ClientError
 from providers import errors
 from providers.message import Mailbox
 from providers.ses import adapter
-from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
+from tests.providers.patience import HASTY, QUICK, patience
 
 SECRET = "wJalrXUtnFEMI"
-QUICK = http.Timeouts(connect=0.5, read=0.6, total=2.0)
 
 
 @pytest.fixture(scope="module")
 def shared():
-    """One server and one client for all lines of the table: a client takes 0.2 s."""
+    """One server and its clients for all lines of the table: a client takes 0.2 s."""
     with faults.FaultServer() as server:
-        provider = adapter.SES(
-            adapter.Config(
-                region="eu-west-1", access_key_id="AKID", secret_access_key=SECRET, endpoint_url=server.url,
-                timeouts=QUICK,
-            )
-        )  # fmt: skip
-        yield server, provider
-        provider.close()
+        given = {"region": "eu-west-1", "access_key_id": "AKID", "secret_access_key": SECRET,
+                 "endpoint_url": server.url}  # fmt: skip
+        providers = {
+            timeouts: adapter.SES(adapter.Config(**given, timeouts=timeouts)) for timeouts in (QUICK, HASTY)
+        }
+        yield server, providers
+        for provider in providers.values():
+            provider.close()
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +38,11 @@ def boto3_client(shared):
 
 
 def failure(shared, fault, message=None):
-    server, provider = shared
+    server, providers = shared
     server.received.clear()
     server.script(fault)
     with pytest.raises(errors.ProviderError) as caught:
-        provider.send(message or letter(), ATTEMPT)
+        providers[patience(fault)].send(message or letter(), ATTEMPT)
     return caught.value
 
 
@@ -265,12 +264,12 @@ def test_a_refused_connection_is_unavailable():
 
 
 def test_a_message_that_cannot_be_built_is_refused_before_anything_is_sent(shared):
-    server, provider = shared
+    server, providers = shared
     server.received.clear()
     with pytest.raises(errors.Refused):
-        provider.send(replace(letter(), subject="a\r\nBcc: x@evil.test"), ATTEMPT)
+        providers[QUICK].send(replace(letter(), subject="a\r\nBcc: x@evil.test"), ATTEMPT)
     with pytest.raises(errors.Refused):
-        provider.send(letter(bcc=(Mailbox(address="x@evil.test\n"),)), ATTEMPT)
+        providers[QUICK].send(letter(bcc=(Mailbox(address="x@evil.test\n"),)), ATTEMPT)
     assert not server.received
 
 

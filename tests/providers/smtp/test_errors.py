@@ -6,12 +6,11 @@ import pytest
 from providers import errors
 from providers.message import Mailbox, Receipt
 from providers.smtp import adapter, dialog
-from providers.wire import http
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
+from tests.providers.patience import HASTY, QUICK, patience
 from tests.providers.smtp.server import CLOSE, HANG, RESET, Cut, ScriptedSMTP
 
-QUICK = http.Timeouts(connect=0.3, read=0.6, total=2.0)
 TWO = letter(cc=(Mailbox(address="bob@example.com"),))
 LARGE = letter(attachments=(file(noise(6_000_000)),))
 
@@ -24,7 +23,7 @@ def provider_of(port, **changes):
 def outcome(script, message=None, **changes):
     """Return what the provider makes of a scripted server, and the messages that the server has."""
     with ScriptedSMTP(script) as server:
-        provider = provider_of(server.port, **changes)
+        provider = provider_of(server.port, timeouts=patience(script), **changes)
         try:
             return provider.send(message or letter(), ATTEMPT), server.received
         except errors.ProviderError as error:
@@ -165,7 +164,7 @@ def test_a_dripping_reply_is_waited_for_no_longer_than_the_total():
     with faults.FaultServer(faults.drip(b"2" * 4000)) as server:
         start = time.monotonic()
         with pytest.raises(errors.Unavailable):
-            provider_of(server.port).send(letter(), ATTEMPT)
+            provider_of(server.port, timeouts=HASTY).send(letter(), ATTEMPT)
         assert time.monotonic() - start < 25
 
 

@@ -3,15 +3,14 @@ import pytest
 from providers import errors
 from providers.message import Mailbox as Box
 from providers.smtp import adapter, dialog
-from providers.wire import http
 from tests.providers import certificates
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
+from tests.providers.patience import QUICK, patience
 from tests.providers.smtp.mailbox import Mailbox
 from tests.providers.smtp.server import CLOSE, HANG, RESET, ScriptedSMTP
 
 OURS = "shop@example.org"
-QUICK = http.Timeouts(connect=0.3, read=0.6, total=2.0)
 TWO = letter(cc=(Box(address="bob@example.com"),))
 LARGE = b"250-scripted\r\n250-SIZE 20000000\r\n250 AUTH PLAIN LOGIN"
 
@@ -24,13 +23,13 @@ def provider_of(port, **changes):
 def checked(script, **changes):
     """Return what a check makes of a scripted server, and the server."""
     with ScriptedSMTP({"ehlo": LARGE, **script}) as server:
-        return provider_of(server.port, **changes).check([OURS]), server
+        return provider_of(server.port, timeouts=patience(script), **changes).check([OURS]), server
 
 
 def rehearsed(script, message=None, **changes):
     """Return what a rehearsal makes of a scripted server, and the server."""
     with ScriptedSMTP(script) as server:
-        provider = provider_of(server.port, **changes)
+        provider = provider_of(server.port, timeouts=patience(script), **changes)
         try:
             return provider.rehearse(message or letter(), ATTEMPT), server
         except errors.ProviderError as error:

@@ -8,16 +8,24 @@ import pytest
 from providers import errors
 from providers.wire import body, http
 from tests.providers import fault_server as faults
+from tests.providers.patience import HASTY, QUICK, patience
 
-QUICK = http.Timeouts(connect=0.5, read=0.4, total=1.5)
 LARGE = 8_000_000  # more than the buffers of both sides hold
 
 
 @pytest.fixture
-def transport():
-    transport = http.Transport("vendor", timeouts=QUICK, connections=4)
-    yield transport
-    transport.close()
+def transports():
+    transports = {
+        timeouts: http.Transport("vendor", timeouts=timeouts, connections=4) for timeouts in (QUICK, HASTY)
+    }
+    yield transports
+    for transport in transports.values():
+        transport.close()
+
+
+@pytest.fixture
+def transport(transports):
+    return transports[QUICK]
 
 
 def request_of(size: int = 100) -> body.Body:
@@ -44,18 +52,18 @@ CUT = [
 
 @pytest.mark.parametrize("fault", WHOLE, ids=named)
 @pytest.mark.parametrize("size", [100, LARGE])
-def test_a_request_received_whole_without_an_answer_is_unknown(server, transport, fault, size):
+def test_a_request_received_whole_without_an_answer_is_unknown(server, transports, fault, size):
     server.script(fault)
     with pytest.raises(errors.Unknown, match="sent, but not answered"):
-        post(transport, server.url, size)
+        post(transports[patience(fault)], server.url, size)
     assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("fault", CUT, ids=named)
-def test_a_request_cut_off_is_not_sent(server, transport, fault):
+def test_a_request_cut_off_is_not_sent(server, transports, fault):
     server.script(fault)
     with pytest.raises(errors.Unavailable, match="not sent"):
-        post(transport, server.url, LARGE)
+        post(transports[patience(fault)], server.url, LARGE)
     assert not server.received
 
 
@@ -79,10 +87,10 @@ def test_a_tls_handshake_with_something_else_is_unavailable(server, transport):
         post(transport, server.url.replace("http", "https"))
 
 
-def test_a_stalled_tls_handshake_is_unavailable(server, transport):
+def test_a_stalled_tls_handshake_is_unavailable(server, transports):
     server.default = faults.hang("nothing")
     with pytest.raises(errors.Unavailable):
-        post(transport, server.url.replace("http", "https"))
+        post(transports[HASTY], server.url.replace("http", "https"))
 
 
 def test_certificates_are_verified():
@@ -106,11 +114,11 @@ def test_a_key_that_cannot_be_a_header_is_not_quoted(server, transport):
 @pytest.mark.parametrize(
     "fault", [faults.drip(), faults.drip(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 999)], ids=named
 )
-def test_a_dripping_answer_is_waited_for_no_longer_than_the_total(server, transport, fault):
+def test_a_dripping_answer_is_waited_for_no_longer_than_the_total(server, transports, fault):
     server.script(fault)
     start = time.monotonic()
     with pytest.raises(errors.Unknown):
-        post(transport, server.url)
+        post(transports[HASTY], server.url)
     assert time.monotonic() - start < 25
 
 
