@@ -126,7 +126,7 @@ def stopped_with_a_suspect(gomail: Installation, ses: fakes.FakeVendor) -> Itera
 def test_a_worker_that_is_stopped_waits_for_the_suspect_that_it_has_given_out(
     gomail: Installation, ses: fakes.FakeVendor
 ) -> None:
-    ses.default = answer(200, {"MessageId": "late"}, wait=4.0)
+    ses.default = answer(200, {"MessageId": "late"}, wait=2.0)
     with stopped_with_a_suspect(gomail, ses):
         assert gomail.emails()[0]["status"] == "sent"
 
@@ -134,7 +134,7 @@ def test_a_worker_that_is_stopped_waits_for_the_suspect_that_it_has_given_out(
 def test_a_suspect_whose_worker_is_stopped_is_offered_to_no_further_provider(
     gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
 ) -> None:
-    ses.default = answer(503, {"message": "come again"}, wait=4.0)
+    ses.default = answer(503, {"message": "come again"}, wait=2.0)
     with stopped_with_a_suspect(gomail, ses):
         assert (gomail.emails()[0]["status"], sendgrid.mails) == ("queued", [])
 
