@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import servers
 from tests.paths import ROOT
-from tests.servers import free_port
 
 SOON = 30.0  # seconds; two busy processors may take some
 
@@ -36,7 +36,7 @@ class Server:
 @contextmanager
 def serving(folder: Path, *, migrated: bool = True, **variables: str) -> Iterator[Server]:
     """Start a server and wait until it answers; stop it in the end."""
-    port = free_port()
+    port = servers.free_port()
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{folder / 'server.sqlite3'}",
         "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
@@ -46,7 +46,7 @@ def serving(folder: Path, *, migrated: bool = True, **variables: str) -> Iterato
         **variables,
     }
     if migrated:
-        _manage(environment, "migrate", "-v0")
+        (folder / "server.sqlite3").write_bytes(servers.migrated())
     server = Server(port=port, log=folder / "log", environment=environment)
     command = [sys.executable, "-m", "gunicorn", "--config", "python:gomail.gunicorn"]
     with server.log.open("wb") as log:
