@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-on-sqlite test-on-postgresql test-without-database test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint format bench bench-quick lock
+.PHONY: help run test test-on-sqlite test-on-postgresql test-once test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -18,19 +18,25 @@ run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= 
 
 # What need not run on both: the providers' tests know no database, nor does what is refused at the door, the browser's
 # pages are drawn by the same code, and the brokers' tests have processes and a database of their own.
-ROOT_TESTS := $(wildcard tests/test_*.py)
-WITHOUT_DATABASE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/test_architecture.py \
-	tests/test_celery.py
-WITH_DATABASE := $(filter-out $(WITHOUT_DATABASE),$(ROOT_TESTS) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
+ONCE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/test_architecture.py tests/test_celery.py \
+	tests/test_durations.py
+ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
+DURATIONS := .durations
 
+# Three runs of about the same length on two processors: each waits, now and then, for what it has started.
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and beside it all that uses a database on PostgreSQL
-	@$(MAKE) --no-print-directory --jobs=2 test-on-sqlite test-on-postgresql test-without-database
+	@rm -rf $(DURATIONS)
+	@TEST_DURATIONS=$(DURATIONS) $(MAKE) --no-print-directory --jobs=3 test-on-sqlite test-on-postgresql test-once; \
+		ended=$$?; $(PY) -m tests.durations $(DURATIONS); exit $$ended
 
 test-on-sqlite: $(VENV)/.dev
-	$(PY) manage.py test $(ROOT_TESTS) tests/api tests/delivery tests/gomail
+	$(PY) manage.py test $(ON_BOTH)
 
 test-on-postgresql: $(VENV)/.dev
-	$(PY) -m tests.on_postgres $(PY) manage.py test $(WITH_DATABASE)
+	$(PY) -m tests.on_postgres $(PY) manage.py test $(ON_BOTH)
+
+test-once: $(VENV)/.dev
+	$(PY) manage.py test $(ONCE) tests/providers tests/browser tests/faults
 
 test-faults: $(VENV)/.dev ## a real installation, killed, starved and lied to, on both databases; an hour and a half
 	$(PY) -m tests.faults
@@ -44,9 +50,6 @@ test-faults-on-sqlite: $(VENV)/.dev
 
 test-faults-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres sh -c '$(PY) -m tests.faults --quick --database-url "$$TEST_DATABASE_URL"'
-
-test-without-database: $(VENV)/.dev
-	$(PY) manage.py test tests/providers tests/browser tests/faults
 
 lint: $(VENV)/.dev ## format, lint, types, directions of imports, migrations, configuration
 	$(VENV)/bin/ruff format --check .
