@@ -39,7 +39,7 @@ def descriptions_of_aws() -> Iterator[None]:
 
     def create_loader(path: str | None = None) -> Loader:
         loader = create(path)
-        loader._cache = parsed[path]
+        loader._cache = parsed[path]  # type: ignore[attr-defined]  # its types name what is public
         return loader
 
     with patch.object(botocore.session, "create_loader", create_loader):
