@@ -80,7 +80,7 @@ def test_a_worker_that_cannot_work_says_so_and_ends(
 def test_a_worker_of_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared: list[Any] = []
     monkeypatch.setattr(start, "prepare", lambda: prepared.append("prepared"))
-    with pytest.raises(SystemExit, match="leave --pool out"):
+    with pytest.raises(SystemExit, match="omit --pool"):
         gomail.celery._prepare(sender=SimpleNamespace(pool_cls="prefork"))
 
     assert prepared == []
