@@ -38,5 +38,8 @@ class Provider(Protocol):
     def check(self, senders: Sequence[str]) -> Readiness:
         """Tell whether it would accept mail from these addresses now, by calls that send nothing. Raises nothing."""
 
+    def close(self) -> None:
+        """Close the kept connections; the next message opens new ones."""
+
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over a message in the vendor's test mode, so that nobody gets it; raise NoTestMode if it has none."""

@@ -33,6 +33,9 @@ class Sandbox:
         """Accept a message as send does, which delivers nothing either."""
         return self.send(message, attempt_id)
 
+    def close(self) -> None:
+        """Close nothing: there are no connections."""
+
     def check(self, senders: Sequence[str]) -> Readiness:
         """Report that it accepts everything and delivers nothing."""
         return Readiness(
