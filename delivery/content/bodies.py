@@ -8,14 +8,19 @@ import html as entities
 import re
 from collections.abc import Callable, Mapping
 
-# Tags that are common in mail. `<` alone, `<3` or `<someone@example.org>` do not make a text HTML.
-_HTML = re.compile(
-    r"<(?:!doctype\s+html|html|head|body|div|p|span|br|hr|a\s|b|i|u|em|strong|small|font|center|table|t[rdh]|tbody|thead"
-    r"|ul|ol|li|dl|h[1-6]|img\s|pre|code|blockquote|style|section|article|header|footer)(?:\s[^<>]*)?/?>"
-    r"|<(?:a|img)\s[^<>]*>",
+# The elements that people write mail with. `<name>`, `<title>` or `<summary>` are as often places to be filled in.
+_ELEMENTS = (
+    "html|head|body|style|div|p|span|a|b|i|u|s|em|strong|small|big|font|center|sub|sup|del|ins|strike|mark|tt"
+    "|table|caption|tbody|thead|tfoot|t[rdh]|ul|ol|li|dl|d[td]|h[1-6]|pre|code|blockquote"
+    "|section|article|header|footer|main|nav|aside|figure|figcaption"
+)
+_REST = r"""(?:[\s/](?:[^"'<>]++|"[^"]*+"|'[^']*+')*+)?>"""  # of a tag behind its name
+_BEGINS = re.compile(
+    rf"[\s\ufeff]*+<(?:!doctype\b|html\b|(?!a[\s/>])(?:{_ELEMENTS}|br|hr){_REST}|(?:a|img)(?=\s){_REST})",
     re.IGNORECASE,
 )
-# A comment, a tag, or anything else between < and >. The quantifiers are possessive, so there is no backtracking.
+_TAG = re.compile(rf"<(?P<end>/?)(?P<name>{_ELEMENTS}){_REST}", re.IGNORECASE)
+# A comment, a tag, or what else stands between < and >. Possessive: what did not fit is not tried once more.
 _MARKUP = re.compile(
     r"<!--(?:.*?-->|.*)"
     r"|<(?P<end>/?)(?P<name>[a-z][a-z0-9]*+)(?P<attributes>(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+)>"
@@ -42,8 +47,27 @@ _LINES: Mapping[str, int] = {  # the number of line ends before and after an ele
 
 
 def is_html(body: str) -> bool:
-    """Tell whether a body is HTML, by its tags."""
-    return bool(_HTML.search(body))
+    """Tell whether a body is meant as HTML: it begins with a tag, or holds a pair of tags, such as `<b>…</b>`.
+
+    Code and mathematics hold single tags, or what looks like one: `if (a<b && c>d)`.
+    """
+    return bool(_BEGINS.match(body)) or _holds_a_pair(body)
+
+
+def bare(body: str) -> str:
+    """Return a body without the byte order marks that editors and .NET put in front of it."""
+    return body.lstrip("\ufeff")
+
+
+def _holds_a_pair(body: str) -> bool:
+    opened: set[str] = set()
+    for tag in _TAG.finditer(body):
+        name = tag["name"].lower()
+        if tag["end"] and name in opened:
+            return True
+        if not tag["end"]:
+            opened.add(name)
+    return False
 
 
 def text_of(html: str) -> str:

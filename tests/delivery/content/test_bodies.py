@@ -20,6 +20,16 @@ TWO_MEGABYTES = 2 * 1024 * 1024
         "<A HREF='x'>",
         '<img src="x">',
         "<div class=a>",
+        "\ufeff \r\n\t<html",
+        "<!doctype HTML PUBLIC",
+        "\ufeff<p>x",
+        "<table width=3>",
+        "Hi <A HREF=x>y</A >",
+        "one <i\n>two</i>",
+        "Hi <a title='a > b'>x</a>",
+        "<!-- preheader --><div>x</div>",
+        '<?xml version="1.0"?><html><p>x</p></html>',
+        "see <b>this</b> and a<b && c>d",
     ],
 )
 def test_tags_that_people_write_mail_with_make_a_body_html(body: str) -> None:
@@ -38,6 +48,19 @@ def test_tags_that_people_write_mail_with_make_a_body_html(body: str) -> None:
         "a <b c",
         "<template>",
         "if (a<b)",
+        "The build failed here:\n\n    if (a<b && c>d) go();\n\nPlease look.\n",
+        "for (i<b; c>d; i++) { p<i; }",
+        "put a <br> after it",
+        "put an <hr/> or an <img src=x> there",
+        "see <p> and <b> and <i>",
+        "std::vector<a> v; List<b> w; Map<p, i> m;",
+        "</b> comes before <b>",
+        "Dear <name>, your <title> is </name>",
+        "<bold>no tag</bold>",
+        "<header",
+        "<a> or <b>?",
+        "Ann <p@example.org> wrote <b@example.org>",
+        "<https://example.org/</p>>",
     ],
 )
 def test_a_single_angle_bracket_does_not_make_a_text_html(body: str) -> None:
@@ -77,7 +100,18 @@ def test_text_of_html_reads_like_a_text(html: str, text: str | None) -> None:
     assert text is None or found == text
 
 
+@pytest.mark.parametrize("marks", ["\ufeff", "\ufeff\ufeff"])
+def test_a_byte_order_mark_is_no_part_of_a_body(marks: str) -> None:
+    assert bodies.bare(f"{marks}Hello\ufeff") == "Hello\ufeff"
+
+
 HOSTILE = {
+    "open pairs": "x" + "<b><i>" * 300_000,
+    "ends of nothing": "x" + "</b>" * 500_000,
+    "quotes in tags": "x" + "<b x='" * 300_000,
+    "quotes in quotes": "x" + "<b x='<i y=\"" * 140_000,
+    "byte order marks": "\ufeff" * 2_000_000,
+    "slashes in a tag": "<b" + "/" * 2_000_000,
     "many attributes": "<p " + " ".join(f"a{i}=1" for i in range(200_000)) + ">x",
     "a wide cell above many rows": "<table>" + f"<tr><td>a<td>{'x' * 500_000}" + "<tr><td>a<td>b" * 60_000,
     "many cells": "<table><tr>" + "<td>x" * 400_000,
