@@ -24,6 +24,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueErro
 
 from providers import failpoints
 from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
+from providers.wire import compressed, waiting
 from providers.wire.body import Body
 from providers.wire.deadlines import Reader, left
 
@@ -46,7 +47,18 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]  # names are case-insensitive
-    body: bytes
+    body: bytes  # not compressed, unless it is unread
+    unread: str = ""  # why the body cannot be read
+
+    @property
+    def words(self) -> bytes | str:
+        """The text to quote in an error."""
+        return self.unread or self.body
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds to wait that it named, or None."""
+        return waiting.seconds(self.headers.get("Retry-After", ""))
 
 
 class Transport:
@@ -71,6 +83,7 @@ class Transport:
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
         body.seek(0)
+        headers = {**headers, "Accept-Encoding": "identity"}
         body.deadline = time.monotonic() + self._timeouts.total
         try:
             return _exchange(self._pool(), method, url, headers, body)
@@ -132,7 +145,7 @@ class Endpoint:
 
 def foreign(name: str, answer: Answer, hide: Iterable[str] = ()) -> ProviderError:
     """Return the error for an answer that is not in the provider's own format."""
-    detail = f"{name}: not the provider's own answer, {answer.status} {said(answer.body, hide)}".rstrip()
+    detail = f"{name}: not the provider's own answer, {answer.status} {said(answer.words, hide)}".rstrip()
     lost = answer.status < 300 or answer.status >= 500 or answer.status == 408
     return (Unknown if lost else AccountProblem)(detail, code=str(answer.status))
 
@@ -154,10 +167,18 @@ def _exchange(
     try:
         while piece := response.read(LONGEST_ANSWER - len(content), decode_content=False):
             content += piece
-        return Answer(status=response.status, headers=response.headers, body=content)
+        return _answer(response.status, response.headers, content)
     finally:  # after a fully read answer the connection is already back in the pool
         response.close()
         response.release_conn()
+
+
+def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    try:
+        plain = compressed.plain(content, headers.get("Content-Encoding", ""), longest=LONGEST_ANSWER)
+    except compressed.Unreadable as problem:
+        return Answer(status=status, headers=headers, body=content, unread=f"an answer unread: {problem}")
+    return Answer(status=status, headers=headers, body=plain)
 
 
 def _lost(name: str, error: Exception, body: Body) -> ProviderError:
