@@ -23,9 +23,7 @@ from providers.errors import (
     Unknown,
 )
 from providers.smtp.errors import Reply, Reporter
-from providers.wire import http
-
-_LONGEST_PAUSE = 3600.0
+from providers.wire import http, waiting
 
 # Functions of socket, ssl and urllib3 whose exceptions come before a request is written.
 _CONNECTING = frozenset({"create_connection", "do_handshake"})
@@ -98,8 +96,7 @@ def _of_api(error: Any, detail: str) -> ProviderError:
     if status < 300 or status >= 500 or status == 408:
         return Unknown(detail, code=str(status))
     if status == 429:
-        after = response.headers.get("Retry-After", "")
-        pause = min(float(after), _LONGEST_PAUSE) if after.isdecimal() else None
+        pause = waiting.seconds(response.headers.get("Retry-After", ""))
         return Throttled(detail, code=str(status), retry_after=pause)
     return _of_refusal(status, response)(detail, code=str(status))
 

@@ -3,27 +3,23 @@
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from providers.errors import (
     AccountProblem,
     CannotCarry,
     ProviderError,
     RecipientsRefused,
-    Refused,
     SenderRefused,
     Throttled,
     Unknown,
 )
-from providers.wire import http
-
-_LONGEST_PAUSE = 3600.0
+from providers.wire import http, waiting
 
 # The error for a status when Mailgun itself answered, that is with a message in JSON. Others: see _unlisted.
+# A 400 is about Mailgun's own rules: the message has passed ours.
 # https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
 _BY_STATUS: dict[int, type[ProviderError]] = {
-    400: Refused,
+    400: CannotCarry,
     413: CannotCarry,
     420: Throttled,
     429: Throttled,
@@ -31,6 +27,8 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
 
 # Statuses that need no message: in none of these cases was the mail accepted.
 _BY_STATUS_ALONE: dict[int, type[ProviderError]] = {413: CannotCarry, 420: Throttled, 429: Throttled}
+
+_AGAIN = r"try again (?:after|in) (?:(\d{1,9}(?:\.\d{1,9})?)(?= ?s)|(.*))"
 
 # The first match decides, before _BY_STATUS: statuses, and a pattern of the message.
 _BY_TEXT: tuple[tuple[frozenset[int], str, type[ProviderError]], ...] = (
@@ -54,7 +52,7 @@ def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderE
         kind = _BY_STATUS_ALONE[answer.status]
     else:
         return http.foreign(name, answer, hide)
-    detail = f"{name} answered {answer.status}: {http.said(words or answer.body, hide)}"
+    detail = f"{name} answered {answer.status}: {http.said(words or answer.words, hide)}"
     pause = _pause(answer, words) if kind is Throttled else None
     return kind(detail, code=str(answer.status), retry_after=pause)
 
@@ -82,14 +80,6 @@ def _unlisted(status: int) -> type[ProviderError]:
 
 def _pause(answer: http.Answer, message: str) -> float | None:
     """Return the seconds to wait that Mailgun named: `try again after 30 seconds`, or after a date."""
-    after = answer.headers.get("Retry-After", "")
-    words = re.search(r"try again (?:after|in) (.*)", message, re.IGNORECASE)
-    named = after or (words[1].strip() if words else "")
-    if seconds := re.match(r"\d+(\.\d+)?(?= ?s|$)", named):
-        return min(float(seconds[0]), _LONGEST_PAUSE)
-    try:
-        moment = parsedate_to_datetime(named)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 1.0), _LONGEST_PAUSE)
+    named = answer.retry_after
+    words = re.search(_AGAIN, message, re.IGNORECASE | re.ASCII)
+    return named if named is not None or not words else waiting.seconds(words[1] or words[2])

@@ -11,9 +11,9 @@ from typing import Any
 
 from providers.errors import (
     AccountProblem,
+    CannotCarry,
     ProviderError,
     RecipientsRefused,
-    Refused,
     SenderRefused,
     Throttled,
     Unavailable,
@@ -33,7 +33,7 @@ _BY_NAME: Mapping[str, type[ProviderError]] = MappingProxyType(
         "Unknown_Subaccount": AccountProblem,
         "Unknown_Template": AccountProblem,
         "Unknown_Pool": AccountProblem,
-        "ValidationError": Refused,
+        "ValidationError": CannotCarry,  # its own rules: our message has passed ours
         "ServiceUnavailable": Unavailable,
         "TooManyRequests": Throttled,
         "GeneralError": Unknown,
@@ -92,7 +92,8 @@ def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderE
     words = str(error.get("message") or "")
     detail = f"{name} answered {answer.status} {error['name']}: {words}"
     kind = _kind(error["name"], words, answer.status)
-    return kind(http.said(detail, hide), code=error["name"])
+    pause = answer.retry_after if kind in {Throttled, Unavailable} else None
+    return kind(http.said(detail, hide), code=error["name"], retry_after=pause)
 
 
 def _kind(name: str, words: str, status: int) -> type[ProviderError]:

@@ -2,38 +2,38 @@
 
 import json
 import re
-import time
 from collections.abc import Iterable
 from typing import Any
 
 from providers.errors import (
     AccountProblem,
+    CannotCarry,
     ProviderError,
     RecipientsRefused,
-    Refused,
     SenderRefused,
     Throttled,
     Unavailable,
     Unknown,
 )
-from providers.wire import http
+from providers.wire import http, waiting
 
-_LONGEST_PAUSE = 3600.0
-
-# The error for a status when SendGrid itself answered, that is with a list of errors.
+# The error for a status when SendGrid itself answered, that is with a list of errors. A 400 is about SendGrid's own
+# rules: the message has passed ours, and other vendors may take it.
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors
 _BY_STATUS: dict[int, type[ProviderError]] = {
-    400: Refused,
-    413: Refused,
+    400: CannotCarry,
+    413: CannotCarry,
     429: Throttled,
     500: Unavailable,
     503: Unavailable,
 }
 
+_PAUSING = frozenset({Throttled, Unavailable})  # errors with a time to come back
+
 # Statuses that need no list of errors: in none of these cases was the mail accepted.
 _BY_STATUS_ALONE: dict[int, type[ProviderError]] = {
     200: AccountProblem,
-    413: Refused,
+    413: CannotCarry,
     429: Throttled,
     503: Unavailable,
 }
@@ -56,8 +56,8 @@ def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderE
         kind = _BY_STATUS_ALONE[answer.status]
     else:
         return http.foreign(name, answer, hide)
-    detail = f"{name} answered {answer.status}: {http.said(words_of(errors) or answer.body, hide)}"
-    pause = _pause(answer) if kind is Throttled else None
+    detail = f"{name} answered {answer.status}: {http.said(words_of(errors) or answer.words, hide)}"
+    pause = _pause(answer) if kind in _PAUSING else None
     return kind(detail, code=str(answer.status), retry_after=pause)
 
 
@@ -92,7 +92,5 @@ def _kind(status: int, errors: Iterable[dict[str, Any]]) -> type[ProviderError]:
 
 def _pause(answer: http.Answer) -> float | None:
     """Return the seconds until the limit is lifted: X-RateLimit-Reset is a point in time."""
-    reset, after = answer.headers.get("X-RateLimit-Reset", ""), answer.headers.get("Retry-After", "")
-    if after.isdecimal():
-        return min(float(after), _LONGEST_PAUSE)
-    return min(max(float(reset) - time.time(), 1.0), _LONGEST_PAUSE) if reset.isdecimal() else None
+    named = answer.retry_after
+    return named if named is not None else waiting.until(answer.headers.get("X-RateLimit-Reset", ""))

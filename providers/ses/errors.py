@@ -52,12 +52,18 @@ _BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
         "RequestThrottled": Throttled,
         "RequestThrottledException": Throttled,
         "MessageRejected": Refused,
-        "BadRequestException": Refused,
+        "BadRequestException": CannotCarry,  # its own rules: our message has passed ours
         "InternalServerErrorException": Unavailable,
         "InternalFailure": Unavailable,
         "ServiceUnavailable": Unavailable,
         "ServiceUnavailableException": Unavailable,
     }
+)
+
+# Refusals by rules of SES alone: sizes, kinds of files, headers, the form of the MIME.
+_OWN_RULES = (
+    r"attachment|file ?name|file type|header|duplicate|too (long|large|big|many)|\bsize\b|length is more than|exceed"
+    r"|not supported|unsupported|\bmime\b|content.?type|encoding"
 )
 
 # The first match decides, before _BY_CODE: patterns of the code and of the text.
@@ -70,7 +76,8 @@ _BY_TEXT: tuple[tuple[str, str, type[ProviderError]], ...] = (
         r"address is not verified|identities failed the check|authority to send from",
         SenderRefused,
     ),
-    ("BadRequestException", r"attachment|file ?name|header section too long|duplicate header", CannotCarry),
+    ("MessageRejected", _OWN_RULES, CannotCarry),
+    ("BadRequestException", _OWN_RULES, CannotCarry),
     (
         "BadRequestException",
         r"configuration set|\barn\b|arn:|identity|tenant|endpoint|region",
@@ -93,8 +100,13 @@ def classified(name: str, answer: http.Answer, message: Message, hide: Iterable[
     code, words = told(answer)
     kind = _kind(code, words, answer.status, message)
     detail = f"{name} answered {answer.status} {code}: {http.said(words, hide)}"
-    pause = _QUOTA_PAUSE if kind is AccountProblem and "quota" in words.lower() else None
-    return kind(detail, code=code, retry_after=pause)
+    return kind(detail, code=code, retry_after=_pause(kind, answer, words))
+
+
+def _pause(kind: type[ProviderError], answer: http.Answer, words: str) -> float | None:
+    if kind in {Throttled, Unavailable} and answer.retry_after is not None:
+        return answer.retry_after
+    return _QUOTA_PAUSE if kind is AccountProblem and "quota" in words.lower() else None
 
 
 def told(answer: http.Answer) -> tuple[str, str]:
@@ -133,7 +145,7 @@ def _kind(code: str, words: str, status: int, message: Message) -> type[Provider
     )
     if kind is SenderRefused and code == "MessageRejected":
         return _unverified(words.lower(), message)
-    if kind is Refused and code == "BadRequestException" and _names_recipient(words.lower(), message):
+    if kind is CannotCarry and code == "BadRequestException" and _names_recipient(words.lower(), message):
         return RecipientsRefused
     return kind
 
@@ -155,4 +167,5 @@ def _by_status(status: int, *, own: bool = False) -> type[ProviderError]:
         return Unavailable
     if status >= 500 or status == 408:
         return Unknown
-    return {413: Refused, 429: Throttled}.get(status, Refused if own and status == 400 else AccountProblem)
+    otherwise = CannotCarry if own and status == 400 else AccountProblem
+    return {413: CannotCarry, 429: Throttled}.get(status, otherwise)

@@ -27,6 +27,8 @@ _THROTTLING = r"throttl|\brate\b|too (many|fast|much)|quota|limit"
 _ACCOUNT = r"access denied|authenticat|relay|account|suspend|paused|disabled|credential|permission|quota"
 _SENDER = r"not verified|sender|not authori[sz]ed to send|\bfrom\b"
 _SIZE = r"message (size|length)|too (large|big|long)|size limit|exceeds"
+# Refusals by rules of this server alone. RFC 3463: 5.2.3 and 5.3.4 are about the size, 5.6.x about the form.
+_OWN_RULES = rf"{_SIZE}|\b5\.(2\.3|3\.4|6\.\d+)\b|duplicate header|attachment|file (name|type)|line length"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +117,7 @@ class Reporter:
         """Return the error for a refused DATA or message."""
         if reply.is_temporary:
             return self._temporary(reply)
-        if reply.code == 552 or reply.says(_SIZE):
+        if reply.code == 552 or reply.says(_OWN_RULES):
             return self._error(CannotCarry, reply)
         if reply.says(_SENDER):
             return self._error(SenderRefused, reply)

@@ -36,7 +36,7 @@ TABLE = [
     ("Unknown_Subaccount", 404, "No subaccount exists with the id 'x'", errors.AccountProblem),
     ("Unknown_Template", 404, 'No such template "x"', errors.AccountProblem),
     ("Unknown_Pool", 404, "An IP Pool with the name x does not exist.", errors.AccountProblem),
-    ("ValidationError", 400, "You must specify a raw_message value", errors.Refused),
+    ("ValidationError", 400, "You must specify a raw_message value", errors.CannotCarry),
     ("ValidationError", 400, "You must specify a key value", errors.AccountProblem),
     ("ServiceUnavailable", 503, "Service Temporarily Unavailable", errors.Unavailable),
     ("GeneralError", 500, "An unknown error occurred processing your request.", errors.Unknown),

@@ -35,11 +35,11 @@ def said(text, field=None):
 
 IDENTITY = "The from address does not match a verified Sender Identity."
 TABLE = [
-    (400, "Bad Request", None, errors.Refused),
-    (400, "The subject is required.", "subject", errors.Refused),
+    (400, "Bad Request", None, errors.CannotCarry),
+    (400, "The subject is required.", "subject", errors.CannotCarry),
     (400, "Does not contain a valid address.", "personalizations.0.to.0.email", errors.RecipientsRefused),
     (400, "Does not contain a valid address.", "personalizations.0.bcc.1.email", errors.RecipientsRefused),
-    (400, "Does not contain a valid address.", "from.email", errors.Refused),
+    (400, "Does not contain a valid address.", "from.email", errors.CannotCarry),
     (401, "The provided authorization grant is invalid, expired, or revoked", None, errors.AccountProblem),
     (401, "Maximum credits exceeded", None, errors.AccountProblem),
     (401, "authorization required", None, errors.AccountProblem),
@@ -48,7 +48,7 @@ TABLE = [
     (403, IDENTITY, None, errors.SenderRefused),
     (404, "not found", None, errors.AccountProblem),
     (405, "method not allowed", None, errors.AccountProblem),
-    (413, "payload too large", None, errors.Refused),
+    (413, "payload too large", None, errors.CannotCarry),
     (415, "unsupported media type", None, errors.AccountProblem),
     (429, "too many requests", None, errors.Throttled),
     (500, "internal", None, errors.Unavailable),
@@ -71,7 +71,7 @@ def test_its_own_answer_is_told_by_status_field_and_text(server, providers, row)
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(200, errors.AccountProblem), (201, errors.Unknown), (204, errors.Unknown), (302, errors.AccountProblem),
-     (400, errors.AccountProblem), (404, errors.AccountProblem), (408, errors.Unknown), (413, errors.Refused),
+     (400, errors.AccountProblem), (404, errors.AccountProblem), (408, errors.Unknown), (413, errors.CannotCarry),
      (429, errors.Throttled), (500, errors.Unknown), (502, errors.Unknown), (503, errors.Unavailable),
      (504, errors.Unknown)],
 )  # fmt: skip

@@ -288,7 +288,7 @@ def test_a_rehearsal_that_was_really_sent_is_unknown(server, build):
     ("fault", "kind"),
     [(refused(401), errors.AccountProblem),
      (refused(403, "The from address does not match a verified Sender Identity"), errors.SenderRefused),
-     (refused(400, "bad"), errors.Refused), (refused(429), errors.Throttled), (faults.hang(), errors.Unknown),
+     (refused(400, "bad"), errors.CannotCarry), (refused(429), errors.Throttled), (faults.hang(), errors.Unknown),
      (faults.html(200), errors.Unknown), (faults.html(403), errors.AccountProblem)],
 )  # fmt: skip
 def test_a_rehearsal_fails_as_a_send_does(server, build, fault, kind):

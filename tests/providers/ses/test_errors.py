@@ -97,17 +97,17 @@ TABLE = [
     ("BadRequestException", 400, "Configuration set x does not exist", errors.AccountProblem),
     ("BadRequestException", 400, "The ARN is invalid", errors.AccountProblem),
     ("BadRequestException", 400, "Unknown tenant", errors.AccountProblem),
-    ("BadRequestException", 400, "Invalid email address .", errors.Refused),
-    ("BadRequestException", 400, "Missing final '@domain'", errors.Refused),
+    ("BadRequestException", 400, "Invalid email address .", errors.CannotCarry),
+    ("BadRequestException", 400, "Missing final '@domain'", errors.CannotCarry),
     ("BadRequestException", 400, "Domain contains dot-dot: <ann@example.com>", errors.RecipientsRefused),
     ("BadRequestException", 400, "Attachment file name contains an illegal character", errors.CannotCarry),
     ("BadRequestException", 400, "Header section too long", errors.CannotCarry),
     ("BadRequestException", 400, "Duplicate header 'Date'", errors.CannotCarry),
-    ("BadRequestException", 400, "1 validation error detected", errors.Refused),
+    ("BadRequestException", 400, "1 validation error detected", errors.CannotCarry),
     ("InternalServerErrorException", 500, "internal", errors.Unavailable),
     ("SomethingNew", 500, "internal", errors.Unavailable),
     ("ServiceUnavailable", 503, "busy", errors.Unavailable),
-    ("SomethingNew", 400, "what is this", errors.Refused),
+    ("SomethingNew", 400, "what is this", errors.CannotCarry),
     ("SomethingNew", 403, "what is this", errors.AccountProblem),
     ("SomethingNew", 502, "what is this", errors.Unknown),
 ]
@@ -125,7 +125,7 @@ def test_an_answer_with_a_code_is_told_by_it(shared, code, status, text, kind):
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(413, errors.Refused), (429, errors.Throttled), (403, errors.AccountProblem), (408, errors.Unknown),
+    [(413, errors.CannotCarry), (429, errors.Throttled), (403, errors.AccountProblem), (408, errors.Unknown),
      (500, errors.Unknown), (502, errors.Unknown), (503, errors.Unavailable), (504, errors.Unknown)],
 )  # fmt: skip
 @pytest.mark.parametrize("body", [b"", {}])

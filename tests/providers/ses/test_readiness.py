@@ -379,7 +379,7 @@ def test_a_strange_attempt_gives_an_address_all_the_same(server, build):
     [(aws(403, "AccessDeniedException"), errors.AccountProblem),
      (aws(400, "MessageRejected", "Email address is not verified: shop@example.org"), errors.SenderRefused),
      (aws(429, "TooManyRequestsException"), errors.Throttled),
-     (aws(400, "BadRequestException"), errors.Refused), (faults.hang(), errors.Unknown),
+     (aws(400, "BadRequestException"), errors.CannotCarry), (faults.hang(), errors.Unknown),
      (faults.close(faults.HEAD), errors.Unknown), (faults.html(200), errors.Unknown)],
 )  # fmt: skip
 def test_a_rehearsal_fails_as_a_send_does(server, build, fault, kind):
