@@ -71,6 +71,9 @@ class OfferSerializer(serializers.Serializer[Offer]):
     offered = serializers.BooleanField()
     position = serializers.IntegerField(allow_null=True, help_text="1 would be asked first; null: not asked")
     reason = serializers.CharField(help_text="why it would not be asked, or the condition")
+    fitted = serializers.ListField(
+        child=serializers.CharField(), help_text="what would be changed or left out for this provider"
+    )
 
 
 class ExplainedSerializer(serializers.Serializer[Any]):

@@ -60,11 +60,21 @@ class LimitsSerializer(serializers.Serializer[Any]):
     max_bytes = serializers.IntegerField(help_text="the whole message after encoding")
     max_recipients = serializers.IntegerField()
     blocked_extensions = serializers.SerializerMethodField()
-    needs_subject = serializers.BooleanField()
+    needs_subject = serializers.SerializerMethodField(
+        help_text="always false: where a vendor wants a subject, an empty one is sent as a blank"
+    )
+    empty_files = serializers.BooleanField(help_text="takes a file of zero bytes")
+    special_use_domains = serializers.BooleanField(
+        help_text="reaches .local, .test and other names that are not on the internet"
+    )
 
     def get_blocked_extensions(self, limits: Any) -> list[str]:
         """Return the extensions sorted."""
         return sorted(limits.blocked_extensions)
+
+    def get_needs_subject(self, limits: Any) -> bool:
+        """Say no: the field is a promise to clients."""
+        return False
 
 
 class QuotaSerializer(serializers.Serializer[Any]):

@@ -47,7 +47,7 @@ def _message(content: bytes) -> Message:
     file = file_of_bytes(content, filename="documents.pdf", content_type="application/pdf")
     return Message(
         id="0199-bench",
-        created_at=datetime.now(UTC),
+        date=datetime.now(UTC),
         sender=Mailbox(address="bench@example.org"),
         to=(Mailbox(address="ann@example.org"),),
         subject="Your order is on its way",

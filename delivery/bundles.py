@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import process
-from delivery.content import addresses
+from delivery.content import addresses, bodies
 from delivery.content.drafts import Draft, without_repeats
 from delivery.db import compiled, ids
 from delivery.files import storage
@@ -34,11 +34,14 @@ class Bundle:
     files: tuple[border.Attachment, ...]  # the attachments' content, in the same order
 
     def message(self) -> border.Message:
-        """Return the message for a provider."""
+        """Return the message for the providers of one round.
+
+        Its Date is now, or when the email was finished: spam filters distrust a mail with an old Date.
+        """
         email = self.email
         return border.Message(
             id=str(email.pk),
-            created_at=email.created_at,
+            date=email.finished_at or timezone.now(),
             sender=border.Mailbox(address=email.from_address, name=email.from_name),
             to=self._boxes(Recipient.Kind.TO),
             cc=self._boxes(Recipient.Kind.CC),
@@ -173,10 +176,10 @@ def _email(draft: Draft, owner: Owner | None) -> Email:
         owner=owner,
         from_address=draft.sender.address,
         from_name=draft.sender.name,
-        reply_to=[[box.address, box.name] for box in draft.reply_to],
+        reply_to=[[box.address, box.name] for box in without_repeats(draft.reply_to)[0]],
         subject=draft.subject,
-        text_body=draft.text,
-        html_body=draft.html,
+        text_body=bodies.bare(draft.text),
+        html_body=bodies.bare(draft.html),
         headers=dict(draft.headers),
         tags=list(draft.tags),
         metadata=dict(draft.metadata),

@@ -20,10 +20,12 @@ class Attachment:
     """One file. Each reader opens the content anew, so that 7 MB need not stay in memory."""
 
     filename: str  # Unicode, no path, no control characters
-    content_type: str  # type/subtype, never multipart/* or message/*
+    content_type: (
+        str  # type/subtype and its parameters, see mime.content_types; never multipart/* or message/*
+    )
     size: int  # bytes, decoded
     open: Callable[[], BinaryIO] = field(repr=False)
-    content_id: str = ""  # without <>; not empty: an inline part of the HTML body
+    content_id: str = ""  # without <>; what the HTML may refer to by cid:, see mime.parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class Message:
     """One email as every provider gets it. The same Message gives the same MIME bytes at every provider."""
 
     id: str  # our email's id: X-GoMail-ID, Message-ID and MIME boundaries derive from it
-    created_at: datetime  # aware; the Date header
+    date: datetime  # aware; the Date header
     sender: Mailbox
     to: tuple[Mailbox, ...]
     cc: tuple[Mailbox, ...] = ()

@@ -14,7 +14,7 @@ from django.utils.http import content_disposition_header
 from delivery import bundles
 from delivery.models import Attachment, Email
 from providers import errors
-from providers.mime import build
+from providers.mime import build, content_types
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -38,7 +38,7 @@ def preview(pk: UUID) -> HttpResponse:
 def attachment(pk: UUID, file: int) -> FileResponse:
     """Return an attachment as a download, never inline."""
     row = get_object_or_404(Attachment, pk=file, email=pk)
-    kind = row.content_type.lower()
+    kind = content_types.bare(row.content_type)
     if row.pruned_at:
         raise Http404(f"The content of {row.filename} is not kept any more.")
     try:

@@ -155,8 +155,8 @@ def _facts(known: ProviderStatus, circuit: Circuit | None) -> list[tuple[str, Sa
 
 
 def _limits(limits: Limits) -> str:
-    subject = ", only with a subject" if limits.needs_subject else ""
-    return f"{limits.max_bytes / 1e6:.0f} MB, {limits.max_recipients:,} recipients{subject}"
+    empty = "" if limits.empty_files else ", no empty files"
+    return f"{limits.max_bytes / 1e6:.0f} MB, {limits.max_recipients:,} recipients{empty}"
 
 
 def _domain(refused: CircuitStatus) -> tuple[str, Condition]:

@@ -12,6 +12,11 @@ import email_validator
 
 from providers.message import Mailbox
 
+# Names of private networks: whether a provider reaches them is the provider's to say, see providers.domains.
+for _name in ("local", "localhost", "test", "onion", "arpa"):
+    if _name in email_validator.SPECIAL_USE_DOMAIN_NAMES:
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
+
 MAX_NAME = 255
 _LONGEST_ADDRESS = 320  # as written; a deliverable one has at most 254
 _LONGEST_MAILBOX = _LONGEST_ADDRESS + 2 * MAX_NAME + 5  # a quoted name may be escaped throughout
@@ -73,6 +78,8 @@ def _deliverable(text: str) -> str:
         )
     except email_validator.EmailNotValidError as error:
         raise InvalidAddress(f"{_shown(text)}: {error}") from error
+    if valid.ascii_domain.endswith(".arpa") and not valid.ascii_domain.endswith(".home.arpa"):
+        raise InvalidAddress(f"{_shown(text)}: .arpa holds addresses of machines, and no mailboxes")
     return f"{valid.local_part}@{valid.ascii_domain}"
 
 

@@ -4,6 +4,8 @@ import mimetypes
 import re
 import unicodedata
 
+from providers.mime import content_types
+
 MAX_BYTES = 150
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
@@ -11,9 +13,8 @@ _CONTROL = re.compile(
 # Amazon SES refuses these in a file name, and Windows cannot store them.
 _UNSTORABLE = re.compile(r'[\\/:*?"<>|]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?", re.IGNORECASE)
-_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,62}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,62}")
 _FILE_LIKE = re.compile(r"[^\\/]+\.[A-Za-z0-9]{1,10}")
-UNKNOWN_TYPE = "application/octet-stream"
+UNKNOWN_TYPE = content_types.UNKNOWN
 
 
 class InvalidFilename(ValueError):
@@ -36,14 +37,14 @@ def looks_like_one(name: str) -> bool:
 
 
 def content_type(declared: str, filename: str) -> str:
-    """Return the client's type if it is well-formed, else the type that the file name suggests.
+    """Return the type to declare: what the client said if it is well formed, else what the name suggests.
 
-    Composite types (multipart, message) may not be encoded in base64 (RFC 2045, 6.4): they become octet-stream.
+    Parameters such as `charset` and `method` stay with the client's type; see mime.content_types.
     """
-    declared = declared.partition(";")[0].strip().lower()
-    if not _TYPE.fullmatch(declared) or declared == UNKNOWN_TYPE:
-        declared = mimetypes.guess_type(filename)[0] or UNKNOWN_TYPE
-    return UNKNOWN_TYPE if declared.startswith(("multipart/", "message/")) else declared
+    known = content_types.read(declared)
+    if not known or content_types.bare(declared) == UNKNOWN_TYPE:
+        return content_types.read(mimetypes.guess_type(filename)[0] or "") or UNKNOWN_TYPE
+    return known
 
 
 def _shortened(name: str) -> str:

@@ -2,7 +2,10 @@
 
 import re
 
-MAX_VALUE = 900  # characters; RFC 5322 ends a line at 998
+from providers.mime import headers as mime
+
+MAX_VALUE = 20_000  # characters: References of some 300 mails; Postfix cuts a header off at 100 kB
+MAX_WORD = 900  # characters without a blank, where a line may end; RFC 5322 ends it at 998
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
 # Headers set by the message itself or by a provider: a client could contradict its own request with them.
@@ -35,4 +38,18 @@ def check(name: str, value: str) -> None:
         raise InvalidHeader(f"{name} is set by GoMail or by the provider")
     if len(value) > MAX_VALUE:
         raise InvalidHeader(f"the value is longer than {MAX_VALUE} characters")
+    if max(map(len, mime.words(value)), default=0) > MAX_WORD:
+        raise InvalidHeader(f"the value has more than {MAX_WORD} characters without a blank to end a line at")
     refuse_controls(value)
+    if name.lower() in mime.STRUCTURED:
+        _refuse_all_but_ascii(name, value)
+
+
+def _refuse_all_but_ascii(name: str, value: str) -> None:
+    """Nobody decodes an encoded word here: a link in one is no link."""
+    found = re.search(r"[^\x00-\x7f]", value)
+    if found:
+        raise InvalidHeader(
+            f"the value holds {found[0]!r} at position {found.start()}, and {name} is written in ASCII alone:"
+            " write a link with percent-encoding, a domain as xn--…"
+        )

@@ -11,6 +11,7 @@ from django.utils import timezone
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models.access import Owner
+from providers.mime import content_types
 
 LEASE = timedelta(seconds=60)  # an attempt is limited to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that no provider accepted by then has expired
@@ -216,7 +217,7 @@ class Attachment(models.Model):
 
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attachments")
     filename = models.CharField(max_length=255)
-    content_type = models.CharField(max_length=127)
+    content_type = models.CharField(max_length=content_types.LONGEST)
     content_id = models.CharField(max_length=255, blank=True)
     size = models.PositiveIntegerField()  # bytes
     sha256 = models.CharField(max_length=64, db_index=True)

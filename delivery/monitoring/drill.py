@@ -64,8 +64,10 @@ def differences(failed: Limits, stand_in: Limits) -> list[str]:
         found.append(f"messages to more than {most}")
     if more := sorted(stand_in.blocked_extensions - failed.blocked_extensions):
         found.append(f"{len(more)} more kinds of files, such as .{more[0]}")
-    if stand_in.needs_subject and not failed.needs_subject:
-        found.append("messages without a subject")
+    if failed.empty_files and not stand_in.empty_files:
+        found.append("messages with an empty file")
+    if failed.special_use_domains and not stand_in.special_use_domains:
+        found.append("messages to names of a private network, such as .local")
     return found
 
 
@@ -129,7 +131,7 @@ def _message(sender: Mailbox) -> border.Message:
     now = timezone.now()
     return Message(
         id=str(ids.at(now)),
-        created_at=now,
+        date=now,
         sender=sender,
         to=(
             Mailbox(address=sender.address),

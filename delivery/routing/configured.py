@@ -50,6 +50,11 @@ def eligible(message: Message) -> tuple[list[Provider], dict[str, str]]:
     return able, left_out
 
 
+def fitted(message: Message) -> dict[str, tuple[str, ...]]:
+    """Return what each provider would be given otherwise than it was asked for, by the providers' names."""
+    return {provider.name: registry.fitted(provider, message) for provider in providers()}
+
+
 def _variables() -> tuple[tuple[str, str], ...]:
     return tuple(settings.PROVIDER_SECRETS.items())
 

@@ -1,6 +1,6 @@
 """Dry runs: explain how a draft would be handed over, without sending or storing it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delivery import bundles
 from delivery.bundles import Bundle
@@ -17,6 +17,7 @@ class Offer:
     offered: bool
     position: int | None = None  # from 1, among the providers that would be asked; None: not asked
     reason: str = ""  # why it would not be asked, or the condition
+    fitted: tuple[str, ...] = ()  # what would be changed or left out for this provider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +36,14 @@ class Explanation:
 def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
     """Return the providers that would be offered a draft now, and why the others would not. Raises NobodyCanCarry."""
     bundle = bundles.claimed(draft, owner)
-    _, unfit = configured.eligible(bundle.message())
+    message = bundle.message()
+    _, unfit = configured.eligible(message)
+    fitted = configured.fitted(message)
     domain = draft.sender.address.rpartition("@")[2].lower()
     offers: list[Offer] = []
     for name in configured.names():
-        offers.append(_offer(name, domain, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1))
+        offer = _offer(name, domain, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1)
+        offers.append(replace(offer, fitted=() if name in unfit else fitted[name]))
     return Explanation(bundle=bundle, offers=tuple(offers))
 
 

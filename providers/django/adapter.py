@@ -9,24 +9,19 @@ import os
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from email.encoders import encode_base64
-from email.headerregistry import Address
-from email.mime.base import MIMEBase
-from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
+from providers import domains
 from providers.base import Limits
-from providers.django import errors, readiness
+from providers.django import errors, messages, readiness
+from providers.django.messages import LIMITS, OWN
 from providers.errors import AccountProblem, ProviderError, RecipientsRefused, Refused
-from providers.message import Attachment, Mailbox, Message, Receipt
+from providers.message import Message, Receipt
 from providers.mime import build
 from providers.readiness import NoTestMode, Readiness
 from providers.smtp import readiness as smtp_readiness
-from providers.wire import body, http
-
-if TYPE_CHECKING:
-    from django.core.mail import EmailMultiAlternatives
+from providers.wire import http
 
 ALLOWED = re.compile(
     r"anymail\.backends\.(?!base|test|console|amazon_ses|sendgrid)\w+\.EmailBackend"
@@ -34,7 +29,6 @@ ALLOWED = re.compile(
 )
 
 _REFUSED = frozenset({"invalid", "rejected", "failed"})  # anymail's statuses
-_MOST_TAGS = 1  # Postmark and SparkPost refuse a mail with a second one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +52,13 @@ class Config:
         return self.is_anymail or self.backend.endswith("smtp.EmailBackend")
 
     @property
+    def limits(self) -> Limits:
+        """Its limits; a private address of the API reaches private names as well."""
+        if not self.is_anymail:
+            return OWN
+        return replace(LIMITS, special_use_domains=domains.leads_near(str(self.options.get("api_url", ""))))
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the class; without a timeout anymail waits 30 s, Django for ever."""
         limits = self.timeouts
@@ -75,8 +76,6 @@ class DjangoBackend:
     """One Django email backend with its options."""
 
     type: ClassVar[str] = "django"
-    # The lowest limits of anymail's vendors (Postmark's), since the vendor is not known here.
-    limits: ClassVar[Limits] = Limits(max_bytes=10_000_000, max_recipients=50)
 
     def __init__(self, config: Config) -> None:
         """Configure the backend, opening no connection; raise `AccountProblem` if it is not on the list."""
@@ -85,6 +84,7 @@ class DjangoBackend:
                 f"{config.backend!r} is not a backend that GoMail uses", code="configuration"
             )
         self.name = config.name
+        self.limits = config.limits
         self._config = config
         self._idle: deque[Any] = deque()
         self._owner = os.getpid()
@@ -100,7 +100,9 @@ class DjangoBackend:
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over a message once; raise a ProviderError if not accepted."""
         build.verify(message)
-        email = _email(self._config, message, attempt_id)
+        email = (
+            messages.described(message, attempt_id) if self._config.is_anymail else messages.built(message)
+        )
         backend = self._connected()
         try:
             count = backend.send_messages([email])
@@ -177,6 +179,7 @@ class DjangoBackend:
             backend = self._new()
             if self._config.is_anymail:
                 backend.open()
+                backend.session.headers["Accept-Encoding"] = "identity"
             return backend
 
     def _new(self) -> Any:
@@ -195,69 +198,3 @@ class DjangoBackend:
             self._idle.append(backend)
         else:
             backend.close()
-
-
-def _email(config: Config, message: Message, attempt_id: str) -> "EmailMultiAlternatives":
-    from django.core.mail import EmailMultiAlternatives
-
-    email = EmailMultiAlternatives(
-        subject=message.subject,
-        body=message.text or ("" if not message.html else message.html),
-        from_email=_address(message.sender),
-        to=[_address(box) for box in message.to],
-        cc=[_address(box) for box in message.cc],
-        bcc=[_address(box) for box in message.bcc],
-        reply_to=[_address(box) for box in message.reply_to],
-        headers=_headers(config, message),
-    )
-    if message.html and message.text:
-        email.attach_alternative(message.html, "text/html")
-    elif message.html:
-        email.content_subtype = "html"
-    for file in message.attachments:
-        email.attach(_part(file, inline=bool(file.content_id and message.html)))
-    if config.is_anymail:
-        _extend(email, message, attempt_id)
-    return email
-
-
-def _extend(email: Any, message: Message, attempt_id: str) -> None:
-    """Set anymail's extra attributes of a message."""
-    email.metadata = {**message.metadata, "gomail_attempt": attempt_id, "gomail_email": message.id}
-    email.tags = list(dict.fromkeys(message.tags))[:_MOST_TAGS]
-
-
-def _headers(config: Config, message: Message) -> dict[str, str]:
-    ours = {build.ID_HEADER: message.id}
-    if not config.is_anymail:  # vendors set these themselves, and some refuse a mail that has them
-        domain = message.sender.address.rpartition("@")[2]
-        ours |= {"Date": format_datetime(message.created_at), "Message-ID": f"<{message.id}@{domain}>"}
-    return {**message.headers, **ours}
-
-
-def _address(box: Mailbox) -> str:
-    """Return an address in Unicode: Django encodes it, anymail's vendors want it unencoded."""
-    return str(Address(display_name=box.name, addr_spec=box.address))
-
-
-def _part(file: Attachment, *, inline: bool) -> MIMEBase:
-    """Return a file as a MIME part; given bytes, Django and anymail would alter a file that they take for text."""
-    data = b"".join(body.content(file))
-    part = MIMEBase(*_kind(build.content_type(file), data).split("/", 1))
-    part.set_payload(data)
-    encode_base64(part)
-    name: Any = file.filename if file.filename.isascii() else ("utf-8", "", file.filename)
-    part.add_header("Content-Disposition", "inline" if inline else "attachment", filename=name)
-    if inline:
-        part["Content-ID"] = f"<{file.content_id}>"
-    return part
-
-
-def _kind(declared: str, data: bytes) -> str:
-    """Return a file's type; anymail decodes text as UTF-8, so other text is sent as octet-stream."""
-    if declared.lower().startswith("text/"):
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            return "application/octet-stream"
-    return declared

@@ -1,13 +1,15 @@
 """Mailgun, API version 3: our MIME is a file in a form, with the envelope and the options as fields."""
 
 import json
+import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 from urllib.parse import quote
 
-from providers.base import Limits
+from providers import domains
+from providers.base import Limits, Metadata, Tags
 from providers.mailgun import errors, readiness
 from providers.message import Message, Receipt
 from providers.mime import build
@@ -15,9 +17,19 @@ from providers.readiness import Readiness
 from providers.wire import body, http
 from providers.wire.inquiry import Inquiry
 
-_MOST_TAGS = 3
-_LONGEST_TAG = 128
-_OPTIONS = 15_000  # bytes of all o: and v: fields with their names; Mailgun refuses more than 16 kB
+
+def _bytes_of_variables(values: Mapping[str, str]) -> int:
+    return sum(len(f"v:{name}{value}".encode("utf-8", "replace")) for name, value in values.items())
+
+
+# https://documentation.mailgun.com: 25 MB, 1,000 recipients, three tags of 128 ASCII characters, and 16 kB of o: and
+# v: fields together, names included, of which tags take half a kB.
+LIMITS = Limits(
+    max_bytes=25_000_000,
+    max_recipients=1000,
+    tags=Tags(most=3, longest=128, form=re.compile(r"[ -~]+")),
+    metadata=Metadata(most=1000, most_bytes=14_500, measure=_bytes_of_variables),
+)
 # Headers to leave out, where recipients could read the variables. X-Mailgun-Sid stays: Mailgun needs it for complaints.
 _SUPPRESSED = "X-Mailgun-Variables,X-Mailgun-Tag"
 
@@ -54,11 +66,11 @@ class Mailgun:
     """One sending domain of a Mailgun account."""
 
     type: ClassVar[str] = "mailgun"
-    limits: ClassVar[Limits] = Limits(max_bytes=25_000_000, max_recipients=1000)
 
     def __init__(self, config: Config) -> None:
         """Configure the account; no connection is opened yet."""
         self.name = config.name
+        self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.base_url))
         self._config = config
         self._endpoint = http.Endpoint(
             config.name,
@@ -117,29 +129,13 @@ def _form(fields: Iterable[Field], message: Message, boundary: str) -> body.Body
 
 
 def _options(message: Message, attempt_id: str) -> list[Field]:
-    """Return our ids and as many options as fit: dropping the last variables is better than failing."""
     ours = {"gomail_attempt": attempt_id, "gomail_email": message.id}
-    tags = [tag for tag in dict.fromkeys(message.tags) if tag.isascii()]
-    wanted = [
-        *_variables(ours),
+    variables = LIMITS.metadata.fitting(ours, message.metadata)
+    return [
         ("o:suppress-headers", _SUPPRESSED),
-        *(("o:tag", tag[:_LONGEST_TAG]) for tag in tags[:_MOST_TAGS]),
-        *_variables({name: value for name, value in message.metadata.items() if name not in ours}),
+        *(("o:tag", tag) for tag in LIMITS.tags.fitting(message.tags)),
+        *((f"v:{name}", value) for name, value in variables.items()),
     ]
-    return list(_fitting(wanted))
-
-
-def _variables(values: Mapping[str, str]) -> list[Field]:
-    return [(f"v:{name}", value) for name, value in values.items()]
-
-
-def _fitting(fields: Iterable[Field]) -> Iterator[Field]:
-    left = _OPTIONS
-    for name, value in fields:
-        size = len((name + value).encode("utf-8", "replace"))
-        if size <= left:
-            left -= size
-            yield name, value
 
 
 def _disposition(name: str) -> str:

@@ -7,11 +7,12 @@ https://mailchimp.com/developer/transactional/docs/smtp-integration/
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from providers.base import Limits
+from providers import domains
+from providers.base import Limits, Metadata, Tags
 from providers.mandrill import errors, readiness
 from providers.message import Message, Receipt
 from providers.mime import build, headers
@@ -19,10 +20,19 @@ from providers.readiness import NoTestMode, Readiness
 from providers.wire import body, http
 from providers.wire.inquiry import Inquiry
 
-_METADATA = 250  # bytes of JSON; https://mailchimp.com/developer/transactional/docs/tags-metadata/
-_NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
-_TAG = re.compile(r"[!-+\--^`-~][ -+\--~]{0,49}")  # printable, no comma, no leading _
-_MOST_TAGS = 10
+# https://mailchimp.com/developer/transactional/docs/tags-metadata/: 250 bytes of JSON, which is ASCII in a header;
+# tags of 50 characters, without a comma, and no _ in front.
+LIMITS = Limits(
+    max_bytes=25_000_000,
+    max_recipients=1000,
+    tags=Tags(most=10, longest=50, form=re.compile(r"[!-+\--^`-~][ -+\--~]*")),
+    metadata=Metadata(
+        most=1000,
+        most_bytes=250,
+        measure=lambda values: len(json.dumps(values)),
+        name=re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*"),
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +50,11 @@ class Mandrill:
     """One Mandrill account."""
 
     type: ClassVar[str] = "mandrill"
-    limits: ClassVar[Limits] = Limits(max_bytes=25_000_000, max_recipients=1000)
 
     def __init__(self, config: Config) -> None:
         """Configure the account; no connection is opened yet."""
         self.name = config.name
+        self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.base_url))
         self._config = config
         self._endpoint = http.Endpoint(
             config.name,
@@ -128,19 +138,10 @@ def _instructions(message: Message, attempt_id: str) -> list[headers.Header]:
     Recipients are shown as in our headers, unless there is a blind copy: then Mandrill sends each recipient a
     separate mail, because for raw mail it does not promise that a blind copy stays blind.
     """
-    tags = [tag for tag in dict.fromkeys(message.tags) if _TAG.fullmatch(tag)][:_MOST_TAGS]
+    tags = LIMITS.tags.fitting(message.tags)
+    ours = {"gomail_attempt": attempt_id, "gomail_email": message.id}
     return [
-        headers.text("X-MC-Metadata", json.dumps(_metadata(message, attempt_id))),
+        headers.text("X-MC-Metadata", json.dumps(LIMITS.metadata.fitting(ours, message.metadata))),
         *([headers.text("X-MC-Tags", ",".join(tags))] if tags else []),
         headers.text("X-MC-PreserveRecipients", "false" if message.bcc else "true"),
     ]
-
-
-def _metadata(message: Message, attempt_id: str) -> Mapping[str, str]:
-    """Return our ids and as much metadata as fits: dropping some is better than failing."""
-    chosen = {"gomail_attempt": attempt_id, "gomail_email": message.id}
-    for name, value in message.metadata.items():
-        more = {name: value, **chosen}
-        if _NAME.fullmatch(name) and len(json.dumps(more)) <= _METADATA:
-            chosen = more
-    return chosen

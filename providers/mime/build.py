@@ -13,7 +13,18 @@ from struct import Struct
 
 from providers.errors import Refused
 from providers.message import Attachment, Message
-from providers.mime.headers import LONGEST_LINE, Header, block, mailboxes, parameter, text
+from providers.mime import content_types, parts
+from providers.mime.headers import (
+    LONGEST_LINE,
+    Header,
+    block,
+    by_name,
+    mailboxes,
+    old_parameter,
+    parameter,
+    text,
+    words,
+)
 from providers.wire.body import PIECE, content
 
 ID_HEADER = "X-GoMail-ID"
@@ -24,7 +35,6 @@ _WRITTEN_HERE = (
 )
 _ID = re.compile(r"[\w.+-]{1,200}", re.ASCII)
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
-_TYPE = re.compile(r"(?!multipart/|message/)[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,100}", re.ASCII | re.IGNORECASE)
 # Text that a server on the way may change, or that could be taken for a boundary.
 _FRAGILE = re.compile(r"[^\t\n -~]|^From |^--=_|[ \t]$|.{79}", re.MULTILINE)
 _LINES = Struct("76s" * (PIECE // 57))
@@ -65,12 +75,7 @@ def verify(message: Message) -> None:
     """Raise `Refused` if a header cannot be built, for providers that do not take MIME."""
     block(_message_headers(message))
     for file in message.attachments:
-        block(_file(file).headers)
-
-
-def content_type(file: Attachment) -> str:
-    """Return the content type for a file: its own if it is valid in a header, else application/octet-stream."""
-    return file.content_type if _TYPE.fullmatch(file.content_type) else "application/octet-stream"
+        block(_file(file, inline=True).headers)
 
 
 def _plan(message: Message) -> tuple[bytes | Attachment, ...]:
@@ -89,7 +94,7 @@ def _message_headers(message: Message) -> list[Header]:
         *_recipients(message),
         *([mailboxes("Reply-To", message.reply_to)] if message.reply_to else []),
         text("Subject", message.subject),
-        ("Date", [format_datetime(message.created_at)]),
+        ("Date", [format_datetime(message.date)]),
         ("Message-ID", [f"<{message.id}@{domain}>"]),
         (ID_HEADER, [message.id]),
         *[_extra(name, value) for name, value in message.headers.items()],
@@ -104,27 +109,29 @@ def _recipients(message: Message) -> list[Header]:
 def _extra(name: str, value: str) -> Header:
     if name.lower() in _WRITTEN_HERE or name.lower().startswith("content-"):
         raise Refused(f"The header {name} is written by GoMail itself.")
-    if value.isascii() and len(max(value.split(" "), key=len)) > LONGEST_LINE - len(name) - 2:
+    if value.isascii() and max(map(len, words(value)), default=0) > LONGEST_LINE - len(name) - 2:
         raise Refused(f"The header {name} has a word that does not fit into a line.")
-    return text(name, value)
+    return by_name(name, value)
 
 
 def _tree(message: Message) -> _Part:
-    inline = [file for file in message.attachments if file.content_id and message.html]
-    attached = [file for file in message.attachments if not (file.content_id and message.html)]
+    files = parts.of(message)
     bodies = [_text(message.text, "plain")] if message.text or not message.html else []
     if message.html:
         html = _text(message.html, "html")
-        bodies.append(_multipart("related", message, [html, *map(_file, inline)]) if inline else html)
+        shown = [_file(file, inline=True) for file in files.inline]
+        bodies.append(_multipart("related", message, [html, *shown]) if shown else html)
+    bodies += [_invitation(files.invitation)] if files.invitation else []
     root = bodies[0] if len(bodies) == 1 else _multipart("alternative", message, bodies)
-    return _multipart("mixed", message, [root, *map(_file, attached)]) if attached else root
+    attached = [_file(file) for file in files.attached]
+    return _multipart("mixed", message, [root, *attached]) if attached else root
 
 
-def _multipart(subtype: str, message: Message, parts: list[_Part]) -> _Part:
+def _multipart(subtype: str, message: Message, children: list[_Part]) -> _Part:
     # "=_" occurs neither in base64 nor in quoted-printable; a 7bit text is searched for it.
     boundary = f"=_{subtype}_{sha256(message.id.encode()).hexdigest()[:32]}"
     body: list[bytes | Attachment] = []
-    for part in parts:
+    for part in children:
         opening = "\r\n--" if body else "--"
         body += [f"{opening}{boundary}\r\n".encode() + block(part.headers) + b"\r\n", *part.body]
     body.append(f"\r\n--{boundary}--\r\n".encode())
@@ -161,22 +168,39 @@ def _quoted_printable(data: bytes) -> bytes:
     return re.sub(rb"(?m)^From ", b"=46rom ", quoted).replace(b"\n", b"\r\n")
 
 
-def _file(file: Attachment) -> _Part:
+def _file(file: Attachment, *, inline: bool = False) -> _Part:
+    kind = content_types.for_a_header(file.content_type)
+    old_name = old_parameter("name", file.filename) if file.filename else []
     headers: list[Header] = [
-        ("Content-Type", [content_type(file)]),
+        ("Content-Type", _separated([*kind, *old_name[:1]]) + old_name[1:]),
         ("Content-Transfer-Encoding", ["base64"]),
-        ("Content-Disposition", _disposition(file)),
+        ("Content-Disposition", _disposition(file, "inline" if inline else "attachment")),
     ]
-    if file.content_id:
-        if not _CONTENT_ID.fullmatch(file.content_id):
-            raise Refused(f"The content id {file.content_id!r} cannot stand in a header.")
+    if file.content_id and not _CONTENT_ID.fullmatch(file.content_id):
+        raise Refused(f"The content id {file.content_id!r} cannot stand in a header.")
+    if inline and file.content_id:
         headers.append(("Content-ID", [f"<{file.content_id}>"]))
     return _Part(tuple(headers), (file,))
 
 
-def _disposition(file: Attachment) -> list[str]:
-    name = parameter("filename", file.filename) if file.filename else []
-    tokens = ["inline" if file.content_id else "attachment", *name]
+def _invitation(file: Attachment) -> _Part:
+    """Return the calendar as a third form of the text: without a name, as calendars write it themselves."""
+    kind = content_types.for_a_header(file.content_type)
+    known = "charset" in content_types.parameters(file.content_type)
+    return _Part(
+        (
+            ("Content-Type", _separated([*kind, *([] if known else ['charset="utf-8"'])])),
+            ("Content-Transfer-Encoding", ["base64"]),
+        ),
+        (file,),
+    )
+
+
+def _disposition(file: Attachment, kind: str) -> list[str]:
+    return _separated([kind, *(parameter("filename", file.filename) if file.filename else [])])
+
+
+def _separated(tokens: list[str]) -> list[str]:
     return [f"{token};" for token in tokens[:-1]] + tokens[-1:]
 
 

@@ -19,6 +19,34 @@ _ADDRESS = re.compile(r"""[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9.\-_]+""")
 _ATOMS = re.compile(r"[\w!#$%&'*+/?^`{|}~-]+(?: [\w!#$%&'*+/?^`{|}~-]+)*", re.ASCII)
 _PLAIN_FILENAME = re.compile(r"[\w()+,.-]+(?: [\w()+,.-]+)*", re.ASCII)
 
+# What a reader would decode, wherever it stands in a text.
+_ENCODED_WORD = re.compile(r"=\?[!-~]*\?[bq]\?[ -~]*\?=", re.IGNORECASE)
+
+# Headers whose form is fixed, so that nobody decodes an encoded word in them: RFC 2369, 2919, 3834, 5322, 8058.
+STRUCTURED = frozenset(
+    {
+        *("references", "in-reply-to", "original-message-id", "supersedes", "obsoletes", "message-context"),
+        *(
+            "list-unsubscribe",
+            "list-unsubscribe-post",
+            "list-subscribe",
+            "list-help",
+            "list-post",
+            "list-owner",
+        ),
+        *(
+            "list-archive",
+            "archived-at",
+            "auto-submitted",
+            "x-auto-response-suppress",
+            "precedence",
+            "importance",
+        ),
+        *("priority", "x-priority", "x-msmail-priority", "sensitivity", "expires", "expiry-date", "reply-by"),
+        *("feedback-id", "autocrypt", "tls-required", "require-recipient-valid-since"),
+    }
+)
+
 Header = tuple[str, Sequence[str]]  # the name, and tokens: lines may be folded between them only
 
 
@@ -26,9 +54,39 @@ def text(name: str, value: str) -> Header:
     """Return an unstructured header, as RFC 2047 encoded words if the value needs them to be lossless."""
     _refuse_controls(name, value)
     words = value.split(" ")
-    if not value.isascii() or "=?" in value or "" in words[:1] + words[-1:] or max(map(len, words)) > 900:
+    odd = "" in words[:1] + words[-1:] or max(map(len, words)) > 900
+    if odd or not value.isascii() or ("=?" in value and _ENCODED_WORD.search(value)):
         return name, encoded_words(value)
     return name, re.findall(r"(?:^|(?<= )) *[^ ]+", value)
+
+
+def by_name(name: str, value: str) -> Header:
+    """Return a header that a client has added, in the form that its name asks for."""
+    if name.lower() in STRUCTURED:
+        return structured(name, value)
+    return _list_id(name, value) if name.lower() == "list-id" else text(name, value)
+
+
+def structured(name: str, value: str) -> Header:
+    """Return a header that is never encoded, and is folded between its ids or links; `Refused` if it is not ASCII."""
+    _refuse_controls(name, value)
+    if not value.isascii():
+        raise Refused(f"The header {name} holds a character outside of ASCII, and may not be encoded.")
+    return name, words(value)
+
+
+def words(value: str) -> list[str]:
+    """Return what a line may not end in: ids and links, also where no blank parts them."""
+    return value.replace("><", "> <").replace(">,<", ">, <").split()
+
+
+def _list_id(name: str, value: str) -> Header:
+    """Return List-Id, in which only the words before the id in <> may be encoded."""
+    words, opening, id_ = value.rpartition("<")
+    if not opening:
+        return structured(name, value)
+    _, tokens = structured(name, opening + id_)
+    return name, [*(_phrase(name, words.strip().strip('"')) if words.strip() else []), *tokens]
 
 
 def mailboxes(name: str, boxes: Iterable[Mailbox]) -> Header:
@@ -58,6 +116,23 @@ def parameter(name: str, value: str) -> list[str]:
         return [f"{name}*=utf-8''{sections[0]}"]
     first = f"{name}*0*=utf-8''{sections[0]}"
     return [first, *(f"{name}*{i}*={section}" for i, section in enumerate(sections[1:], 1))]
+
+
+def old_parameter(name: str, value: str) -> list[str]:
+    """Return a MIME parameter as programs read it that know no RFC 2231: a quoted string, if need be of encoded words.
+
+    RFC 2047 forbids those here, and Outlook, Gmail and most others write and read them. What would not fit into a
+    line is left out: half a name is worse than none.
+    """
+    _refuse_controls(name, value)
+    if len(value) > 900:
+        return []
+    if not value.isascii() or "=?" in value:
+        first, *others = encoded_words(value)
+        tokens = [f'{name}="{first}', *others]
+        return [*tokens[:-1], tokens[-1] + '"']
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return [f'{name}="{escaped}"']
 
 
 def encoded_words(value: str) -> list[str]:

@@ -9,16 +9,18 @@ from providers.message import Message, Receipt
 from providers.mime import build
 from providers.readiness import Readiness, Sender
 
+LIMITS = Limits(max_bytes=40_000_000, max_recipients=1000, special_use_domains=True)
+
 
 class Sandbox:
     """Builds each message, so that an invalid one fails here as well, and discards it."""
 
     type: ClassVar[str] = "sandbox"
-    limits: ClassVar[Limits] = Limits(max_bytes=40_000_000, max_recipients=1000)
 
     def __init__(self, name: str = "sandbox") -> None:
         """Take a name in GOMAIL_PROVIDERS."""
         self.name = name
+        self.limits = LIMITS
 
     def __repr__(self) -> str:
         """Show the name."""

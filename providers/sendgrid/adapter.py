@@ -5,23 +5,35 @@ The package's own client has no timeout, opens a connection for each mail, and t
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sendgrid.helpers import mail as helpers
 
-from providers.base import Limits
+from providers import domains
+from providers.base import Limits, Metadata, Tags
 from providers.errors import Refused, Unknown
 from providers.message import Attachment, Mailbox, Message, Receipt
-from providers.mime import build, headers
+from providers.mime import build, content_types, headers, parts
 from providers.readiness import Readiness
 from providers.sendgrid import errors, readiness
 from providers.wire import body, http
 from providers.wire.inquiry import Inquiry
 
-_MOST_CATEGORIES = 10
-_LONGEST_CATEGORY = 255
+# https://github.com/twilio/sendgrid-oai, spec/json/tsg_mail_v3.json: what has a minLength, a maxItems or uniqueItems;
+# https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors: the types that may hold no semicolon.
+LIMITS = Limits(
+    max_bytes=30_000_000,
+    max_recipients=1000,
+    empty_files=False,
+    needs_to=True,
+    blank_subject=" ",
+    type_parameters=False,
+    tags=Tags(most=10, longest=255),
+    metadata=Metadata(most=10_000, most_bytes=10_000),
+)
+_LARGEST_CALENDAR = 1_000_000  # bytes of an invitation that stands beside the text
 
 # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sandbox-mode: the request is validated and
 # answered with 200; nothing is delivered, no event follows, no credit is used.
@@ -44,11 +56,11 @@ class SendGrid:
     """One SendGrid account."""
 
     type: ClassVar[str] = "sendgrid"
-    limits: ClassVar[Limits] = Limits(max_bytes=30_000_000, max_recipients=1000, needs_subject=True)
 
     def __init__(self, config: Config) -> None:
         """Configure the account; no connection is opened yet."""
         self.name = config.name
+        self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.base_url))
         self._config = config
         self._endpoint = http.Endpoint(
             config.name,
@@ -99,12 +111,14 @@ class SendGrid:
 def _body(message: Message, attempt_id: str, settings: Mapping[str, Any]) -> body.Body:
     """Return the request; replacing tokens by the files takes a fifth of the helpers' time."""
     build.verify(message)
+    sorted_out = parts.of(message)
+    shown = {file.content_id for file in sorted_out.inline}
     files = {body.token(): file for file in message.attachments}
     mail = _mail(message, attempt_id)
     for token, file in reversed(files.items()):  # the package adds in front
-        mail.add_attachment(_attachment(token, file, message))
+        mail.add_attachment(_attachment(token, file, inline=file.content_id in shown))
     # The package's Content raises for any text that begins like an API key.
-    fields = mail.get() | {"content": _contents(message)} | settings
+    fields = mail.get() | {"content": _contents(message, sorted_out.invitation)} | settings
     try:
         template = json.dumps(fields, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -117,18 +131,26 @@ def _encoded(file: Attachment) -> Iterator[bytes]:
 
 
 def _mail(message: Message, attempt_id: str) -> Any:
-    mail = helpers.Mail(_email(helpers.From, message.sender), subject=message.subject or None)
+    mail = helpers.Mail(_email(helpers.From, message.sender), subject=_subject(message.subject))
     mail.add_personalization(_personalization(message))
     if message.reply_to:
-        mail.reply_to_list = [_email(helpers.ReplyTo, box) for box in message.reply_to]
+        once: dict[str, Mailbox] = {}
+        for box in message.reply_to:
+            once.setdefault(box.address.lower(), box)
+        mail.reply_to_list = [_email(helpers.ReplyTo, box) for box in once.values()]
     for name, value in {**message.headers, build.ID_HEADER: message.id}.items():
         mail.add_header(helpers.Header(name, _ascii(name, value)))
     ours = {"gomail_attempt": attempt_id, "gomail_email": message.id}
-    for name, value in {**message.metadata, **ours}.items():
+    for name, value in LIMITS.metadata.fitting(ours, message.metadata).items():
         mail.add_custom_arg(helpers.CustomArg(name, value))
-    for tag in reversed(list(dict.fromkeys(message.tags))[:_MOST_CATEGORIES]):  # the package adds in front
-        mail.add_category(helpers.Category(tag[:_LONGEST_CATEGORY]))
+    for tag in reversed(LIMITS.tags.fitting(message.tags)):  # the package adds in front
+        mail.add_category(helpers.Category(tag))
     return mail
+
+
+def _subject(subject: str) -> str:
+    """SendGrid refuses an empty subject and takes a blank."""
+    return subject if subject.strip() else LIMITS.blank_subject
 
 
 def _personalization(message: Message) -> Any:
@@ -152,21 +174,36 @@ def _email(kind: Any, box: Mailbox) -> Any:
 
 def _ascii(name: str, value: str) -> str:
     """Return a header value encoded: SendGrid copies it into the mail unchanged."""
-    return " ".join(headers.text(name, value)[1])
+    return " ".join(headers.by_name(name, value)[1])
 
 
-def _contents(message: Message) -> list[dict[str, str]]:
+def _contents(message: Message, invitation: Attachment | None) -> list[dict[str, str]]:
     bodies = {"text/plain": message.text, "text/html": message.html}
     filled = [{"type": kind, "value": value} for kind, value in bodies.items() if value]
-    return filled or [{"type": "text/plain", "value": " "}]  # empty content is refused
+    calendar = _calendar(invitation) if invitation else ""
+    # Empty content is refused. A type may name no method here: programs take the one in the calendar.
+    return [
+        *(filled or [{"type": "text/plain", "value": " "}]),
+        *([{"type": "text/calendar", "value": calendar}] if calendar else []),
+    ]
 
 
-def _attachment(token: str, file: Attachment, message: Message) -> Any:
-    inline = bool(file.content_id and message.html)
+def _calendar(file: Attachment) -> str:
+    """Return an invitation as SendGrid takes what stands beside the text; empty when it cannot."""
+    charset = content_types.parameters(file.content_type).get("charset", "utf-8")
+    if file.size > _LARGEST_CALENDAR:
+        return ""
+    try:
+        return b"".join(body.content(file)).decode(charset)
+    except (LookupError, ValueError):  # it goes as a file alone
+        return ""
+
+
+def _attachment(token: str, file: Attachment, *, inline: bool) -> Any:
     return helpers.Attachment(
         helpers.FileContent(token),
         helpers.FileName(file.filename),
-        helpers.FileType(file.content_type),
+        helpers.FileType(content_types.for_a_header(file.content_type)[0]),
         helpers.Disposition("inline" if inline else "attachment"),
         helpers.ContentId(file.content_id) if inline else None,
     )

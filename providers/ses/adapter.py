@@ -18,7 +18,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from providers.base import Limits
+from providers import domains
+from providers.base import Limits, Metadata
 from providers.errors import AccountProblem
 from providers.message import Mailbox, Message, Receipt
 from providers.mime import build
@@ -44,8 +45,15 @@ _BLOCKED = """
 _SIMULATOR = "success+{label}@simulator.amazonses.com"
 _LONGEST_LABEL = 56  # a local part has at most 64 characters
 
-_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_MOST_TAGS = 50
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")  # botocore/data/sesv2/2019-09-27: MessageTagName, MessageTagValue
+
+# https://docs.aws.amazon.com/ses/latest/dg/quotas.html. It has no tags in our sense: a name without a value.
+LIMITS = Limits(
+    max_bytes=40_000_000,
+    max_recipients=50,
+    blocked_extensions=frozenset(_BLOCKED.split()),
+    metadata=Metadata(most=50, name=_TAG, value=_TAG),
+)
 
 # Exceptions of boto3 while it looks up the endpoint and the keys, before anything is sent.
 _NOT_FOUND = (
@@ -94,13 +102,11 @@ class SES:
     """One SES account. Each process looks up its endpoint and keys at the first send, which takes 0.2 s."""
 
     type: ClassVar[str] = "ses"
-    limits: ClassVar[Limits] = Limits(
-        max_bytes=40_000_000, max_recipients=50, blocked_extensions=frozenset(_BLOCKED.split())
-    )
 
     def __init__(self, config: Config) -> None:
         """Configure the account; no connection is opened yet."""
         self.name = config.name
+        self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.endpoint_url))
         self._config = config
         self._transport = http.Transport(
             config.name, timeouts=config.timeouts, connections=config.connections
@@ -211,11 +217,5 @@ def _content(message: Message, attempt_id: str, configuration_set: str) -> body.
 
 
 def _tags(message: Message, attempt_id: str) -> list[dict[str, str]]:
-    fitting = {
-        name: value
-        for name, value in message.metadata.items()
-        if _TAG.fullmatch(name) and _TAG.fullmatch(value)
-    }
-    fitting.pop("gomail_attempt", None)
-    tags = [("gomail_attempt", attempt_id), *fitting.items()]
-    return [{"Name": name, "Value": value} for name, value in tags[:_MOST_TAGS]]
+    tags = LIMITS.metadata.fitting({"gomail_attempt": attempt_id}, message.metadata)
+    return [{"Name": name, "Value": value} for name, value in tags.items()]

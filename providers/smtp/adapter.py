@@ -11,7 +11,7 @@ import smtplib
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -39,6 +39,9 @@ _IN_JSON = {
 }
 _AMAZON = r"email-smtp[\w.-]*\.amazonaws\.com(\.cn)?"
 
+# The server announces its own size limit; every server takes 100 recipients (RFC 5321, 4.5.3.1.8).
+LIMITS = Limits(max_bytes=40_000_000, max_recipients=100)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -65,12 +68,11 @@ class SMTP:
     """One SMTP server."""
 
     type: ClassVar[str] = "smtp"
-    # The server announces its own size limit; every server takes 100 recipients (RFC 5321, 4.5.3.1.8).
-    limits: ClassVar[Limits] = Limits(max_bytes=40_000_000, max_recipients=100)
 
     def __init__(self, config: Config) -> None:
         """Configure the server; no connection is opened yet."""
         self.name = config.name
+        self.limits = replace(LIMITS, special_use_domains=not _is_vendor(config.host))
         self._config = config
         self._report = Reporter(config.name, config.secrets)
         self._idle: deque[PhaseSMTP] = deque()
@@ -224,6 +226,11 @@ def _instructions(host: str, message: Message, attempt_id: str) -> list[headers.
     if host == "smtp.mandrillapp.com" and message.bcc:  # see providers.mandrill.adapter
         lines.append(headers.text("X-MC-PreserveRecipients", "false"))
     return lines
+
+
+def _is_vendor(host: str) -> bool:
+    """Tell whether a server is a vendor's, which delivers on the internet only."""
+    return any(re.fullmatch(server, host) for server in (_AMAZON, *_IN_JSON))
 
 
 def _is_loopback(host: str) -> bool:

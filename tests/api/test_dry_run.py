@@ -21,6 +21,8 @@ BASE = {
     "subject": "Hello",
     "body": "Hi",
 }
+MANY = [f"r{number}@example.org" for number in range(60)]  # too many for SES
+EMPTY = [{"filename": "stderr.log", "content": ""}]  # too little for SendGrid
 FORMATS = pytest.mark.parametrize("formatted", [as_json, as_form], ids=["json", "form"])
 
 
@@ -31,7 +33,8 @@ def post(service: Service, query: str = "?dry_run=true", formatted: Any = as_jso
 def offers(service: Service, **fields: Any) -> list[Any]:
     answer = post(service, **fields)
     assert answer.status_code == 200, answer.content
-    return [tuple(one.values()) for one in answer.json()["providers"]]
+    told = answer.json()["providers"]
+    return [(one["name"], one["offered"], one["position"], one["reason"]) for one in told]
 
 
 def circuit(**fields: Any) -> Circuit:
@@ -159,7 +162,7 @@ def test_while_none_may_be_used_the_email_would_be_kept(service: Service) -> Non
         {"to_addresses": "nobody"},
         {"subject": "a\nb"},
         {"staus": "x"},
-        {"to_addresses": [f"r{number}@example.org" for number in range(60)], "subject": ""},
+        {"to_addresses": MANY, "attachments": EMPTY},
     ],
 )
 def test_what_would_be_refused_is_refused_alike(service: Service, fields: Any) -> None:
@@ -169,9 +172,38 @@ def test_what_would_be_refused_is_refused_alike(service: Service, fields: Any) -
 
 
 def test_an_email_that_no_provider_carries_is_refused_with_the_reasons(service: Service) -> None:
-    answer = post(service, to_addresses=[f"r{number}@example.org" for number in range(60)], subject="")
+    answer = post(service, to_addresses=MANY, attachments=EMPTY)
     assert (answer.status_code, answer.json()["code"]) == (400, "no_provider_can_carry")
     assert "ses takes 50 recipients" in answer.json()["message"]
+    assert "sendgrid does not take an empty file: stderr.log" in answer.json()["message"]
+
+
+def test_what_is_fitted_to_a_provider_is_told(service: Service) -> None:
+    fields = {
+        "subject": "",
+        "tags": ["spring"],
+        "metadata": {
+            **{f"field_{number}": "Щ" * 255 for number in range(18)},
+            "last": "Щ" * 255,
+            "order": "42",
+        },
+        "attachments": [{"filename": "a.csv", "content": "YQ==", "content_type": "text/csv; charset=utf-8"}],
+    }
+    names = ", ".join(sorted(f"field_{number}" for number in range(18)))
+    told = {one["name"]: one["fitted"] for one in post(service, **fields).json()["providers"]}
+    assert told == {
+        "ses": ["ses does not get the tags spring", f"ses does not get the metadata {names}, last"],
+        "sendgrid": [
+            "sendgrid gets a blank for the empty subject",
+            "sendgrid gets the types of the files without their parameters",
+            "sendgrid does not get the metadata last",
+        ],
+    }
+
+
+def test_one_that_cannot_carry_an_email_is_fitted_nothing(service: Service) -> None:
+    told = post(service, to_addresses=MANY, tags=["spring"]).json()["providers"]
+    assert [one["fitted"] for one in told] == [[], []]
 
 
 def test_a_sender_that_the_key_may_not_use_is_refused(service: Service) -> None:

@@ -51,7 +51,7 @@ def test_the_providers_stand_in_their_order_with_what_they_carry(api: fakes.Api)
         **dict.fromkeys(("trouble", "reason", "changed_by"), ""),
         "state": "closed",
     }
-    assert (ses["limits"]["max_recipients"], sendgrid["limits"]["needs_subject"]) == (50, True)
+    assert (ses["limits"]["max_recipients"], sendgrid["limits"]["empty_files"]) == (50, False)
     assert "exe" in ses["limits"]["blocked_extensions"]
     assert (ses["last_success_at"], ses["last_failure"], ses["check"]) == (None, None, None)
 

@@ -14,7 +14,7 @@ def letter(**changes: Any) -> Message:
     """Return a small message, with some fields changed."""
     fields: dict[str, Any] = {
         "id": ID,
-        "created_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "date": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         "sender": Mailbox(address="shop@example.org", name="Shop"),
         "to": (Mailbox(address="ann@example.com", name="Ann"),),
         "subject": "Your order",

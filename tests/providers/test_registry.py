@@ -146,7 +146,22 @@ def test_nothing_shows_a_secret():
         ({"attachments": (file(b"x", "SETUP.Exe"),)}, {"ses": "ses does not take .exe files"}),
         ({"attachments": (file(b"x", "setup.exe. "),)}, {"ses": "ses does not take .exe files"}),
         ({"attachments": (file(b"x", "exe"), file(b"x", "a.exe.pdf"))}, {}),
-        ({"subject": " "}, {"sendgrid": "sendgrid does not take a message without a subject"}),
+        ({"subject": " "}, {}),
+        (
+            {"attachments": (file(b"x"), file(b"", "stderr.log"))},
+            {"sendgrid": "sendgrid does not take an empty file: stderr.log"},
+        ),
+        (
+            {"to": (), "bcc": (Mailbox(address="h@example.com"),)},
+            {"sendgrid": "sendgrid takes no message without a recipient in To"},
+        ),
+        (
+            {"cc": (Mailbox(address="ann@firma.local"),)},
+            {
+                name: f"{name} delivers on the internet, where firma.local is not"
+                for name in ("ses", "sendgrid")
+            },
+        ),
         ({"bcc": (Mailbox(address="a@b.cd"),) * 60}, {"ses": "ses takes 50 recipients, not 61"}),
         ({"attachments": (file(b"x" * 25_000_000),)}, {"sendgrid": "sendgrid takes 30 MB, not 34.2 MB"}),
     ],

@@ -257,6 +257,7 @@ def test_the_preview_is_served_with_a_policy_of_its_own(admin: Client) -> None:
         ("application/pdf", "application/pdf"),
         ("IMAGE/PNG", "image/png"),
         ("text/plain", "text/plain"),
+        ("text/plain; charset=utf-8", "text/plain"),
         ("text/html", "application/octet-stream"),
         ("image/svg+xml", "application/octet-stream"),
         ("application/javascript", "application/octet-stream"),

@@ -55,7 +55,7 @@ def test_a_fields_name_with_an_extension_is_a_files_name(field: str, named: bool
 @pytest.mark.parametrize(
     ("declared", "name", "kind"),
     [
-        ("text/plain; charset=utf-8", "a.pdf", "text/plain"),
+        ("text/plain; charset=utf-8", "a.pdf", "text/plain; charset=utf-8"),
         ("", "a.pdf", "application/pdf"),
         ("application/octet-stream", "a.pdf", "application/pdf"),
         ("nonsense", "a.unknown", "application/octet-stream"),

@@ -116,7 +116,7 @@ def test_if_the_first_were_down_the_next_one_and_what_it_does_not_take_are_named
     status, said = run("--fail", "ses")
     assert (status, ses.connections) == (0, 0)
     assert "If ses were down sendgrid would carry the load." in said
-    assert "Unlike ses, sendgrid does not take messages without a subject." in said
+    assert "Unlike ses, sendgrid does not take messages with an empty file." in said
 
 
 def test_if_the_only_one_that_carries_were_down_it_ends_with_1(sendgrid: fakes.FakeVendor) -> None:
@@ -163,16 +163,17 @@ def test_without_any_sender_it_asks_for_one(settings: Any) -> None:
 
 
 def test_what_a_stand_in_does_not_take_is_listed() -> None:
-    large = Limits(max_bytes=40_000_000, max_recipients=50)
+    large = Limits(max_bytes=40_000_000, max_recipients=50, special_use_domains=True)
     small = Limits(
-        max_bytes=10_000_000, max_recipients=10, blocked_extensions=frozenset({"exe"}), needs_subject=True
+        max_bytes=10_000_000, max_recipients=10, blocked_extensions=frozenset({"exe"}), empty_files=False
     )
     assert drill.differences(small, large) == []
     assert drill.differences(large, small) == [
         "messages over 10 MB (instead of 40)",
         "messages to more than 10 recipients (instead of 50)",
         "1 more kinds of files, such as .exe",
-        "messages without a subject",
+        "messages with an empty file",
+        "messages to names of a private network, such as .local",
     ]
 
 

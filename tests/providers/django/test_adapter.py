@@ -9,6 +9,7 @@ from providers.django import adapter
 from providers.errors import AccountProblem, CannotCarry, Refused
 from providers.message import Mailbox as Box
 from providers.message import file_of_bytes
+from providers.mime import build
 from tests.providers import fault_server as faults
 from tests.providers.adapters import ANYMAIL
 from tests.providers.letters import ATTEMPT, ID, file, letter, noise
@@ -61,6 +62,27 @@ def test_the_whole_mail_is_described(server, postmark):
     kinds = [one["ContentType"].partition(";")[0] for one in files]
     assert kinds == ["image/png", "text/csv", "application/octet-stream"]
     assert [b64decode(one["Content"]) for one in files] == [b"png", b"a;b\r\n", b"\xe4"]
+
+
+def test_nobody_is_asked_to_compress(server, postmark):
+    postmark.send(letter(), ATTEMPT)
+    assert server.received[0].headers["accept-encoding"] == "identity"
+
+
+def test_django_s_own_backend_carries_our_mime_byte_for_byte():
+    message = letter(html="<p>Grüße</p>", attachments=(file(noise(70_000), "Rechnung №1.pdf"),))
+    with Mailbox() as mailbox:
+        backend_of(f"{CORE}.smtp.EmailBackend", host="127.0.0.1", port=mailbox.port).send(message, ATTEMPT)
+        (envelope,) = mailbox.envelopes
+    assert envelope.content == build.render(message)
+
+
+def test_what_cannot_be_built_opens_no_connection():
+    with Mailbox() as mailbox:
+        provider = backend_of(f"{CORE}.smtp.EmailBackend", host="127.0.0.1", port=mailbox.port)
+        with pytest.raises(Refused):
+            provider.send(letter(text="\ud800"), ATTEMPT)
+        assert mailbox.envelopes == []
 
 
 def test_metadata_cannot_replace_our_ids(server, postmark):

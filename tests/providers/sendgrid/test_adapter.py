@@ -104,8 +104,57 @@ def test_a_file_arrives_byte_for_byte(sent, size):
 
 def test_an_inline_image_keeps_its_content_id(sent):
     logo = file_of_bytes(b"png", filename="logo.png", content_type="image/png", content_id="logo")
-    part = sent(html="<img>", attachments=(logo,))["attachments"][0]
+    part = sent(html="<img src='cid:logo'>", attachments=(logo,))["attachments"][0]
     assert (part["disposition"], part["content_id"]) == ("inline", "logo")
+
+
+@pytest.mark.parametrize(
+    ("subject", "sent_as"), [("", " "), ("   ", " "), ("\u3000", " "), (" a ", " a "), ("0", "0")]
+)
+def test_an_empty_subject_is_a_blank(sent, subject, sent_as):
+    assert sent(subject=subject)["subject"] == sent_as
+
+
+def test_a_doubled_reply_to_is_named_once_in_its_first_form(sent):
+    boxes = [Mailbox(address=address) for address in ("R@example.org", "b@example.org", "r@example.org")]
+    listed = sent(reply_to=tuple(boxes))["reply_to_list"]
+    assert [box["email"] for box in listed] == ["R@example.org", "b@example.org"]
+
+
+def test_the_last_metadata_is_left_out_when_there_is_too_much(sent):
+    metadata = {f"k{number:02}": "Щ" * 255 for number in range(20)}
+    arguments = sent(metadata=metadata)["custom_args"]
+    assert set(arguments) - set(metadata) == {"gomail_attempt", "gomail_email"}
+    assert set(arguments) & set(metadata) == set(list(metadata)[:18])
+    assert len(json.dumps(arguments, ensure_ascii=False).encode()) <= 10_000
+
+
+def test_a_type_has_no_semicolon(sent):
+    files = file(b"x", "a.csv", "text/csv; charset=utf-8"), file(b"x", "b", "multipart/mixed; boundary=x")
+    types = [one["type"] for one in sent(attachments=files)["attachments"]]
+    assert types == ["text/csv", "application/octet-stream"]
+
+
+CALENDAR = "BEGIN:VCALENDAR\r\nSUMMARY:Tisch für zwei\r\n"
+
+
+@pytest.mark.parametrize(("charset", "kinds"), [
+    ("utf-8", ["text/plain", "text/calendar"]), ("iso-8859-1", ["text/plain", "text/calendar"]),
+    ("nonsense", ["text/plain"]),
+])  # fmt: skip
+def test_an_invitation_stands_behind_the_text_where_it_can_be_read(sent, charset, kinds):
+    data = CALENDAR.encode("utf-8" if charset == "nonsense" else charset)
+    kind = f"text/calendar; method=REQUEST; charset={charset}"
+    request = sent(attachments=(file(data, "invite.ics", kind),))
+    assert [part["type"] for part in request["content"]] == kinds
+    assert {part["value"] for part in request["content"][1:]} <= {CALENDAR}
+    assert b64decode(request["attachments"][0]["content"]) == data
+
+
+def test_a_file_that_the_html_does_not_show_is_an_attachment(sent):
+    invoice = file_of_bytes(b"%PDF", filename="a.pdf", content_type="application/pdf", content_id="mytext")
+    part = sent(html="<p>", attachments=(invoice,))["attachments"][0]
+    assert (part["disposition"], "content_id" in part) == ("attachment", False)
 
 
 def test_202_without_an_id_is_a_receipt_without_an_id(server, provider):
