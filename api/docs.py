@@ -21,6 +21,12 @@ _PAGE_POLICY = (
 )
 
 
+def each_path_once(endpoints: list[tuple[str, Any, str, Any]]) -> list[tuple[str, Any, str, Any]]:
+    """Leave out the paths that are others without their slash at the end; REST framework's generator calls this."""
+    paths = {endpoint[0] for endpoint in endpoints}
+    return [endpoint for endpoint in endpoints if f"{endpoint[0]}/" not in paths]
+
+
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The API key in the OpenAPI document; drf-spectacular finds this class automatically."""
 

@@ -20,13 +20,14 @@ REQUEST = {
     ),
     "malformed_multipart": Code(
         status=400,
-        meaning="The body is not valid multipart/form-data.",
-        remedy="Let your HTTP library build the body; every part needs a name, and the last boundary must be there.",
+        meaning="The body is not a valid form: multipart/form-data or application/x-www-form-urlencoded.",
+        remedy="`message` says what is wrong. Let your HTTP library build the body and set Content-Type.",
     ),
     "unsupported_content_type": Code(
         status=400,
         meaning="The body comes in a format or an encoding that this path does not read.",
-        remedy="Send application/json or, with files, multipart/form-data; UTF-8, not compressed.",
+        remedy="`message` names what came and what is read: application/json, and where an email is sent also "
+        "multipart/form-data and application/x-www-form-urlencoded; not compressed.",
     ),
     "malformed_request": Code(
         status=400,
@@ -172,14 +173,17 @@ FIELD = {
     "invalid_address": Code(
         status=0,
         meaning="This is not one unambiguous mailbox.",
-        remedy="Write `name@example.org` or `Name <name@example.org>`; put a name with special characters in quotes.",
+        remedy="Write `name@example.org` or `Name <name@example.org>`; put a name with special characters in quotes, "
+        "or send a list with one mailbox an entry.",
     ),
     "invalid_header": Code(
         status=0, meaning="This header may not be set, or its value is invalid.", remedy="Leave it out."
     ),
     "invalid_filename": Code(status=0, meaning="The file name is invalid.", remedy="Rename the file."),
     "invalid_base64": Code(
-        status=0, meaning="The content is not Base64.", remedy="Use the standard alphabet (RFC 4648, 4)."
+        status=0,
+        meaning="The content is not Base64.",
+        remedy="Use the alphabet of RFC 4648, 4 or 5; a `data:` URL needs `;base64,`.",
     ),
     "control_character": Code(
         status=0,
@@ -192,6 +196,12 @@ FIELD = {
         status=0, meaning="The value is not one of those allowed.", remedy="Use one of them."
     ),
     "invalid_value": Code(status=0, meaning="The value has the wrong form.", remedy="See docs/."),
-    "unknown_field": Code(status=0, meaning="There is no such field.", remedy="Check the spelling."),
+    "unknown_field": Code(status=0, meaning="The contract has no such field.", remedy="Check the spelling."),
+    "file_for_text": Code(
+        status=0,
+        meaning="A form sends a file in the field of a text, such as body.",
+        remedy='Send the text itself, without a file name (curl: -F "body=<mail.html"), or name the file\'s field '
+        "otherwise.",
+    ),
     "duplicate_field": Code(status=0, meaning="The field was given twice.", remedy="Give it once."),
 }

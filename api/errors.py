@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -48,9 +48,9 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response:
     from rest_framework.views import set_rollback  # not before: it loads our parsers, which load this module
 
     error = translated(exc)
-    if (
-        error.status_code >= 500 and error.code != "overloaded"
-    ):  # back-pressure is not a fault, and is frequent
+    if error.code == "unsupported_content_type" and isinstance(exc, exceptions.UnsupportedMediaType):
+        error = _not_read(context["request"].content_type or "", context["view"].parser_classes)
+    if error.status_code >= 500 and error.code != "overloaded":  # no fault, and at that moment there are many
         log.error("%s while answering %s", error.code, context["request"].path, exc_info=exc)
     set_rollback()
     context["request"].accepted_renderer = JSONRenderer()  # also for views that render pages
@@ -91,6 +91,18 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((changes.ContentGone,), "content_gone"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),
 )
+
+
+def _not_read(came: str, parsers: Iterable[Any]) -> ContractError:
+    """Return the error that says what came, what is read, and what to send."""
+    *most, last = [parser.media_type for parser in parsers]
+    read = f"{', '.join(most)} and {last} are" if most else f"{last} is"
+    kind = came.partition(";")[0].strip()
+    what = f"came as {kind[:80]!a}" if kind else "came without a Content-Type"
+    return ContractError(
+        "unsupported_content_type",
+        f"The body {what}; {read} read here. Send it with the Content-Type that it has.",
+    )
 
 
 def _headers(error: ContractError, exc: Exception, context: dict[str, Any]) -> dict[str, str]:

@@ -26,6 +26,7 @@ _METADATA_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
 _DIGITS = re.compile("[0-9]{1,9}")
+_NUMBER = re.compile(r"-?[0-9.]{1,20}")
 
 
 def fail(code: str, message: str, path: str = "") -> serializers.ValidationError:
@@ -45,14 +46,13 @@ class Text(serializers.Field):  # type: ignore[type-arg]
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the text unchanged."""
+        """Return the text as it is; one for a header without the line end behind it, and with blanks for tabs."""
         if not isinstance(data, str):
             raise fail("wrong_type", "must be a string.")
+        data = headers.without_line_end(data) if self.header else data
         if len(data) > self.longest:
             raise fail("too_long", f"may have {self.longest} characters.")
-        if self.header:
-            _refuse_controls(data)
-        return data
+        return _header_text(data) if self.header else data
 
     def to_representation(self, value: str) -> str:
         """Return it unchanged."""
@@ -99,14 +99,14 @@ class Body(serializers.Field):  # type: ignore[type-arg]
     """The body of an email; too long a body is answered with 413."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the text with its line ends unchanged."""
+        """Return the text with its line endings as they came, without a byte order mark in front."""
         if not isinstance(data, str):
             raise fail("wrong_type", "must be a string.")
         if len(data) > MAX_BODY_CHARACTERS:
             raise ContractError(
                 "body_too_large", f"{self.field_name} may have {MAX_BODY_CHARACTERS:,} characters."
             )
-        return data
+        return data.removeprefix("\ufeff")
 
 
 @extend_schema_field({"type": "string", "example": "Ann Lee <ann@example.org>"})
@@ -127,16 +127,14 @@ class MailboxField(serializers.Field):  # type: ignore[type-arg]
     }
 )
 class MailboxesField(serializers.Field):  # type: ignore[type-arg]
-    """Bare addresses in a string, or mailboxes in a list (in a form: as JSON text)."""
+    """Mailboxes in a string, or in a list, one an entry (in a form: given several times, or as JSON text)."""
 
     def to_internal_value(self, data: Any) -> tuple[Mailbox, ...]:
         """Return the mailboxes in order."""
         if isinstance(data, str) and data.lstrip().startswith("["):
             data = parsed(data)
         if isinstance(data, str):
-            return _each(
-                re.split("[ \t\r\n,]+", data.strip(" \t\r\n,")) if data.strip(" \t\r\n,") else [], _bare
-            )
+            return _each(addresses.split(data), _mailbox if "<" in data else _bare)
         if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
             raise fail("wrong_type", "must be a string of addresses or a list of strings.")
         return _each(data, _mailbox)
@@ -174,7 +172,7 @@ class TagsField(serializers.Field):  # type: ignore[type-arg]
 
     def to_internal_value(self, data: Any) -> tuple[str, ...]:
         """Return the tags, each once."""
-        data = parsed(data) if isinstance(data, str) else data
+        data = _tags(data) if isinstance(data, str) else data
         if not isinstance(data, list) or not all(isinstance(tag, str) and tag for tag in data):
             raise fail("wrong_type", "must be a list of strings that are not empty.")
         if len(data) > MAX_TAGS:
@@ -232,6 +230,21 @@ def _mailbox(text: str, path: str) -> Mailbox:
         return addresses.mailbox(text)
     except addresses.InvalidAddress as error:
         raise fail("invalid_address", str(error), path) from error
+
+
+def _tags(text: str) -> Any:
+    """Read a form's only tag, or JSON text."""
+    if text.lstrip()[:1] in ("[", "{", '"') or text in ("null", "true", "false") or _NUMBER.fullmatch(text):
+        return parsed(text)
+    if "," in text or ";" in text:
+        raise fail("invalid_value", "may be given several times, or as a JSON list; commas do not part tags.")
+    return [text]
+
+
+def _header_text(text: str) -> str:
+    text = text.replace("\t", " ")
+    _refuse_controls(text)
+    return text
 
 
 def _refuse_controls(text: str) -> None:

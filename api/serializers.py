@@ -2,7 +2,7 @@
 
 import copy
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -12,17 +12,23 @@ from rest_framework.fields import empty
 from api import attachments as files
 from api import fields
 from api.fields import fail
+from api.forms import fields as form_fields
+from api.uploads import Upload
 from delivery.content import addresses, bodies
-from delivery.content.drafts import Draft
+from delivery.content.drafts import Draft, without_repeats
 from delivery.models import Attachment, Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
 from providers.message import Mailbox
 
+_BODIES = frozenset({"body", "html_body", "text_body"})
 _SHORTEST, _LONGEST = 60, 5 * 24 * 60 * 60  # seconds in which an email may be tried
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A request that refuses unknown fields: a misspelt cc_addresses must not be silently ignored."""
+    """A request whose unknown fields are refused: a misspelt cc_addresses must not be lost in silence.
+
+    A field that is null or empty is absent: that is what forms send for an input that was left empty.
+    """
 
     def get_fields(self) -> dict[str, Any]:
         """Copy only the fields that this request has or must have; copying all took a seventh of the time."""
@@ -33,7 +39,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return copy.deepcopy({name: field for name, field in known if name in brought or _is_needed(field)})
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Refuse unknown fields; null counts as missing."""
+        """Refuse what the contract does not know."""
         if not isinstance(data, Mapping):
             raise fail("wrong_type", "must be an object.", "non_field_errors")
         present = {name: value for name, value in data.items() if value is not None}
@@ -43,7 +49,8 @@ class StrictSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(
                 {name[:80]: [_unknown(name, list(known))] for name in sorted(unknown)}
             )
-        values: dict[str, Any] = super().to_internal_value(present)
+        given = {name: value for name, value in present.items() if value != ""}
+        values: dict[str, Any] = super().to_internal_value(given)
         return values
 
 
@@ -57,6 +64,7 @@ class DraftSerializer(StrictSerializer):
     reply_to = fields.MailboxesField(required=False)
     subject = fields.Text(longest=fields.MAX_SUBJECT_CHARACTERS, header=True, required=False)
     body = fields.Body(required=False)
+    html_body = fields.Body(required=False)
     text_body = fields.Body(required=False)
     headers = fields.HeadersField(required=False)
     tags = fields.TagsField(required=False)
@@ -66,6 +74,12 @@ class DraftSerializer(StrictSerializer):
     send_at = fields.Moment(required=False)
     expires_in = fields.Seconds(least=_SHORTEST, most=_LONGEST, required=False)
     attachments = files.AttachmentsField(required=False)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuse a file that came where the text of a field belongs."""
+        if isinstance(data, Mapping):
+            _refuse_files_for_texts(data.get("attachments"), self._declared_fields.keys() - {"attachments"})
+        return super().to_internal_value(data)
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
         """Check the total number of recipients."""
@@ -83,13 +97,15 @@ class DraftSerializer(StrictSerializer):
     def to_draft(self) -> Draft:
         """Return the validated request as a Draft."""
         values = self.validated_data
-        text, html = text_and_html(values.get("body", ""), values.get("text_body", ""))
+        text, html = text_and_html(
+            values.get("body", ""), values.get("text_body", ""), values.get("html_body", "")
+        )
         return Draft(
             sender=values.get("from_address") or default_sender(),
             to=values["to_addresses"],
             cc=values.get("cc_addresses", ()),
             bcc=values.get("bcc_addresses", ()),
-            reply_to=values.get("reply_to", ()),
+            reply_to=without_repeats(values.get("reply_to", ()))[0],
             subject=values.get("subject", ""),
             text=text,
             html=html,
@@ -104,13 +120,27 @@ class DraftSerializer(StrictSerializer):
         )
 
 
-def text_and_html(body: str, text_body: str) -> tuple[str, str]:
-    """Return (text, html) from a body, which may be either, and the client's own text alternative."""
+def text_and_html(body: str, text_body: str, html_body: str = "") -> tuple[str, str]:
+    """Return (text, html) of a body that is either, or of HTML, and of the caller's own alternative if there is one."""
+    if html_body and body:
+        raise serializers.ValidationError(
+            {
+                "html_body": fail(
+                    "invalid_value", "goes without body; for its plain text there is text_body."
+                ).detail
+            }
+        )
+    if html_body:
+        return text_body or bodies.text_of(html_body), html_body
     if bodies.is_html(body):
         return text_body or bodies.text_of(body), body
     if text_body and body:
         raise serializers.ValidationError(
-            {"text_body": fail("invalid_value", "goes with an HTML body; this body is plain text.").detail}
+            {
+                "text_body": fail(
+                    "invalid_value", "goes with an HTML body; this body is plain text. Is it html_body?"
+                ).detail
+            }
         )
     return body or text_body, ""
 
@@ -122,6 +152,25 @@ def default_sender() -> Mailbox:
             {"from_address": fail("required", "is missing, and DEFAULT_FROM_EMAIL is not set.").detail}
         )
     return addresses.mailbox(settings.DEFAULT_FROM_EMAIL)
+
+
+def _refuse_files_for_texts(files: Any, texts: Collection[str]) -> None:
+    """Raise for curl's -F body=@mail.html: as an attachment of an empty email it would be lost on its way."""
+    uploads = [file for file in files if isinstance(file, Upload)] if isinstance(files, list) else []
+    for upload in uploads:
+        name = form_fields.base(upload.field)
+        if name in texts:
+            raise serializers.ValidationError({name: [_file_for_text(name)]})
+
+
+def _file_for_text(name: str) -> serializers.ErrorDetail:
+    curl = f'curl: -F "{name}=<mail.html"' if name in _BODIES else f'curl: -F "{name}=..."'
+    hint = ", or as html_body" if name == "body" else ""
+    return serializers.ErrorDetail(
+        f"came as a file; it is a text. Send it without a file name{hint} ({curl}); "
+        "an attachment needs a field of another name.",
+        "file_for_text",
+    )
 
 
 def _is_needed(field: Any) -> bool:

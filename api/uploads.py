@@ -11,16 +11,18 @@ from django.conf import settings
 from api.errors import ContractError
 from delivery.files import storage
 
+MAX_FILES = 100
 _PREFIX = "gomail-upload-"
 
 
 class Upload:
     """One file of a request. Its temporary file lives as long as this object."""
 
-    def __init__(self, *, field: str, filename: str, content_type: str) -> None:
+    def __init__(self, *, field: str, filename: str, content_type: str, content_id: str = "") -> None:
         self.field = field
         self.filename = filename
-        self.content_type = content_type
+        self.content_type = content_type  # as the part has it, with its parameters
+        self.content_id = content_id
         self.size = 0
         handle, path = tempfile.mkstemp(prefix=_PREFIX)
         self._path, self._file = Path(path), os.fdopen(handle, "wb")
@@ -50,9 +52,11 @@ class Uploads(list[Upload]):
         super().__init__()
         self._room = settings.ATTACHMENTS_MAX_BYTES
 
-    def begin(self, *, field: str, filename: str, content_type: str) -> None:
+    def begin(self, *, field: str, filename: str, content_type: str, content_id: str = "") -> None:
         """Start the next file."""
-        self.append(Upload(field=field, filename=filename, content_type=content_type))
+        if len(self) >= MAX_FILES:
+            raise _too_many()
+        self.append(Upload(field=field, filename=filename, content_type=content_type, content_id=content_id))
 
     def write(self, piece: bytes) -> None:
         """Append to the current file; raise ContractError as soon as all files together exceed the limit."""
@@ -82,6 +86,12 @@ def too_large() -> ContractError:
     """Return the error for attachments over the limit."""
     limit = f"{settings.ATTACHMENTS_MAX_BYTES:,}"
     return ContractError("attachments_too_large", f"All attachments together may have {limit} bytes.")
+
+
+def _too_many() -> ContractError:
+    message = f"may have {MAX_FILES} entries."
+    error = {"field": "attachments", "code": "too_many", "message": message}
+    return ContractError("invalid", f"attachments: {message}", [error])
 
 
 def _discard(file: IO[bytes], path: Path) -> None:

@@ -19,7 +19,8 @@ from api import dry_run as explained
 from api.authentication import owner
 from api.dry_run import ExplainedSerializer
 from api.filters import EmailFilter
-from api.parsers import StrictJSONParser, StrictMultiPartParser
+from api.forms.parsers import MultiPartParser, UrlencodedParser
+from api.parsers import StrictJSONParser
 from api.serializers import (
     DraftSerializer,
     EmailSerializer,
@@ -47,7 +48,7 @@ class SendEmail(APIView):
 
     http_method_names = ("post",)
     scope = ApiKey.Scope.SEND
-    parser_classes = (StrictJSONParser, StrictMultiPartParser)
+    parser_classes = (StrictJSONParser, MultiPartParser, UrlencodedParser)
 
     @extend_schema(
         operation_id="send_email",

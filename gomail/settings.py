@@ -150,6 +150,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "PREPROCESSING_HOOKS": ["api.docs.each_path_once"],
     "ENUM_NAME_OVERRIDES": {
         "EmailStatus": "delivery.models.Email.Status",
         "RecipientStatus": "delivery.models.Recipient.Status",

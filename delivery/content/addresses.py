@@ -6,10 +6,12 @@ recipient past one parser and into another; no real mailbox needs them.
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 
 import email_validator
 
+from delivery.content import directions, encoded_words
 from providers.message import Mailbox
 
 # Names of private networks: whether a provider reaches them is the provider's to say, see providers.domains.
@@ -18,15 +20,21 @@ for _name in ("local", "localhost", "test", "onion", "arpa"):
         email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
 
 MAX_NAME = 255
-_LONGEST_ADDRESS = 320  # as written; a deliverable one has at most 254
-_LONGEST_MAILBOX = _LONGEST_ADDRESS + 2 * MAX_NAME + 5  # a quoted name may be escaped throughout
+_LONGEST_ADDRESS = 320  # as written; what is delivered to has 254
+_LONGEST_MAILBOX = _LONGEST_ADDRESS + 12 * MAX_NAME  # a name may be escaped or encoded throughout
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Zero-width and bidirectional characters make two different addresses look the same; an ideographic full stop is a
 # dot to some readers only.
 _INVISIBLE = re.compile(
     r"[\u3002\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]"
 )
-_NAMED = re.compile(r'(?P<name>"(?:[^"\\<>]|\\["\\])*"|[^"<>@,;:()\\\[\]]*?) ?<(?P<address>[^<>\s"]+)>')
+_BLANKS = " \t\r\n"
+_BETWEEN_ADDRESSES = re.compile(f"[{_BLANKS},;]+")
+# Up to a comma or semicolon that is not in quotes; a quote that is never closed makes one piece of the rest.
+_PIECE = re.compile(r'(?:[^,;"]|"(?:[^"\\]|\\.)*+(?:"|$))++', re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\["\\])*+"')
+_SPECIAL = re.compile(r"[:;\\]")
+_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]+@[^\s<>()\[\]\",;:@.]+\.[^\s<>()\[\]\",;:@]+")
 _LOOKALIKE_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 
 
@@ -38,14 +46,33 @@ class InvalidAddress(ValueError):
 
 
 def mailbox(text: str) -> Mailbox:
-    """Read `a@b.c` or `Name <a@b.c>`; raise InvalidAddress with a sentence for the caller."""
+    """Read `a@b.c` or `Name <a@b.c>`; raise InvalidAddress with a sentence for the caller.
+
+    The name is all that stands before the last <…>: in quotes, as it is, or in encoded words. It is shown to people and
+    quoted anew, so it may hold what it likes but another address.
+    """
     text = text.strip(" ")
     _refuse_longer(text, _LONGEST_MAILBOX)
-    _refuse_controls(text)
-    named = _NAMED.fullmatch(text)
-    if not named:
+    if "<" not in text or not text.endswith(">"):
         return Mailbox(address=bare(text))
-    return Mailbox(address=bare(named["address"]), name=_display_name(named["name"]))
+    written, _, inside = text[:-1].rpartition("<")
+    address = bare(inside.strip(" "))
+    written = written.replace("\t", " ").strip(" ")
+    _refuse_controls(written)
+    same = {canonical(address), canonical(inside.strip(" "))}
+    return Mailbox(address=address, name=_display_name(written, same))
+
+
+def split(text: str) -> list[str]:
+    """Return the mailboxes that a string names, as they are written.
+
+    Bare addresses are parted by blanks, commas and semicolons; in a string that holds `<`, mailboxes by commas and
+    semicolons outside quotes.
+    """
+    if "<" not in text:
+        return [piece for piece in _BETWEEN_ADDRESSES.split(text) if piece]
+    pieces = [found[0].strip(_BLANKS) for found in _PIECE.finditer(text)]
+    return [piece for piece in pieces if piece]
 
 
 def bare(text: str) -> str:
@@ -83,11 +110,34 @@ def _deliverable(text: str) -> str:
     return f"{valid.local_part}@{valid.ascii_domain}"
 
 
-def _display_name(name: str) -> str:
-    name = re.sub(r'\\(["\\])', r"\1", name[1:-1]) if name.startswith('"') else name
+def _display_name(written: str, same: Collection[str]) -> str:
+    """Return the name; none where it is the address once more."""
+    quoted = _QUOTED.fullmatch(written)
+    name = re.sub(r'\\(["\\])', r"\1", written[1:-1]) if quoted else _unquoted_name(written, same)
+    if "<" in name or ">" in name:
+        raise InvalidAddress(
+            f"{_shown(written)} holds < or >, which stand around one address and nowhere else"
+        )
+    name = directions.without_marks(name).strip(" ")
     if len(name) > MAX_NAME:
         raise InvalidAddress(f"the name is longer than {MAX_NAME} characters")
-    return name.strip(" ")
+    return "" if canonical(name).strip("'") in same else name
+
+
+def _unquoted_name(written: str, same: Collection[str]) -> str:
+    """Return a name that stands without quotes; raise for what another reader takes for a second mailbox."""
+    if _SPECIAL.search(written) or written.startswith('"') or written.count('"') % 2:
+        raise InvalidAddress(f'{_shown(written)} is no name. Put one that holds : ; \\ or " in quotes')
+    try:
+        name = encoded_words.decoded(written)
+    except encoded_words.InvalidWord as error:
+        raise InvalidAddress(f"{_shown(written)}: {error}. Write the name as it is, in Unicode") from error
+    _refuse_controls(name)
+    if any(canonical(found).strip("'") not in same for found in _ADDRESS.findall(name)):
+        raise InvalidAddress(
+            f"{_shown(written)} is a name with another address in it. If it is meant, put it in quotes"
+        )
+    return name
 
 
 def _refuse_longer(text: str, longest: int) -> None:

@@ -30,6 +30,12 @@ def refuse_controls(value: str) -> None:
         )
 
 
+def without_line_end(value: str) -> str:
+    """Return a value without the line ends behind it, which templates leave there, and the blanks around those."""
+    bare = value.rstrip(" \t\r\n")
+    return bare if "\n" in value[len(bare) :] or "\r" in value[len(bare) :] else value
+
+
 def check(name: str, value: str) -> None:
     """Raise InvalidHeader unless a client may add this header."""
     if not _NAME.fullmatch(name):

@@ -3,7 +3,8 @@
 CONTROLS = [
     chr(code)
     for code in (
-        *range(0x20),
+        *range(0x09),
+        *range(0x0A, 0x20),  # a tab is a blank in names and subjects
         0x7F,
         0x80,
         0x85,

@@ -114,6 +114,8 @@ def broken() -> Iterator[tuple[str, Fields]]:
         yield from ((place, fields(text)) for text in payloads.BROKEN)
     for text in payloads.BROKEN:
         yield "filename", {"attachments": [File(filename=text)]}
+    for place, fields in (NEAR_A_HEADER | {"header's value": IN_A_HEADER["header's value"]}).items():
+        yield place, fields("a\tb")
     yield from (("header's name", {"headers": {name: "x"}}) for name in NAMES_OF_HEADERS)
     yield from (("body", {field: text}) for text in payloads.UNSTORABLE for field in ("body", "text_body"))
 
@@ -171,7 +173,7 @@ def problems(service: Service, cases: Iterable[tuple[str, Fields]], must: str) -
 def test_what_could_break_out_of_a_header_is_refused(service: Service) -> None:
     count, found = problems(service, broken(), must="refuse")
     assert not found, "\n".join(found)
-    assert count > 1100
+    assert count > 1090
 
 
 def test_what_only_looks_like_an_attack_arrives_as_it_is(service: Service) -> None:
@@ -240,11 +242,15 @@ JSON_BODIES: list[bytes] = [
             b'[{"filename": 5, "content": ""}]', b'[{"filename": "a", "content": 5}]',
             b'[{"filename": "a", "content": "", "url": "http://127.0.0.1/"}]',
             b'[{"filename": "a", "content": "", "path": "/etc/passwd"}]',
-            b'[{"filename": "a", "content": "="}]', b'[{"filename": "a", "content": "eA"}]',
+            b'[{"filename": "a", "content": "="}]', b'[{"filename": "a", "content": "e"}]',
             b'[{"filename": "a", "content": "eA==="}]', b'[{"filename": "a", "content": "e A=="}]',
-            b'[{"filename": "a", "content": "eA==eA=="}]', b'[{"filename": "a", "content": "-_-_"}]',
+            b'[{"filename": "a", "content": "eA==eA=="}]', b'[{"filename": "a", "content": "-_._"}]',
             b'[{"filename": "a", "content": "\\u00e4\\u00e4\\u00e4\\u00e4"}]',
-            b'[{"filename": "a", "content": "data:text/plain;base64,eA=="}]',
+            b'[{"filename": "a", "content": "data:text/plain,eA=="}]', b'[{"filename": "a", "content": "data:"}]',
+            b'[{"filename": "a", "content": "data:text/plain;base64"}]',
+            b'[{"filename": "a", "content": "data:text/plain;base64,data:text/plain;base64,eA=="}]',
+            b'[{"filename": "a", "content": "", "content_id": "x"},'
+            b'{"filename": "b", "content": "", "content_id": "<x>"}]',
             b'[{"filename": "a", "content": "\\u0000"}]',
             b"[" + b'{"filename": "a", "content": ""},' * 100 + b'{"filename": "a", "content": ""}]',
         )
@@ -267,8 +273,14 @@ FORM_BODIES: list[bytes] = [
     b"\x00" * 1000,
     form([TO]).replace(b"\r\n", b"\n"),
     form([TO]).replace(b"a-boundary", b"b-boundary"),
-    form([TO, TO]),
-    form([TO, part('form-data; name="to_addresses"', b"eve@example.org")]),
+    form([TO, part('form-data; name="to_addresses"', b"nobody")]),
+    form([TO, part('form-data; name="to_addresses[0][email]"', b"eve@example.org")]),
+    form([part('form-data; name="to_addresses[0]"', address) for address in (b"a@b.org", b"b@b.org")]),
+    form([TO, part('form-data; name="subject[]"', b"a")]),
+    form([TO, part('form-data; name="metadata[a]"', b"1"), part('form-data; name="metadata[a]"', b"2")]),
+    form([TO, part('form-data; name="headers[From]"', b"eve@example.org")]),
+    form([TO, part('form-data; name="_charset_"', b"utf-16")]),
+    form([TO]) + b"--a-boundary-of-our-own\r\n" + TO + b"\r\n--a-boundary-of-our-own--\r\n",
     form([TO, part('form-data; name="subject"', b"a"), part('form-data; name="subject"', b"b")]),
     form([TO, part("form-data", b"x")]),
     form([TO, part('form-data; name=""', b"x")]),
@@ -279,7 +291,11 @@ FORM_BODIES: list[bytes] = [
     form([TO, part('form-data; name="subject"', b"\xff\xfe")]),
     form([TO, part('form-data; name="subject"', b"\xed\xa0\x80")]),
     form([TO, part('form-data; name="subject"', b"a\x00b")]),
-    form([TO, part('form-data; name="subject"', "ä".encode("latin-1"), "Content-Type: text/plain; charset=latin-1")]),
+    form([TO, part('form-data; name="subject"', "ä".encode("latin-1"))]),
+    form([TO, part('form-data; name="subject"', "ä".encode("latin-1"), "Content-Type: text/plain; charset=us-ascii")]),
+    form([TO, part('form-data; name="subject"', b"\x1b$B8l\x1b(B", "Content-Type: text/plain; charset=iso-2022-jp")]),
+    form([TO, part('form-data; name="subject"', b"+AOQ-", "Content-Type: text/plain; charset=utf-7")]),
+    form([TO, part('form-data; name="subject"', b"x", "Content-Type: text/plain; charset=nonsense")]),
     form([TO, part('form-data; name="nonsense"', b"x")]),
     form([TO, part('form-data; name="bcc"', b"eve@example.org")]),
     form([TO, part('form-data; name="attachments"', b"[]")]),
@@ -288,12 +304,22 @@ FORM_BODIES: list[bytes] = [
     *(
         form([TO, part(f'form-data; name="{field}"', text)])
         for field in ("headers", "metadata", "tags")
-        for text in (b"x", b"{", b"[", b"5", b"null", b"{]", b'{"a":1}', b"[5]", b"[NaN]", b"[" * 99, b'{"b":1,"b":1}')
+        for text in (b"x,y", b"{", b"[", b"5", b"null", b"{]", b'{"a":1}', b"[5]", b"[" * 99, b'{"b":1,"b":1}')
     ),
+    *(form([TO, part(f'form-data; name="{field}"', b"x")]) for field in ("headers", "metadata")),
     form([part('form-data; name="to_addresses"; filename="a"', RECIPIENT.encode())]),
     form([TO, file_part('name="a"; filename="a"', 'Content-Disposition: form-data; name="b"; filename="c"')]),
     form([TO, file_part('name="a"; filename="a"', "Content-Transfer-Encoding: base64")]),
-    form([TO, file_part('name="a"; filename="a"', "Content-Transfer-Encoding: quoted-printable")]),
+    form([TO, part('form-data; name="a"; filename="a"', b"=x", "Content-Transfer-Encoding: quoted-printable")]),
+    form([TO, file_part('name="a"; filename="a"', "Content-Transfer-Encoding: x-uuencode")]),
+    form([TO, file_part('name="a"; filename="a"', "Content-Type: text/plain", "Content-Type: text/html")]),
+    form([TO, file_part('name="body"; filename="mail.html"')]),
+    form([TO, file_part("name=html_body; filename=Отчёт.txt")]),
+    form([TO, file_part('name="tags[]"; filename="a"')]),
+    form([TO, file_part('name="a"; filename="re"port"; name="b.pdf"')]),
+    form([TO, file_part('name="a"; filename="re"; x=port.pdf')]),
+    form([TO, file_part('name="a"; filename="report')]),
+    form([TO, file_part("name=a; filename=report.pdf;")]),
     form([TO, file_part('name="a"; filename="a"', "Content-Length: 99")]),
     form([TO, file_part('name="a"; filename="a"', "Content-Length: -1")]),
     form([TO, file_part('name="a"; filename="a"', "Content-Length: x")]),

@@ -107,6 +107,7 @@ def test_a_length_that_is_none_reads_nothing() -> None:
 
 
 TO = part('form-data; name="to_addresses"', RECIPIENT.encode())
+BODY = part('form-data; name="body"', b"Hi")
 REFUSED_FORMS = {
     "too large": form([TO, part('form-data; name="a"; filename="a"', bytes(8 * MB))]),
     "too large together": form(
@@ -118,7 +119,18 @@ REFUSED_FORMS = {
     "bad field after it": form(
         [TO, part('form-data; name="a"; filename="a"', bytes(MB)), part('form-data; name="b"', b"")]
     ),
-    "twice": form([TO, part('form-data; name="a"; filename="a"', bytes(MB)), TO]),
+    "twice": form([TO, BODY, part('form-data; name="a"; filename="a"', bytes(MB)), BODY]),
+    "as a text": form([TO, part('form-data; name="body"; filename="a"', bytes(MB))]),
+    "bad Base64": form(
+        [TO, part('form-data; name="a"; filename="a"', b"A" * MB + b"!", "Content-Transfer-Encoding: base64")]
+    ),
+    "bad charset": form(
+        [
+            TO,
+            part('form-data; name="a"; filename="a"', bytes(MB)),
+            part('form-data; name="_charset_"', b"utf-16"),
+        ]
+    ),
     "too many": form([TO, *(part(f'form-data; name="a{i}"; filename="a"', b"") for i in range(150))]),
     "attachments twice": form(
         [TO, part('form-data; name="attachments"', b"[]"), part('form-data; name="a"; filename="a"', b"x")]

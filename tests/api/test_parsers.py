@@ -16,6 +16,8 @@ from api.uploads import Uploads
     [
         (b'{"a": [1, 2.5, "x", null, true]}', {"a": [1, 2.5, "x", None, True]}),
         ('"\\ud83d\\ude00"', "😀"),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        ("\ufeff[]", []),
         (b"99999999999999999999", 99999999999999999999),
         (b"-0.0e-300", 0.0),
         (b"[" * 32 + b"]" * 32, ...),
@@ -43,7 +45,10 @@ def test_json_is_read(text: Any, value: Any) -> None:
         *(
             b'{"\\ud800": 1}',
             b"\xff",
-            b"\xef\xbb\xbf1",
+            b"\xef\xbb\xbf\xef\xbb\xbf1",
+            '{"a": 1}'.encode("utf-16"),
+            '{"a": 1}'.encode("utf-16-be"),
+            '{"a": 1}'.encode("utf-32"),
             b"[" * 33 + b"]" * 33,
             b'{"a":1,"a":2}',
             b'[{"b":{"a":1,"a":2}}]',
@@ -57,6 +62,12 @@ def test_json_that_could_be_read_in_two_ways_is_refused(text: bytes) -> None:
     with pytest.raises(ContractError) as error:
         parsers.loads(text)
     assert error.value.status_code == 400
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_json_in_another_encoding_is_refused_by_its_name(encoding: str) -> None:
+    with pytest.raises(ContractError, match=f"came in {encoding[:6].upper()}. Encode it as UTF-8"):
+        parsers.loads('{"to_addresses": "ann@example.org"}'.encode(encoding))
 
 
 MEGABYTES = 12 * 1024 * 1024

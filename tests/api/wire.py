@@ -77,7 +77,8 @@ class Service:
         self.ses.default = answer(200, {"MessageId": "ses-message-id"}) if sends else fakes.SES_SUSPENDED
 
     def post(self, body: bytes, content_type: str, path: str = fakes.V1 + "send-email/") -> Any:
-        return self.client.post(path, body, content_type=content_type, headers=self.headers)
+        # Not post(): that recodes a body whose content type names a charset.
+        return self.client.generic("POST", path, body, content_type=content_type, headers=self.headers)
 
     def problems(
         self, body: bytes, content_type: str, fields: Mapping[str, Any] | None, must: str = "either"
@@ -176,7 +177,10 @@ def _sender(value: Any) -> str:
 
 def _items(value: Any) -> list[str]:
     value = _json(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
-    return re.findall(r"[^ \t\r\n,]+", value) if isinstance(value, str) else list(value or [])
+    if isinstance(value, str) and "<" in value:  # mailboxes; what is quoted parts nothing and is no address
+        bare = re.sub(r'"(?:\\.|[^"\\])*"', "", value, flags=re.DOTALL)
+        return [piece for piece in map(str.strip, re.split("[,;]", bare)) if piece]
+    return re.findall(r"[^ \t\r\n,;]+", value) if isinstance(value, str) else list(value or [])
 
 
 def _json(value: Any) -> Any:

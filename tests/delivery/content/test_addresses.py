@@ -29,7 +29,30 @@ STRICT = re.compile(
         ('"Ann \\"A\\" \\\\ Lee" <ann@example.org>', "ann@example.org", 'Ann "A" \\ Lee'),
         ("Änne Müller <ann@example.org>", "ann@example.org", "Änne Müller"),
         ("日本 <ann@example.org>", "ann@example.org", "日本"),
-        ("=?utf-8?q?a?= <ann@example.org>", "ann@example.org", "=?utf-8?q?a?="),
+        ('"=?utf-8?q?a?=" <ann@example.org>', "ann@example.org", "=?utf-8?q?a?="),
+        ("=?UTF-8?B?TcO8bGxlcg==?= <ann@example.org>", "ann@example.org", "Müller"),
+        ("=?UTF-8?B?TcO8bGxlcg?= <ann@example.org>", "ann@example.org", "Müller"),
+        ("=?iso-8859-1?q?M=FCller?= <ann@example.org>", "ann@example.org", "Müller"),
+        ("=?utf-8?q?M=C3?= =?utf-8?q?=BCller?= <ann@example.org>", "ann@example.org", "Müller"),
+        ("Dr. =?utf-8*de?q?M=C3=BCller?=, Ann <ann@example.org>", "ann@example.org", "Dr. Müller, Ann"),
+        ("=?utf-8?q?=3D=3Futf-8=3Fq=3Fb=3F=3D?= <ann@example.org>", "ann@example.org", "=?utf-8?q?b?="),
+        ("=?utf-8?q?open <ann@example.org>", "ann@example.org", "=?utf-8?q?open"),
+        ("Lee, Ann <ann@example.org>", "ann@example.org", "Lee, Ann"),
+        ("Ann Lee (Sales) <ann@example.org>", "ann@example.org", "Ann Lee (Sales)"),
+        ("Ann @ Work <ann@example.org>", "ann@example.org", "Ann @ Work"),
+        ("Team@Acme <ann@example.org>", "ann@example.org", "Team@Acme"),
+        ('Ann "Annie" Lee <ann@example.org>', "ann@example.org", 'Ann "Annie" Lee'),
+        ("[Shop] Ann <ann@example.org>", "ann@example.org", "[Shop] Ann"),
+        ("ann@example.org <ann@example.org>", "ann@example.org", ""),
+        ("'ann@example.org' <ANN@example.org>", "ANN@example.org", ""),
+        ('"Ann@Example.org" <ann@example.org>', "ann@example.org", ""),
+        ("ann@münchen.de <ann@münchen.de>", "ann@xn--mnchen-3ya.de", ""),
+        ("Ann (ann@example.org) <ann@example.org>", "ann@example.org", "Ann (ann@example.org)"),
+        ("חשבונית\u200f\tAnn <ann@example.org>", "ann@example.org", "חשבונית Ann"),
+        ("\u202emoc.live\u202c <ann@example.org>", "ann@example.org", "moc.live"),
+        ("Ann < ann@example.org >", "ann@example.org", "Ann"),
+        ("Ann<ann@example.org>", "ann@example.org", "Ann"),
+        ('"" <ann@example.org>', "ann@example.org", ""),
         ("Ann@Example.ORG", "Ann@example.org", ""),
         ("ann@münchen.de", "ann@xn--mnchen-3ya.de", ""),
         ("ann@MÜNCHEN.de", "ann@xn--mnchen-3ya.de", ""),
@@ -60,6 +83,27 @@ def test_a_mailbox_is_read_as_it_is_written(text: str, address: str, name: str) 
         "a@example.org b@example.org",
         "Ann <b@evil.example> <a@example.org>",
         "b@evil.example <a@example.org>",
+        "Ann (b@evil.example) <a@example.org>",
+        "Ann b@evil.example, Bob <a@example.org>",
+        "'b@evil.example' <a@example.org>",
+        "=?utf-8?q?b=40evil.example?= <a@example.org>",
+        "=?utf-8?b?PGJAZXZpbC5leGFtcGxlPiw=?= <a@example.org>",
+        "=?utf-8?q?=0d=0aBcc=3a_b=40evil.example?= <a@example.org>",
+        "=?utf-8?q?=00?= <a@example.org>",
+        "=?utf-8?q?=FF?= <a@example.org>",
+        "=?nonsense?q?a?= <a@example.org>",
+        "=?utf-8?b?a?= <a@example.org>",
+        "Group: Ann <a@example.org>",
+        "Group: <a@example.org>;",
+        "Ann; Bob <a@example.org>",
+        "Ann\\ <a@example.org>",
+        '"Ann" "Bob" <a@example.org>',
+        '"Ann <a@example.org>',
+        '"Ann <b@evil.example>" <a@example.org>',
+        "<a@example.org><b@evil.example>",
+        "a@example.org>",
+        "Ann <\ta@example.org>",
+        "Ann <>",
         "=?x?q?=41=42=43collab=40psres.net=3e=20?=foobar@example.org",
         "a@exаmple.org",
         "a@exam\u200bple.org",
@@ -134,6 +178,37 @@ def test_a_name_that_looks_encoded_arrives_as_it_is_written(name: str) -> None:
     line = headers.block([headers.mailboxes("To", [addresses.mailbox(f'"{name}" <ann@example.org>')])])
     (found,) = message_from_bytes(line + b"\r\n", policy=policy.SMTP)["To"].addresses
     assert (found.display_name, found.addr_spec) == (name, "ann@example.org")
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("", []),
+        (" ,; \r\n\t;", []),
+        ("a@example.org b@example.org", ["a@example.org", "b@example.org"]),
+        ("a@example.org; b@example.org;", ["a@example.org", "b@example.org"]),
+        ("a@example.org,,b@example.org;\r\n", ["a@example.org", "b@example.org"]),
+        ("Ann Lee <a@example.org>", ["Ann Lee <a@example.org>"]),
+        ("Ann <a@example.org>, Bob <b@example.org>,", ["Ann <a@example.org>", "Bob <b@example.org>"]),
+        ("Ann <a@example.org>;\r\n\tb@example.org ;", ["Ann <a@example.org>", "b@example.org"]),
+        (
+            '"Lee, Ann; \\", x" <a@example.org>, <b@example.org>',
+            ['"Lee, Ann; \\", x" <a@example.org>', "<b@example.org>"],
+        ),
+        ("Lee, Ann <a@example.org>", ["Lee", "Ann <a@example.org>"]),
+        ('"Ann <a@example.org>, Bob <b@example.org>', ['"Ann <a@example.org>, Bob <b@example.org>']),
+        ("O'Neil <a@example.org>, b@example.org", ["O'Neil <a@example.org>", "b@example.org"]),
+    ],
+)
+def test_a_string_is_split_where_its_mailboxes_end(text: str, pieces: list[str]) -> None:
+    assert addresses.split(text) == pieces
+
+
+@pytest.mark.parametrize("piece", ['\\"', '<"a', ",", '""', "<", '"', "a;", "\\"])
+def test_megabytes_are_split_at_once(piece: str) -> None:
+    start = time.process_time()
+    addresses.split("<" + piece * (10_000_000 // len(piece)))
+    assert time.process_time() - start < 20
 
 
 def test_addresses_are_compared_without_case() -> None:
