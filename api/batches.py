@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import answers, errors, preferences, sending
+from api import answers, errors, preferences, schemas, sending
 from api.authentication import owner
 from api.errors import ContractError, shape
 from api.fields import fail
@@ -72,6 +72,7 @@ class Batches(APIView):
     @extend_schema(
         operation_id="send_batch",
         request=BatchSerializer,
+        examples=schemas.BATCH,
         parameters=[preferences.IDEMPOTENCY_KEY],
         responses={202: BatchResultSerializer, **_FAILURES},
     )

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from api import error_codes
 from api.errors import ContractError, shape
+from api.forms.parsers import MultiPartParser
 from api.negotiation import PreferAccepted
 
 _PAGE_POLICY = (
@@ -25,6 +26,15 @@ def each_path_once(endpoints: list[tuple[str, Any, str, Any]]) -> list[tuple[str
     """Leave out the paths that are others without their slash at the end; REST framework's generator calls this."""
     paths = {endpoint[0] for endpoint in endpoints}
     return [endpoint for endpoint in endpoints if f"{endpoint[0]}/" not in paths]
+
+
+def forms_are_required(result: Any, **context: Any) -> Any:
+    """Say that a request which may be a form has a body: of a form that we describe, the generator does not know."""
+    operations = [operation for path in result["paths"].values() for operation in path.values()]
+    for body in (operation.get("requestBody", {}) for operation in operations):
+        if MultiPartParser.media_type in body.get("content", {}):
+            body["required"] = True
+    return result
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

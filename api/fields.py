@@ -75,7 +75,7 @@ class Moment(serializers.Field):  # type: ignore[type-arg]
         return moment
 
 
-@extend_schema_field({"type": "integer"})
+@extend_schema_field({"type": "integer", "example": 86_400})
 class Seconds(serializers.Field):  # type: ignore[type-arg]
     """A whole number of seconds; in a form it is text."""
 
@@ -151,7 +151,9 @@ class Recipients(MailboxesField):
         return boxes
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+@extend_schema_field(
+    {"type": "object", "additionalProperties": {"type": "string"}, "example": {"X-Campaign": "spring"}}
+)
 class HeadersField(serializers.Field):  # type: ignore[type-arg]
     """Extra headers by name."""
 
@@ -166,7 +168,7 @@ class HeadersField(serializers.Field):  # type: ignore[type-arg]
         return {name: value.strip(" ") for name, value in data.items()}
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string"}})
+@extend_schema_field({"type": "array", "items": {"type": "string"}, "example": ["invoice"]})
 class TagsField(serializers.Field):  # type: ignore[type-arg]
     """Words for finding emails."""
 
@@ -184,7 +186,9 @@ class TagsField(serializers.Field):  # type: ignore[type-arg]
         return tuple(dict.fromkeys(data))
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+@extend_schema_field(
+    {"type": "object", "additionalProperties": {"type": "string"}, "example": {"order": "5"}}
+)
 class MetadataField(serializers.Field):  # type: ignore[type-arg]
     """The client's own values, passed to the provider and returned in its events."""
 

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import answers, parameters, preferences, sending
+from api import answers, parameters, preferences, schemas, sending
 from api import dry_run as explained
 from api.authentication import owner
 from api.dry_run import ExplainedSerializer
@@ -52,7 +52,8 @@ class SendEmail(APIView):
 
     @extend_schema(
         operation_id="send_email",
-        request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
+        request=schemas.email_in(DraftSerializer),
+        examples=schemas.EMAIL,
         parameters=[_DRY_RUN, preferences.IDEMPOTENCY_KEY, preferences.PREFER],
         responses={200: _ANSWER, 202: TakenSerializer, **_FAILURES},
     )
@@ -107,7 +108,8 @@ class SendMail(SendEmail):
 
     @extend_schema(
         operation_id="send_mail",
-        request={"application/json": DraftSerializer, "multipart/form-data": DraftSerializer},
+        request=schemas.email_in(DraftSerializer),
+        examples=schemas.EMAIL,
         parameters=[_DRY_RUN, preferences.IDEMPOTENCY_KEY, preferences.PREFER],
         responses={200: _ANSWER, 202: TakenSerializer, **_FAILURES},
     )

@@ -151,6 +151,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "PREPROCESSING_HOOKS": ["api.docs.each_path_once"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.docs.forms_are_required"],
     "ENUM_NAME_OVERRIDES": {
         "EmailStatus": "delivery.models.Email.Status",
         "RecipientStatus": "delivery.models.Recipient.Status",

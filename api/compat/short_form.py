@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import answers, errors, fields, sending
+from api import answers, errors, fields, schemas, sending
 from api.parsers import StrictJSONParser
 from api.serializers import text_and_html
 from delivery.content import addresses
@@ -63,6 +63,7 @@ class PostEmail(APIView):
     @extend_schema(
         operation_id="post_email",
         request=ShortFormSerializer,
+        examples=schemas.SHORT_FORM,
         responses=dict.fromkeys((200, 202, 400, 401, 403, 405, 409, 413, 422, 500, 503), AnswerSerializer),
     )
     def post(self, request: Request) -> Response:

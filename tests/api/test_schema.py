@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
@@ -26,6 +27,8 @@ from tests import fakes
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 PATHS = {"send-email/", "send-mail/", "emails/", "emails/{id}/", "providers/"}
+JSON, MULTIPART = "application/json", "multipart/form-data"
+URLENCODED = "application/x-www-form-urlencoded"
 OUTSIDE = {"/email", "/health/live", "/health/ready"}
 
 
@@ -55,7 +58,8 @@ def test_every_path_of_the_contract_is_documented_with_all_its_statuses(document
     for path in ("send-email/", "send-mail/"):
         operation = document["paths"][fakes.V1 + path]["post"]
         assert statuses <= operation["responses"].keys()
-        assert operation["requestBody"]["content"].keys() == {"application/json", "multipart/form-data"}
+        assert operation["requestBody"]["content"].keys() == {JSON, MULTIPART, URLENCODED}
+        assert operation["requestBody"]["required"] is True
 
 
 def test_a_dry_run_fresh_answers_and_what_left_out_means_are_documented(document: Any) -> None:
@@ -84,6 +88,65 @@ def test_every_documented_path_answers(api: fakes.Api, document: Any) -> None:
                 path,
                 answer.status_code,
             )
+
+
+def test_the_document_knows_each_path_once(document: Any) -> None:
+    assert [path for path in document["paths"] if f"{path}/" in document["paths"]] == []
+
+
+def test_the_form_of_the_document_has_every_field_and_files(document: Any) -> None:
+    content = document["paths"][fakes.V1 + "send-email/"]["post"]["requestBody"]["content"]
+    fields = document["components"]["schemas"]["DraftRequest"]["properties"].keys()
+    multipart, urlencoded = (content[kind]["schema"]["properties"] for kind in (MULTIPART, URLENCODED))
+    assert multipart.keys() == fields
+    assert urlencoded.keys() == fields - {"attachments"}
+    assert multipart["attachments"]["items"] == {"type": "string", "format": "binary"}
+
+
+def test_every_example_can_be_sent_as_it_is_shown(api: fakes.Api, providers: None, document: Any) -> None:
+    sent = 0
+    for path, operations in document["paths"].items():
+        content = operations.get("post", {}).get("requestBody", {}).get("content", {})
+        for example in content.get(JSON, {}).get("examples", {}).values():
+            answer = api.client.post(path, example["value"], content_type=JSON, headers=api.headers)
+            assert answer.status_code in (200, 202), (path, answer.content)
+            assert answer.json().get("refused", 0) == 0
+            sent += 1
+    assert sent == 4
+
+
+@pytest.mark.usefixtures("providers")
+@pytest.mark.parametrize(("path", "kind"), [("send-email/", MULTIPART), ("send-mail/", URLENCODED)])
+def test_a_client_made_from_the_document_is_understood(
+    api: fakes.Api, ses: fakes.FakeVendor, document: Any, path: str, kind: str
+) -> None:
+    schema = document["paths"][fakes.V1 + path]["post"]["requestBody"]["content"][kind]["schema"]
+    filled = requests.Request("POST", "http://localhost", **as_a_client_fills_it_in(schema, kind)).prepare()
+    answer = api.client.post(
+        fakes.V1 + path, filled.body, content_type=filled.headers["Content-Type"], headers=api.headers
+    )
+    assert answer.status_code == 200, answer.content
+    (arrived,) = ses.arrived()
+    assert arrived.recipients == set(map(bare, schema["properties"]["to_addresses"]["example"]))
+    files = [part.get_filename() for part in arrived.mime.iter_attachments()]
+    assert files == (["0.txt", "1.txt"] if kind == MULTIPART else [])
+
+
+def as_a_client_fills_it_in(schema: Any, kind: str) -> Any:
+    """Return what OpenAPI's rules make of the schema: lists are repeated, what is binary is a file."""
+    fields, files = [], []
+    for name, field in schema["properties"].items():
+        if field.get("items", {}).get("format") == "binary":
+            files += [(name, (f"{number}.txt", b"content", "text/plain")) for number in range(2)]
+        elif field["type"] == "array":
+            fields += [(name, entry) for entry in field["example"]]
+        else:
+            fields.append((name, field["example"]))
+    return {"data": fields, "files": files}
+
+
+def bare(mailbox: str) -> str:
+    return mailbox.rpartition("<")[2].rstrip(">")
 
 
 OPERATIONS = [
