@@ -51,6 +51,9 @@ test-faults-on-sqlite: $(VENV)/.dev
 test-faults-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres sh -c '$(PY) -m tests.faults --quick --database-url "$$TEST_DATABASE_URL"'
 
+test-clients: $(VENV)/.dev ## the HTTP clients of this machine, against a real server; says which are missing
+	$(PY) -m tests.clients
+
 lint: $(VENV)/.dev ## format, lint, types, directions of imports, migrations, configuration
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .

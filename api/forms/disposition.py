@@ -5,7 +5,7 @@ up to the quote that a parameter or the end follows, and what is not quoted is r
 """
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from api.forms import charsets
 from api.forms.stream import BrokenForm
@@ -35,10 +35,9 @@ def of_part(header: str) -> tuple[str, str | None]:
         raise BrokenForm(
             f"Content-Disposition has the parameter {min(unknown)[:40]!a}. Quote a file name that holds ; and ="
         )
-    filename = _filename(values)
-    if "name" not in values and filename is None:
+    if "name" not in values:
         raise BrokenForm('a part has no name. Content-Disposition needs name="..."')
-    return values.get("name", ""), filename
+    return values["name"], _filename(values)
 
 
 def parsed(header: str) -> tuple[str, dict[str, str]]:
@@ -86,11 +85,18 @@ def _filename(values: dict[str, str]) -> str | None:
     if extended is None and any(map(_SECTION.fullmatch, values)):
         extended = _joined(values)
     if extended is None:
-        return plain if plain is None else encoded_words.decoded_or_none(plain) or plain
+        return plain and (encoded_words.decoded_or_none(plain) or _percent_decoded(plain) or plain)
     name = _decoded(extended)
     if name is None and plain is None:
         raise BrokenForm("a filename* cannot be read. It looks like UTF-8''na%C3%AFve.txt")
     return plain if name is None else name
+
+
+def _percent_decoded(name: str) -> str:
+    """Decode a name of which everything is percent-encoded, as aiohttp writes it; return nothing for any other."""
+    decoded = unquote(name, errors="replace")
+    whole = "%" in name and quote(decoded, safe="") == name.replace('"', "%22")
+    return decoded if whole and decoded.isprintable() and not {"/", "\\"} & set(decoded) else ""
 
 
 def _decoded(extended: str) -> str | None:
