@@ -95,6 +95,11 @@ def test_when_another_field_is_wrong_too_the_answer_is_400_with_all_errors(servi
         "ann@example.org bob@example.org",
         "ann@example.org,bob@example.org",
         " ann@example.org,\n\tbob@example.org, ",
+        "ann@example.org; bob@example.org;",
+        "Ann Lee <ann@example.org>, bob@example.org",
+        '"Lee, Ann" <ann@example.org>; Bob <bob@example.org>;',
+        ["Lee, Ann <ann@example.org>", "bob@example.org <bob@example.org>"],
+        ["=?UTF-8?B?TcO8bGxlcg==?= <ann@example.org>", "'bob@example.org' <bob@example.org>"],
         ["ann@example.org", "bob@example.org"],
         ["Ann <ann@example.org>", '"B, Bob" <bob@example.org>'],
         '["ann@example.org", "bob@example.org"]',
@@ -150,6 +155,22 @@ def test_names_and_domains_beyond_ascii_arrive(service: Service, formatted: Any)
     assert arrived.mime["From"].addresses[0].display_name == "Änne"
     assert arrived.mime["To"].addresses[0].display_name == "Jörg 日本"
     assert arrived.mime["Subject"] == "Grüße 😀"
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("=?UTF-8?B?TcO8bGxlcg==?= <me@example.org>", "Müller"),
+        ("Lee, Ann (Sales) <me@example.org>", "Lee, Ann (Sales)"),
+        ("me@example.org <me@example.org>", ""),
+    ],
+)
+def test_a_name_is_shown_as_people_read_it(service: Service, formatted: Any, sender: str, name: str) -> None:
+    assert send(service, formatted, from_address=sender, to_addresses=[sender]).status_code == 200
+    for header in ("From", "To"):
+        (box,) = mail(service).mime[header].addresses
+        assert (box.display_name, box.addr_spec) == (name, "me@example.org")
 
 
 @FORMATS
@@ -216,11 +237,17 @@ def test_several_files_arrive_with_their_names_and_contents(service: Service) ->
         File(filename="a.txt", content=b"1"),
         File(filename="Übersicht 日本.pdf", content=b"\x00\xff"),
         File(filename="leer.bin", content=b""),
+        File(filename="חשבונית\u200f 7.pdf", content=b"7"),
     ]
     for formatted in (as_json, as_form):
         service.ses.received.clear()
         assert send(service, formatted, attachments=attached).status_code == 200
-        assert files(mail(service)) == {"a.txt": b"1", "Übersicht 日本.pdf": b"\x00\xff", "leer.bin": b""}
+        assert files(mail(service)) == {
+            "a.txt": b"1",
+            "Übersicht 日本.pdf": b"\x00\xff",
+            "leer.bin": b"",
+            "חשבונית 7.pdf": b"7",
+        }
 
 
 @pytest.mark.parametrize(
