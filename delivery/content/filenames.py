@@ -15,18 +15,17 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?", re.IGN
 _WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\.{0,2})\\")
 _FILE_LIKE = re.compile(r"[^/]+\.[A-Za-z0-9]{1,10}")
 # Python's own table is the same everywhere; that of the machine is not. It lacks what offices and phones write.
+_MORE_EXTENSIONS = """
+    7z dmg rar zip zst docm docx odg odp ods odt ppsx pptm pptx xlsb xlsm xlsx key numbers
+    pages epub rtf dwg dxf gpx kml kmz pkpass apk avif heic heif jfif webp aac flac m4a m4v
+    ogg opus webm ics vcf eml msg p7m p7s gpg pem pgp sig log md sql toml yaml yml jsonl
+"""
 _KNOWN = frozenset(
     {
         extension.removeprefix(".")
         for extension in (*mimetypes.MimeTypes().types_map[True], *mimetypes.encodings_map)
     }
-    | set(
-        """
-        7z dmg rar zip zst docm docx odg odp ods odt ppsx pptm pptx xlsb xlsm xlsx key numbers
-        pages epub rtf dwg dxf gpx kml kmz pkpass apk avif heic heif jfif webp aac flac m4a m4v
-        ogg opus webm ics vcf eml msg p7m p7s gpg pem pgp sig log md sql toml yaml yml jsonl
-        """.split()
-    )
+    | set(_MORE_EXTENSIONS.split())
 )
 UNKNOWN_TYPE = content_types.UNKNOWN
 
