@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -13,6 +12,7 @@ from rest_framework import serializers
 from api.errors import ContractError
 from api.parsers import loads
 from delivery.content import addresses, headers
+from delivery.db import clock
 from providers.message import Mailbox
 
 MAX_RECIPIENTS = 1000
@@ -70,7 +70,7 @@ class Moment(serializers.Field):  # type: ignore[type-arg]
         moment = _moment(data)
         if moment is None or moment.tzinfo is None:
             raise fail("invalid_value", "must be a time such as 2026-12-31T08:00:00+01:00.")
-        if moment > timezone.now() + MAX_AHEAD:
+        if moment > clock.now() + MAX_AHEAD:
             raise fail("invalid_value", f"may be {MAX_AHEAD.days} days ahead.")
         return moment
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 from functools import lru_cache
 
 from django.db.models import Q
-from django.utils import timezone
 
 from delivery.content import addresses
+from delivery.db import clock
 from delivery.models import ApiKey, Owner
 from providers.message import Mailbox
 
@@ -58,7 +58,7 @@ def find(token: str) -> ApiKey | None:
     Keys are cached: a revoked one is still found for the rest of the second, in every process.
     """
     parts = token.split("_")
-    key = _live(parts[2] if len(parts) == 5 else "", int(time.time()))
+    key = _live(parts[2] if len(parts) == 5 else "", int(time.monotonic()))
     matches = hmac.compare_digest(key.digest if key else "0" * 64, digest(token))
     return key if matches else None
 
@@ -70,7 +70,7 @@ def _live(public_id: str, second: int) -> ApiKey | None:
 
 def note_use(key: ApiKey) -> None:
     """Record the use of a key, at most once a minute."""
-    now = timezone.now()
+    now = clock.now()
     if key.last_used_at is None or key.last_used_at < now - _LAST_USED_STEP:
         stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_STEP)
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)

@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
 from delivery.admin import pages, provider_pages
 from delivery.admin.filters import DoubtFilter
 from delivery.admin.provider_pages import Condition
-from delivery.db import ids
+from delivery.db import clock, ids
 from delivery.models import Email
 from delivery.routing import configured
 
@@ -37,7 +36,7 @@ def _card(status: Email.Status) -> dict[str, Any]:
     waiting = status in {Email.Status.QUEUED, Email.Status.SENDING}
     return {
         "label": pages.label(status, status.label),
-        "count": _count(emails if waiting else emails.filter(id__gte=ids.floor(timezone.now() - _DAY))),
+        "count": _count(emails if waiting else emails.filter(id__gte=ids.floor(clock.now() - _DAY))),
         "span": "now" if waiting else "last 24 hours",
         "link": _list(status__exact=status),
     }
@@ -60,7 +59,7 @@ def _list(**parameters: str) -> str:
 
 def _not_in_use() -> list[tuple[str, Condition]]:
     """Return the configured providers that are not fully in use now."""
-    now, circuits = timezone.now(), provider_pages.of_providers()
+    now, circuits = clock.now(), provider_pages.of_providers()
     conditions = [(name, provider_pages.condition(circuits.get(name), now)) for name in configured.names()]
     return [(name, condition) for name, condition in conditions if condition.sentence]
 

@@ -11,13 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from delivery.admin import base, files, pages, settling
 from delivery.admin.filters import AcceptedFilter, DoubtFilter, ProviderFilter
+from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
 from delivery.search import query
 
@@ -119,8 +119,8 @@ class EmailAdmin(base.ReadOnlyAdmin):
             return self._missing(request, "There is no such email in the log.")
         context = {
             **self.admin_site.each_context(request),
-            **pages.email(email, timezone.now()),
-            "doubt": settling.doubt(email, timezone.now()),
+            **pages.email(email, clock.now()),
+            "doubt": settling.doubt(email, clock.now()),
             "answers": settling.ANSWERS if settling.may(request) else (),
             "opts": self.opts,
             "object": email,

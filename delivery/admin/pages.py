@@ -12,6 +12,7 @@ from django.utils.timesince import timesince, timeuntil
 
 from delivery import bundles
 from delivery.admin.base import COLOURS
+from delivery.db import clock
 from delivery.models import Attempt, Email
 
 NO_SUBJECT = "(no subject)"
@@ -89,7 +90,7 @@ def moment(when: datetime) -> SafeString:
 
 
 def _ago(when: datetime) -> str:
-    seconds = (timezone.now() - when).total_seconds()
+    seconds = (clock.now() - when).total_seconds()
     if seconds <= -60:
         return f"in {timeuntil(when, depth=1)}"
     if seconds < 60:

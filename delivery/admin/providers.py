@@ -9,10 +9,10 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.text import Truncator
 
 from delivery.admin import base, provider_pages
+from delivery.db import clock
 from delivery.models import Circuit, ProviderCheck
 from delivery.monitoring import readiness
 from delivery.routing import circuits, configured
@@ -58,7 +58,7 @@ class CircuitAdmin(base.ReadOnlyAdmin):
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {
             **self.admin_site.each_context(request),
-            **provider_pages.page(timezone.now()),
+            **provider_pages.page(clock.now()),
             "title": title,
             "may_change": request.user.has_perm(_CHANGE),
             "longest_reason": LONGEST_REASON,

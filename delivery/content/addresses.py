@@ -4,9 +4,10 @@ Quoted local parts, comments, groups, source routes and domain literals have all
 recipient past one parser and into another; no real mailbox needs them.
 """
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 import email_validator
@@ -90,6 +91,11 @@ def bare(text: str) -> str:
 def canonical(address: str) -> str:
     """Return the form for comparisons: all lower case."""
     return address.lower()
+
+
+def fingerprint(several: Iterable[str]) -> str:
+    """Return what tells one set of recipients from another, and names nobody."""
+    return hashlib.sha256("\n".join(sorted(set(several))).encode()).hexdigest()
 
 
 def hidden(text: str) -> str:

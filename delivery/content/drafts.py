@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from django.utils import timezone
-
 from delivery.content import addresses
+from delivery.db import clock
 from providers.message import Attachment, Mailbox
 
 
@@ -34,7 +33,7 @@ class Draft:
 
     def is_for_later(self) -> bool:
         """Tell whether the email is to be sent at a future time."""
-        return self.send_at is not None and self.send_at > timezone.now()
+        return self.send_at is not None and self.send_at > clock.now()
 
 
 def without_repeats(*groups: tuple[Mailbox, ...]) -> list[tuple[Mailbox, ...]]:

@@ -1,17 +1,21 @@
 """Identifiers that sort by time (UUID version 7), so that the newest rows lie together in every index."""
 
 import os
-import time
 from datetime import datetime
 from uuid import UUID
+
+from delivery.db import clock
 
 _A_MILLISECOND = 1_000_000  # nanoseconds
 _STEPS = 1 << 12  # of a millisecond
 
 
 def uuid7() -> UUID:
-    """Return a new UUID version 7 (RFC 9562): milliseconds, 12 bits of a fraction of one, 62 random bits."""
-    return _made(time.time_ns())
+    """Return a new UUID version 7 (RFC 9562): milliseconds, 12 bits of a fraction of one, 62 random bits.
+
+    The time is the database's: identifiers are compared with moments that it has written.
+    """
+    return _made(clock.nanoseconds())
 
 
 def at(moment: datetime) -> UUID:

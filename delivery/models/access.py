@@ -5,6 +5,8 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from delivery.db import clock
+
 
 class Owner(models.Model):
     """An application that sends through GoMail. Its keys may change; its emails remain its own."""
@@ -46,5 +48,5 @@ class ApiKey(models.Model):
 
     def revoke(self, **changes: Any) -> None:
         """Revoke the key from now on; the emails sent with it stay."""
-        ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now(), **changes)
+        ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=clock.now(), **changes)
         self.refresh_from_db(fields=["revoked_at"])

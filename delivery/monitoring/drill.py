@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.utils import timezone
-
-from delivery.db import ids
+from delivery.db import clock, ids
 from delivery.models import Attempt
 from delivery.routing import configured, gate
 from providers import message as border
@@ -50,7 +48,7 @@ def rehearse(sender: Mailbox, *, without: Iterable[str] = ()) -> Iterator[Leg]:
 
 def volume() -> int:
     """Return the number of emails that providers accepted in the last 24 hours."""
-    since = ids.floor(timezone.now() - _DAY)
+    since = ids.floor(clock.now() - _DAY)
     return Attempt.objects.filter(id__gte=since, outcome=Attempt.Outcome.ACCEPTED).count()
 
 
@@ -128,7 +126,7 @@ def _refusals(told: Readiness, address: str) -> Iterator[str]:
 
 
 def _message(sender: Mailbox) -> border.Message:
-    now = timezone.now()
+    now = clock.now()
     return Message(
         id=str(ids.at(now)),
         date=now,

@@ -14,9 +14,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
-from django.utils import timezone
 
 from delivery.content import addresses
+from delivery.db import clock
 from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
 from delivery.monitoring import readiness
 from delivery.routing import configured
@@ -111,7 +111,7 @@ def ask_again() -> None:
 
 
 def _status(provider: Provider, position: int, check: ProviderCheck | None) -> ProviderStatus:
-    now, success, failure = timezone.now(), *_last(provider.name)
+    now, success, failure = clock.now(), *_last(provider.name)
     whole = Circuit.objects.filter(provider=provider.name, sender_domain="").first()
     refused = Circuit.objects.filter(
         ~Q(sender_domain=""), provider=provider.name, state=Circuit.State.OPEN, retry_at__gt=now

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from delivery.content import addresses
+from delivery.db import clock
 from delivery.models import ApiKey, Circuit, Email, ProviderCheck
 from delivery.routing import circuits, configured, policy
 from providers.base import Provider
@@ -47,7 +47,7 @@ def check_due() -> None:
 
 def take_turn(provider: str, every: timedelta) -> bool:
     """Take the turn to check a provider, if it is due; of all processes one gets it."""
-    now = timezone.now()
+    now = clock.now()
     _, made = ProviderCheck.objects.get_or_create(
         provider=provider, defaults={"asked_at": now, "checked_at": None}
     )
@@ -81,7 +81,7 @@ def _candidates() -> Iterator[str]:
 
 def _ripe(provider: str) -> QuerySet[Circuit]:
     """Return the provider's circuit if it is open and due for a probe by a readiness check."""
-    now = timezone.now()
+    now = clock.now()
     failing = Q(trouble=Circuit.Trouble.FAILING, retry_at__lte=now - _EMAILS_TURN)
     account = Q(trouble=Circuit.Trouble.ACCOUNT, retry_at__lte=now)
     is_open = Q(state=Circuit.State.OPEN) | Q(state=Circuit.State.PROBING, retry_at__lte=now)
@@ -99,8 +99,8 @@ def _probe(circuit: Circuit, answer: Readiness) -> None:
 
 def _fields(answer: Readiness) -> dict[str, Any]:
     return {
-        "asked_at": timezone.now(),
-        "checked_at": timezone.now(),
+        "asked_at": clock.now(),
+        "checked_at": clock.now(),
         "can_be_asked": answer.asked,
         "problems": list(answer.problems),
         "warnings": list(answer.warnings),

@@ -20,6 +20,7 @@ _FORGOTTEN = timedelta(days=1)
 def join(*, threads: int) -> None:
     """Register this process as a worker, and delete workers without a heartbeat for a day."""
     row = {"host": socket.gethostname()[:255], "pid": os.getpid(), "threads": threads, "seen_at": Now()}
+    row["started_at"] = Now()
     Worker.objects.update_or_create(pk=process.identity(), defaults={**row, "stopped_at": None})
     Worker.objects.filter(seen_at__lt=Now() - _FORGOTTEN).delete()
 

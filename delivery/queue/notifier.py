@@ -17,8 +17,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
+from delivery.db import clock
 from delivery.models import Email
 from delivery.queue import broker
 from delivery.queue.broker import Notice
@@ -35,7 +35,7 @@ def notify(emails: Iterable[Email]) -> None:
     """Notify the workers of the due emails among these after the commit; without a broker, do nothing."""
     if not settings.CELERY_BROKER_URL:
         return
-    now = timezone.now()
+    now = clock.now()
     due = [(email.priority, str(email.pk)) for email in emails if email.due_at and email.due_at <= now]
     if due:
         transaction.on_commit(partial(_notifier.tell, due), robust=True)

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 
-from delivery.db import ids
+from delivery.db import clock, ids
 from delivery.files import storage
 from delivery.models import Attachment, CircuitChange, Email, IdempotencyKey
 from delivery.models.email import FINISHED
@@ -114,7 +113,7 @@ def _changes(before: datetime) -> Iterator[Rows]:
 
 
 def _old(changes: Rows, before: datetime) -> Rows:
-    return changes.filter(at__lt=timezone.now() - _CHANGES_KEPT)
+    return changes.filter(at__lt=clock.now() - _CHANGES_KEPT)
 
 
 def _delete(rows: Rows) -> None:
@@ -123,11 +122,11 @@ def _delete(rows: Rows) -> None:
 
 
 def _empty(emails: Rows) -> None:
-    emails.update(text_body="", html_body="", body_pruned_at=timezone.now())
+    emails.update(text_body="", html_body="", body_pruned_at=clock.now())
 
 
 def _forget_content(attachments: Rows) -> None:
-    attachments.update(pruned_at=timezone.now())
+    attachments.update(pruned_at=clock.now())
 
 
 EMAILS = Rule(name="emails", walks=_emails, due=_finished, prune=_delete)

@@ -14,9 +14,8 @@ from uuid import UUID, uuid4
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from delivery.db import ids
+from delivery.db import clock, ids
 from delivery.db.text import storable
 from delivery.models import Attempt, Circuit, CircuitChange
 from delivery.routing import circuit_cache, policy
@@ -43,7 +42,7 @@ def learn(attempt: Attempt, answer: Answer, *, sender_domain: str, probe: UUID |
 
 def any_may_be_used(names: Iterable[str]) -> bool:
     """Tell whether any of these providers would get an email now; True for none, which is handled later."""
-    now, circuits = timezone.now(), [circuit_cache.of_provider(name) for name in names]
+    now, circuits = clock.now(), [circuit_cache.of_provider(name) for name in names]
     return not circuits or any(circuit is None or not policy.shut(circuit, now) for circuit in circuits)
 
 
@@ -104,7 +103,7 @@ def put_back(provider: str, sender_domain: str = "", *, by: str) -> bool:
 def forget_senders() -> None:
     """Delete circuits of sender domains whose retry_at is more than a day ago."""
     senders = Circuit.objects.exclude(sender_domain="")
-    senders.filter(retry_at__lt=timezone.now() - _LONG_AGO).delete()
+    senders.filter(retry_at__lt=clock.now() - _LONG_AGO).delete()
 
 
 def _judge(attempt: Attempt, answer: Answer) -> None:
@@ -135,7 +134,7 @@ def _probed(provider: str, probe: UUID) -> QuerySet[Circuit]:
 def _trip(attempt: Attempt, trouble: str, told: policy.Told) -> None:
     """Open the provider's circuit, unless it is open already or was closed after this attempt began."""
     circuit = _found(attempt.provider)
-    openings = policy.openings(circuit, timezone.now())
+    openings = policy.openings(circuit, clock.now())
     _open(circuit, _closed_before(attempt), trouble, told, openings=openings)
 
 
@@ -147,7 +146,7 @@ def _refuse_sender(attempt: Attempt, answer: Answer, sender_domain: str) -> None
 def _found(provider: str, sender_domain: str = "") -> Circuit:
     """Return the circuit, created if need be: a new one counts as closed for a day."""
     key = {"provider": provider, "sender_domain": sender_domain}
-    return Circuit.objects.get_or_create(**key, defaults={"changed_at": timezone.now() - _LONG_AGO})[0]
+    return Circuit.objects.get_or_create(**key, defaults={"changed_at": clock.now() - _LONG_AGO})[0]
 
 
 def _closed_before(attempt: Attempt) -> Q:
@@ -161,7 +160,7 @@ def _closed_before(attempt: Attempt) -> Q:
 
 def _has_failed_enough(attempt: Attempt) -> bool:
     """Tell from the provider's last attempts whether to open its circuit; False if it is known to be open."""
-    circuit, now = circuit_cache.of_provider(attempt.provider), timezone.now()
+    circuit, now = circuit_cache.of_provider(attempt.provider), clock.now()
     if circuit and circuit.state != _State.CLOSED:
         return False
     since = now - policy.WINDOW
@@ -177,7 +176,7 @@ def _latest(provider: str, since: datetime) -> list[tuple[str, int | None]]:
 
 def _pause(provider: str, seconds: float | None) -> None:
     """Pause a provider for the time it asked for. No circuit opens, and it does not count as a failure."""
-    now = timezone.now()
+    now = clock.now()
     circuit, until = _found(provider), now + policy.pause(seconds)
     was_paused = circuit.paused_until is not None and circuit.paused_until > now
     shorter = Q(paused_until=None) | Q(paused_until__lt=until)
@@ -205,7 +204,7 @@ def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, *
         rows = Circuit.objects.filter(still, pk=circuit.pk)
         changed = rows.update(state=state, changed_at=Now(), changed_by=by, **fields)
         if changed:
-            CircuitChange.objects.create(circuit=circuit, state=state, reason=reason, by=by)
+            CircuitChange.objects.create(circuit=circuit, state=state, reason=reason, by=by, at=clock.now())
     circuit_cache.forget()
     if changed:
         logger.warning("%s: %s. %s", circuit, state.label, reason)

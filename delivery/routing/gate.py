@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.utils import timezone
-
+from delivery.db import clock
 from delivery.models import Attempt, Circuit, Email
 from delivery.routing import circuit_cache, circuits, policy
 from delivery.routing.policy import Refusal
@@ -22,7 +21,7 @@ class Outlook:
 
 def outlook(name: str, sender_domain: str) -> Outlook:
     """Tell whether an email of this sender domain would get through, without taking a probe or a random share."""
-    now, whole = timezone.now(), circuit_cache.of_provider(name, sender_domain)
+    now, whole = clock.now(), circuit_cache.of_provider(name, sender_domain)
     for circuit in circuit_cache.of(name, sender_domain):
         if refusal := policy.shut(circuit, now):
             return Outlook(lets_through=False, reason=refusal.reason)
@@ -56,7 +55,7 @@ class Gate:
         """Return the seconds until a provider that was not asked may be asked; None if all were asked."""
         if self._position < len(self._providers):
             return 0.0
-        now = timezone.now()
+        now = clock.now()
         soonest = min((refusal.until for refusal in self._refusals.values()), default=None)
         return max(0.0, (soonest - now).total_seconds()) if soonest else None
 
@@ -83,7 +82,7 @@ class Gate:
             circuits.give_back(*self._probes.popitem())
 
     def _refusal(self, name: str) -> Refusal | None:
-        now = timezone.now()
+        now = clock.now()
         for circuit in circuit_cache.of(name, self._domain):
             if refusal := policy.refusal(circuit, now):
                 return refusal

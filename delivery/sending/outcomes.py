@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
+from delivery.db import clock
 from delivery.models import Email, Recipient
 from providers import errors
 from providers.errors import CannotCarry, NobodyAccepted
@@ -27,7 +26,7 @@ class Outcome:
     reason: str = ""
     rejected: Mapping[str, str] = field(default_factory=dict)  # refused recipients: {address: reason}
     due_at: datetime | None = None  # when it is handed over again; None: not automatically
-    at: datetime = field(default_factory=timezone.now)
+    at: datetime = field(default_factory=clock.now)
 
     @property
     def is_final(self) -> bool:
@@ -91,14 +90,14 @@ def wait(reason: str, *, rounds: int, at_least: float = 0.0) -> Outcome:
         status=Email.Status.QUEUED,
         recipients=Recipient.Status.PENDING,
         reason=reason,
-        due_at=timezone.now() + timedelta(seconds=seconds),
+        due_at=clock.now() + timedelta(seconds=seconds),
     )
 
 
 def at_once(reason: str) -> Outcome:
     """No provider was asked: the email is due at once."""
     return Outcome(
-        status=Email.Status.QUEUED, recipients=Recipient.Status.PENDING, reason=reason, due_at=timezone.now()
+        status=Email.Status.QUEUED, recipients=Recipient.Status.PENDING, reason=reason, due_at=clock.now()
     )
 
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
+from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
 from delivery.sending import outcomes
@@ -22,7 +22,7 @@ def resend_at(email: Email) -> datetime | None:
     """Return when an email is sent again after an attempt that may have sent it; None: not automatically."""
     if email.on_ambiguous == Email.OnAmbiguous.STOP or _count_in_doubt(email) >= MOST:
         return None
-    return timezone.now() + timedelta(seconds=settings.GOMAIL_HOLD_SECONDS)
+    return clock.now() + timedelta(seconds=settings.GOMAIL_HOLD_SECONDS)
 
 
 def outcome(email: Email, reason: str) -> Outcome:
@@ -38,7 +38,7 @@ def asked_first(email: Email, providers: Sequence[Provider]) -> list[Provider]:
 
 def confirm(email: Email, *, by: str) -> bool:
     """Settle an unknown email as sent, for the person `by`; False if it is not unknown any more."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
             status=_Status.SENT,
@@ -55,7 +55,7 @@ def confirm(email: Email, *, by: str) -> bool:
 
 def deny(email: Email, *, by: str) -> bool:
     """Settle an unknown email as not sent, for the person `by`, and queue it; False if it is not unknown any more."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
             status=_Status.QUEUED,

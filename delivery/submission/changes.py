@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from delivery import bundles
+from delivery.db import clock
 from delivery.models import Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.submission import emails
@@ -26,7 +26,7 @@ class ContentGone(Exception):
 
 def cancel(email: Email) -> None:
     """Cancel a waiting email; an unknown one stays unknown and is not sent again. Raises TooLate."""
-    now = timezone.now()
+    now = clock.now()
     mine = Email.objects.filter(pk=email.pk)
     with transaction.atomic():
         cancelled = mine.filter(status__in=NOT_SENT_YET).update(
@@ -43,7 +43,7 @@ def cancel(email: Email) -> None:
 
 def reschedule(email: Email, send_at: datetime) -> None:
     """Move a scheduled email to another time; its deadline moves by the same span. Raises TooLate."""
-    due_at = max(send_at, timezone.now())
+    due_at = max(send_at, clock.now())
     moved = Email.objects.filter(pk=email.pk, status=_Status.SCHEDULED).update(
         expires_at=due_at + (email.expires_at - (email.due_at or email.created_at)), due_at=due_at
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 
+from delivery.db import clock
 from delivery.models import Email, IdempotencyKey, Owner
 from delivery.models.email import FINISHED
 from providers.message import Attachment
@@ -64,8 +64,11 @@ def find(key_use: KeyUse) -> Email | None:
 
 def bind(uses: Sequence[tuple[KeyUse, Email]]) -> None:
     """Bind keys to emails in the transaction that inserts them; raise Taken if another request was faster."""
+    now = clock.now()
     rows = [
-        IdempotencyKey(**asdict(key_use), email=email, waited=email.status == Email.Status.SENDING)
+        IdempotencyKey(
+            **asdict(key_use), email=email, waited=email.status == Email.Status.SENDING, created_at=now
+        )
         for key_use, email in uses
     ]
     try:
@@ -77,7 +80,7 @@ def bind(uses: Sequence[tuple[KeyUse, Email]]) -> None:
 def useless(keys: QuerySet[IdempotencyKey]) -> QuerySet[IdempotencyKey]:
     """Filter keys that may be deleted: older than a day, and their email is finished."""
     finished = Email.objects.filter(pk=OuterRef("email"), status__in=FINISHED)
-    return keys.filter(Exists(finished), created_at__lt=timezone.now() - KEPT)
+    return keys.filter(Exists(finished), created_at__lt=clock.now() - KEPT)
 
 
 def _fingerprint(content: Any) -> str:

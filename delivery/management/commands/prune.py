@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
 
+from delivery.db import clock
 from delivery.retention import prune
 
 _HELP = """Deletes the bodies, the attachments and at last the rows of emails that were finished so many days ago; 0
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self._went = "{}: {:,} would be deleted." if options["dry_run"] else "{}: {:,} deleted."
         work = prune.count if options["dry_run"] else prune.prune
         files = prune.count_files if options["dry_run"] else prune.prune_files
-        now = timezone.now()
+        now = clock.now()
         for rule, option in _RULES:
             if days := options[option]:
                 self._report(rule.name, work(rule, now - timedelta(days=days)))
