@@ -31,9 +31,17 @@ class HealthSerializer(serializers.Serializer[Health]):
     """Whether emails are accepted, and whether every provider is well."""
 
     status = serializers.ChoiceField([health.READY, health.DEGRADED, health.UNAVAILABLE])
-    database = serializers.CharField(help_text="ok, not migrated or cannot be used")
+    database = serializers.CharField(
+        help_text="ok, not migrated, cannot be used, or after_restore: an older state has come back, and nothing that "
+        "was created before is sent until `manage.py after_restore` has been run"
+    )
     queue = serializers.CharField(help_text="ok or full: further emails are refused until some are sent")
-    disk = serializers.CharField(help_text="ok or nearly full: emails are refused until there is room")
+    disk = serializers.CharField(
+        help_text="ok, nearly full: emails are refused until there is room, or what cannot be written"
+    )
+    clock = serializers.CharField(
+        help_text="ok, or by how much this machine's clock differs from the database's, which is the one that counts"
+    )
     workers = serializers.IntegerField(
         help_text="delivery workers that are running; without one no waiting email is sent"
     )

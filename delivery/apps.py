@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.db.backends.signals import connection_created
 
 from providers import failpoints
 
@@ -13,7 +14,11 @@ class DeliveryConfig(AppConfig):
     verbose_name = "Email"
 
     def ready(self) -> None:
-        """Register the system checks; arm the failpoints of a fault run."""
+        """Register the system checks, and what every new connection needs; arm the failpoints of a fault run."""
         from delivery import checks  # noqa: F401
+        from delivery.db import session
+        from delivery.lineage import watermark
 
+        connection_created.connect(session.prepare)
+        connection_created.connect(watermark.connected)
         failpoints.arm(settings.GOMAIL_FAILPOINTS)

@@ -7,12 +7,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from delivery import process
 from delivery.content import addresses, bodies
 from delivery.content.drafts import Draft, without_repeats
-from delivery.db import compiled, ids
+from delivery.db import clock, compiled, ids, session
 from delivery.files import storage
 from delivery.models import Attachment, Email, Owner, Recipient, Tag
 from delivery.models.email import LEASE
@@ -41,7 +40,7 @@ class Bundle:
         email = self.email
         return border.Message(
             id=str(email.pk),
-            date=email.finished_at or timezone.now(),
+            date=email.finished_at or clock.now(),
             sender=border.Mailbox(address=email.from_address, name=email.from_name),
             to=self._boxes(Recipient.Kind.TO),
             cc=self._boxes(Recipient.Kind.CC),
@@ -88,6 +87,7 @@ class Bundle:
 
     def save(self) -> None:
         """Insert every row; the caller holds the transaction."""
+        session.refuse_a_replaced_file()
         _EMAILS.run([self.email])
         _RECIPIENTS.run(self.recipients)
         if self.attachments:
@@ -131,6 +131,7 @@ def waiting(draft: Draft, owner: Owner | None) -> Bundle:
 
 def save_all(bundles: Sequence[Bundle]) -> None:
     """Insert every row of these bundles; the caller holds the transaction."""
+    session.refuse_a_replaced_file()
     _EMAILS.run([bundle.email for bundle in bundles])
     _RECIPIENTS.run([row for bundle in bundles for row in bundle.recipients])
     Attachment.objects.bulk_create(row for bundle in bundles for row in bundle.attachments)
@@ -168,7 +169,7 @@ def _by_email(rows: Iterable[Part]) -> dict[UUID, list[Part]]:
 
 
 def _email(draft: Draft, owner: Owner | None) -> Email:
-    now = timezone.now()
+    now = clock.now()
     due_at = max(now, draft.send_at or now)
     return Email(
         id=ids.at(now),

@@ -6,10 +6,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
 from delivery.content import addresses
+from delivery.db import durability as postgresql
+from delivery.db.outages import AWAY
 from delivery.routing import configured
 
 _SECRET_KEY_LENGTH = 50
@@ -60,6 +62,27 @@ def sqlite(**_: Any) -> Sequence[CheckMessage]:
     hint = "Use a Python that was built with a newer one, or PostgreSQL by DATABASE_URL."
     said = f"SQLite {sqlite3.sqlite_version} is too old; 3.35 is needed."
     return [Error(said, hint=hint, id="gomail.E007")]
+
+
+@register(Tags.database)
+def durability(*, databases: Sequence[str] | None = None, **_: Any) -> Sequence[CheckMessage]:
+    """Warn of a PostgreSQL that may lose what it has committed; one that is away is asked another time."""
+    if not databases:
+        return []
+    was_open = connection.connection is not None
+    try:
+        lacking, by_us_alone = postgresql.lacking(), postgresql.set_by_us_alone()
+    except AWAY:
+        return []
+    finally:
+        if not was_open:
+            connection.close()  # what is forked from here must not share it
+    said = "PostgreSQL's {} is off: after a crash it may have lost emails that were acknowledged."
+    ours = "PostgreSQL's default of {} is off; GoMail sets it on its own connections, a pooler may undo that."
+    return [
+        *(Warning(said.format(name), hint=postgresql.REMEDY, id="gomail.W004") for name in lacking),
+        *(Warning(ours.format(name), hint=postgresql.REMEDY, id="gomail.W005") for name in by_us_alone),
+    ]
 
 
 @register

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -24,7 +25,8 @@ from delivery.files import locked
 from delivery.files.locked import LockedFile
 
 _LARGE = 1024 * 1024  # bytes; then a new file is begun
-_ENDING = ".journal"
+_MOST_DONE, _DONE_SECONDS = 64 * 1024 * 1024, 7 * 86_400.0  # bytes and age of files that are done with
+_ENDING, _DONE = ".journal", ".full"  # in use or left behind; told to the database whole
 _NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+")  # the process's id, the file's number
 log = logging.getLogger(__name__)
 
@@ -35,12 +37,28 @@ class Entry:
 
     attempt: str  # its id
     outcome: str
+    # What the attempt was, for a database that does not know it (any more); lines of earlier versions lack these.
+    email: str = ""  # its id
+    epoch: int = 0
+    provider: str = ""
+    recipients: str = ""  # fingerprint of their addresses
+    at: str = ""  # when the answer came, by the database's clock, in ISO 8601
+    database: str = ""  # name of its lineage
     provider_message_id: str = ""
     error: str = ""
     code: str = ""
     detail: str = ""
     latency_ms: int | None = None
     refused: Mapping[str, str] = field(default_factory=dict)  # refused recipients: {address: reason}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """The lines of one file from a position on."""
+
+    name: str  # of the file, which it keeps when it is done with
+    entries: list[Entry]
+    end: int  # the position after the last whole line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +131,12 @@ class _Writer:
         return self._file
 
     def _discard(self, file: LockedFile) -> None:
+        """Let go of a file that the database knows whole; see `forget` for when it is deleted."""
         self._open.discard(file)
-        file.discard()
+        if file.size:
+            file.retire(file.path.with_suffix(_DONE))
+        else:
+            file.discard()
 
     def _new(self) -> LockedFile:
         folder = Path(settings.GOMAIL_JOURNAL_DIR)
@@ -146,10 +168,15 @@ def write(entry: Entry) -> Pending:
     A failing disk is only logged: the provider has answered all the same.
     """
     try:
-        return _writer.write(json.dumps(asdict(entry), separators=(",", ":")).encode() + b"\n")
+        return _writer.write(line(entry).encode())
     except OSError:
         log.exception("The outcome of attempt %s could not be written to the journal", entry.attempt)
         return None
+
+
+def line(entry: Entry) -> str:
+    """Return an entry as it stands in a file."""
+    return json.dumps(asdict(entry), separators=(",", ":")) + "\n"
 
 
 def release(pending: Pending) -> None:
@@ -164,35 +191,71 @@ def close() -> None:
 
 
 def known() -> dict[str, Entry]:
-    """Return the entries of all journals of this machine by attempt, those of running processes included."""
+    """Return the entries that the database may lack by attempt, those of running processes included."""
+    return _answers(_ENDING)
+
+
+def remembered() -> dict[str, Entry]:
+    """Return the same with those that the database once had; there may be a hundred thousand."""
+    return _answers(_DONE, _ENDING)
+
+
+def abandoned() -> list[Path]:
+    """Return the files whose process has ended."""
+    return [file for file in _files(_ENDING) if _is_abandoned(file)]
+
+
+def since(positions: Mapping[str, int]) -> list[Piece]:
+    """Return what all files of this machine hold beyond these positions, by their names; a file without news, too."""
+    return [_piece(file, positions.get(file.stem, 0)) for file in _files(_DONE, _ENDING)]
+
+
+def forget(positions: Mapping[str, int]) -> None:
+    """Delete old files that are done with, and of which every line up to these positions has been seen to.
+
+    They are kept for some days, as long as there is room: when an older state of the database comes back they alone
+    know what was sent since.
+    """
+    room = _MOST_DONE
+    for file in sorted(_files(_DONE), key=_age):
+        room -= positions.get(file.stem, 0)
+        is_seen = file.stem in positions and not _content(file, positions[file.stem])
+        if is_seen and (room < 0 or _age(file) > _DONE_SECONDS):
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def inherited(file: Path) -> Iterator[Left | None]:
+    """Give the entries of an ended process's file, then put it aside; None if another process is doing so."""
+    with locked.taken(file) as mine:
+        if not mine:
+            yield None
+            return
+        yield Left(worker=UUID(file.name[:36]), entries=list(read(file)))
+        with suppress(FileNotFoundError):
+            file.rename(file.with_suffix(_DONE))
+
+
+def _answers(*endings: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
-    for file in _files():
+    for file in _files(*endings):
         try:
-            found |= {entry.attempt: entry for entry in _read(file)}
+            found |= {entry.attempt: entry for entry in read(file)}
         except OSError:
             log.exception("%s cannot be read; outcomes in it may be taken for unknown", file.name)
     return found
 
 
-def abandoned() -> list[Path]:
-    """Return the files whose process has ended."""
-    return [file for file in _files() if _is_abandoned(file)]
+def _files(*endings: str) -> list[Path]:
+    found = Path(settings.GOMAIL_JOURNAL_DIR).glob("*")
+    return sorted(file for file in found if file.suffix in endings and _NAME.fullmatch(file.stem))
 
 
-@contextmanager
-def inherited(file: Path) -> Iterator[Left | None]:
-    """Give the entries of an ended process's file, then delete the file; None if another process is doing so."""
-    with locked.taken(file) as mine:
-        if not mine:
-            yield None
-            return
-        yield Left(worker=UUID(file.name[:36]), entries=list(_read(file)))
-        file.unlink(missing_ok=True)
-
-
-def _files() -> list[Path]:
-    found = Path(settings.GOMAIL_JOURNAL_DIR).glob(f"*{_ENDING}")
-    return sorted(file for file in found if _NAME.fullmatch(file.stem))
+def _age(file: Path) -> float:
+    """Return for how many seconds nobody has written to a file."""
+    with suppress(FileNotFoundError):
+        return time.time() - file.stat().st_mtime
+    return 0.0
 
 
 def _is_abandoned(file: Path) -> bool:
@@ -200,14 +263,31 @@ def _is_abandoned(file: Path) -> bool:
         return mine
 
 
-def _read(file: Path) -> Iterator[Entry]:
+def read(file: Path) -> Iterator[Entry]:
     """Yield the complete entries; a crash may have cut off the last line."""
-    with suppress(FileNotFoundError):
-        for line in file.read_bytes().splitlines():
-            try:
-                yield _entry(json.loads(line))
-            except (ValueError, TypeError):
-                log.warning("A line of %s is cut off and is ignored", file.name)
+    yield from _entries(file.name, _content(file))
+
+
+def _piece(file: Path, start: int) -> Piece:
+    content = _content(file, start)
+    whole = content[: content.rfind(b"\n") + 1]
+    return Piece(name=file.stem, entries=list(_entries(file.name, whole)), end=start + len(whole))
+
+
+def _content(file: Path, start: int = 0) -> bytes:
+    """Return the file's bytes from there on; a file that is renamed or deleted at this moment has none."""
+    with suppress(FileNotFoundError), file.open("rb") as opened:
+        opened.seek(start)
+        return opened.read()
+    return b""
+
+
+def _entries(name: str, content: bytes) -> Iterator[Entry]:
+    for said in content.splitlines():
+        try:
+            yield _entry(json.loads(said))
+        except (ValueError, TypeError):
+            log.warning("A line of %s is cut off and is ignored", name)
 
 
 def _entry(said: dict[str, Any]) -> Entry:

@@ -1,6 +1,7 @@
 """Start and end of a server process."""
 
 import logging
+import threading
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
@@ -8,11 +9,11 @@ from django.db.migrations.executor import MigrationExecutor
 
 from api import uploads
 from delivery import journal
-from delivery.db import outages
-from delivery.db.outages import AWAY
 from delivery.files import storage
-from delivery.recovery import rescue
+from delivery.recovery import watch
+from delivery.workers import loop
 
+_ended = threading.Event()
 log = logging.getLogger(__name__)
 
 
@@ -20,25 +21,30 @@ def prepare() -> None:
     """Refuse an unmigrated database, open the journal, and clean up after killed processes."""
     refuse_an_old_database()
     journal.begin()
-    inherit()
+    look()
+    threading.Thread(target=_watch_on, name="watch", daemon=True).start()
     storage.remove_partial_files()
     uploads.remove_partial_files()
 
 
 def clear_up() -> None:
     """Close the journal after the last request."""
+    _ended.set()
     journal.close()
 
 
-def inherit() -> None:
-    """Replay the journals of killed processes: without a worker on this machine no other process does it."""
-    try:
-        rescue.inherit()
-    except AWAY:
-        log.exception("The replay of killed processes' journals waits until the database can be used")
-        outages.until_done(rescue.inherit)
-    finally:
-        connection.close()
+def look() -> None:
+    """Replay the journals of killed processes, and see whether an older state of the database has come back.
+
+    Without a worker on this machine no other process does it. What fails is tried again by the next look.
+    """
+    loop.guarded(watch.look, "The database and the journal could not be held against each other")
+    connection.close()
+
+
+def _watch_on() -> None:
+    while not _ended.wait(loop.RESCUE_SECONDS):
+        look()
 
 
 def refuse_an_old_database() -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from delivery import journal
 from delivery.access import keys
+from delivery.lineage import watermark
 from delivery.models import ApiKey
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
@@ -59,6 +60,7 @@ def _fresh_memory() -> None:
     keys._live.cache_clear()
     circuit_cache.forget()
     backpressure.forget()
+    watermark.forget()
 
 
 @pytest.fixture

@@ -107,6 +107,10 @@ def _about_files(is_whole: IsWhole, tell: Tell) -> tuple[_Question, ...]:
 def _before(grace: timedelta) -> tuple[_Question, ...]:
     """Return the first checks: replaying the journal leaves fewer outcomes unknown."""
     return (
+        _Question(ask=surroundings.commits_are_durable),
+        _Question(ask=surroundings.clocks_agree),
+        _Question(ask=surroundings.folders_can_be_written),
+        _Question(ask=surroundings.history_is_whole),
         _Question(ask=surroundings.journal_is_applied, repair=rescue.inherit),
         _Question(ask=partial(surroundings.claims_are_kept, grace), repair=_recover),
         _Question(ask=surroundings.deadlines_are_kept, repair=_expire),

@@ -6,10 +6,12 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from delivery import journal
-from delivery.doctor.findings import Finding, Tally, Words, counted, noted
+from delivery.db import clock, durability
+from delivery.doctor.findings import EXAMPLES, Finding, Tally, Words, counted, noted
+from delivery.files import writable
+from delivery.lineage import notes, watermark
 from delivery.models import Email, IdempotencyKey
 from delivery.queue import heartbeats
 from delivery.routing import circuits, configured
@@ -34,6 +36,82 @@ def journal_is_applied() -> Finding:
     tally = Tally()
     for file in journal.abandoned():
         tally.add(file.name)
+    return tally.finding(words)
+
+
+def history_is_whole() -> Finding:
+    """Ask whether an older state of the database has come back, and nobody has said what is to be done."""
+    held_before = watermark.held_before()
+    if held_before is None:
+        return _what_is_gone()
+    held = Email.objects.waiting().filter(created_at__lte=held_before).order_by("pk")
+    return Finding(
+        question="restore",
+        sentence=f"{watermark.WORD}: an older state of the database came back, noticed {held_before:%Y-%m-%d %H:%M:%S} "
+        f"UTC. Emails that are held since, for they may have been sent: {_count(held)}.",
+        is_wrong=True,
+        count=held.count(),
+        examples=[str(pk) for pk in held.values_list("pk", flat=True)[:EXAMPLES]],
+        todo="`manage.py after_restore --dry-run` says what would be done, `manage.py after_restore` does it.",
+    )
+
+
+def _what_is_gone() -> Finding:
+    lines = notes.kept(watermark.current().name)
+    if not lines:
+        sentence = "No older state of the database has come back without being seen to."
+        return Finding(question="restore", sentence=sentence)
+    return Finding(
+        question="restore",
+        sentence=f"Attempts in this machine's journal whose emails are not in the database any more: {len(lines):,}.",
+        is_note=True,
+        count=len(lines),
+        examples=list(lines)[:EXAMPLES],
+        todo="`manage.py after_restore` on this machine lists them.",
+    )
+
+
+def clocks_agree() -> Finding:
+    """Ask whether this machine's clock is the database's."""
+    clock.measure()
+    ahead = clock.ahead()
+    if abs(ahead) <= clock.LIMIT:
+        return Finding(question="clock", sentence="This machine's clock agrees with the database's.")
+    return Finding(
+        question="clock",
+        sentence=f"This machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's.",
+        is_wrong=True,
+        count=1,
+        todo="Let NTP set both. GoMail goes by the database's; vendors refuse signatures of a wrong clock.",
+    )
+
+
+def commits_are_durable() -> Finding:
+    """Ask whether the database keeps its word after a loss of power."""
+    words = Words(
+        question="durability",
+        well="The database answers a commit when it is on disk.",
+        broken="Settings of PostgreSQL by which it may lose what it has committed",
+        todo=durability.REMEDY,
+    )
+    tally = Tally()
+    for name in (lacking := durability.lacking()) or durability.set_by_us_alone():
+        tally.add(name)
+    found = tally.finding(words)
+    return found if lacking else noted(found)
+
+
+def folders_can_be_written() -> Finding:
+    """Ask whether journal and attachments can be written by this user."""
+    words = Words(
+        question="folders",
+        well="Journal and attachments can be written.",
+        broken="Folders that cannot be written",
+        todo="Mount them for writing, or give them to the user that GoMail runs as.",
+    )
+    tally = Tally()
+    for name in writable.unwritable():
+        tally.add(name)
     return tally.finding(words)
 
 
@@ -67,7 +145,7 @@ def queue_moves() -> Finding:
     waiting = f"Emails that wait: {_count(Email.objects.waiting())}, of which {_count(due)} are due now"
     if oldest is None:
         return Finding(question="queue", sentence=f"{waiting}.")
-    late = max(timezone.now() - oldest, timedelta())
+    late = max(clock.now() - oldest, timedelta())
     sentence = f"{waiting}, the first since {_duration(late)}."
     if late <= _LONG:
         return Finding(question="queue", sentence=sentence)

@@ -64,6 +64,14 @@ class LockedFile:
         self.path.unlink(missing_ok=True)
         os.close(self._handle)
 
+    def retire(self, name: Path) -> None:
+        """Keep the file under another name: nobody is owed anything, and nobody takes it for one left behind."""
+        try:
+            self.path.rename(name)
+        except OSError:  # taken away, or read-only by now: the next process that looks sees to it
+            log.exception("%s cannot be put aside", self.path.name)
+        os.close(self._handle)
+
     def leave(self) -> None:
         """Close a file that this process inherited from its parent by fork."""
         os.close(self._handle)

@@ -5,6 +5,7 @@ from delivery.models.attempt import Attempt
 from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.idempotency import IdempotencyKey
+from delivery.models.lineage import Lineage, Watermark
 from delivery.models.readiness import ProviderCheck
 from delivery.models.worker import Worker
 
@@ -16,9 +17,11 @@ __all__ = [
     "CircuitChange",
     "Email",
     "IdempotencyKey",
+    "Lineage",
     "Owner",
     "ProviderCheck",
     "Recipient",
     "Tag",
+    "Watermark",
     "Worker",
 ]

@@ -1,16 +1,17 @@
 """Emails with their recipients, attachments and tags; and the queue, which is a query on emails."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, Self, cast
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from delivery.db import ids
+from delivery.db import clock, ids
 from delivery.files import storage
 from delivery.models.access import Owner
+from delivery.models.lineage import THE_ONE, Lineage
 from providers.mime import content_types
 
 LEASE = timedelta(seconds=60)  # an attempt is limited to less than half of it
@@ -18,6 +19,7 @@ DEADLINE = timedelta(hours=24)  # an email that no provider accepted by then has
 _A_MILLISECOND = timedelta(
     milliseconds=1
 )  # the resolution of SQLite's clock: an email that is due at once must not look early
+_LONG_AGO = Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
 SUSPECT = 2  # crashes: processes that ended while they had claimed the email; then it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # no provider has been asked, or none has accepted
 FINISHED = (
@@ -30,7 +32,7 @@ FINISHED = (
 
 
 def _deadline() -> datetime:
-    return timezone.now() + DEADLINE
+    return clock.now() + DEADLINE
 
 
 class EmailQuerySet(models.QuerySet["Email"]):
@@ -47,7 +49,12 @@ class EmailQuerySet(models.QuerySet["Email"]):
     def due(self) -> Self:
         """Keep the emails that a worker should hand over now, longest due first."""
         now = Now() + _A_MILLISECOND
-        return self.waiting().filter(due_at__lte=now, expires_at__gt=Now()).order_by("due_at")
+        return self.waiting().free().filter(due_at__lte=now, expires_at__gt=Now()).order_by("due_at")
+
+    def free(self) -> Self:
+        """Leave out what is held because an older state of the database has come back: it may have been sent since."""
+        held = Lineage.objects.filter(pk=THE_ONE).values("held_before")
+        return self.filter(created_at__gt=Coalesce(Subquery(held), _LONG_AGO))
 
     def innocent(self) -> Self:
         """Leave out the suspects."""
@@ -59,11 +66,12 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def overdue(self) -> Self:
         """Keep the emails that are still waiting after their deadline."""
-        return self.waiting().filter(expires_at__lte=Now())
+        return self.waiting().free().filter(expires_at__lte=Now())
 
     def orphaned(self) -> Self:
-        """Keep the emails whose claim has ended: their process stopped renewing the lease."""
-        return self.filter(status=Email.Status.SENDING, lease_until__lt=Now())
+        """Keep the emails whose claim has ended: the lease is over, or too far ahead since the clock was set back."""
+        over = Q(lease_until__lt=Now()) | Q(lease_until__gt=Now() + 2 * LEASE)
+        return self.filter(over, status=Email.Status.SENDING)
 
 
 class Email(models.Model):

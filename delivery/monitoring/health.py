@@ -1,14 +1,16 @@
 """The installation's health. It may be shown to anybody: no vendors' texts, no addresses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.utils import timezone
 
+from delivery.db import clock
+from delivery.files import writable
+from delivery.lineage import watermark
 from delivery.models import Circuit, ProviderCheck
 from delivery.monitoring import readiness
 from delivery.queue import heartbeats
@@ -39,7 +41,8 @@ class Health:
 
     database: str  # "ok", or what is wrong
     queue: str = _NOT_KNOWN  # "ok", or "full"
-    disk: str = _NOT_KNOWN  # "ok", or "nearly full"
+    disk: str = _NOT_KNOWN  # "ok", "nearly full", or what cannot be written
+    clock: str = _NOT_KNOWN  # "ok", or by how much this machine's differs from the database's
     workers: int = 0  # delivery workers that are running
     providers: Mapping[str, ProviderHealth] = field(default_factory=dict)  # in order of preference
 
@@ -48,7 +51,11 @@ class Health:
         """`ready`; `degraded`: accepts emails, but some may wait; `unavailable`: accepts none."""
         if {self.database, self.queue, self.disk} != {_OK} or not self.providers:
             return UNAVAILABLE
-        well = self.workers and all(provider.is_well for provider in self.providers.values())
+        well = (
+            self.workers
+            and self.clock == _OK
+            and all(provider.is_well for provider in self.providers.values())
+        )
         return READY if well else DEGRADED
 
 
@@ -65,12 +72,27 @@ def look() -> Health:
 def _found() -> Health:
     reading = backpressure.reading()
     return Health(
-        database=_OK,
+        database=watermark.WORD if watermark.held_before() else _OK,
         queue="full" if reading.queue_is_full else _OK,
-        disk="nearly full" if reading.short_of_room else _OK,
+        disk=_disk(reading.short_of_room),
+        clock=_clock(),
         workers=heartbeats.running().count(),
         providers=_providers(),
     )
+
+
+def _disk(short_of_room: Sequence[str]) -> str:
+    places = writable.unwritable()
+    if places:
+        return f"cannot be written: {', '.join(places)}"
+    return "nearly full" if short_of_room else _OK
+
+
+def _clock() -> str:
+    ahead = clock.ahead()
+    if abs(ahead) <= clock.LIMIT:
+        return _OK
+    return f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's"
 
 
 def _is_migrated() -> bool:
@@ -94,7 +116,7 @@ def _state(name: str) -> str:
     circuit = circuit_cache.of_provider(name)
     if circuit is None:
         return str(Circuit.State.CLOSED.label)
-    paused = circuit.paused_until is not None and circuit.paused_until > timezone.now()
+    paused = circuit.paused_until is not None and circuit.paused_until > clock.now()
     return "paused" if paused and circuit.state == Circuit.State.CLOSED else circuit.get_state_display()
 
 

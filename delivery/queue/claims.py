@@ -11,17 +11,20 @@ from delivery import bundles, process
 from delivery.bundles import Bundle
 from delivery.db.compiled import Change, Parameter, Parameters, UpdateReturning
 from delivery.db.group_commit import GroupCommit
+from delivery.lineage import watermark
 from delivery.models import Email
 from delivery.models.email import LEASE, EmailQuerySet
 
 
 def take(pk: UUID) -> Bundle | None:
     """Claim a due email for this process; return None if it is not due, or claimed by another one."""
+    watermark.be_sure()
     return _taken.ask(pk)
 
 
 def take_suspect(pk: UUID) -> Bundle | None:
     """Claim a due suspect, for a process that handles nothing else."""
+    watermark.be_sure()
     return _take(_SUSPECTS, [pk])[0]
 
 

@@ -11,13 +11,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from delivery import journal
+from delivery.db import clock
 from delivery.db.outages import AWAY
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
-from delivery.models.email import NOT_SENT_YET
+from delivery.models.email import LEASE, NOT_SENT_YET
 from delivery.queue import heartbeats
 from delivery.sending import outcomes, replay, transitions, unknown
 
@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 def run() -> None:
     """Replay abandoned journals, recover orphans, expire overdue emails; processes may do so concurrently."""
     inherit()
-    orphans = list(Email.objects.orphaned()[:_BATCH])
+    # After a jump of the clock every lease looks over, or far away: living processes renew theirs meanwhile.
+    orphans = [] if clock.has_jumped(within=LEASE) else list(Email.objects.orphaned()[:_BATCH])
     known = journal.known() if orphans else {}
     for email in orphans:
         with _isolated(f"Email {email.pk}"):
@@ -74,7 +75,7 @@ def recover(email: Email, known: Mapping[str, Entry]) -> None:
 def expire(email: Email) -> None:
     """Expire an email after its deadline; an unknown one stays unknown and is not sent again."""
     overdue = Email.objects.overdue().filter(pk=email.pk)
-    given_up: dict[str, Any] = {"due_at": None, "finished_at": timezone.now()}
+    given_up: dict[str, Any] = {"due_at": None, "finished_at": clock.now()}
     with transaction.atomic():
         if overdue.filter(status__in=NOT_SENT_YET).update(status=Email.Status.EXPIRED, **given_up):
             transitions.undecided(email).update(status=Recipient.Status.EXPIRED)

@@ -9,10 +9,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from delivery import journal
-from delivery.db import compiled, outages
+from delivery.content import addresses
+from delivery.db import clock, compiled, outages
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
 from delivery.db.text import storable
+from delivery.lineage import watermark
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
 from providers import failpoints
@@ -56,9 +58,11 @@ def store(last: Attempt) -> None:
     In that case only the other columns are stored.
     """
     answer = _answer(last)
-    if not _ANSWERED.run(**answer):
-        del answer["outcome"]
-        Attempt.objects.filter(pk=answer.pop("pk")).update(**answer)
+    if _ANSWERED.run(**answer):
+        return
+    del answer["outcome"]
+    if not Attempt.objects.filter(pk=answer.pop("pk")).update(**answer):
+        put_back(last)  # an older state of the database has come back meanwhile
 
 
 def store_all(attempts: Sequence[Attempt]) -> None:
@@ -67,8 +71,13 @@ def store_all(attempts: Sequence[Attempt]) -> None:
         raise ClaimLost
 
 
+def put_back(attempt: Attempt) -> None:
+    """Write down an attempt that the database does not know any more, with what it came to."""
+    _WRITTEN.run([attempt])
+
+
 def _started(email: Email, provider: Provider) -> Attempt:
-    return Attempt(email=email, provider=provider.name, epoch=email.epoch)
+    return Attempt(email=email, provider=provider.name, epoch=email.epoch, started_at=clock.now())
 
 
 def _answer(last: Attempt) -> dict[str, Any]:
@@ -76,13 +85,22 @@ def _answer(last: Attempt) -> dict[str, Any]:
 
 
 def _hold(*emails: Email) -> None:
-    if _HELD.run_all([{"pk": email.pk, "epoch": email.epoch} for email in emails]) < len(emails):
+    claims = [{"pk": email.pk, "epoch": email.epoch} for email in emails]
+    if _HELD.run_all(claims) == len(emails):
+        return
+    clock.measure()  # a lease that looks over because the clock was set is ours until somebody takes it
+    if not clock.has_jumped(within=LEASE) or _TAKEN_BY_NOBODY.run_all(claims) < len(emails):
         raise ClaimLost
 
 
 def _holding() -> compiled.Change:
+    mine, changes = _taken_by_nobody()
+    return mine.filter(lease_until__gt=Now()), changes
+
+
+def _taken_by_nobody() -> compiled.Change:
     mine = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"), status=Email.Status.SENDING)
-    return mine.filter(lease_until__gt=Now()), {"lease_until": Now() + LEASE}
+    return mine, {"lease_until": Now() + LEASE}
 
 
 def _answering() -> compiled.Change:
@@ -92,6 +110,7 @@ def _answering() -> compiled.Change:
 
 _WRITTEN = compiled.Insert(Attempt)
 _HELD, _ANSWERED = compiled.Update(_holding), compiled.Update(_answering)
+_TAKEN_BY_NOBODY = compiled.Update(_taken_by_nobody)
 
 
 class Log:
@@ -107,12 +126,14 @@ class Log:
         self._prepared: Attempt | None = first
         self._learn = learn
         self._unlearned: Answer | None = None
+        self._recipients = ""
         self._pending: journal.Pending = None
         self.entry: journal.Entry | None = None  # the last attempt's outcome, until the database has it
         self.last = first
 
     def attempt(self, provider: Provider, message: Message) -> Receipt:
         """Offer the message to one provider, and keep the answer; the signature that `failover.send` asks for."""
+        self._recipients = self._recipients or _fingerprint(message)
         self.last = self._take_prepared() or self._next(provider)
         failpoints.reach("after-attempt-row", about=self._email.subject)
         started = time.monotonic()
@@ -158,16 +179,28 @@ class Log:
         self.last.latency_ms = round((time.monotonic() - started) * 1000)
         for field, value in columns.items():
             setattr(self.last, field, storable(value))
-        self.entry = _entry(self.last, answer)
+        self.entry = _entry(self.last, answer, self._recipients)
         self._pending = journal.write(self.entry)
         failpoints.reach("after-journal")
 
 
-def _entry(last: Attempt, answer: Answer) -> journal.Entry:
-    refused = {} if isinstance(answer, ProviderError) else answer.refused
+def _entry(last: Attempt, answer: Answer, recipients: str) -> journal.Entry:
     return journal.Entry(
-        attempt=str(last.pk), refused=refused, **{name: getattr(last, name) for name in ANSWER}
+        attempt=str(last.pk),
+        email=str(last.email_id),
+        epoch=last.epoch,
+        provider=last.provider,
+        recipients=recipients,
+        at=clock.now().isoformat(),
+        database=watermark.name(),
+        refused={} if isinstance(answer, ProviderError) else answer.refused,
+        **{name: getattr(last, name) for name in ANSWER},
     )
+
+
+def _fingerprint(message: Message) -> str:
+    boxes = (*message.to, *message.cc, *message.bcc)
+    return addresses.fingerprint(addresses.canonical(box.address) for box in boxes)
 
 
 def _readable(receipt: Receipt) -> Receipt:

@@ -14,25 +14,26 @@ _Outcome = Attempt.Outcome
 
 
 def apply(entry: Entry) -> None:
-    """Store an attempt's outcome from the journal, unless the database has one."""
+    """Store an attempt's outcome from the journal, unless the database has one.
+
+    An attempt that the database does not know at all is left to recovery.restores.
+    """
     last = Attempt.objects.select_related("email").filter(pk=entry.attempt).first()
-    if last is None:
-        log.warning("The journal has attempt %s, which is not in this database", entry.attempt)
-    elif last.outcome in Attempt.IN_DOUBT and last.outcome != entry.outcome:
+    if last is not None and last.outcome in Attempt.IN_DOUBT and last.outcome != entry.outcome:
         _apply(entry, last)
 
 
 def _apply(entry: Entry, last: Attempt) -> None:
     email = last.email
     email.epoch = last.epoch
-    outcome = _outcome(email, last.provider, entry)
+    what = outcome(email, last.provider, entry)
     for name in attempts.ANSWER:
         setattr(last, name, getattr(entry, name))
-    transitions.record(email, outcome, last)
+    transitions.record(email, what, last)
     log.info("Replayed from the journal: attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
 
 
-def _outcome(email: Email, provider: str, entry: Entry) -> Outcome:
+def outcome(email: Email, provider: str, entry: Entry) -> Outcome:
     """Return the outcome for the email; a refusal means another round, where its process would have gone on."""
     if entry.outcome == _Outcome.ACCEPTED:
         receipt = Receipt(provider=provider, message_id=entry.provider_message_id, refused=entry.refused)

@@ -96,7 +96,21 @@ class Round:
 
 def hand_over(this: Round, attempt: Attempt) -> Email:
     """Walk along the providers, beginning with this durable attempt; return the email with its outcome."""
-    email, log = this.email, attempts.Log(this.email, attempt, this.gate.learn)
+    log = attempts.Log(this.email, attempt, this.gate.learn)
+    try:
+        return _handed_over(this, log)
+    except Email.DoesNotExist:
+        # What became of it stands in the journal: `manage.py after_restore` lists it.
+        logger.critical(
+            "Email %s is not in the database any more: an older state has come back", this.email.pk
+        )
+        if log.entry:
+            transitions.apply(this.email, replay.outcome(this.email, log.last.provider, log.entry))
+        return this.email
+
+
+def _handed_over(this: Round, log: attempts.Log) -> Email:
+    email = this.email
     try:
         outcome = _offer(this, log)
         outages.insist(lambda: transitions.record(email, outcome, log.last))

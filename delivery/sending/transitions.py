@@ -68,6 +68,7 @@ def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
 def record_loss(email: Email, last: Attempt) -> None:
     """Store the last answer of a round whose claim was lost between two providers."""
     with transaction.atomic():
+        _lock(email)
         if last.outcome in Attempt.CERTAINLY_NOT:
             _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
         attempts.store(last)

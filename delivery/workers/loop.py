@@ -9,7 +9,7 @@ from django.db import close_old_connections
 
 from delivery.db.outages import AWAY
 from delivery.models import Email
-from delivery.recovery import rescue
+from delivery.recovery import rescue, watch
 from delivery.routing import circuits, configured
 from delivery.sending import rounds
 from delivery.sending.rounds import GoingOn
@@ -53,6 +53,7 @@ def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:
 
 
 def clean_up() -> None:
-    """Rescue orphans, expire overdue emails, delete old circuits of sender domains."""
+    """Look at clock and database, rescue orphans, expire overdue emails, delete old circuits of sender domains."""
+    watch.look()
     rescue.run()
     circuits.forget_senders()

@@ -1,12 +1,15 @@
 """health/live and health/ready: for everybody, and telling nothing that is not for everybody."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
+from delivery.db import clock
 from delivery.models import Circuit, ProviderCheck, Worker
 from delivery.queue import heartbeats
 from delivery.routing import circuit_cache, circuits
@@ -63,6 +66,7 @@ def test_it_is_ready_when_nothing_is_wrong() -> None:
         "database": "ok",
         "queue": "ok",
         "disk": "ok",
+        "clock": "ok",
         "workers": 1,
         "providers": {"ses": WELL, "sendgrid": WELL},
     }
@@ -135,7 +139,7 @@ def test_a_database_that_cannot_be_used_is_503_without_its_words() -> None:
         answer = Client().get("/health/ready")
         assert Client().get("/health/live").status_code == 200
     assert answer.status_code == 503
-    unknown = {"queue": "not known", "disk": "not known", "workers": 0, "providers": {}}
+    unknown = {"queue": "not known", "disk": "not known", "clock": "not known", "workers": 0, "providers": {}}
     assert answer.json() == {"status": "unavailable", "database": "cannot be used", **unknown}
     assert answer["Cache-Control"] == "no-store"
 
@@ -160,3 +164,26 @@ def test_a_provider_that_cannot_be_asked_is_not_called_ready() -> None:
     ProviderCheck.objects.create(provider="ses", can_be_asked=False)
 
     assert Client().get("/health/ready").json()["providers"]["ses"]["check"] == "not asked"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+@pytest.mark.parametrize("folder", ["journal", "attachments"])
+def test_a_folder_that_cannot_be_written_turns_it_red_and_is_named(
+    tmp_path: Path, monkeypatch: Any, folder: str
+) -> None:
+    asked, read_only = os.access, tmp_path / folder
+    read_only.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != read_only and asked(path, mode))
+    found = ready(503)
+    assert (found["status"], found["disk"]) == ("unavailable", f"cannot be written: {folder}")
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("providers")
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(600, "600 s ahead of the database's"), (-600, "600 s behind the database's")]
+)
+def test_a_clock_that_is_wrong_is_said_and_stops_nothing(monkeypatch: Any, seconds: float, says: str) -> None:
+    monkeypatch.setattr(clock, "ahead", lambda: seconds)
+    assert (ready()["status"], ready()["clock"]) == ("degraded", says)

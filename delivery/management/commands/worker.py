@@ -5,9 +5,10 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from delivery import process
+from delivery.db import session
 from delivery.workers import embedded
 
 # Running both is harmless and useful: this one needs no broker.
@@ -29,6 +30,10 @@ class Command(BaseCommand):
             self.stdout.write(_BESIDE)
         self.stdout.write("The delivery worker is running.")
         embedded.run(stop, threads=settings.WORKER_THREADS)
+        try:
+            session.refuse_a_replaced_file()
+        except session.Replaced as replaced:
+            raise CommandError(str(replaced)) from None
 
 
 def _end(stop: threading.Event) -> None:
