@@ -4,7 +4,7 @@
     python -m tests.faults.defective no-journal,slow-reading -- -m tests.faults.keeper 2
 
 The defects live here and nowhere in the service: each changes the running code from outside, before it is used.
-`slow-reading` and `short-lease` are none: they make a machine so slow, and claims so short, that a worker is late.
+`slow-reading`, `short-lease` and the clocks are none: they make a machine slow, claims short, and clocks wrong.
 """
 
 import os
@@ -13,7 +13,7 @@ import runpy
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
@@ -117,6 +117,32 @@ def slow_reading() -> None:
     taken, claims.take = claims.take, take
 
 
+def lying_clock(seconds: int) -> Change:
+    """This process's clock is wrong by so much, as far as Python goes; it runs on as it should."""
+
+    def lie() -> None:
+        import time_machine
+
+        moment = datetime.now(UTC) + timedelta(seconds=seconds)
+        time_machine.travel(moment, tick=True).start()
+
+    return lie
+
+
+def async_commit() -> None:
+    """Whatever the server's default is: it may answer a commit that is not on disk yet."""
+    from delivery.db import session
+
+    session._DURABLE = "SELECT 1"
+
+
+def trusting() -> None:
+    """Nobody asks whether the database is as far as it was."""
+    from delivery.lineage import watermark
+
+    watermark.look = lambda: None
+
+
 BEFORE_MODELS: dict[str, Change] = {"deferred": deferred}
 CHANGES: dict[str, Change] = {
     "commit-after-send": commit_after_send,
@@ -126,6 +152,10 @@ CHANGES: dict[str, Change] = {
     "no-journal": no_journal,
     "short-lease": short_lease,
     "slow-reading": slow_reading,
+    "clock-ahead": lying_clock(600),
+    "clock-behind": lying_clock(-600),
+    "async-commit": async_commit,
+    "trusting": trusting,
 }
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,14 @@ class Commands:
     web: tuple[str, ...] = (*_SERVER, "python:gomail.gunicorn")
     worker: tuple[str, ...] = ("manage.py", "worker")
 
-    def with_defect(self, name: str) -> "Commands":
-        """Let all processes have the defect of this name; an empty name is none."""
-        launcher = ("-m", "tests.faults.defective", name, "--")
-        return Commands(web=(*launcher, *self.web), worker=(*launcher, *self.worker)) if name else self
+    def with_defect(self, name: str, *, web: str = "", worker: str = "") -> "Commands":
+        """Let all processes have the defect of this name, and one kind a further one; empty names are none."""
+        return Commands(web=_launched(self.web, name, web), worker=_launched(self.worker, name, worker))
+
+
+def _launched(command: tuple[str, ...], *names: str) -> tuple[str, ...]:
+    wanted = ",".join(filter(None, names))
+    return ("-m", "tests.faults.defective", wanted, "--", *command) if wanted else command
 
 
 def commands(workers: int, engine: str) -> Commands:
@@ -107,6 +111,7 @@ class Installation:
         self.parents: dict[str, processes.Process] = {}  # web, worker: what starts the processes that work
         self.web_variables: Mapping[str, str] = {}  # of the server's processes alone
         self._commands = commands or Commands()
+        self._running = ExitStack()
         self.environment = {
             "DJANGO_SETTINGS_MODULE": "gomail.settings",
             "DATABASE_URL": database,
@@ -123,20 +128,33 @@ class Installation:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the web processes and the workers."""
+        """Run the web processes and the workers; meanwhile they may be stopped and started again."""
+        try:
+            self.start()
+            yield
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Start all processes, and return when requests are taken."""
         web_environment = self.environment | self.web_variables
-        with (
-            processes.running([*self._commands.web], web_environment, self.folder / "web.log") as web,
-            processes.running(
-                [*self._commands.worker], self.environment, self.folder / "worker.log"
-            ) as worker,
-        ):
-            self.parents = {"web": web, "worker": worker}
+        with ExitStack() as stack:
+            web = processes.running([*self._commands.web], web_environment, self.folder / "web.log")
+            worker = processes.running([*self._commands.worker], self.environment, self.folder / "worker.log")
+            self.parents = {"web": stack.enter_context(web), "worker": stack.enter_context(worker)}
             try:
                 processes.eventually(lambda: servers.listening(self.port), seconds=60)
             except processes.Late:
                 raise RuntimeError(f"GoMail does not listen:\n{self.log()[-3000:]}") from None
-            yield
+            self._running = stack.pop_all()
+
+    def stop(self) -> None:
+        """End all processes in order."""
+        self._running.close()
+
+    def command(self, *arguments: str) -> str:
+        """Run one of `manage.py`'s commands beside the processes; return what it prints."""
+        return processes.answer_of(["manage.py", *arguments], self.environment | {"GOMAIL_FAILPOINTS": ""})
 
     def record(self) -> Record:
         """Return what GoMail has written down."""

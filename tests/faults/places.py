@@ -1,12 +1,13 @@
 """Where an installation lives: on the run's database, on a PostgreSQL of its own, on a small disk."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from tests.faults.bouncer import bounced
 from tests.faults.broker import Rabbit, rabbit
 from tests.faults.installation import Databases, ask
-from tests.faults.processes import LeftOut
+from tests.faults.processes import LeftOut, eventually
 
 _SMALL = 48  # MiB
 _UNTIL_IT_IS_FULL = {"GOMAIL_DISK_MIN_MB": "0"}  # else nothing would be taken on so small a disk
@@ -76,6 +77,7 @@ class Server:
         with _one_at_a_time:
             self._server: Any = PostgresServer(folder, cleanup_mode="stop")
         self.url: str = self._server.get_uri()
+        self._folder, self._saved = folder, folder.with_name(f"{folder.name}-saved")
 
     def stop(self) -> None:
         """End it at once, as a machine that loses its power does."""
@@ -83,7 +85,33 @@ class Server:
         self._server.get_postmaster_info().process.wait(30)
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        eventually(self._is_started, seconds=60)
+
+    def _is_started(self) -> bool:
+        """Start it, or find it started: it gives up after ten seconds, and on a slow machine recovery takes longer."""
+        with suppress(subprocess.TimeoutExpired, AssertionError):
+            self._server.ensure_postgres_running()
+            return True
+        return False
+
+    def save(self) -> None:
+        """Keep its whole state; for that it is stopped for a moment."""
+        self.stop()
+        _copy(self._folder, self._saved)
+        self.start()
+
+    def go_back(self) -> None:
+        """Have the state that was saved, at the same address: what a standby has that lacked the latest commits."""
+        self.stop()
+        shutil.rmtree(self._folder)
+        _copy(self._saved, self._folder)
+        self.start()
+
+    def careless(self) -> None:
+        """Answer a commit long before it is on disk, whoever does not ask for more."""
+        for statement in ("synchronous_commit = off", "wal_writer_delay = '10s'"):
+            self._server.psql(f"ALTER SYSTEM SET {statement};")
+        self._server.psql("SELECT pg_reload_conf();")
 
     def limit(self, connections: int) -> None:
         """Allow so many connections, beside those that are kept for superusers."""
@@ -99,16 +127,24 @@ class Server:
     def close(self) -> None:
         with _one_at_a_time:
             self._server.cleanup()
+        shutil.rmtree(self._saved, ignore_errors=True)
 
 
-def own_server(connections: int = 0) -> Kind:
-    """Return what starts a PostgreSQL for one trial, with so many connections if told."""
+def _copy(folder: Path, to: Path) -> None:
+    """Copy a folder with its owner, who is not us."""
+    subprocess.run(["cp", "-a", str(folder), str(to)], check=True)
+
+
+def own_server(connections: int = 0, *, careless: bool = False) -> Kind:
+    """Return what starts a PostgreSQL for one trial, with so many connections, or careless, if told."""
 
     @contextmanager
     def place(databases: Databases, folder: Path) -> Iterator[Place]:
         with tempfile.TemporaryDirectory(prefix="gomail-postgres-") as name:
             server = Server(Path(name))
             try:
+                if careless:
+                    server.careless()
                 if connections:
                     server.limit(connections)
                 yield from _place_in(server, folder, _ROLE if connections else "")

@@ -26,12 +26,20 @@ class Promise:
         True  # whether SQLite may be waited for in vain, as on a machine that has far too much to do
     )
     refusals: bool = False  # whether requests may be answered 503
+    restored: bool = (
+        False  # whether attempts may be missing, because an older state of the database came back
+    )
     quarantine: int | None = None  # how many emails are; None: any number
 
 
 def broken(evidence: Evidence, promise: Promise) -> list[str]:
     """Return a sentence for each broken promise."""
-    return [*_about_emails(evidence), *_about_requests(evidence), *_about_the_trial(evidence, promise)]
+    return [
+        *_about_emails(evidence),
+        *([] if promise.restored else _about_attempts(evidence)),
+        *_about_requests(evidence),
+        *_about_the_trial(evidence, promise),
+    ]
 
 
 def not_kept(evidence: Evidence) -> list[str]:
@@ -153,15 +161,18 @@ def _about_emails(evidence: Evidence) -> Iterator[str]:
     yield from _any("lost", checks.lost(evidence))
     yield from _any("acknowledged, but not in the record", not_kept(evidence))
     yield from _any("sent twice without saying so", checks.duplicates(evidence, marked=False))
-    yield from _any("sent twice though nothing was in doubt", outside(evidence))
     yield from _any("offered again against `stop`", after_doubt(evidence))
-    yield from _any("called without an attempt's row", checks.unrecorded(evidence))
     yield from _any("`sent`, but with no vendor", checks.untrue(evidence))
     yield from _any("with an undecided recipient", undecided(evidence))
     yield from _any("attempts left open", open_attempts(evidence))
     yield from _any("journals left over", evidence.journals)
     yield from (f"manage.py doctor says: {sentence}" for sentence in evidence.ailments)
     yield from _count("not settled by the workers in time", evidence.waiting)
+
+
+def _about_attempts(evidence: Evidence) -> Iterator[str]:
+    yield from _any("sent twice though nothing was in doubt", outside(evidence))
+    yield from _any("called without an attempt's row", checks.unrecorded(evidence))
 
 
 def _about_requests(evidence: Evidence) -> Iterator[str]:

@@ -44,6 +44,8 @@ class Trial:
     policies: tuple[str, ...] = ("resend", "resend", "stop")
     keyless: float = 0.1
     defect: str = ""  # see defective
+    web_defect: str = ""  # of the server's processes alone
+    worker_defect: str = ""
     threads: int = 12  # of a web process
     worker_threads: int = 4
     vendors: str = "ok"  # how they are meanwhile
@@ -63,6 +65,7 @@ class Scene:
         self.figures: dict[str, str] = {}
         self.broken: list[str] = []  # what the trial promises beyond what all do
         self.kills = 0
+        self.gone: set[str] = set()  # emails that an older state of the database does not have any more
 
     def expect(self, kept: bool, sentence: str) -> None:
         """Note a sentence unless a promise was kept."""
@@ -108,12 +111,13 @@ class Scene:
 
     def evidence(self) -> Evidence:
         """Join all that is known; the processes have ended."""
+        orders = [o for o in self.customers.orders if not self.gone.intersection(*(e.ids for e in o.taken))]
         return Evidence(
-            answers=[answer for order in self.customers.orders for answer in order.answers],
-            ledger=self.vendors.ledger(),
+            answers=[answer for order in orders for answer in order.answers if answer.id not in self.gone],
+            ledger=[entry for entry in self.vendors.ledger() if entry.email not in self.gone],
             record=self.gomail.record(),
             log=self.gomail.log(),
-            orders=self.customers.orders,
+            orders=orders,
             journals=[file.name for file in self.gomail.journals()],
             ailments=self.gomail.ailments(),
             kills=self.kills,
@@ -130,7 +134,9 @@ def played(
             place.database,
             folder,
             _variables(trial, seed) | vendors.variables() | _data(place) | place.variables,
-            commands(trial.workers, trial.engine).with_defect(trial.defect),
+            commands(trial.workers, trial.engine).with_defect(
+                trial.defect, web=trial.web_defect, worker=trial.worker_defect
+            ),
         )
         gomail.web_variables = _armed(seed, trial.failpoints | trial.web_failpoints)
         gomail.watched = place.watched or place.database

@@ -1,11 +1,13 @@
 """What may happen, as one table; each row prints its figure, and each defect that must be seen has its row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from providers import failpoints
-from tests.faults import deaths, outages, places
+from tests.faults import deaths, outages, places, restores
 from tests.faults.promises import Promise
-from tests.faults.trial import Trial
+from tests.faults.trial import Scene, Trial
 
 # Between these two a duplicate may arise: the request may have left, and its answer is not in the journal yet.
 _WINDOW = ("after-request-bytes", "after-response")
@@ -89,6 +91,43 @@ FEW = Trial(
     promise=_REFUSING,
 )  # fmt: skip
 
+_RESTORED = Promise(restored=True, refusals=True)
+_SMALL_HOURS = {"sync": 3, "async": 5, "batch": 1, "file": 1}
+
+
+def _restored(name: str, says: str, play: Callable[[Scene], None], *on: str, **more: Any) -> Trial:
+    return Trial(
+        name=name, says=says, play=play, on=on, letters=60, seconds=24, rate=5, kinds=_SMALL_HOURS, keyless=0.0,
+        promise=_RESTORED, policies=("resend", "stop"), **more,
+    )  # fmt: skip
+
+
+RESTORED = _restored("restored", "a backup of the file comes back", restores.file_replaced, "SQLite")
+REPLACED = _restored(
+    "replaced", "the same under running processes", restores.file_replaced_under_way, "SQLite"
+)
+NEW_MACHINE = _restored("new-machine", "the same without a journal", restores.machine_replaced, "SQLite")
+STALE = _restored(
+    "stale-standby", "a standby takes over that lacks commits", restores.stale_standby, "PostgreSQL",
+    place=places.own_server(),
+)  # fmt: skip
+
+
+def _clocks(name: str, says: str, web: str, worker: str) -> Trial:
+    return Trial(
+        name=name, says=says, play=restores.lying_clocks, letters=100, seconds=24, rate=8, keyless=0.0,
+        web_defect=web, worker_defect=worker, policies=("resend",),
+    )  # fmt: skip
+
+
+WEB_AHEAD = _clocks("web-ahead", "web +10 min, workers -10 min", "clock-ahead", "clock-behind")
+WEB_BEHIND = _clocks("web-behind", "web -10 min, workers +10 min", "clock-behind", "clock-ahead")
+CARELESS = Trial(
+    name="careless", says="PostgreSQL with synchronous_commit=off loses its power", play=restores.careless_server,
+    seconds=20, place=places.own_server(careless=True), on=("PostgreSQL",), promise=_REFUSING, rate=30,
+    kinds={"async": 1}, keyless=0.0,
+)  # fmt: skip
+
 BOUNCED = replace(
     _storm(300, 40, 180.0), name="bouncer", says="the same through pgbouncer, 8 connections for 100 threads",
     place=places.behind_a_bouncer(8), on=("PostgreSQL",), threads=40, worker_threads=10,
@@ -115,6 +154,13 @@ FULL = (
     CROWDED,
     RACE,
     ORPHANS,
+    RESTORED,
+    REPLACED,
+    NEW_MACHINE,
+    STALE,
+    WEB_AHEAD,
+    WEB_BEHIND,
+    CARELESS,
 )
 QUICK = (_storm(150, 20, 90.0), POISON, RACE)
 
@@ -146,5 +192,7 @@ DEFECTS = (
     Defect(name="deferred", says="DEFERRED transactions", trial=CROWDED),
     Defect(name="requeue-stop", says="`stop` mail is sent again", trial=_ALWAYS_STOP),
     Defect(name="no-journal", says="no journal", trial=ANSWERED),
+    Defect(name="trusting", says="an older state of the file is believed", trial=RESTORED),
+    Defect(name="async-commit", says="PostgreSQL answers a commit before it is on disk", trial=CARELESS),
 )
 QUICK_DEFECTS = (DEFECTS[0],)
