@@ -2,7 +2,7 @@
 
 It is asked when a connection is opened and every few seconds. In between a process counts PostgreSQL's seconds by its
 monotonic clock: whoever sets this machine's clock changes nothing. SQLite goes by this machine's clock itself, so there
-the process does, too, and follows when it is set. See docs/decisions/0022.
+the process does, too, and follows when it is set. See docs/decisions/0025.
 """
 
 import logging

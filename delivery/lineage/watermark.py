@@ -1,4 +1,4 @@
-"""Notice that an older state of the database has come back, and hold what it may have sent since (decision 0021).
+"""Notice that an older state of the database has come back, and hold what it may have sent since (decision 0024).
 
 Every few seconds a machine holds what it remembers against the database: a number that only grows, and the lines of
 its journal. A number that has gone back, or an attempt that is not there any more, proves that the database was

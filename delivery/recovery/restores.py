@@ -1,4 +1,4 @@
-"""What is done when an older state of the database has come back: nothing goes out twice in silence (decision 0021)."""
+"""What is done when an older state of the database has come back: nothing goes out twice in silence (decision 0024)."""
 
 import logging
 from collections.abc import Iterable
