@@ -85,22 +85,20 @@ def _answer(last: Attempt) -> dict[str, Any]:
 
 
 def _hold(*emails: Email) -> None:
-    claims = [{"pk": email.pk, "epoch": email.epoch} for email in emails]
-    if _HELD.run_all(claims) == len(emails):
+    if _HELD.run_all([{"pk": email.pk, "epoch": email.epoch} for email in emails]) == len(emails):
         return
-    clock.measure()  # a lease that looks over because the clock was set is ours until somebody takes it
-    if not clock.has_jumped(within=LEASE) or _TAKEN_BY_NOBODY.run_all(claims) < len(emails):
+    clock.measure()  # a lease that looks over because the clock was set is ours until another process has claimed it
+    if not clock.has_jumped(within=LEASE) or not all(_hold_again(email) for email in emails):
         raise ClaimLost
 
 
+def _hold_again(email: Email) -> int:
+    return email.still_mine().update(lease_until=Now() + LEASE)
+
+
 def _holding() -> compiled.Change:
-    mine, changes = _taken_by_nobody()
-    return mine.filter(lease_until__gt=Now()), changes
-
-
-def _taken_by_nobody() -> compiled.Change:
     mine = Email.objects.filter(pk=Parameter("pk"), epoch=Parameter("epoch"), status=Email.Status.SENDING)
-    return mine, {"lease_until": Now() + LEASE}
+    return mine.filter(lease_until__gt=Now()), {"lease_until": Now() + LEASE}
 
 
 def _answering() -> compiled.Change:
@@ -110,7 +108,6 @@ def _answering() -> compiled.Change:
 
 _WRITTEN = compiled.Insert(Attempt)
 _HELD, _ANSWERED = compiled.Update(_holding), compiled.Update(_answering)
-_TAKEN_BY_NOBODY = compiled.Update(_taken_by_nobody)
 
 
 class Log:
