@@ -17,7 +17,7 @@ class DeliveryConfig(AppConfig):
         """Register the system checks, and what every new connection needs; arm the failpoints of a fault run."""
         from delivery import checks  # noqa: F401
         from delivery.db import session
-        from delivery.lineage import watermark
+        from delivery.queue import watermark
 
         connection_created.connect(session.prepare)
         connection_created.connect(watermark.connected)

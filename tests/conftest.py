@@ -10,8 +10,8 @@ from django.test import Client
 
 from delivery import journal
 from delivery.access import keys
-from delivery.lineage import watermark
 from delivery.models import ApiKey
+from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
 from tests import fakes, read_once

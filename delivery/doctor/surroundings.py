@@ -11,9 +11,8 @@ from delivery import journal
 from delivery.db import clock, durability
 from delivery.doctor.findings import EXAMPLES, Finding, Tally, Words, counted, noted
 from delivery.files import writable
-from delivery.lineage import notes, watermark
 from delivery.models import Email, IdempotencyKey
-from delivery.queue import heartbeats
+from delivery.queue import heartbeats, watermark, watermark_notes
 from delivery.routing import circuits, configured
 from delivery.submission import idempotency
 
@@ -57,7 +56,7 @@ def history_is_whole() -> Finding:
 
 
 def _what_is_gone() -> Finding:
-    lines = notes.kept(watermark.current().name)
+    lines = watermark_notes.kept(watermark.current().name)
     if not lines:
         sentence = "No older state of the database has come back without being seen to."
         return Finding(question="restore", sentence=sentence)

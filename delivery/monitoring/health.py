@@ -10,10 +10,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from delivery.db import clock
 from delivery.files import writable
-from delivery.lineage import watermark
 from delivery.models import Circuit, ProviderCheck
 from delivery.monitoring import readiness
-from delivery.queue import heartbeats
+from delivery.queue import heartbeats, watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
 

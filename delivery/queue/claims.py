@@ -11,9 +11,9 @@ from delivery import bundles, process
 from delivery.bundles import Bundle
 from delivery.db.compiled import Change, Parameter, Parameters, UpdateReturning
 from delivery.db.group_commit import GroupCommit
-from delivery.lineage import watermark
 from delivery.models import Email
 from delivery.models.email import LEASE, EmailQuerySet
+from delivery.queue import watermark
 
 
 def take(pk: UUID) -> Bundle | None:

@@ -15,9 +15,9 @@ from delivery import journal
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.journal import Entry
-from delivery.lineage import notes, watermark
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
+from delivery.queue import watermark, watermark_notes
 from delivery.sending import attempts, outcomes, replay, transitions, unknown
 from delivery.sending.outcomes import Outcome
 from providers.message import Receipt
@@ -49,13 +49,13 @@ def place_lost() -> int:
     doubt: it may not have been the last.
     """
     name = watermark.current().name
-    known = notes.kept(name)
+    known = watermark_notes.kept(name)
     here = set(map(str, _here(known.values()).values_list("pk", flat=True)))
     placed = [entry for entry in known.values() if entry.email in here]
     settled = sum(_place(entry) for entry in placed)
     if placed:
-        with notes.alone():
-            notes.drop(name, [entry.attempt for entry in placed])
+        with watermark_notes.alone():
+            watermark_notes.drop(name, [entry.attempt for entry in placed])
     return settled
 
 
@@ -90,7 +90,7 @@ def look(*, taken_at: datetime | None = None) -> Report:
     lineage = watermark.current()
     moments = [moment for moment in (taken_at, lineage.held_before) if moment]
     until = max(moments, default=clock.now())
-    known = notes.kept(lineage.name)
+    known = watermark_notes.kept(lineage.name)
     here = set(map(str, _here(known.values()).values_list("pk", flat=True)))
     stop = _suspects(until).filter(on_ambiguous=Email.OnAmbiguous.STOP).count()
     return Report(
@@ -118,9 +118,9 @@ def _begin_anew(found: Report) -> Path | None:
     lineage = watermark.current()
     listed_in = None
     if found.gone:
-        with notes.alone():
+        with watermark_notes.alone():
             by = f"{clock.now():%Y%m%dT%H%M%S}"
-            listed_in = notes.archive(lineage.name, [entry.attempt for entry in found.gone], by=by)
+            listed_in = watermark_notes.archive(lineage.name, [entry.attempt for entry in found.gone], by=by)
     if found.was_held or found.gone or found.resend or found.stop:
         watermark.release(lineage)
         watermark.look()

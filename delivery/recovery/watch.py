@@ -5,7 +5,7 @@ import os
 import signal
 
 from delivery.db import clock, session
-from delivery.lineage import watermark
+from delivery.queue import watermark
 from delivery.recovery import rescue, restores
 
 log = logging.getLogger(__name__)

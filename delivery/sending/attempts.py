@@ -14,9 +14,9 @@ from delivery.db import clock, compiled, outages
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
 from delivery.db.text import storable
-from delivery.lineage import watermark
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
+from delivery.queue import watermark
 from providers import failpoints
 from providers.base import Answer, Provider
 from providers.errors import ProviderError

@@ -138,7 +138,7 @@ def async_commit() -> None:
 
 def trusting() -> None:
     """Nobody asks whether the database is as far as it was."""
-    from delivery.lineage import watermark
+    from delivery.queue import watermark
 
     watermark.look = lambda: None
 

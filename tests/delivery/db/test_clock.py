@@ -11,12 +11,11 @@ from django.db.models.functions import Now
 
 from delivery import bundles
 from delivery.db import clock, ids
-from delivery.lineage import jumps
-from delivery.lineage.notes import Mark
 from delivery.models import Circuit, CircuitChange, Email, IdempotencyKey, Owner, ProviderCheck
 from delivery.models.email import LEASE
 from delivery.monitoring import readiness
-from delivery.queue import claims, leases
+from delivery.queue import claims, clock_jumps, leases
+from delivery.queue.watermark_notes import Mark
 from delivery.recovery import rescue
 from delivery.routing import circuits, gate, policy
 from delivery.sending import attempts, outcomes, unknown
@@ -270,18 +269,18 @@ def test_a_small_correction_is_no_jump(seconds: float) -> None:
 
 
 def test_a_process_that_starts_learns_of_a_jump_from_those_before() -> None:
-    seen = jumps.noticed(Mark())
+    seen = clock_jumps.noticed(Mark())
     assert not clock.has_jumped(within=LEASE)
 
-    told = jumps.noticed(Mark(boot=seen.boot, offset=seen.offset - 600))
+    told = clock_jumps.noticed(Mark(boot=seen.boot, offset=seen.offset - 600))
     assert clock.has_jumped(within=LEASE)
     clock._jumped_at.clear()
 
-    jumps.noticed(told)
+    clock_jumps.noticed(told)
     assert clock.has_jumped(within=LEASE)
     clock._jumped_at.clear()
 
-    jumps.noticed(Mark(boot="another", offset=seen.offset - 600))
+    clock_jumps.noticed(Mark(boot="another", offset=seen.offset - 600))
     assert not clock.has_jumped(within=LEASE)
 
 

@@ -17,8 +17,8 @@ from delivery import journal
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.journal import Entry
-from delivery.lineage import notes, watermark
 from delivery.models import Attempt, Email, Lineage, Watermark
+from delivery.queue import watermark, watermark_notes
 from delivery.recovery import rescue, restores, watch
 from delivery.sending import rounds
 from tests import fakes
@@ -223,7 +223,7 @@ def test_a_line_alone_is_proof_where_the_number_is_none() -> None:
     watch.look()
 
     assert rounds.dispatch(email.pk) is None
-    assert notes.kept(watermark.current().name) == {lost.attempt: lost}
+    assert watermark_notes.kept(watermark.current().name) == {lost.attempt: lost}
 
 
 @pytest.mark.usefixtures("providers")
@@ -331,7 +331,7 @@ def test_each_machine_settles_and_lists_what_its_own_journal_knows(
     assert (email.status, watermark.held_before()) == ("sent", None)
     assert str(gone.pk) in after_restore()
     watch.look()
-    assert (wrong(), notes.kept(watermark.current().name)) == ([], {})
+    assert (wrong(), watermark_notes.kept(watermark.current().name)) == ([], {})
 
 
 @pytest.mark.usefixtures("providers")
@@ -448,7 +448,7 @@ def test_a_line_of_an_earlier_version_is_kept_and_holds_nothing() -> None:
     watch.look()
 
     assert watermark.held_before() is None
-    assert list(notes.kept(watermark.current().name)) == [old.attempt]
+    assert list(watermark_notes.kept(watermark.current().name)) == [old.attempt]
     assert "of an earlier version's journal" in after_restore()
 
 
@@ -562,7 +562,9 @@ def test_an_answer_for_an_email_that_is_gone_says_what_became_of_it(
     watch.look()
 
     assert (answer.status_code, answer.json()["status"]) == (200, "sent")
-    assert [entry.email for entry in notes.kept(watermark.current().name).values()] == [answer.json()["id"]]
+    assert [entry.email for entry in watermark_notes.kept(watermark.current().name).values()] == [
+        answer.json()["id"]
+    ]
 
 
 def test_an_answer_whose_attempt_is_gone_settles_its_email_and_writes_the_attempt_again(
@@ -587,7 +589,7 @@ def test_marks_are_written_whole_and_for_their_owner_alone(journal_folder: Path)
     watch.look()
     (mark,) = journal_folder.glob("*.mark")
     assert mark.stat().st_mode & 0o777 == 0o600
-    assert notes.mark(watermark.current().name)
+    assert watermark_notes.mark(watermark.current().name)
 
 
 def test_a_damaged_mark_is_said_and_begun_anew(journal_folder: Path, caplog: Any) -> None:
@@ -598,7 +600,7 @@ def test_a_damaged_mark_is_said_and_begun_anew(journal_folder: Path, caplog: Any
     watch.look()
 
     assert "cannot be read" in caplog.text
-    assert notes.mark(watermark.current().name)
+    assert watermark_notes.mark(watermark.current().name)
 
 
 def after_restore(*arguments: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from delivery.db import clock
-from delivery.lineage.notes import Mark
 from delivery.models.email import LEASE
+from delivery.queue.watermark_notes import Mark
 
 _BOOT, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime")
 _DRIFT = 1.0  # seconds, below which a difference is not worth a write

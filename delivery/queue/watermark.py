@@ -21,10 +21,10 @@ from django.db.models.functions import Now
 from delivery import journal
 from delivery.db import clock, session
 from delivery.journal import Entry, Piece
-from delivery.lineage import jumps, notes
-from delivery.lineage.notes import Mark
 from delivery.models import Attempt, Lineage, Watermark
 from delivery.models.lineage import THE_ONE
+from delivery.queue import clock_jumps, watermark_notes
+from delivery.queue.watermark_notes import Mark
 
 WORD: Final = "after_restore"  # what log, doctor and health say, and what the command is called
 _QUIET = timedelta(seconds=15)  # between two steps of the number while nothing is sent
@@ -76,9 +76,9 @@ def look() -> None:
     connection.ensure_connection()
     session.refuse_a_replaced_file()
     begun = time.monotonic()
-    with notes.alone():
+    with watermark_notes.alone():
         lineage = current()
-        _look(lineage, notes.mark(lineage.name))
+        _look(lineage, watermark_notes.mark(lineage.name))
     _trust.name, _trust.looked = str(lineage.name), begun
 
 
@@ -94,14 +94,14 @@ def held_before() -> datetime | None:
 
 def release(lineage: Lineage) -> None:
     """Begin another generation: every machine believes this database again, however far it had seen another go."""
-    with notes.alone():
-        mark = notes.mark(lineage.name) or Mark()
+    with watermark_notes.alone():
+        mark = watermark_notes.mark(lineage.name) or Mark()
         lineage.generation, lineage.held_before = max(lineage.generation, mark.generation) + 1, None
         with transaction.atomic():
             lineage.save(update_fields=["generation", "held_before"])
             row = Watermark.objects.filter(pk=mark.machine).first()
         told = replace(mark, generation=lineage.generation, number=row.number if row else 0)
-        notes.remember(lineage.name, replace(told, rechecked=_state(lineage)))
+        watermark_notes.remember(lineage.name, replace(told, rechecked=_state(lineage)))
 
 
 def is_id(text: str) -> bool:
@@ -126,7 +126,7 @@ def _look(lineage: Lineage, mark: Mark | None) -> None:
     if is_recheck:
         lost = list(_lost(lineage, journal.since({})))  # what it had once confirmed may be gone as well
     if lost:
-        notes.keep(lineage.name, lost)
+        watermark_notes.keep(lineage.name, lost)
     if is_news:
         _hold(lineage, lost)
     if lineage.held_before is None:
@@ -134,7 +134,7 @@ def _look(lineage: Lineage, mark: Mark | None) -> None:
         before = replace(before, generation=lineage.generation, number=number)
     if is_recheck:
         before = replace(before, rechecked=_state(lineage))
-    seen = jumps.noticed(replace(before, verified={piece.name: piece.end for piece in pieces}))
+    seen = clock_jumps.noticed(replace(before, verified={piece.name: piece.end for piece in pieces}))
     _remember(lineage, mark, seen)
 
 
@@ -156,7 +156,7 @@ def _first(lineage: Lineage) -> Mark:
 
 def _remember(lineage: Lineage, before: Mark | None, mark: Mark) -> None:
     if mark != before:
-        notes.remember(lineage.name, mark)
+        watermark_notes.remember(lineage.name, mark)
     journal.forget(mark.verified)
 
 
