@@ -20,6 +20,7 @@ SECRET_KEY = environment.text(
 ALLOWED_HOSTS = environment.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
 
 INSTALLED_APPS = [
+    "delivery",  # first: some templates of the theme are replaced by its own
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
@@ -32,7 +33,6 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "delivery",
     "api",
 ]
 

