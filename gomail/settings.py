@@ -264,6 +264,8 @@ GOMAIL_KEEP_EMAILS_DAYS = environment.number("GOMAIL_KEEP_EMAILS_DAYS", 0, least
 
 # A name may have a type, `ses-eu=ses`; its variables are then prefixed by the name, SES_EU_AWS_SES_REGION.
 GOMAIL_PROVIDERS = tuple(environment.words("GOMAIL_PROVIDERS", "ses,sendgrid"))
+# Headers of clients that a mail server or a Django backend may be given beside the usual ones; others are passed over.
+GOMAIL_ALLOWED_HEADERS = tuple(environment.words("GOMAIL_ALLOWED_HEADERS", ""))
 _ACCOUNTS = [word.partition("=")[0].strip() for word in GOMAIL_PROVIDERS if "=" in word]
 _PREFIXES = ["", *(re.sub(r"\W", "_", name).upper() + "_" for name in _ACCOUNTS)]
 _PROVIDER_VARIABLES = (

@@ -76,6 +76,7 @@ class Limits:
     blocked_extensions: frozenset[str] = frozenset()  # lower case, without the dot
     empty_files: bool = True  # takes a file of zero bytes
     needs_to: bool = False  # takes no message that is for blind copies alone
+    is_relay: bool = False  # it may be any server, which may obey any header: it gets the listed ones alone
     special_use_domains: bool = False  # reaches .local, .test and the like, which are not on the internet
 
     blank_subject: str = ""  # what is sent for a subject of nothing but blanks

@@ -11,7 +11,7 @@ from providers.mailgun import configure as mailgun
 from providers.mandrill import configure as mandrill
 from providers.message import Message
 from providers.mime import build as mime
-from providers.mime import parts
+from providers.mime import parts, relayed
 from providers.sandbox import configure as sandbox
 from providers.sendgrid import configure as sendgrid
 from providers.ses import configure as ses
@@ -45,9 +45,14 @@ def problems(names: Iterable[str], settings: Settings) -> list[str]:
     ]
 
 
-def unfit(provider: Provider, message: Message) -> str:
-    """Return why a provider cannot carry this message, as a clause for a person; empty if it can."""
+def unfit(provider: Provider, message: Message, *, allowed_headers: Iterable[str] = ()) -> str:
+    """Return why a provider cannot carry this message, as a clause for a person; empty if it can.
+
+    allowed_headers: names that any mail server may be given, beside the usual ones.
+    """
     limits = provider.limits
+    if limits.is_relay and (header := relayed.unlisted(message.headers, allowed_headers)):
+        return f"{provider.name} is not given the header {header}, which GOMAIL_ALLOWED_HEADERS does not list"
     for rule in _RULES:
         if reason := rule(limits, message):
             return f"{provider.name} {reason}"

@@ -9,12 +9,28 @@ MAX_WORD = 900  # characters without a blank, where a line may end; RFC 5322 end
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
 # Headers set by the message itself or by a provider: a client could contradict its own request with them.
-_RESERVED = re.compile(
-    r"(?:from|to|cc|bcc|sender|reply-to|subject|date|message-id|return-path|received|mime-version"
-    r"|(?:dkim|arc|content|resent|x-gomail|x-ses|x-smtpapi|x-sg|x-mailgun|x-mc|x-amz)(?:-.*)?"
-    r"|authentication-results|delivered-to|errors-to|disposition-notification-to|return-receipt-to)",
-    re.IGNORECASE,
+_SET = (
+    *("from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "return-path"),
+    *("received", "mime-version", "authentication-results"),
 )
+# Headers by which relays are told to send to others, or back, or not at all.
+_ORDERS = (
+    *("apparently-to", "delivered-to", "original-recipient", "rcpt-to", "x-rcpt-to", "x-original-to"),
+    *("x-delivered-to", "x-failed-recipients", "errors-to", "x-errors-to", "bounces-to", "x-bcc", "x-cc"),
+    *("disposition-notification-to", "disposition-notification-options", "return-receipt-to"),
+    *("return-receipt-requested", "generate-delivery-report", "read-receipt-to", "x-confirm-reading-to"),
+    *("registered-mail-reply-requested-by", "x-apiheader", "x-unione", "x-critsend"),
+    *("x-virtualmta", "x-virtual-mta", "x-envid", "x-kumoref"),
+)
+# Beginnings of names that vendors and mail servers take orders by: X-MSYS-API is SparkPost's, X-PM-… Postmark's.
+_FAMILIES = (
+    *("dkim", "arc", "content", "resent", "envelope", "x-envelope", "x-gomail"),
+    *("x-ses", "x-amz", "x-amazon", "x-smtpapi", "x-sg", "x-mailgun", "x-mc", "x-mandrill", "x-msys"),
+    *("x-sparkpost", "x-mj", "x-mailjet", "x-pm", "x-postmark", "x-mailin", "x-sib", "x-brevo"),
+    *("x-elasticemail", "x-smtp2go", "x-smtpcom", "x-smtpeter", "x-mt", "x-mailersend", "x-mailpace"),
+    *("x-emailit", "resend", "x-resend", "x-dynectemail", "x-pmta", "x-greenarrow", "x-ms-exchange"),
+)
+_RESERVED = re.compile(rf"{'|'.join((*_SET, *_ORDERS))}|(?:{'|'.join(_FAMILIES)})(?:-.*)?", re.IGNORECASE)
 
 
 class InvalidHeader(ValueError):
@@ -41,7 +57,7 @@ def check(name: str, value: str) -> None:
     if not _NAME.fullmatch(name):
         raise InvalidHeader("a header's name has 1 to 76 letters, digits and hyphens")
     if _RESERVED.fullmatch(name):
-        raise InvalidHeader(f"{name} is set by GoMail or by the provider")
+        raise InvalidHeader(f"{name} is set by GoMail or gives orders to a mail server; leave it out")
     if len(value) > MAX_VALUE:
         raise InvalidHeader(f"the value is longer than {MAX_VALUE} characters")
     if max(map(len, mime.words(value)), default=0) > MAX_WORD:

@@ -11,7 +11,6 @@ from delivery.db import clock, ids
 from delivery.models import Attempt
 from delivery.routing import configured, gate
 from providers import message as border
-from providers import registry
 from providers.base import Limits, Provider
 from providers.errors import ProviderError
 from providers.message import Mailbox, Message
@@ -86,7 +85,7 @@ def _mb(limits: Limits) -> str:
 
 def _leg(provider: Provider, sender: Mailbox) -> Leg:
     message = _message(sender)
-    unfit = registry.unfit(provider, message)
+    unfit = configured.unfit(provider, message)
     seen = gate.outlook(provider.name, sender.address.rpartition("@")[2].lower())
     shut = () if seen.lets_through else (seen.reason,)
     hindered, note = ((unfit,), "") if unfit else _rehearsed(provider, message)

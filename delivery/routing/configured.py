@@ -42,7 +42,7 @@ def eligible(message: Message) -> tuple[list[Provider], dict[str, str]]:
 
     Raises NobodyCanCarry.
     """
-    reasons = {provider.name: registry.unfit(provider, message) for provider in providers()}
+    reasons = {provider.name: unfit(provider, message) for provider in providers()}
     left_out = {name: reason for name, reason in reasons.items() if reason}
     able = [provider for provider in providers() if provider.name not in left_out]
     if not able:
@@ -53,6 +53,11 @@ def eligible(message: Message) -> tuple[list[Provider], dict[str, str]]:
 def fitted(message: Message) -> dict[str, tuple[str, ...]]:
     """Return what each provider would be given otherwise than it was asked for, by the providers' names."""
     return {provider.name: registry.fitted(provider, message) for provider in providers()}
+
+
+def unfit(provider: Provider, message: Message) -> str:
+    """Return why a provider cannot carry this message, by what the operator has set; empty when it can."""
+    return registry.unfit(provider, message, allowed_headers=settings.GOMAIL_ALLOWED_HEADERS)
 
 
 def _variables() -> tuple[tuple[str, str], ...]:

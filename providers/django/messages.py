@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 # What the smallest of anymail's vendors takes (Postmark): nobody knows which one this is. Postmark and SparkPost take
 # no second tag, and refuse the mail.
-LIMITS = Limits(max_bytes=10_000_000, max_recipients=50, tags=Tags(most=1), metadata=Metadata(most=1000))
+LIMITS = Limits(
+    max_bytes=10_000_000, max_recipients=50, is_relay=True, tags=Tags(most=1), metadata=Metadata(most=1000)
+)
 # A server of the house, or a place to look at.
-OWN = Limits(max_bytes=10_000_000, max_recipients=50, special_use_domains=True)
+OWN = Limits(max_bytes=10_000_000, max_recipients=50, is_relay=True, special_use_domains=True)
 
 
 class _Built(Mime):

@@ -40,7 +40,7 @@ _IN_JSON = {
 _AMAZON = r"email-smtp[\w.-]*\.amazonaws\.com(\.cn)?"
 
 # The server announces its own size limit; every server takes 100 recipients (RFC 5321, 4.5.3.1.8).
-LIMITS = Limits(max_bytes=40_000_000, max_recipients=100)
+LIMITS = Limits(max_bytes=40_000_000, max_recipients=100, is_relay=True)
 
 
 @dataclass(frozen=True, kw_only=True)

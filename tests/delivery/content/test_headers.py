@@ -1,5 +1,7 @@
 """What a client may write into a header."""
 
+from collections.abc import Callable
+
 import pytest
 
 from delivery.content import headers
@@ -101,3 +103,55 @@ def test_a_value_has_an_end() -> None:
     headers.check("X-A", "x " * (headers.MAX_VALUE // 2))
     with pytest.raises(headers.InvalidHeader, match=f"longer than {headers.MAX_VALUE}"):
         headers.check("X-A", "x " * (headers.MAX_VALUE // 2) + "x")
+
+
+@pytest.mark.parametrize("form", [str, str.lower, str.upper, str.swapcase])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("X-MSYS-API", "X-MSYS-Metadata", "X-SparkPost-Options", "X-MJ-CustomID", "X-MJ-EventPayload"),
+        *("X-MJ-TemplateID", "X-Mailjet-Campaign", "X-PM-Message-Stream", "X-PM-Tag", "X-PM-Metadata-order"),
+        *("X-PM-Bounce-Type", "X-Mailin-custom", "X-Mailin-Tag", "X-Mailin-Template", "X-sib-id"),
+        *("Apparently-To", "X-Envelope-To", "X-Envelope-From", "X-Envelope-Sender", "Envelope-To"),
+        *("Rcpt-To", "X-Rcpt-To", "X-Original-To", "Original-Recipient", "X-Delivered-To", "X-Bcc", "X-Cc"),
+        *("X-Failed-Recipients", "X-Errors-To", "Bounces-To", "Return-Receipt-To", "Read-Receipt-To"),
+        *(
+            "Disposition-Notification-To",
+            "X-Confirm-Reading-To",
+            "Resent-To",
+            "Resent-From",
+            "X-Mandrill-Tags",
+        ),
+        *("X-Amz-Meta", "X-SES-CONFIGURATION-SET", "X-ElasticEmail-Postback", "X-Smtp2go-Bcc", "X-UNIONE"),
+        *(
+            "X-APIHEADER",
+            "X-MT-Category",
+            "X-MailerSend-Tags",
+            "X-MailPace-Tags",
+            "X-Emailit-ID",
+            "X-SMTPCOM-Tags",
+        ),
+        *("Resend-Idempotency-Key", "X-VirtualMTA", "X-PMTA-Job", "X-GreenArrow-MtaID", "X-KumoRef"),
+        *("X-MS-Exchange-Organization-SCL", "X-smtpeter-tags", "X-DynectEmail-Tag", "X-Msys-Api"),
+    ],
+)
+def test_an_order_to_a_relay_is_refused_in_any_case(name: str, form: Callable[[str], str]) -> None:
+    with pytest.raises(headers.InvalidHeader, match="orders"):
+        headers.check(form(name), "value")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Entity-Ref-ID",
+        "X-PMS",
+        "X-Mjolnir",
+        "X-Msystem",
+        "X-MTA",
+        "X-Sibling",
+        "Organization",
+        "Feedback-ID",
+    ],
+)
+def test_a_name_that_only_begins_alike_is_allowed(name: str) -> None:
+    headers.check(name, "value")
