@@ -39,6 +39,7 @@ class SenderRefusedSerializer(serializers.Serializer[CircuitStatus]):
     """One of your sender domains that the provider does not accept now."""
 
     sender_domain = serializers.CharField()
+    sender_address = serializers.CharField(help_text="empty: every address of the domain")
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
 

@@ -57,6 +57,10 @@ class SenderRefused(NotAccepted):
     kind = "sender_refused"
 
 
+class DomainRefused(SenderRefused):
+    """The account may not send from any address of the From domain."""
+
+
 class CannotCarry(NotAccepted):
     """The provider does not take this message, but another one may."""
 

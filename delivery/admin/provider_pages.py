@@ -18,7 +18,7 @@ from delivery.routing import configured, policy
 from providers.base import Limits
 
 _CHANGES = 50
-_MOST_DOMAINS = 25  # refused sender domains shown for a provider
+_MOST_SENDERS = 25  # refused senders shown for a provider
 _State = Circuit.State
 _NOT_FOUND = "none in the last 1,000"  # attempts; provider_status looks at no more
 _SANDBOX = {
@@ -67,8 +67,8 @@ class Card:
     facts: list[tuple[str, SafeString | str]]
     blocked: str  # file types that it refuses
     failure: Failure | None
-    domains: list[tuple[str, Condition]]
-    more_domains: int
+    senders: list[tuple[str, Condition]]
+    more_senders: int
     answer: Answer | None
 
 
@@ -137,8 +137,8 @@ def _card(known: ProviderStatus, circuit: Circuit | None, now: datetime) -> Card
         facts=_facts(known, circuit),
         blocked=", ".join(f".{extension}" for extension in sorted(known.limits.blocked_extensions)),
         failure=known.last_failure,
-        domains=[_domain(one) for one in known.senders_refused[:_MOST_DOMAINS]],
-        more_domains=max(0, len(known.senders_refused) - _MOST_DOMAINS),
+        senders=[_sender(one) for one in known.senders_refused[:_MOST_SENDERS]],
+        more_senders=max(0, len(known.senders_refused) - _MOST_SENDERS),
         answer=_answer(known.check) if known.check else None,
     )
 
@@ -159,11 +159,9 @@ def _limits(limits: Limits) -> str:
     return f"{limits.max_bytes / 1e6:.0f} MB, {limits.max_recipients:,} recipients{empty}"
 
 
-def _domain(refused: CircuitStatus) -> tuple[str, Condition]:
+def _sender(refused: CircuitStatus) -> tuple[str, Condition]:
     sentence = format_html("until {}", pages.moment(refused.until)) if refused.until else ""
-    return refused.sender_domain, Condition(
-        label=_label(refused.state), sentence=sentence, said=refused.reason
-    )
+    return refused.sender, Condition(label=_label(refused.state), sentence=sentence, said=refused.reason)
 
 
 def _answer(check: ProviderCheck) -> Answer | None:

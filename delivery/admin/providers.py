@@ -27,7 +27,7 @@ class Order(forms.Form):
     """The form of an order about a provider."""
 
     provider = forms.CharField(strip=False)
-    sender_domain = forms.CharField(max_length=254, required=False)
+    sender_domain = forms.CharField(max_length=254, required=False)  # or an address
     reason = forms.CharField(max_length=LONGEST_REASON, required=False)
 
 
@@ -107,11 +107,11 @@ def take_out(request: HttpRequest) -> None:
 
 
 def put_back(request: HttpRequest) -> None:
-    """Put a provider back into service, or one sender domain at it."""
+    """Put a provider back into service, or one sender at it."""
     order = _read(request)
-    name, domain = _provider(order).name, order["sender_domain"]
-    whom = f"{name} for {domain}" if domain else name
-    if circuits.put_back(name, domain, by=request.user.get_username()):
+    name, sender = _provider(order).name, order["sender_domain"]
+    whom = f"{name} for {sender}" if sender else name
+    if circuits.put_back(name, sender, by=request.user.get_username()):
         messages.success(request, f"{whom} is in service again, from now on.")
     else:
         messages.warning(request, f"{whom} was in service already.")

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 
 class Circuit(models.Model):
-    """The circuit of one provider, or of one sender domain at one provider. No row: it has never been opened."""
+    """The circuit of a provider, or of a sender at it: an address or a domain. No row: it has never been opened."""
 
     class State(models.TextChoices):
         CLOSED = "closed", "in use"
@@ -19,7 +19,8 @@ class Circuit(models.Model):
         SENDER = "sender", "it does not take this sender"
 
     provider = models.CharField(max_length=50)  # its name in GOMAIL_PROVIDERS
-    sender_domain = models.CharField(max_length=254, blank=True)  # empty: the provider as a whole
+    # A sender address, or a domain where all of its addresses are meant; empty: the provider as a whole.
+    sender_domain = models.CharField(max_length=254, blank=True)
     state = models.CharField(max_length=7, choices=State.choices, default=State.CLOSED)
     trouble = models.CharField(max_length=7, choices=Trouble.choices, blank=True)  # why it was opened last
     reason = models.TextField(blank=True)  # the same for a person, in the provider's words

@@ -86,7 +86,7 @@ def _mb(limits: Limits) -> str:
 def _leg(provider: Provider, sender: Mailbox) -> Leg:
     message = _message(sender)
     unfit = configured.unfit(provider, message)
-    seen = gate.outlook(provider.name, sender.address.rpartition("@")[2].lower())
+    seen = gate.outlook(provider.name, sender.address.lower())
     shut = () if seen.lets_through else (seen.reason,)
     hindered, note = ((unfit,), "") if unfit else _rehearsed(provider, message)
     told = provider.check([sender.address])

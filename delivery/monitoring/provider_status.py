@@ -36,6 +36,7 @@ class CircuitStatus:
     """The status of a circuit."""
 
     sender_domain: str = ""  # empty: the provider as a whole
+    sender_address: str = ""  # empty: every address of the domain
     state: str = Circuit.State.CLOSED
     trouble: str = ""  # why it was opened, if it is not closed
     reason: str = ""  # the same for a person
@@ -43,6 +44,11 @@ class CircuitStatus:
     until: datetime | None = None  # when it is tried again; None: it is in use, or out of service
     paused_until: datetime | None = None
     changed_by: str = ""  # a person; empty: GoMail itself
+
+    @property
+    def sender(self) -> str:
+        """The sender that it is about: an address or a domain; empty: the provider as a whole."""
+        return self.sender_address or self.sender_domain
 
     @property
     def word(self) -> str:
@@ -133,7 +139,8 @@ def _circuit_status(circuit: Circuit, now: datetime) -> CircuitStatus:
     is_closed = circuit.state == Circuit.State.CLOSED
     paused = circuit.paused_until if circuit.paused_until and circuit.paused_until > now else None
     return CircuitStatus(
-        sender_domain=circuit.sender_domain,
+        sender_domain=circuit.sender_domain.rpartition("@")[2],
+        sender_address=circuit.sender_domain if "@" in circuit.sender_domain else "",
         state=circuit.state,
         trouble="" if is_closed else circuit.trouble,
         reason="" if is_closed else circuit.reason,
@@ -167,7 +174,8 @@ def _failure(attempt: Attempt | None) -> Failure | None:
 
 def _redacted(status: ProviderStatus, owner: Owner | None, senders: set[str]) -> ProviderStatus:
     domains = {address.rpartition("@")[2] for address in senders}
-    own = [refused for refused in status.senders_refused if refused.sender_domain in domains]
+    known = domains | senders
+    own = [refused for refused in status.senders_refused if refused.sender in known]
     return replace(
         status,
         circuit=_redacted_circuit(status.circuit),

@@ -10,12 +10,12 @@ from django.db.models.functions import Now
 from delivery.models import Circuit
 
 _FRESH = 1.0  # seconds
-_MOST = 1000  # sender domains in the cache
+_MOST = 1000  # senders in the cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Entry:
-    """The circuits read for the emails of one sender domain."""
+    """The circuits read for the emails of one sender."""
 
     circuits: dict[tuple[str, str], Circuit]
     read_at: float
@@ -23,7 +23,7 @@ class _Entry:
 
 
 class _Reader:
-    """Keeps the circuits read last for each sender domain.
+    """Keeps the circuits read last for each sender address.
 
     When an entry is a second old, one thread reads it again and the others use the old one meanwhile. When it is
     invalid, or older than two seconds, they wait.
@@ -34,14 +34,14 @@ class _Reader:
         self._entries: dict[str, _Entry] = {}
         self._version = 0
 
-    def known(self, domain: str) -> dict[tuple[str, str], Circuit]:
-        entry = self._entries.get(domain)
+    def known(self, sender: str) -> dict[tuple[str, str], Circuit]:
+        entry = self._entries.get(sender)
         if entry and self._is_fresh(entry):
             return entry.circuits
         if self._lock.acquire(blocking=not self._is_usable(entry)):
             try:
-                entry = self._entries.get(domain)
-                entry = entry if entry and self._is_fresh(entry) else self._read(domain)
+                entry = self._entries.get(sender)
+                entry = entry if entry and self._is_fresh(entry) else self._read(sender)
             finally:
                 self._lock.release()
         return entry.circuits if entry else {}
@@ -58,33 +58,37 @@ class _Reader:
     def _is_fresh(self, entry: _Entry) -> bool:
         return entry.version == self._version and time.monotonic() - entry.read_at <= _FRESH
 
-    def _read(self, domain: str) -> _Entry:
+    def _read(self, sender: str) -> _Entry:
         begun, version = time.monotonic(), self._version
-        # The circuit of a sender domain matters until its retry_at; it is not closed explicitly.
-        senders = Q(sender_domain=domain, retry_at__gt=Now())
+        # The circuit of a sender matters until its retry_at; it is not closed explicitly.
+        senders = Q(sender_domain__in=_names(sender), retry_at__gt=Now())
         rows = Circuit.objects.filter(Q(sender_domain="") | senders)
         found = {(row.provider, row.sender_domain): row for row in rows}
         if len(self._entries) >= _MOST:
             self._entries.clear()
-        self._entries[domain] = _Entry(circuits=found, read_at=begun, version=version)
-        return self._entries[domain]
+        self._entries[sender] = _Entry(circuits=found, read_at=begun, version=version)
+        return self._entries[sender]
 
 
 _reader = _Reader()
 
 
-def of(provider: str, sender_domain: str) -> list[Circuit]:
-    """Return the circuits that apply to an email: the provider's and that of the sender domain."""
-    known = _reader.known(sender_domain)
-    keys = dict.fromkeys([(provider, ""), (provider, sender_domain)])
-    return [known[key] for key in keys if key in known]
+def of(provider: str, sender: str) -> list[Circuit]:
+    """Return the circuits that apply to an email: the provider's, that of its sender's domain and of its sender."""
+    known = _reader.known(sender)
+    return [known[key] for name in ("", *_names(sender)) if (key := (provider, name)) in known]
 
 
-def of_provider(provider: str, sender_domain: str = "") -> Circuit | None:
-    """Return the provider's circuit, as cached for this sender domain; None: it has never been opened."""
-    return _reader.known(sender_domain).get((provider, ""))
+def of_provider(provider: str, sender: str = "") -> Circuit | None:
+    """Return the provider's circuit, as cached for this sender; None: it has never been opened."""
+    return _reader.known(sender).get((provider, ""))
 
 
 def forget() -> None:
     """Invalidate the cache."""
     _reader.forget()
+
+
+def _names(sender: str) -> list[str]:
+    """Return what the circuits of a sender are kept by."""
+    return [sender.rpartition("@")[2], sender] if sender else []

@@ -1,7 +1,7 @@
 """Circuit breakers of the providers, shared by all processes through the database (docs/decisions/0009).
 
 While nothing fails, nothing is written. After a failure the process looks at the provider's last attempts. A circuit
-is opened, probed and closed by one conditional UPDATE. The circuit of a sender domain at a provider is simpler: it is
+is opened, probed and closed by one conditional UPDATE. The circuit of a sender at a provider is simpler: it is
 open until its retry_at, without a probe.
 """
 
@@ -28,12 +28,12 @@ _State, _Trouble = Circuit.State, Circuit.Trouble
 logger = logging.getLogger(__name__)
 
 
-def learn(attempt: Attempt, answer: Answer, *, sender_domain: str, probe: UUID | None) -> None:
+def learn(attempt: Attempt, answer: Answer, *, sender: str, probe: UUID | None) -> None:
     """Update the circuits by a provider's answer; errors of the database are only logged."""
     try:
         _judge_probe(attempt, answer, probe) if probe else _judge(attempt, answer)
         if policy.verdict(answer) is Verdict.SENDER:
-            _refuse_sender(attempt, answer, sender_domain)
+            _refuse_sender(attempt, answer, sender)
         if policy.verdict(answer) is Verdict.PAUSE:
             _pause(attempt.provider, policy.told(answer).after)
     except (DatabaseError, InterfaceError):
@@ -86,7 +86,7 @@ def take_out(provider: str, *, by: str, reason: str = "") -> bool:
     return _change(_found(provider), ~Q(state=_State.OUT), by=by, state=_State.OUT, **fields)
 
 
-def put_back(provider: str, sender_domain: str = "", *, by: str) -> bool:
+def put_back(provider: str, sender: str = "", *, by: str) -> bool:
     """Close a circuit at once, without a ramp and whatever the trouble; False if it was in use already."""
     anew: dict[str, Any] = {
         "reason": "",
@@ -96,12 +96,12 @@ def put_back(provider: str, sender_domain: str = "", *, by: str) -> bool:
         "probe": None,
     }
     shut = ~Q(state=_State.CLOSED) | Q(paused_until__gt=Now())
-    rows = Circuit.objects.filter(provider=provider, sender_domain=sender_domain)
+    rows = Circuit.objects.filter(provider=provider, sender_domain=sender)
     return any(_change(circuit, shut, by=by, state=_State.CLOSED, **anew) for circuit in rows)
 
 
 def forget_senders() -> None:
-    """Delete circuits of sender domains whose retry_at is more than a day ago."""
+    """Delete circuits of senders whose retry_at is more than a day ago."""
     senders = Circuit.objects.exclude(sender_domain="")
     senders.filter(retry_at__lt=clock.now() - _LONG_AGO).delete()
 
@@ -138,14 +138,37 @@ def _trip(attempt: Attempt, trouble: str, told: policy.Told) -> None:
     _open(circuit, _closed_before(attempt), trouble, told, openings=openings)
 
 
-def _refuse_sender(attempt: Attempt, answer: Answer, sender_domain: str) -> None:
+def _refuse_sender(attempt: Attempt, answer: Answer, sender: str) -> None:
+    """Open the circuit of the address; that of its domain if the vendor names it, or several addresses failed."""
+    domain = sender.rpartition("@")[2]
+    if policy.names_domain(answer):
+        _open_for(attempt, answer, domain)
+        return
+    _open_for(attempt, answer, sender)
+    if _refuses_all_of(attempt.provider, domain):
+        _open_for(attempt, answer, domain)
+
+
+def _open_for(attempt: Attempt, answer: Answer, sender: str) -> None:
     over = _closed_before(attempt) | Q(retry_at__lte=Now())
-    _open(_found(attempt.provider, sender_domain), over, _Trouble.SENDER, policy.told(answer), openings=1)
+    _open(_found(attempt.provider, sender), over, _Trouble.SENDER, policy.told(answer), openings=1)
 
 
-def _found(provider: str, sender_domain: str = "") -> Circuit:
+def _refuses_all_of(provider: str, domain: str) -> bool:
+    """Tell whether several addresses of a domain are refused now, and the provider took mail of none lately."""
+    refused = Circuit.objects.filter(
+        provider=provider, sender_domain__endswith=f"@{domain}", state=_State.OPEN, retry_at__gt=Now()
+    )
+    if refused.count() < policy.SEVERAL_SENDERS:
+        return False
+    newest = Attempt.objects.filter(provider=provider).order_by("-id").values("pk")[:_MOST_ATTEMPTS]
+    among = Attempt.objects.filter(pk__in=newest, outcome=Attempt.Outcome.ACCEPTED)
+    return not among.filter(email__from_address__iendswith=f"@{domain}").exists()
+
+
+def _found(provider: str, sender: str = "") -> Circuit:
     """Return the circuit, created if need be: a new one counts as closed for a day."""
-    key = {"provider": provider, "sender_domain": sender_domain}
+    key = {"provider": provider, "sender_domain": sender}
     return Circuit.objects.get_or_create(**key, defaults={"changed_at": clock.now() - _LONG_AGO})[0]
 
 

@@ -19,10 +19,13 @@ class Outlook:
     reason: str = ""  # why not, or the condition
 
 
-def outlook(name: str, sender_domain: str) -> Outlook:
-    """Tell whether an email of this sender domain would get through, without taking a probe or a random share."""
-    now, whole = clock.now(), circuit_cache.of_provider(name, sender_domain)
-    for circuit in circuit_cache.of(name, sender_domain):
+def outlook(name: str, sender: str = "") -> Outlook:
+    """Tell whether an email of this sender would get through, without taking a probe or a random share.
+
+    Without a sender, what is known of senders is left out of account.
+    """
+    now, whole = clock.now(), circuit_cache.of_provider(name, sender)
+    for circuit in circuit_cache.of(name, sender):
         if refusal := policy.shut(circuit, now):
             return Outlook(lets_through=False, reason=refusal.reason)
     if whole and whole.state != Circuit.State.CLOSED:
@@ -42,7 +45,7 @@ class Gate:
         self._email = email
         self._providers = providers
         self._position = 0  # of the next provider
-        self._domain = email.from_address.rpartition("@")[2].lower()
+        self._sender = email.from_address.lower()
         self._probes: dict[str, UUID] = {}
         self._refusals: dict[str, Refusal] = {}
 
@@ -74,7 +77,7 @@ class Gate:
     def learn(self, attempt: Attempt, answer: Answer) -> None:
         """Pass an answer to the circuits; it is durable already."""
         probe = self._probes.pop(attempt.provider, None)
-        circuits.learn(attempt, answer, sender_domain=self._domain, probe=probe)
+        circuits.learn(attempt, answer, sender=self._sender, probe=probe)
 
     def release(self) -> None:
         """Give back the probes that were not made."""
@@ -83,10 +86,10 @@ class Gate:
 
     def _refusal(self, name: str) -> Refusal | None:
         now = clock.now()
-        for circuit in circuit_cache.of(name, self._domain):
+        for circuit in circuit_cache.of(name, self._sender):
             if refusal := policy.refusal(circuit, now):
                 return refusal
-        whole = circuit_cache.of_provider(name, self._domain)
+        whole = circuit_cache.of_provider(name, self._sender)
         if whole is None or whole.state == Circuit.State.CLOSED:
             return None
         probe = circuits.take_probe(whole)

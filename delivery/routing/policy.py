@@ -12,6 +12,7 @@ from providers import errors
 from providers.base import Answer
 from providers.message import Receipt
 
+SEVERAL_SENDERS = 3  # refused addresses of a domain: then the others are not tried either
 WINDOW = timedelta(seconds=60)  # the sliding window of attempts
 PROBE_LEASE = timedelta(seconds=60)  # longer than an attempt: then the probe counts as lost
 RAMP = timedelta(seconds=30)  # from a tenth of the emails to all of them, after a successful probe
@@ -46,6 +47,7 @@ _VERDICTS: dict[type[errors.ProviderError], Verdict] = {
     errors.Unknown: Verdict.FAILS,
     errors.AccountProblem: Verdict.ACCOUNT,
     errors.SenderRefused: Verdict.SENDER,
+    errors.DomainRefused: Verdict.SENDER,
     errors.Throttled: Verdict.PAUSE,
     errors.CannotCarry: Verdict.NOTHING,
     errors.Unreadable: Verdict.NOTHING,
@@ -84,6 +86,11 @@ def told(answer: Answer) -> Told:
     if isinstance(answer, Receipt):
         return Told(reason=answer.account_problem or "It accepts emails, but takes too long.")
     return Told(reason=answer.detail, after=answer.retry_after)
+
+
+def names_domain(answer: Answer) -> bool:
+    """Return whether a refusal of a sender is about the whole domain."""
+    return isinstance(answer, errors.DomainRefused)
 
 
 def counts_against(verdict: Verdict, latency_ms: int | None) -> bool:

@@ -6,7 +6,7 @@ from delivery import bundles
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.models import Owner
-from delivery.routing import configured, gate
+from delivery.routing import configured, gate, refusals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,18 +39,18 @@ def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
     message = bundle.message()
     _, unfit = configured.eligible(message)
     fitted = configured.fitted(message)
-    domain = draft.sender.address.rpartition("@")[2].lower()
     offers: list[Offer] = []
     for name in configured.names():
-        offer = _offer(name, domain, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1)
+        sender = refusals.own_sender(owner, name, draft.sender.address.lower())
+        offer = _offer(name, sender, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1)
         offers.append(replace(offer, fitted=() if name in unfit else fitted[name]))
     return Explanation(bundle=bundle, offers=tuple(offers))
 
 
-def _offer(name: str, domain: str, unfit: str, position: int) -> Offer:
+def _offer(name: str, sender: str, unfit: str, position: int) -> Offer:
     if unfit:
         return Offer(name=name, offered=False, reason=unfit)
-    seen = gate.outlook(name, domain)
+    seen = gate.outlook(name, sender)
     return Offer(
         name=name,
         offered=seen.lets_through,

@@ -21,7 +21,7 @@ from providers.message import Message, Receipt
 from providers.mime import build
 from providers.readiness import NoTestMode, Readiness
 from providers.smtp import readiness as smtp_readiness
-from providers.wire import http
+from providers.wire import http, words
 
 ALLOWED = re.compile(
     r"anymail\.backends\.(?!base|test|console|amazon_ses|sendgrid)\w+\.EmailBackend"
@@ -109,7 +109,7 @@ class DjangoBackend:
         except errors.foreign() as error:
             backend.close()
             # Not chained: the error contains the request, and with it a key.
-            raise self._failure(error, email) from None
+            raise self._failure(error, email, message) from None
         self._keep(backend)
         if not count:
             raise Refused(f"{self.name}: the backend has sent nothing.", code="0")
@@ -157,10 +157,11 @@ class DjangoBackend:
                 backend.close()
         return None
 
-    def _failure(self, error: Exception, email: Any) -> ProviderError:
+    def _failure(self, error: Exception, email: Any, message: Message) -> ProviderError:
         statuses = getattr(getattr(email, "anymail_status", None), "recipients", {})
         refused = {address: one.status for address, one in statuses.items()}
-        return errors.classified(self.name, error, refused, self._config.secrets)
+        quotable = words.quotable(message)
+        return errors.classified(self.name, error, refused, self._config.secrets, quotable)
 
     def _receipt(self, email: Any) -> Receipt:
         statuses = getattr(getattr(email, "anymail_status", None), "recipients", {})

@@ -4,12 +4,13 @@ The vendor is not known here, so an ambiguous answer is read in the safe way: on
 accepted is offered to another provider, any other is unknown.
 """
 
+import json
 import re
 import smtplib
 import socket
 import ssl
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from providers.errors import (
@@ -24,6 +25,7 @@ from providers.errors import (
 )
 from providers.smtp.errors import Reply, Reporter
 from providers.wire import http, waiting
+from providers.wire import words as vendor
 
 # Functions of socket, ssl and urllib3 whose exceptions come before a request is written.
 _CONNECTING = frozenset({"create_connection", "do_handshake"})
@@ -53,8 +55,14 @@ def foreign() -> tuple[type[Exception], ...]:
     return (*known, OSError, RuntimeError, TypeError, ValueError, RequestException, AnymailError)
 
 
-def classified(name: str, error: Exception, refused: Mapping[str, str], hide: Iterable[str]) -> ProviderError:
-    """Return our error for an exception of a backend."""
+def classified(
+    name: str,
+    error: Exception,
+    refused: Mapping[str, str],
+    hide: Iterable[str],
+    quotable: Iterable[str] = (),
+) -> ProviderError:
+    """Return our error for an exception of a backend; quotable: what its words may quote of the message."""
     from anymail import exceptions  # type: ignore[import-untyped]
 
     secrets = tuple(hide)
@@ -63,10 +71,10 @@ def classified(name: str, error: Exception, refused: Mapping[str, str], hide: It
     detail = f"{name}: {type(error).__name__}: {http.said(_words(error), secrets)}"
     if isinstance(error, exceptions.AnymailRecipientsRefused):
         told = "; ".join(f"{address}: {status}" for address, status in refused.items())
-        kind = _by_text(_words(error), RecipientsRefused)
+        kind = _by_text(_words(error), RecipientsRefused, quotable)
         return kind(f"{name} refused {told}: {http.said(_words(error), secrets)}", code="recipients")
     if isinstance(error, exceptions.AnymailAPIError):
-        return _of_api(error, detail)
+        return _of_api(error, detail, quotable)
     unsent = (
         exceptions.AnymailInvalidAddress,
         exceptions.AnymailUnsupportedFeature,
@@ -87,7 +95,7 @@ def _words(error: Any) -> str:
     return response.text if response is not None else str(error).partition("\n")[0]
 
 
-def _of_api(error: Any, detail: str) -> ProviderError:
+def _of_api(error: Any, detail: str, quotable: Iterable[str]) -> ProviderError:
     response = error.response
     if response is None:
         cause = error.__cause__ or error
@@ -98,19 +106,40 @@ def _of_api(error: Any, detail: str) -> ProviderError:
     if status == 429:
         pause = waiting.seconds(response.headers.get("Retry-After", ""))
         return Throttled(detail, code=str(status), retry_after=pause)
-    return _of_refusal(status, response)(detail, code=str(status))
+    return _of_refusal(status, response, quotable)(detail, code=str(status))
 
 
-def _of_refusal(status: int, response: Any) -> type[ProviderError]:
+def _of_refusal(status: int, response: Any, quotable: Iterable[str]) -> type[ProviderError]:
     """Return the error for a 4xx answer by its text; an answer that is not JSON means a wrong address."""
     if not response.text.lstrip().startswith(("{", "[")):
         return AccountProblem
     about_mail = status in {400, 406, 409, 413, 422}
-    return _by_text(response.text, CannotCarry if about_mail else AccountProblem)
+    return _by_text(response.text, CannotCarry if about_mail else AccountProblem, quotable)
 
 
-def _by_text(words: str, otherwise: type[ProviderError]) -> type[ProviderError]:
-    return next((kind for says, kind in _BY_TEXT if re.search(says, words, re.IGNORECASE)), otherwise)
+def _by_text(words: str, otherwise: type[ProviderError], quotable: Iterable[str]) -> type[ProviderError]:
+    for says, kind in _BY_TEXT:
+        if re.search(says, words, re.IGNORECASE):
+            return vendor.judged(kind, says, _sentences(words), quotable)
+    return otherwise
+
+
+def _sentences(answer: str) -> str:
+    """Return the texts in a JSON answer without the quotes that JSON puts around them; else the answer."""
+    try:
+        return " ; ".join(_texts(json.loads(answer)))
+    except (ValueError, RecursionError):
+        return answer
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
 
 
 def _of_network(error: BaseException) -> type[ProviderError]:

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from providers.errors import (
     AccountProblem,
     CannotCarry,
+    DomainRefused,
     ProviderError,
     RecipientsRefused,
-    SenderRefused,
     Throttled,
     Unknown,
 )
 from providers.wire import http, waiting
+from providers.wire import words as vendor
 
 # The error for a status when Mailgun itself answered, that is with a message in JSON. Others: see _unlisted.
 # A 400 is about Mailgun's own rules: the message has passed ours.
@@ -32,9 +33,9 @@ _AGAIN = r"try again (?:after|in) (?:(\d{1,9}(?:\.\d{1,9})?)(?= ?s)|(.*))"
 
 # The first match decides, before _BY_STATUS: statuses, and a pattern of the message.
 _BY_TEXT: tuple[tuple[frozenset[int], str, type[ProviderError]], ...] = (
-    (frozenset({400, 403}), r"domain is unverified|requires dns configuration", SenderRefused),
+    (frozenset({400, 403}), r"domain is unverified|requires dns configuration", DomainRefused),
     (frozenset({400, 403}), r"is not allowed to send|not allowed to send", AccountProblem),
-    (frozenset({404}), r"domain not found", SenderRefused),
+    (frozenset({404}), r"domain not found", DomainRefused),
     (frozenset({400}), r"\b(to|cc|bcc)\b'? parameter is not a valid address", RecipientsRefused),
     (frozenset({400}), r"limited to 16 ?kb|too many recipients", CannotCarry),
     (frozenset({400}), r"limit exceeded", Throttled),
@@ -69,7 +70,7 @@ def message(answer: bytes) -> str:
 def _kind(status: int, message: str) -> type[ProviderError]:
     for statuses, says, kind in _BY_TEXT:
         if status in statuses and re.search(says, message, re.IGNORECASE):
-            return kind
+            return vendor.judged(kind, says, message)
     return _BY_STATUS.get(status) or _unlisted(status)
 
 

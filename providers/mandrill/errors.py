@@ -12,6 +12,7 @@ from typing import Any
 from providers.errors import (
     AccountProblem,
     CannotCarry,
+    DomainRefused,
     ProviderError,
     RecipientsRefused,
     SenderRefused,
@@ -20,6 +21,7 @@ from providers.errors import (
     Unknown,
 )
 from providers.wire import http
+from providers.wire import words as vendor
 
 ACCEPTED = frozenset({"sent", "queued", "scheduled"})
 _REFUSED = frozenset({"rejected", "invalid"})
@@ -42,7 +44,8 @@ _BY_NAME: Mapping[str, type[ProviderError]] = MappingProxyType(
 
 # Reject reasons that are not about the recipient. The first one found at any recipient decides.
 _BY_REASON: tuple[tuple[frozenset[str], type[ProviderError]], ...] = (
-    (frozenset({"unsigned", "invalid-sender"}), SenderRefused),
+    (frozenset({"invalid-sender"}), SenderRefused),
+    (frozenset({"unsigned"}), DomainRefused),
     (frozenset({"rule", "test-mode-limit"}), AccountProblem),
 )
 
@@ -98,7 +101,7 @@ def classified(name: str, answer: http.Answer, hide: Iterable[str]) -> ProviderE
 
 def _kind(name: str, words: str, status: int) -> type[ProviderError]:
     if name == "ValidationError" and re.search(r"\bkey\b", words, re.IGNORECASE):
-        return AccountProblem  # "You must specify a key value"
+        return vendor.judged(AccountProblem, r"\bkey\b", words)  # "You must specify a key value"
     unlisted = Unknown if status >= 500 or status == 408 or status < 300 else AccountProblem
     return _BY_NAME.get(name, unlisted)
 

@@ -16,6 +16,7 @@ from providers.errors import (
     Unknown,
 )
 from providers.wire import http, waiting
+from providers.wire import words as vendor
 
 # The error for a status when SendGrid itself answered, that is with a list of errors. A 400 is about SendGrid's own
 # rules: the message has passed ours, and other vendors may take it.
@@ -85,7 +86,7 @@ def _kind(status: int, errors: Iterable[dict[str, Any]]) -> type[ProviderError]:
         where, words = str(error.get("field") or ""), str(error.get("message") or "")
         for statuses, field_says, text_says, kind in _BY_TEXT:
             if status in statuses and re.search(field_says, where) and re.search(text_says, words, re.I):
-                return kind
+                return vendor.judged(kind, text_says, words)
     unlisted = Unknown if status >= 500 or status == 408 or status < 300 else AccountProblem
     return _BY_STATUS.get(status, unlisted)
 

@@ -9,6 +9,7 @@ from typing import Any
 from providers.errors import (
     AccountProblem,
     CannotCarry,
+    DomainRefused,
     ProviderError,
     RecipientsRefused,
     Refused,
@@ -19,6 +20,7 @@ from providers.errors import (
 )
 from providers.message import Message
 from providers.wire import http
+from providers.wire import words as vendor
 
 _QUOTA_PAUSE = 600.0  # seconds; AWS: "wait up to 10 minutes"
 _CODES = ("code", "Code", "__type")
@@ -45,7 +47,7 @@ _BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
         "SendingPausedException": AccountProblem,
         "NotFoundException": AccountProblem,
         "LimitExceededException": AccountProblem,
-        "MailFromDomainNotVerifiedException": SenderRefused,
+        "MailFromDomainNotVerifiedException": DomainRefused,
         "TooManyRequestsException": Throttled,
         "Throttling": Throttled,
         "ThrottlingException": Throttled,
@@ -137,7 +139,7 @@ def _kind(code: str, words: str, status: int, message: Message) -> type[Provider
         return _by_status(status)
     kind = next(
         (
-            kind
+            vendor.judged(kind, text, words, vendor.quotable(message))
             for codes, text, kind in _BY_TEXT
             if re.fullmatch(codes or ".*", code) and re.search(text, words, re.I)
         ),
@@ -151,10 +153,22 @@ def _kind(code: str, words: str, status: int, message: Message) -> type[Provider
 
 
 def _unverified(words: str, message: Message) -> type[ProviderError]:
-    """Return the error for an unverified address: in the SES sandbox it may be a recipient's, an account problem."""
-    if message.sender.address.lower() in words or not _names_recipient(words, message):
-        return SenderRefused
-    return AccountProblem
+    """Classify by the identities that SES names; in its sandbox, recipients must be verified as well.
+
+    An address has no comma and no blank, so nobody can write an identity of another kind into the list.
+    """
+    listed = re.search(r"identities failed the check in region [\w-]+: (.*)", words)
+    identities = {_bare(name) for name in listed[1].split(",")} if listed else set()
+    sender = message.sender.address.lower()
+    if sender.rpartition("@")[2] in identities:
+        return DomainRefused
+    ours = {box.address.lower() for box in message.recipients} - {sender}
+    return AccountProblem if identities and identities <= ours else SenderRefused
+
+
+def _bare(identity: str) -> str:
+    """Return an identity without the display name that may stand before it."""
+    return identity.strip().rpartition(" ")[2].strip("<>.")
 
 
 def _names_recipient(words: str, message: Message) -> bool:

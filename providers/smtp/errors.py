@@ -19,12 +19,14 @@ from providers.errors import (
     Unknown,
 )
 from providers.wire import http
+from providers.wire import words as vendor
 
 _QUOTA_PAUSE = 600.0  # seconds
 
 _NO_LOGIN = frozenset({530, 534, 535, 538})
 _THROTTLING = r"throttl|\brate\b|too (many|fast|much)|quota|limit"
 _ACCOUNT = r"access denied|authenticat|relay|account|suspend|paused|disabled|credential|permission|quota"
+_RELAYING = r"relay|authenticat"
 _SENDER = r"not verified|sender|not authori[sz]ed to send|\bfrom\b"
 _SIZE = r"message (size|length)|too (large|big|long)|size limit|exceeds"
 # Refusals by rules of this server alone. RFC 3463: 5.2.3 and 5.3.4 are about the size, 5.6.x about the form.
@@ -110,8 +112,12 @@ class Reporter:
         if reply.is_temporary:
             # One recipient's greylisting is not the server's failure.
             return self._error(NotAccepted if reply.code in {450, 451, 452} else Unavailable, told_reply)
-        ours = reply.code in _NO_LOGIN or reply.says(r"relay|authenticat")
-        return self._error(AccountProblem if ours else RecipientsRefused, told_reply)
+        if reply.code in _NO_LOGIN:
+            return self._error(AccountProblem, told_reply)
+        if not reply.says(_RELAYING):
+            return self._error(RecipientsRefused, told_reply)
+        quotable = [part for address in told for part in address.split("@")]
+        return self._error(vendor.judged(AccountProblem, _RELAYING, reply.text, quotable), told_reply)
 
     def of_content(self, reply: Reply) -> ProviderError:
         """Return the error for a refused DATA or message."""
@@ -121,8 +127,11 @@ class Reporter:
             return self._error(CannotCarry, reply)
         if reply.says(_SENDER):
             return self._error(SenderRefused, reply)
-        ours = reply.code in _NO_LOGIN or reply.says(_ACCOUNT)
-        return self._error(AccountProblem if ours else Refused, reply)
+        if reply.code in _NO_LOGIN:
+            return self._error(AccountProblem, reply)
+        if not reply.says(_ACCOUNT):
+            return self._error(Refused, reply)
+        return self._error(vendor.judged(AccountProblem, _ACCOUNT, reply.text), reply)
 
     def unclear(self, reply: Reply) -> ProviderError:
         """Return the error for a reply to a message that is neither an acceptance nor a refusal."""
@@ -131,7 +140,9 @@ class Reporter:
     def _temporary(self, reply: Reply) -> ProviderError:
         if not reply.says(_THROTTLING):
             return self._error(Unavailable, reply)
-        return self._error(Throttled, reply, pause=_QUOTA_PAUSE if reply.says("quota") else None)
+        kind = vendor.judged(Throttled, _THROTTLING, reply.text)
+        pause = _QUOTA_PAUSE if kind is Throttled and reply.says("quota") else None
+        return self._error(kind, reply, pause=pause)
 
     def _error(self, kind: type[ProviderError], reply: Reply, *, pause: float | None = None) -> ProviderError:
         words = http.said(reply.text, self._hide)

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from delivery.access import keys
-from delivery.models import Circuit, CircuitChange, Email
+from delivery.models import Attempt, Circuit, CircuitChange, Email, Owner
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
 from tests.api.wire import File, Service, as_form, as_json
@@ -102,10 +102,6 @@ def test_one_that_cannot_carry_the_email_says_why_and_the_next_one_is_first(serv
         ({"state": "open", "trouble": "account", "reason": "bob@x.org"}, "its account cannot send."),
         ({"state": "open", "trouble": "failing"}, "it fails or is slow."),
         ({"state": "probing", "trouble": "failing"}, "is being tried with another email."),
-        (
-            {"sender_domain": "example.org", "state": "open", "trouble": "sender"},
-            "does not take this sender.",
-        ),
         ({"state": "out", "changed_by": "ann", "retry_at": None}, "ses was taken out of service."),
     ],
 )
@@ -116,6 +112,27 @@ def test_one_that_is_not_used_now_says_why(service: Service, fields: Any, reason
     assert ses[3].endswith(reason)
     assert "@" not in ses[3]
     assert sendgrid == ("sendgrid", True, 1, "")
+
+
+@pytest.mark.parametrize("refused", ["me@example.org", "example.org"])
+@pytest.mark.parametrize("whose", ["own", "another"])
+def test_a_refusal_of_a_sender_is_told_to_those_who_met_it_alone(
+    service: Service, refused: str, whose: str
+) -> None:
+    (mine,) = Owner.objects.all()
+    owner = mine if whose == "own" else Owner.objects.create(name="rival")
+    email = Email.objects.create(owner=owner, from_address="me@example.org")
+    Attempt.objects.create(
+        email=email, provider="ses", epoch=1, outcome="refused_temporarily", error="sender_refused"
+    )
+    circuit(sender_domain=refused, state="open", trouble="sender", retry_at=in_a_minute())
+
+    ses, sendgrid = offers(service)
+    if whose == "own":
+        assert (ses[:3], sendgrid[2]) == (("ses", False, None), 1)
+        assert ses[3].endswith("it does not take this sender.")
+    else:
+        assert (ses, sendgrid[2]) == (("ses", True, 1, ""), 2)
 
 
 def test_one_that_wants_a_pause_says_until_when(service: Service) -> None:

@@ -175,12 +175,14 @@ def test_a_key_sees_the_senders_that_its_owner_uses_or_may_use(other: fakes.Api)
 def test_domains_whose_senders_are_refused_are_listed_for_those_who_use_them(api: fakes.Api) -> None:
     attempt("tests", "me@shop.example")
     now = timezone.now()
-    for domain, left in (("shop.example", 1), ("rival.example", 1), ("example.org", -1)):
+    senders = [("shop.example", 1), ("rival.example", 1), ("example.org", -1), ("me@shop.example", 1)]
+    for domain, left in (*senders, ("other@shop.example", 1)):
         Circuit.objects.create(
             provider="ses", sender_domain=domain, state="open", trouble="sender",
             retry_at=now + timedelta(minutes=left),
         )  # fmt: skip
-    assert [one["sender_domain"] for one in first(api)["senders_refused"]] == ["shop.example"]
+    shown = [(one["sender_domain"], one["sender_address"]) for one in first(api)["senders_refused"]]
+    assert shown == [("shop.example", "me@shop.example"), ("shop.example", "")]
 
 
 def test_without_fresh_nobody_is_asked(

@@ -121,7 +121,7 @@ def _quota(answer: Readiness) -> str:
 
 def _circuit(known: ProviderStatus) -> str:
     words = ". ".join(filter(None, (known.circuit.word, known.circuit.reason)))
-    refused = ", ".join(one.sender_domain for one in known.senders_refused)
+    refused = ", ".join(one.sender for one in known.senders_refused)
     return f"{words}; not used for senders of {refused}" if refused else words
 
 

@@ -117,11 +117,66 @@ def test_a_sender_that_is_not_verified_is_left_out_at_that_provider_and_nobody_e
     ses: fakes.FakeVendor,
 ) -> None:
     ses.script(fakes.SES_UNVERIFIED)
-    first, second, other = send(), send("you@example.org"), send("me@other.example")
+    senders = [
+        "me@example.org",
+        "Me@Example.org",
+        "you@example.org",
+        "me@other.example",
+        "me@mail.example.org",
+    ]
 
-    assert [email.provider for email in (first, second, other)] == ["sendgrid", "sendgrid", "ses"]
+    assert [send(sender).provider for sender in senders] == ["sendgrid", "sendgrid", "ses", "ses", "ses"]
+    assert circuit("ses", "me@example.org").trouble == "sender"
+    assert Circuit.objects.count() == 1
+
+
+def test_a_domain_that_the_vendor_names_is_left_out_with_all_its_addresses(ses: fakes.FakeVendor) -> None:
+    headers = {"x-amzn-ErrorType": "MailFromDomainNotVerifiedException"}
+    ses.script(answer(400, {"message": "The MAIL FROM domain is not verified"}, headers))
+    senders = ["me@example.org", "you@example.org", "me@other.example"]
+
+    assert [send(sender).provider for sender in senders] == ["sendgrid", "sendgrid", "ses"]
     assert circuit("ses", "example.org").trouble == "sender"
-    assert not Circuit.objects.filter(sender_domain="").exists()
+    assert Circuit.objects.count() == 1
+
+
+def refused(*senders: str) -> None:
+    for sender in senders:
+        Circuit.objects.create(
+            provider="ses",
+            sender_domain=sender,
+            state="open",
+            trouble="sender",
+            retry_at=timezone.now() + timedelta(minutes=9),
+        )
+    circuit_cache.forget()
+
+
+def test_several_refused_addresses_close_their_domain(ses: fakes.FakeVendor) -> None:
+    refused("a@example.org", "b@example.org", "x@other.example", "c@notexample.org")
+    ses.script(fakes.SES_UNVERIFIED)
+    senders = ["c@example.org", "fine@example.org", "fine@other.example"]
+
+    assert [send(sender).provider for sender in senders] == ["sendgrid", "sendgrid", "ses"]
+    assert circuit("ses", "example.org").trouble == "sender"
+
+
+def test_two_refused_addresses_do_not(ses: fakes.FakeVendor) -> None:
+    refused("a@example.org", "x@other.example", "c@notexample.org")
+    ses.script(fakes.SES_UNVERIFIED)
+
+    assert [send(sender).provider for sender in ("c@example.org", "fine@example.org")] == ["sendgrid", "ses"]
+
+
+def test_one_teams_bad_addresses_never_close_a_domain_that_carries_anothers_mail(
+    ses: fakes.FakeVendor,
+) -> None:
+    ses.script(answer(200, {"MessageId": "1"}), *[fakes.SES_UNVERIFIED] * 9)
+    assert send("fine@example.org").provider == "ses"
+    bad = [send(f"bad{number}@example.org").provider for number in range(9)]
+
+    assert (set(bad), send("fine@example.org").provider) == ({"sendgrid"}, "ses")
+    assert not Circuit.objects.filter(sender_domain__in=["", "example.org"]).exists()
 
 
 def test_after_ten_minutes_the_next_email_tells_whether_the_sender_is_verified(ses: fakes.FakeVendor) -> None:
@@ -349,7 +404,7 @@ def test_putting_back_a_provider_leaves_the_senders_that_it_refuses(ses: fakes.F
     circuits.take_out("ses", by="anna")
     circuits.put_back("ses", by="anna")
 
-    assert (circuit("ses", "example.org").state, send().provider) == ("open", "sendgrid")
+    assert (circuit("ses", "me@example.org").state, send().provider) == ("open", "sendgrid")
 
 
 def test_a_probe_that_meets_a_suspended_account_opens_it_as_that_for_ten_minutes(

@@ -85,7 +85,7 @@ RESULTS = [
     *(("rejected", reason, errors.RecipientsRefused)
       for reason in ("hard-bounce", "soft-bounce", "spam", "unsub", "custom", "invalid")),
     ("invalid", None, errors.RecipientsRefused),
-    ("rejected", "unsigned", errors.SenderRefused),
+    ("rejected", "unsigned", errors.DomainRefused),
     ("rejected", "invalid-sender", errors.SenderRefused),
     ("rejected", "rule", errors.AccountProblem),
     ("rejected", "test-mode-limit", errors.AccountProblem),
@@ -108,7 +108,7 @@ def test_these_are_promises(server, provider, status):
 
 def test_a_sender_s_trouble_outweighs_a_bad_address(server, provider):
     answer = [one("rejected", "hard-bounce"), one("rejected", "unsigned")]
-    assert type(failure(server, provider, faults.answer(200, answer))) is errors.SenderRefused
+    assert type(failure(server, provider, faults.answer(200, answer))) is errors.DomainRefused
 
 
 def test_no_key_is_quoted(server, provider):
