@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+_BEYOND = 1e15  # larger than any count of messages
 
 
 class NoTestMode(Exception):
@@ -43,3 +46,8 @@ class Readiness:
     def ready(self) -> bool:
         """Whether mail from a verified sender would be carried."""
         return not self.problems
+
+
+def count(value: Any) -> float | None:
+    """Return a count from a vendor's JSON; None for anything else: a text, NaN, a negative or an absurd number."""
+    return float(value) if type(value) in (int, float) and 0 <= value < _BEYOND else None

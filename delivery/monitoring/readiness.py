@@ -13,7 +13,7 @@ from delivery.db import clock
 from delivery.models import ApiKey, Circuit, Email, ProviderCheck
 from delivery.routing import circuits, configured, policy
 from providers.base import Provider
-from providers.readiness import Readiness
+from providers.readiness import Readiness, count
 
 INTERVAL = timedelta(minutes=10)  # between two periodic checks
 _INTERVAL_OF_RIPE = timedelta(seconds=30)  # while a check may close a circuit
@@ -57,7 +57,20 @@ def take_turn(provider: str, every: timedelta) -> bool:
 
 def answers() -> dict[str, ProviderCheck]:
     """Return the last answer of each configured provider that has given one, by name."""
-    return ProviderCheck.objects.exclude(checked_at=None).in_bulk(configured.names())
+    found = ProviderCheck.objects.exclude(checked_at=None).in_bulk(configured.names())
+    for check in found.values():
+        check.quota = _known(check.quota)
+    return found
+
+
+def _known(quota: Any) -> dict[str, Any] | None:
+    """Return a stored quota; None if it is not made of counts, as older versions could store it."""
+    if not isinstance(quota, dict):
+        return None
+    limit, used = count(quota.get("limit")), count(quota.get("used"))
+    if limit is None or used is None:
+        return None
+    return {"limit": limit, "used": used, "per": str(quota.get("per", ""))}
 
 
 def senders_in_use() -> list[str]:

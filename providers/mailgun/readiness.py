@@ -12,12 +12,11 @@ from urllib.parse import quote
 
 from providers.errors import AccountProblem, ProviderError, Throttled, Unavailable
 from providers.mailgun import errors
-from providers.readiness import Quota, Readiness, Sender
+from providers.readiness import Quota, Readiness, Sender, count
 from providers.wire import http, inquiry
 from providers.wire.inquiry import Inquiry
 
 _NEARLY = 0.9
-_BEYOND = 1e15  # larger than any count of messages
 _PERIODS = {"m": "month", "d": "day", "h": "hour"}
 
 # A custom domain is in one of two regions, and is known in that region only.
@@ -170,12 +169,11 @@ def _missing(questions: Inquiry, found: Mapping[str, Any]) -> str:
 def _period(named: str) -> str:
     """Return Mailgun's period in words: 1m is a month, 30d are 30 days."""
     number, unit = named[:-1], _PERIODS.get(named[-1:], "period")
-    return unit if number in ("", "1") or not number.isdecimal() else f"{number} {unit}s"
+    return unit if number in ("", "1") or not number.isdecimal() or len(number) > 3 else f"{number} {unit}s"
 
 
 def _number(found: Mapping[str, Any], key: str) -> float | None:
-    number = found.get(key)
-    return float(number) if isinstance(number, int | float) and abs(number) < _BEYOND else None
+    return count(found.get(key))
 
 
 def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -10,13 +10,12 @@ from typing import Any
 
 from providers.errors import AccountProblem, ProviderError
 from providers.mandrill import errors
-from providers.readiness import Quota, Readiness, Sender
+from providers.readiness import Quota, Readiness, Sender, count
 from providers.wire import http, inquiry
 from providers.wire.inquiry import Inquiry, Untold
 
 _GOOD_REPUTATION = 75  # "generally being a good reputation" (users/info)
 
-_BEYOND = 1e15  # larger than any count of messages
 
 _Entry = Mapping[str, Any]
 
@@ -139,8 +138,7 @@ def _is_suspended(words: str) -> bool:
 
 
 def _number(told: _Entry, key: str) -> float | None:
-    number = told.get(key)
-    return float(number) if isinstance(number, int | float) and abs(number) < _BEYOND else None
+    return count(told.get(key))
 
 
 def _entry(found: object) -> _Entry:

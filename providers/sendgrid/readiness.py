@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.errors import AccountProblem, Unavailable
-from providers.readiness import Quota, Readiness, Sender
+from providers.readiness import Quota, Readiness, Sender, count
 from providers.sendgrid import errors as sendgrid_errors
 from providers.wire import http, inquiry
 from providers.wire.inquiry import Inquiry, Untold
@@ -90,7 +90,7 @@ def _credits(questions: Inquiry) -> Readiness:
 def credit(name: str, told: Mapping[str, Any]) -> Readiness:
     """Return what the credits mean. A plan that bills what is sent beyond them shows an overage."""
     keys = ("total", "used", "remain", "overage")
-    total, used, remain, over = (inquiry.number(told.get(key)) for key in keys)
+    total, used, remain, over = (count(told.get(key)) for key in keys)
     if total is None or used is None or total <= 0:
         return Readiness(provider=name)
     period = str(told.get("reset_frequency") or "period")

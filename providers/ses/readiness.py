@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from providers.errors import AccountProblem, Unavailable
-from providers.readiness import Quota, Readiness, Sender
+from providers.readiness import Quota, Readiness, Sender, count
 from providers.ses import errors
 from providers.wire import http, inquiry
 from providers.wire.inquiry import Inquiry, Untold
@@ -109,7 +109,7 @@ def _limited(name: str, told: dict[str, Any]) -> Iterator[str]:
 def quota(told: Any) -> Quota | None:
     """Return the account's quota; None if it has none: a maximum of -1 means unlimited."""
     fields = told if isinstance(told, dict) else {}
-    limit, used = (inquiry.number(fields.get(key)) for key in ("Max24HourSend", "SentLast24Hours"))
+    limit, used = (count(fields.get(key)) for key in ("Max24HourSend", "SentLast24Hours"))
     if limit is None or used is None or limit < 0:
         return None
     return Quota(limit=limit, used=used, per="24 hours")

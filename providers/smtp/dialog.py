@@ -93,7 +93,7 @@ class PhaseSMTP(smtplib.SMTP):
     def limit(self) -> int:
         """The server's size limit in bytes, as announced after EHLO; 0: unknown."""
         size = self.esmtp_features.get("size", "")
-        return int(size) if size.isdecimal() else 0
+        return int(size) if size.isdecimal() and len(size) < 16 else 0
 
     def send(self, s: Any) -> None:
         """Send within the remaining time."""

@@ -1,9 +1,7 @@
 """Readiness questions to a vendor, limited in number and time, and the merging of their answers."""
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
 from providers.readiness import Readiness, Sender
@@ -103,11 +101,6 @@ def gather(
         quota=next((part.quota for part in parts if part.quota), None),
         senders={address: told.get(address, silent) for address in every},
     )
-
-
-def number(value: Any) -> float | None:
-    """Return a number from a vendor's JSON; None for anything else, and for infinity and NaN."""
-    return value if type(value) in (int, float) and math.isfinite(value) else None
 
 
 def domains(address: str) -> tuple[str, ...]:
