@@ -18,6 +18,8 @@ from delivery.models import ApiKey, Email, Owner
 from delivery.submission import batches
 
 MOST = 1000
+MAX_BODY_BYTES = 8 * 1024 * 1024  # of all emails together: making the text of HTML takes up to a second a MiB
+_BODIES = ("body", "text_body", "html_body")
 _FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
 
 
@@ -33,6 +35,12 @@ class Requests(serializers.Field):  # type: ignore[type-arg]
             raise fail("empty", "must hold an email.")
         if len(data) > MOST:
             raise fail("too_many", f"may hold {MOST:,} emails.")
+        if (size := sum(map(_body_bytes, data))) > MAX_BODY_BYTES:
+            raise ContractError(
+                "body_too_large",
+                f"The bodies of a batch may have {MAX_BODY_BYTES:,} bytes together, not {size:,}."
+                " Send the emails in several batches.",
+            )
         return data
 
 
@@ -82,6 +90,11 @@ class Batches(APIView):
         serializer.is_valid(raise_exception=True)
         items = [_item(request, *entry) for entry in enumerate(serializer.validated_data["emails"])]
         return _answer(_accepted(items, owner(request)))
+
+
+def _body_bytes(entry: Any) -> int:
+    texts = [entry.get(name) for name in _BODIES] if isinstance(entry, dict) else []
+    return sum(len(text.encode()) for text in texts if isinstance(text, str))
 
 
 def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractError:

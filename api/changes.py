@@ -14,7 +14,6 @@ from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
 from api.views import EmailDetail
 from delivery.models import ApiKey, Email
 from delivery.submission import changes
-from providers.message import Mailbox
 
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
 
@@ -50,6 +49,7 @@ class CancelEmail(_OfOneEmail):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Cancel."""
         email = self.get_object()
+        sending.refuse_change(request, email)
         changes.cancel(email)
         return shown(email)
 
@@ -61,7 +61,7 @@ class ResendEmail(_OfOneEmail):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Resend."""
         email = self.get_object()
-        sending.refuse_sender(request, Mailbox(address=email.from_address))
+        sending.refuse_change(request, email)
         return answers.taken(
             request, changes.resend(email, key_use=preferences.key_use(request, resend=email.pk))
         )
@@ -88,6 +88,7 @@ class OneEmail(EmailDetail):
         serializer = RescheduleSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         email = self.get_object()
+        sending.refuse_change(request, email)
         changes.reschedule(email, serializer.validated_data["send_at"])
         return shown(email)
 

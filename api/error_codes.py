@@ -121,8 +121,8 @@ REQUEST = {
     ),
     "body_too_large": Code(
         status=413,
-        meaning="The text of the email is over 2 MB.",
-        remedy="Shorten it, or attach it as a file.",
+        meaning="The text of the email is over 2 MB, or the texts of a batch are over 8 MB together.",
+        remedy="Shorten it, or attach it as a file. Send the emails in several batches.",
     ),
     "uri_too_long": Code(
         status=414,

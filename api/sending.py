@@ -30,6 +30,11 @@ def refuse_sender(request: Request, sender: Mailbox) -> None:
         raise ContractError("sender_not_allowed", f"This API key may not send from {sender.address}.")
 
 
+def refuse_change(request: Request, email: Email) -> None:
+    """Raise if the request's key could not have sent this email: then it may not change it either."""
+    refuse_sender(request, Mailbox(address=email.from_address))
+
+
 def send(request: Request, draft: Draft, told: Callable[[Request, Email], Response]) -> Email:
     """Hand the email over now, or leave it to a worker if the client does not wait or the email is scheduled.
 

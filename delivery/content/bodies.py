@@ -37,6 +37,7 @@ _SPACES = re.compile("[ \t\r\n\f]+")
 _TARGET = re.compile("(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _NO_TEXT = frozenset({"script", "style", "title", "template"})
 _EMPTY = frozenset({"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr"})
+_MOST_TAGS = 100_000  # in a second or less; no letter that somebody reads has so many
 _FIXED = "\xa0"  # a space that is not collapsed
 
 _LINES: Mapping[str, int] = {  # the number of line ends before and after an element
@@ -71,11 +72,16 @@ def _holds_a_pair(body: str) -> bool:
 
 
 def text_of(html: str) -> str:
-    """Return the plain-text alternative of an HTML body, with its links' targets; empty if it has no text."""
+    """Return the plain-text alternative of an HTML body, with its links' targets; empty if it has no text.
+
+    Time and size are bounded: it ends with […] after 100,000 tags.
+    """
     page = _Page()
     position = 0
-    for markup in _MARKUP.finditer(html):
+    for number, markup in enumerate(_MARKUP.finditer(html)):
         page.write(html[position : markup.start()])
+        if number == _MOST_TAGS:
+            return page.text() + "[…]\n"
         position = markup.end()
         if markup["name"]:
             page.tag(markup["name"].lower(), markup["attributes"], ends=bool(markup["end"]))
@@ -141,7 +147,7 @@ class _Page:
         """Begin an item with its number or a dash, indented by the depth of its list."""
         if ends:
             return
-        self.write(2 * _FIXED * min(len(self._items) - 1, 8))
+        self.write(2 * _FIXED * min(len(self._items) - 1, 4))
         if self._items and self._items[-1] >= 0:
             self._items[-1] += 1
             self.write(f"{self._items[-1]}. ")

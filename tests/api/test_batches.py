@@ -131,3 +131,27 @@ def test_a_sender_that_the_key_may_not_use_is_refused_alone(api: fakes.Api) -> N
     rows = post(shop, [entry(0), entry(1, from_address="me@other.example")]).json()["results"]
 
     assert [row.get("code") for row in rows] == [None, "sender_not_allowed"]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [{"body": "x" * 1_000_000}] * 9,
+        [{"body": "<p>" * 300_000}] * 10,
+        [{"body": "<p>x", "text_body": "x" * 1_000_000}] * 9,
+        [{"body": "é" * 500_000}] * 9,
+    ],
+    ids=["text", "html", "text beside html", "two bytes a letter"],
+)
+def test_the_bodies_of_a_batch_have_a_limit_together(api: fakes.Api, bodies: list[dict[str, str]]) -> None:
+    response = post(api, [entry(number, **fields) for number, fields in enumerate(bodies)])
+
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+    assert "several batches" in response.json()["message"]
+    assert not Email.objects.exists()
+
+
+def test_a_thousand_ordinary_letters_are_below_it(api: fakes.Api) -> None:
+    response = post(api, [entry(number, body="x" * 8_000) for number in range(1000)])
+
+    assert (response.status_code, response.json()["accepted"]) == (202, 1000)

@@ -269,3 +269,31 @@ def test_a_key_sends_once_more_only_what_it_may_send(api: fakes.Api) -> None:
 
     assert do(restricted, email, "resend").json()["code"] == "sender_not_allowed"
     assert Email.objects.count() == 1
+
+
+@pytest.mark.parametrize("rules", [["other@example.org"], ["@example.net"], ["me@example.org.evil.example"]])
+@pytest.mark.parametrize("change", ["cancel", "resend", "reschedule"])
+def test_a_key_changes_only_what_it_could_have_sent(api: fakes.Api, rules: list[str], change: str) -> None:
+    email = scheduled(api)
+    if change == "resend":
+        Email.objects.update(status="sent", due_at=None)
+    before = Email.objects.values().get()
+    _, token = keys.issue("tests", scopes=["send", "read"], from_addresses=rules)
+    limited = fakes.Api(Client(), token)
+
+    later = {"send_at": (TOMORROW + timedelta(hours=1)).isoformat()}
+    answer = patch(limited, email, **later) if change == "reschedule" else do(limited, email, change)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "sender_not_allowed")
+    assert list(Email.objects.values()) == [before]
+
+
+@pytest.mark.parametrize("rules", [[], ["me@example.org"], ["@example.org"]])
+def test_a_key_of_its_sender_may_change_it(api: fakes.Api, rules: list[str]) -> None:
+    email = scheduled(api)
+    _, token = keys.issue("tests", scopes=["send", "read"], from_addresses=rules)
+    limited = fakes.Api(Client(), token)
+
+    later = patch(limited, email, send_at=(TOMORROW + timedelta(hours=1)).isoformat())
+    assert (later.status_code, do(limited, email, "cancel").status_code) == (200, 200)
+    assert do(limited, email, "resend").status_code == 202

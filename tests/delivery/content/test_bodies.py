@@ -132,6 +132,23 @@ HOSTILE = {
     "spaces in a style": "<p style='" + "display " * 250_000 + "'>",
     "a doctype": "<!doctype" + " " * 2_000_000,
     "processing instructions": "<p>" + "<?x?>" * 400_000,
+    "items of a deep list": "<ul>" * 9 + "<li>" * 500_000,
+    "items with a letter": "<ul>" * 9 + "<li>x" * 400_000,
+    "few items of a deep list": "<ul>" * 9 + "<li>" * 90_000,
+    "numbers of a deep list": "<ol>" * 9 + "<li>" * 500_000,
+    "line ends": "<p>" + "<br>" * 500_000,
+    "line ends with a letter": "<p>" + "<br>x" * 400_000,
+    "pieces of one link": "<a href=http://x>" + "y<br>" * 400_000,
+    "a link that is never shown": ('<a href="http://' + "x" * 1000 + '">' + "y" * 10) * 2_000,
+    "quotes of both kinds": "<p x='\"" * 280_000,
+    "templates": "<template>" * 200_000,
+    "half an end": "<script>" + "</script" * 250_000,
+    "entities of two letters": "<p>" + "&nGt;" * 400_000,
+    "entities without an end": "<p>" + ("&" + "a" * 31) * 62_500,
+    "fixed spaces": "<pre>" + " x" * 1_000_000,
+    "empty lines": "<pre>" + "\n" * 2_000_000,
+    "images": "<img alt=x>" * 180_000,
+    "slashes": "<p" + "/" * 2_000_000 + ">",
     "hidden in hidden": "<p style='display:none'>" + "<p>" * 600_000,
 }
 
@@ -146,3 +163,10 @@ def test_hostile_html_costs_neither_time_nor_room(name: str) -> None:
         time.process_time() - start < 30
     )  # about one second; what grows with the square would take many minutes
     assert len(text) < 3 * len(html)
+
+
+def test_a_text_ends_after_a_hundred_thousand_tags_and_says_so() -> None:
+    whole, cut = bodies.text_of("<p>x" * 50_000), bodies.text_of("<b>x" * 150_000)
+
+    assert "[…]" not in whole
+    assert cut == "x" * 100_000 + "\n[…]\n"
