@@ -24,7 +24,7 @@ from delivery.models import ApiKey, Owner
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """The form for a new key."""
 
-    owner_name = forms.CharField(
+    owner_name = base.OneLine(
         label="Owner",
         max_length=100,
         widget=base.Line(attrs={"autocomplete": "off", "placeholder": "web shop"}),
@@ -181,10 +181,21 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
         return pages.moment(key.revoked_at) if key.revoked_at else "–"
 
 
+class OwnerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The name of an owner."""
+
+    name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
+
+    class Meta:
+        model = Owner
+        fields = ("name",)
+
+
 @admin.register(Owner)
 class OwnerAdmin(base.ModelAdmin):
     """Owners can be renamed but not deleted: their emails remain theirs."""
 
+    form = OwnerForm
     list_display = ("name", "created")
     sortable_by = ()
     search_fields = ("name",)

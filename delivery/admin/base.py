@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
 from unfold.paginator import InfinitePaginator
@@ -11,6 +13,8 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
+
+from delivery.content import headers
 
 if TYPE_CHECKING:  # the theme has no types
     from django.contrib import admin
@@ -36,6 +40,7 @@ __all__ = [
     "Line",
     "Lines",
     "ModelAdmin",
+    "OneLine",
     "ReadOnlyAdmin",
     "action",
     "display",
@@ -70,6 +75,18 @@ COLOURS = {
     "open": "danger",
     "out": "danger",
 }
+
+
+class OneLine(forms.CharField):
+    """A text without control characters: it could forge a line of the log."""
+
+    def validate(self, value: Any) -> None:
+        """Refuse control characters, which no line of a page sends."""
+        super().validate(value)
+        try:
+            headers.refuse_controls(value)
+        except headers.InvalidHeader as error:
+            raise ValidationError(f"This text {error}. Write it in one line.") from error
 
 
 class ModelAdmin(ThemedAdmin):

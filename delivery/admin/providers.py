@@ -26,9 +26,9 @@ LONGEST_REASON = 500
 class Order(forms.Form):
     """The form of an order about a provider."""
 
-    provider = forms.CharField(strip=False)
-    sender_domain = forms.CharField(max_length=254, required=False)  # or an address
-    reason = forms.CharField(max_length=LONGEST_REASON, required=False)
+    provider = base.OneLine(strip=False)
+    sender_domain = base.OneLine(max_length=254, required=False)  # or an address
+    reason = base.OneLine(max_length=LONGEST_REASON, required=False)
 
 
 @admin.register(Circuit)

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from delivery.access import keys
-from delivery.content import addresses
+from delivery.content import addresses, headers
 from delivery.models import ApiKey
 
 _LONGEST_NAME = 100
@@ -33,8 +33,11 @@ class Command(BaseCommand):
         if not 1 <= len(options["name"].strip()) <= _LONGEST_NAME:
             raise CommandError(f"A name has 1 to {_LONGEST_NAME} characters.")
         try:
+            headers.refuse_controls(options["name"])
             _, token = keys.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from error
+        except headers.InvalidHeader as error:
+            raise CommandError(f"The name {error}.") from error
         self.stdout.write("Keep it now; it is not shown again:")
         self.stdout.write(token)

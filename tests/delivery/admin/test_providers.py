@@ -18,6 +18,7 @@ from tests.browser import payloads
 from tests.delivery.admin.pages import reader, text
 from tests.delivery.factories import written
 
+LINE_ENDS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1b[2K", "\x85", "\u2028", "\u2029"]
 pytestmark = pytest.mark.django_db
 
 PAGE = "/admin/delivery/circuit/"
@@ -337,7 +338,12 @@ def test_a_provider_that_is_not_in_use_here_is_not_found(anna: Client, word: str
 
 
 @pytest.mark.parametrize(
-    "fields", [{"provider": ""}, {"reason": "x" * 501}, {"reason": "\x00"}, {"sender_domain": "\x00"}]
+    "fields",
+    [
+        *({"provider": ""}, {"reason": "x" * 501}, {"reason": "\x00"}, {"sender_domain": "\x00"}),
+        *({"reason": f"it moves{end}2026-11-28 CRITICAL root all is lost"} for end in LINE_ENDS),
+        *({"provider": f"one{end}x"} for end in LINE_ENDS),
+    ],
 )
 def test_what_the_page_never_sends_is_refused(anna: Client, fields: dict[str, str]) -> None:
     for word in ("take-out", "put-back"):

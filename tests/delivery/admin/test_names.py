@@ -1,0 +1,38 @@
+"""Names that people type are one line: none can forge a line of the log."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from delivery.models import ApiKey, Owner
+
+pytestmark = pytest.mark.django_db
+
+LINE_ENDS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1b[2K", "\x85", "\u2028", "\u2029", "\x00"]
+
+
+@pytest.mark.parametrize("end", LINE_ENDS)
+def test_an_owner_has_no_name_of_two_lines(admin_client: Client, end: str) -> None:
+    owner, forged = Owner.objects.create(name="shop"), f"shop{end}2026-11-28 CRITICAL root lost"
+    pages = {
+        reverse("admin:delivery_owner_add"): {"name": forged},
+        reverse("admin:delivery_owner_change", args=[owner.pk]): {"name": forged},
+        reverse("admin:delivery_apikey_add"): {"owner_name": forged, "granted": "send", "senders": ""},
+    }
+    for path, fields in pages.items():
+        answer = admin_client.post(path, fields)
+        assert answer.status_code == 200  # the form again, with what is wrong
+        assert "control character" in answer.content.decode() or "Null characters" in answer.content.decode()
+    with pytest.raises(CommandError, match="control character"):
+        call_command("create_api_key", forged)
+
+    assert ([row.name for row in Owner.objects.all()], ApiKey.objects.count()) == (["shop"], 0)
+
+
+def test_an_owner_is_named_and_renamed(admin_client: Client) -> None:
+    admin_client.post(reverse("admin:delivery_owner_add"), {"name": " Zürich ≥ 😀 "})
+    owner = Owner.objects.get(name="Zürich ≥ 😀")
+    admin_client.post(reverse("admin:delivery_owner_change", args=[owner.pk]), {"name": "shop"})
+
+    assert [row.name for row in Owner.objects.all()] == ["shop"]
