@@ -1,5 +1,6 @@
-"""The outermost WSGI wrapper: answers requests that are too large or not authenticated before reading their body."""
+"""The outermost WSGI wrapper, for every path: reads no body that is not wanted, too large or not authenticated."""
 
+import errno
 import json
 import tempfile
 from collections.abc import Callable, Iterable
@@ -7,49 +8,78 @@ from io import BytesIO
 from typing import IO, Any
 
 from django.conf import settings
+from django.core.handlers.wsgi import get_path_info
+from django.urls import Resolver404, resolve
 
 from api import error_codes
 
 ROOM_BYTES = 2_796_203  # for all but the attachments: bodies of 2 MB at most, and the other fields
 MAX_BODY_BYTES = settings.ATTACHMENTS_MAX_BYTES * 4 // 3 + ROOM_BYTES  # Base64; 12 MiB for attachments of 7
+ADMIN_BODY_BYTES = 64 * 1024  # its longest form, a hundred emails chosen in a list, has 6 KB
 _CHUNK = 64 * 1024
-_RECEIVED = "gomail.received"  # in the environ: the body; None: it is over the limit
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+_RECEIVED = "gomail.received"  # in the environ: the body, or the code of the reason why there is none
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # on the disk of temporary files
+_RETRY_AFTER = "5"  # seconds
+_STATUS_LINES = {413: "413 Content Too Large", 503: "503 Service Unavailable"}
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
+def most(environ: Environ) -> int:
+    """Return how many bytes of body this path reads at this method; 0 for what no view reads, and unknown paths."""
+    if environ.get("REQUEST_METHOD") not in _WITH_BODY:
+        return 0
+    try:
+        path = get_path_info(environ)
+        view = getattr(resolve(path).func, "view_class", None)
+    except (Resolver404, UnicodeError):
+        return 0
+    if path.startswith("/admin/"):
+        return ADMIN_BODY_BYTES
+    return MAX_BODY_BYTES if hasattr(view, environ["REQUEST_METHOD"].lower()) else 0
+
+
 class BodyLimit:
-    """Refuses a request body over the limit by its Content-Length, or a chunked one as soon as it exceeds the limit.
+    """Refuses a request body over its path's limit by its Content-Length, or a chunked one as soon as it exceeds it.
 
     A slow client sends slowly. A server with separate I/O threads calls receive() in one of them, and then the
     application, with the whole body at hand, in a worker thread.
     """
 
-    def __init__(self, application: Application, admits: Callable[[Environ], bool] | None = None) -> None:
-        """Take the application, and a function that tells by the environ whether to read a request's body."""
+    def __init__(
+        self,
+        application: Application,
+        admits: Callable[[Environ], bool] | None = None,
+        most: Callable[[Environ], int] | None = None,
+    ) -> None:
+        """Ask `most` how many bytes a path reads, MAX_BODY_BYTES unless given, and `admits` whether of this client."""
         self.application = application
         self.admits = admits or _everybody
+        self.most = most or _as_much_as_any
 
     def receive(self, environ: Environ, work: Callable[..., Any] | None = None) -> None:
         """Read the body; small ones without asking `admits`, which `work(function, argument)` runs: it may query."""
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        if _length(environ) > MAX_BODY_BYTES:
-            environ[_RECEIVED] = None
-        elif not chunked and not _length(environ):
-            environ[_RECEIVED] = BytesIO()
-        elif (chunked or _length(environ) > _CHUNK) and not (work or _call)(self.admits, environ):
-            environ |= {_RECEIVED: BytesIO(), "CONTENT_LENGTH": "0"}
+        length = _length(environ)
+        limit = self.most(environ) if chunked or length else 0
+        if not limit:
+            _leave(environ)
+        elif length > limit:
+            environ[_RECEIVED] = "request_too_large"
+        elif (chunked or length > _CHUNK) and not (work or _call)(self.admits, environ):
+            _leave(environ)
         else:
-            _read(environ, MAX_BODY_BYTES + 1 if chunked else _length(environ))
+            _read(environ, limit)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer 413, or call the application with the received body and its length."""
         if _RECEIVED not in environ:
             self.receive(environ)
         body = environ[_RECEIVED]
-        if body is None:
-            return _refuse(start_response)
+        if isinstance(body, str):
+            return _refuse(body, self.most(environ), start_response)
         with body:
             answer = self.application(environ | {"wsgi.input": body}, start_response)
             try:
@@ -58,12 +88,23 @@ class BodyLimit:
                 getattr(answer, "close", _nothing)()  # lets Django end the request
 
 
-def _read(environ: Environ, most: int) -> None:
+def _leave(environ: Environ) -> None:
+    """Let the application see no body; the server closes the connection, for there may be one."""
+    environ |= {_RECEIVED: BytesIO(), "CONTENT_LENGTH": "0"}
+
+
+def _read(environ: Environ, limit: int) -> None:
     body = tempfile.SpooledTemporaryFile(_CHUNK)  # noqa: SIM115 - BodyLimit closes it
-    size = _copy(environ["wsgi.input"], body, most)
-    if size > MAX_BODY_BYTES:
+    try:
+        size = _copy(environ["wsgi.input"], body, _length(environ) or limit + 1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        environ[_RECEIVED] = "unavailable"
+        return
+    if size > limit:
         body.close()
-        environ[_RECEIVED] = None
+        environ[_RECEIVED] = "request_too_large"
         return
     body.seek(0)
     environ[_RECEIVED] = body
@@ -74,6 +115,11 @@ def _read(environ: Environ, most: int) -> None:
 def _everybody(environ: Environ) -> bool:
     """Admit every request."""
     return True
+
+
+def _as_much_as_any(environ: Environ) -> int:
+    """Return the limit of the largest."""
+    return MAX_BODY_BYTES
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -97,12 +143,15 @@ def _copy(source: IO[bytes], target: Any, most: int) -> int:
     return size
 
 
-def _refuse(start_response: Callable[..., Any]) -> Iterable[bytes]:
-    code = error_codes.REQUEST["request_too_large"]
-    message = f"The request body is over the limit of {MAX_BODY_BYTES} bytes."
-    body = json.dumps(
-        {"success": False, "message": message, "code": "request_too_large", "errors": []}
-    ).encode()
+def _refuse(name: str, limit: int, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    code = error_codes.REQUEST[name]
+    message = (
+        f"The request body is over the limit of {limit} bytes."
+        if name == "request_too_large"
+        else code.meaning
+    )
+    body = json.dumps({"success": False, "message": message, "code": name, "errors": []}).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    start_response(f"{code.status} Content Too Large", headers)
+    later = [("Retry-After", _RETRY_AFTER)] if code.status == 503 else []
+    start_response(_STATUS_LINES[code.status], headers + later)
     return [body]

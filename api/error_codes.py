@@ -144,6 +144,11 @@ REQUEST = {
         meaning="An error inside GoMail; it is in the log of the service.",
         remedy="Look in the log of emails before you send again: the email may have been stored.",
     ),
+    "unsupported_transfer_coding": Code(
+        status=501,
+        meaning="The body comes in a Transfer-Encoding other than chunked.",
+        remedy="Send a Content-Length, or `Transfer-Encoding: chunked`; compress nothing on the way.",
+    ),
     "unknown_path": Code(
         status=501,
         meaning="There is no such path below /api/.",

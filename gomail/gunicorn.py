@@ -2,9 +2,26 @@
 
 import ctypes
 import os
+import resource
 from typing import Any
 
+from delivery.access import logins  # noqa: F401 - before the processes are forked: they count together
 from gomail import environment
+from gomail.server.log import ACCESS_FORMAT
+
+_CONNECTIONS = 2400  # that wait for their clients, in one process; half of them of one address
+
+
+def _connections() -> int:
+    """Return how many there may be: each is a file of the system, and the rest of the process needs some, too."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _CONNECTIONS
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (max(allowed, resource.getrlimit(resource.RLIMIT_NOFILE)[0]), hard)
+    )
+    return max(2, min(_CONNECTIONS, allowed // 2))
+
 
 wsgi_app = "gomail.wsgi"
 bind = f"{environment.text('HOST', '127.0.0.1')}:{environment.number('PORT', 8000)}"
@@ -16,8 +33,16 @@ threads = environment.number("WEB_THREADS", 32)
 
 graceful_timeout = 60  # a round begins no attempt after 25 s, and an attempt takes 28 s at most
 keepalive = 20
+logger_class = "gomail.server.log.Log"
+access_log_format = ACCESS_FORMAT  # for who asks for one, GUNICORN_CMD_ARGS="--access-logfile -"
 control_socket_disable = True
 limit_request_line = 8190
+http_parser = "python"  # gomail/server/framing.py is made for it
+worker_connections = _connections()
+# Whose headers are believed is decided in one place, gomail/middleware.py, and not by gunicorn.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,8 +1,17 @@
-"""Response headers that depend only on the path."""
+"""What is the same for every path: headers that are trusted, headers that are sent, and refused logins."""
 
+import logging
+import math
 from collections.abc import Callable
+from functools import cache
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+from delivery.access.logins import TooManyLogins
+from gomail import proxies
+
+log = logging.getLogger(__name__)
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 # Scripts only from our own files, and no text becomes one. The admin's theme has style attributes.
@@ -25,3 +34,66 @@ class ContentSecurityPolicy:
         policy = ADMIN if request.path.startswith("/admin/") else NOTHING
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
+
+
+class TrustedProxies:
+    """Believe X-Forwarded-For and X-Forwarded-Proto of GOMAIL_TRUSTED_PROXIES, and of nobody else.
+
+    Behind such a proxy the client is the last address in X-Forwarded-For that is none of theirs; what stands before
+    it the client may have written itself.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let nobody further in see a header that is not believed."""
+        forwarded = [name for name in request.META if name.startswith("HTTP_X_FORWARDED_")]
+        if forwarded:
+            _believe(request.META, forwarded)
+        return self.get_response(request)
+
+
+class LoginLimit:
+    """Answer 429 where no password is checked now."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Change nothing."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Say in a plain line when to try again."""
+        if not isinstance(exception, TooManyLogins):
+            return None
+        seconds = math.ceil(exception.seconds)
+        told = f"Too many logins. Try again in {seconds} s."
+        headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
+        return HttpResponse(told, status=429, content_type="text/plain", headers=headers)
+
+
+def _believe(headers: dict[str, str], forwarded: list[str]) -> None:
+    trusted = tuple(settings.GOMAIL_TRUSTED_PROXIES)
+    peer = headers.get("REMOTE_ADDR", "")
+    said = {name: headers.pop(name) for name in forwarded}
+    if not proxies.are_trusted(peer, trusted):
+        _warn_once()
+        return
+    if scheme := _last(said.get("HTTP_X_FORWARDED_PROTO", "")):
+        headers["HTTP_X_FORWARDED_PROTO"] = scheme
+    headers["REMOTE_ADDR"] = proxies.client(said.get("HTTP_X_FORWARDED_FOR", ""), peer, trusted)
+
+
+def _last(value: str) -> str:
+    """Return what our own proxy has said: it comes after what it was told."""
+    return value.rpartition(",")[2].strip()
+
+
+@cache
+def _warn_once() -> None:
+    log.warning(
+        "X-Forwarded-For or X-Forwarded-Proto came from an address that is not in GOMAIL_TRUSTED_PROXIES, and is not "
+        "believed. If it is your proxy's, name it there; without it the admin's forms are refused over HTTPS."
+    )

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from gomail import environment
+from gomail import environment, logs, proxies
 from gomail.environment import BASE_DIR
 
 DEBUG = environment.truth("DJANGO_DEBUG", default=False)
@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gomail.middleware.TrustedProxies",
     "gomail.middleware.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -44,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "gomail.middleware.LoginLimit",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -86,6 +88,7 @@ else:
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["delivery.access.passwords.LimitedBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -112,6 +115,7 @@ STORAGES = {
 }
 # Providers' answers until the database has them: a local folder, shared by all processes of this machine.
 GOMAIL_JOURNAL_DIR = environment.text("GOMAIL_JOURNAL_DIR", str(BASE_DIR / "data" / "journal"))
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 # One upload costs one file on disk, whatever its size, and no memory.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
@@ -120,6 +124,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = False  # TLS ends at the proxy in front, which redirects
+GOMAIL_TRUSTED_PROXIES = proxies.trusted()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+# gomail/middleware.py leaves the header only where it is believed.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_REFERRER_POLICY = "same-origin"
@@ -215,19 +221,7 @@ UNFOLD = {
     },
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    # 4xx answers are the clients' errors; Celery would log two lines for every email.
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.LOGGING
 
 TEST_RUNNER = "pytest_django.runner.TestRunner"
 

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+from pathlib import Path
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 def prepare() -> None:
     """Refuse an unmigrated database, open the journal, and clean up after killed processes."""
     refuse_an_old_database()
+    close_to_others()
     journal.begin()
     look()
     threading.Thread(target=_watch_on, name="watch", daemon=True).start()
@@ -45,6 +48,15 @@ def look() -> None:
 def _watch_on() -> None:
     while not _ended.wait(loop.RESCUE_SECONDS):
         look()
+
+
+def close_to_others() -> None:
+    """Take from other users of the machine what earlier versions left open to them: folders, and SQLite's files."""
+    for folder in (settings.GOMAIL_STORAGE_DIR, settings.GOMAIL_JOURNAL_DIR):
+        storage.restrict(Path(folder), 0o700)
+    if connection.vendor == "sqlite":
+        for ending in ("", "-wal", "-shm"):
+            storage.restrict(Path(f"{connection.settings_dict['NAME']}{ending}"), 0o600)
 
 
 def refuse_an_old_database() -> None:

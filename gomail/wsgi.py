@@ -8,11 +8,11 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
 
-from api.body_limit import BodyLimit  # after DJANGO_SETTINGS_MODULE: it reads the settings
+from api import body_limit  # after DJANGO_SETTINGS_MODULE: it reads the settings
 
 django = get_wsgi_application()
 
 from api import authentication  # noqa: E402 - after get_wsgi_application(): it imports the models
 
-application = BodyLimit(django, admits=authentication.admits)
+application = body_limit.BodyLimit(django, most=body_limit.most, admits=authentication.admits)
 call_command(check.Command())  # Django's own: ours asks the database, and this must not wait for it

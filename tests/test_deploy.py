@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from api.body_limit import MAX_BODY_BYTES
 from tests import brokers, fakes
 from tests.faults import processes
 from tests.faults.installation import Databases
@@ -74,6 +75,36 @@ def test_every_process_shares_attachments_and_journal() -> None:
 def test_every_process_has_time_to_finish_what_it_has_begun() -> None:
     assert seconds(GOMAIL["web"]["stop_grace_period"]) >= 65
     assert all(seconds(GOMAIL[name]["stop_grace_period"]) >= 35 for name in ("worker", "worker-high"))
+
+
+def megabytes(size: str) -> int:
+    return int(size.removesuffix("m"))
+
+
+def test_the_temporary_files_of_all_requests_have_room() -> None:
+    web = GOMAIL["web"]
+    mount = web["tmpfs"][0]
+    requests = int(web["environment"]["WEB_CONCURRENCY"]) * int(web["environment"]["WEB_THREADS"])
+    largest = MAX_BODY_BYTES + 7 * 1024 * 1024
+    room = megabytes(re.fullmatch(r"/tmp:size=(\d+m),mode=1777", mount).group(1))  # type: ignore[union-attr]
+    assert room * 1024 * 1024 >= requests * largest
+
+
+def test_no_container_may_fill_the_hosts_memory_with_temporary_files() -> None:
+    assert [name for name, service in GOMAIL.items() if ":size=" not in service["tmpfs"][0]] == []
+
+
+def test_the_proxy_on_the_host_is_the_one_that_is_trusted() -> None:
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    assert GOMAIL["web"]["environment"]["GOMAIL_TRUSTED_PROXIES"] == network["gateway"]
+    assert all(port.startswith("127.0.0.1:") for port in GOMAIL["web"]["ports"])
+
+
+def test_every_image_can_be_pinned_by_its_digest() -> None:
+    images = [service["image"] for service in COMPOSE["services"].values() if service["image"] != "gomail"]
+    assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w:.-]+\}", image) for image in images)
+    assert "FROM ${PYTHON_IMAGE}" in (DEPLOY / "Dockerfile").read_text()
+    assert set(COMPOSE["x-gomail"]["build"]["args"]) == {"PYTHON_IMAGE"}
 
 
 def test_the_image_gets_every_package_and_no_other_file() -> None:

@@ -118,8 +118,14 @@ def _make_durable_directory(directory: Path) -> None:
     """Make the directory and its missing parents; each new entry is synced in its parent directory."""
     if not directory.is_dir():
         _make_durable_directory(directory.parent)
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
         sync_directory(directory.parent)
+
+
+def restrict(path: Path, mode: int) -> None:
+    """Give what is there this mode; another user's stays as it is."""
+    with suppress(FileNotFoundError, PermissionError):
+        path.chmod(mode)
 
 
 def sync_directory(directory: Path) -> None:

@@ -22,6 +22,7 @@ class _Job(NamedTuple):
     future: "Future[Any]"
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    of_few: bool = False
 
     def do(self) -> None:
         if not self.future.set_running_or_notify_cancel():
@@ -45,21 +46,48 @@ class ThreadPool:
         self._threads: list[threading.Thread] = []
         self._idle: list[_Inbox] = []  # a stack: last in, first out
         self._waiting: deque[_Job] = deque()
+        self._few_waiting: deque[_Job] = deque()
+        self._few_most, self._few_busy = min(threads, max(2, threads // 4)), 0
         self._over = False
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
         """Call the function in a thread, as soon as one is free."""
-        job = _Job(Future(), function, arguments)
+        return self._take(_Job(Future(), function, arguments))
+
+    def submit_to_few(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """Call a function of the kind that may use a quarter of the threads only, but at least two."""
+        return self._take(_Job(Future(), function, arguments, of_few=True))
+
+    def _take(self, job: _Job) -> "Future[Any]":
         with self._lock:
             if self._over:
                 raise RuntimeError("This process takes no further work.")
-            if self._idle:
-                self._idle.pop().put(job)
-            elif len(self._threads) < self._most:
-                self._start(job)
+            if not job.of_few:
+                self._place(job)
+            elif self._few_busy < self._few_most:
+                self._few_busy += 1
+                self._place(job)
             else:
-                self._waiting.append(job)
+                self._few_waiting.append(job)
         return job.future
+
+    def _place(self, job: _Job) -> None:
+        if self._idle:
+            self._idle.pop().put(job)
+        elif len(self._threads) < self._most:
+            self._start(job)
+        else:
+            self._waiting.append(job)
+
+    def _done(self, job: _Job) -> None:
+        """Start the next job of that kind when one of them has ended."""
+        if not job.of_few:
+            return
+        with self._lock:
+            if self._few_waiting:
+                self._place(self._few_waiting.popleft())
+            else:
+                self._few_busy -= 1
 
     def shutdown(self) -> None:
         """Accept no further jobs, and wait until all are done."""
@@ -81,6 +109,7 @@ class ThreadPool:
         inbox: _Inbox = SimpleQueue()
         while job:
             job.do()
+            self._done(job)
             job = self._next(inbox)
         _give_connections_back()
 

@@ -3,42 +3,52 @@
 gunicorn 27 uses one thread for a connection for as long as its client takes to send a request, and reads without a
 time limit: 32 clients that send half a request block a server of 32 threads. Here each connection has an I/O thread
 that reads the request with a deadline and writes the answer; only a complete request gets one of the few worker
-threads, which hold database connections.
+threads, which hold database connections. Only a complete head gets an I/O thread (doors.py), health has threads of its
+own (health.py), and pages may use a quarter of the worker threads.
+
+Private parts of gunicorn 27 that this folder uses, beside what the overridden methods are named for:
+- ThreadWorker: poller, keepalived_conns, pending_conns, method_queue.defer, nr_conns, worker_connections,
+  on_client_socket_readable, on_pending_socket_readable, murder_pending (doors.py)
+- TConn: data_ready, timeout, client, initialized (connections.py)
+- Request: set_body_reader, should_close, headers, version, body.reader, _expected_100_continue; LengthReader.length;
+  ChunkedReader.parser; RequestParser.mesg_class, unreader (framing.py)
+- Unreader: buf (reading.py); Logger: setup, atoms, error_log, access_log (log.py)
 """
 
 import contextlib
 import json
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from gunicorn import util
 from gunicorn.http import errors
-from gunicorn.http.unreader import SocketUnreader
-from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
+from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT
 
 from api import error_codes
 from api.early_answer import PLACE, Answer
 from delivery import process
+from gomail.server.connections import Connection
+from gomail.server.doors import Doors
+from gomail.server.health import Health
+from gomail.server.reading import BODY_SECONDS, SLOWEST_BYTES_PER_SECOND, TimedUnreader, TooSlow
 from gomail.server.threads import ThreadPool
+from gomail.server.turns import turns
 
-HEAD_SECONDS = 10.0  # for the request line and the headers
-SILENCE_SECONDS = 10.0  # between two pieces of a body
-BODY_SECONDS = 120.0  # for a whole body: 12 MB at 0.8 Mbit/s
+__all__ = ["Connection", "TimedUnreader", "TooSlow", "Worker"]
 WRITE_SECONDS = 30.0  # for an answer
 SYNC_SECONDS = 25.0  # then the client gets an early answer, if there is one
+REFUSED_SECONDS = 1.0  # on average before a page answers 429: a client that asks again at once has to wait
 _POLL_SECONDS = 0.25
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 T = TypeVar("T")
-
-
-class TooSlow(errors.ParseException):  # type: ignore[misc]
-    """The request did not arrive in time."""
 
 
 # The code for each class of errors; the first match decides. Any other error is our own fault.
@@ -50,77 +60,25 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.LimitRequestLine, "uri_too_long"),
     (errors.LimitRequestHeaders, "headers_too_large"),
     (errors.ExpectationFailed, "expectation_failed"),
-    (errors.UnsupportedTransferCoding, "unsupported_content_type"),
+    (errors.UnsupportedTransferCoding, "unsupported_transfer_coding"),
     (errors.ParseException, "malformed_request"),
 )
 
 
-class TimedUnreader(SocketUnreader):  # type: ignore[misc]
-    """Reads from a socket with a deadline, and waits at most SILENCE_SECONDS for each piece."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        super().__init__(sock)
-        self.allow(HEAD_SECONDS)
-
-    def allow(self, seconds: float) -> None:
-        """Set the deadline to this many seconds from now."""
-        self._deadline = time.monotonic() + seconds
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next piece; raise TooSlow if none comes in time."""
-        left = min(self._deadline - time.monotonic(), SILENCE_SECONDS)
-        if left <= 0:
-            raise TooSlow
-        self.sock.settimeout(left)
-        try:
-            data: bytes = super().chunk(size_hint)
-        except TimeoutError as error:
-            raise TooSlow from error
-        return data
-
-
-class Connection(TConn):  # type: ignore[misc]
-    """A client's connection, read with deadlines."""
-
-    closed = False
-
-    def init(self) -> None:
-        """Make the parser read with a deadline, a new one for each request of a keep-alive connection."""
-        super().init()
-        if not self.is_http2:
-            if not isinstance(self.parser.unreader, TimedUnreader):
-                self.parser.unreader = TimedUnreader(self.sock)
-            self.parser.unreader.allow(HEAD_SECONDS)
-
-    def close(self, graceful: bool = False) -> None:
-        """Close once: the connection's thread may have done so before the main loop does."""
-        if not self.closed:
-            self.closed = True
-            super().close(graceful)
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(Doors):
     """A worker process of the server."""
 
     wsgi: Any
 
     def init_process(self) -> None:
-        """Make the pool of worker threads before the first connection needs it."""
+        """Make the pools of threads before the first connection needs them."""
         self._work = ThreadPool(self.cfg.threads)
+        self._health = Health()
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Return the pool of I/O threads: one for every connection, started on demand."""
         return ThreadPoolExecutor(max_workers=self.cfg.worker_connections, thread_name_prefix="connection")
-
-    def accept(self, listener: socket.socket) -> None:
-        """Accept a connection as gunicorn does, but as our Connection."""
-        try:
-            sock, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # another process accepted it, or the client has closed it
-        self.nr_conns += 1
-        self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
 
     def run(self) -> None:
         """Serve; then finish the work whose clients got an early answer."""
@@ -144,7 +102,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
             receive(environ, self.work)
-            found = self._answer_in_time(application, environ)
+            turns.give_back()
+            found = self._answered(application, environ)
+            if found.status.startswith("429") and not _is_of_the_api(environ):
+                # In an I/O thread, which has nothing else to do; a hundred do not come back in the same moment.
+                time.sleep(REFUSED_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
             start_response(found.status, found.headers)
             environ["gunicorn.socket"].settimeout(WRITE_SECONDS)
             # gunicorn logs a warning for a body that it must not send
@@ -152,14 +114,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         self.wsgi = answer
 
+    def _answered(self, application: Application, environ: dict[str, Any]) -> Answer:
+        found = self._health.answer(environ, lambda: _collect(application, environ))
+        return found or self._answer_in_time(application, environ)
+
     def work(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call the function in a worker thread, and return its result."""
-        return self._work.submit(function, *arguments).result()
+        with turns.given_back():
+            return self._work.submit(function, *arguments).result()
 
     def _answer_in_time(self, application: Application, environ: dict[str, Any]) -> Answer:
         """Return the application's answer, or after SYNC_SECONDS its early answer, if there is one."""
         early: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
-        working = self._work.submit(_collect, application, environ)
+        submit = self._work.submit if _is_of_the_api(environ) else self._work.submit_to_few
+        working = submit(_collect, application, environ)
         with contextlib.suppress(TimeoutError):  # one raised by the work itself is raised again below
             return working.result(SYNC_SECONDS)
         while not working.done():
@@ -173,16 +141,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         process.end()
         super().handle_exit(sig, frame)
 
-    def handle(self, conn: Connection) -> Any:
-        """Read and answer a request; close the connection in this thread: it waits up to two seconds for the client."""
-        kept = super().handle(conn)
-        if not kept:
-            conn.close(graceful=True)
-        return kept
-
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer a request whose head was read."""
-        conn.parser.unreader.allow(BODY_SECONDS)
+        conn.parser.unreader.allow(BODY_SECONDS, pace=SLOWEST_BYTES_PER_SECOND)
         try:
             kept: bool = super().handle_request(req, conn)
         except TimeoutError:
@@ -203,19 +164,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         code = error_codes.REQUEST[name]
         if code.status >= 500:
             self.log.error("Error handling a request", exc_info=exc)
-        else:  # without its text, which may contain an email address
+        elif not isinstance(exc, TooSlow):  # there may be thousands of those
+            # Without its text, which may contain an email address.
             self.log.info("Refused an invalid request: %s", type(exc).__name__)
-        answer = {"success": False, "message": code.meaning, "code": name, "errors": []}
         with contextlib.suppress(OSError):
-            util.write_nonblock(client, _message(code.status, json.dumps(answer).encode()))
+            util.write_nonblock(client, _refusal(name))
 
 
-def _message(status: int, body: bytes) -> bytes:
+@cache
+def _refusal(name: str) -> bytes:
+    """Return the complete answer to a request that is not HTTP."""
+    code = error_codes.REQUEST[name]
+    body = json.dumps({"success": False, "message": code.meaning, "code": name, "errors": []}).encode()
     head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {code.status} {HTTPStatus(code.status).phrase}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _is_of_the_api(environ: dict[str, Any]) -> bool:
+    path: str = environ.get("PATH_INFO", "")
+    return path.startswith("/api") or path == "/email"
 
 
 def _collect(application: Application, environ: dict[str, Any]) -> Answer:

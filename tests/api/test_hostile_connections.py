@@ -1,16 +1,20 @@
 """A real server and clients that send half a request, or what is none: it has time for everybody else."""
 
 import json
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
 from gomail.server.worker import TimedUnreader, TooSlow
 from tests import fakes
 from tests.api.server import Server, serving, whole_answer
+from tests.providers.fault_server import answer as slow_answer
+from tests.servers import eventually
 
 pytestmark = pytest.mark.processes
 SEND = f"POST {fakes.V1}send-email/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -64,7 +68,7 @@ def failure(answer: bytes) -> tuple[int, str]:
         (LOG.encode() + b" folded\r\n\r\n", 400, "malformed_request"),
         (SEND.encode() + b"Content-Length: x\r\n\r\n", 400, "malformed_request"),
         (SEND.encode() + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "malformed_request"),
-        (SEND.encode() + b"Transfer-Encoding: magic\r\n\r\n", 400, "unsupported_content_type"),
+        (SEND.encode() + b"Transfer-Encoding: magic\r\n\r\n", 501, "unsupported_transfer_coding"),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 414, "uri_too_long"),
         (LOG.encode() + b"Expect: a-pony\r\n\r\n", 417, "expectation_failed"),
         (LOG.encode() + b"X: " + b"y" * 9000 + b"\r\n\r\n", 431, "headers_too_large"),
@@ -163,3 +167,104 @@ def test_a_client_with_a_key_is_heard_out(guarded: Server) -> None:
         f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\n\r\n",
     ):
         assert ask(guarded, (head + message).encode()).split()[1] == b"200"
+
+
+SLOW_PATHS = [("/nowhere", 404), ("/api/nowhere/", 501), ("/static/nothing", 404), ("/health/live", 405)]
+
+
+@pytest.mark.parametrize(("path", "status"), SLOW_PATHS)
+@pytest.mark.parametrize(
+    "length", ["Content-Length: 500000000", "Content-Length: 5", "Transfer-Encoding: chunked"]
+)
+def test_a_path_without_a_body_is_answered_before_any_of_it(
+    guarded: Server, path: str, status: int, length: str
+) -> None:
+    answer = ask(guarded, f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode())
+    assert int(answer.split()[1]) == status
+    assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/admin/auth/user/add/", "/admin/nothing"])
+def test_the_admin_reads_64_kb(server: Server, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    assert ask(server, f"{head}Content-Length: 65537\r\n\r\n".encode()).split()[1] == b"413"
+    chunks = b"2000\r\n" + b"a" * 0x2000 + b"\r\n"
+    assert ask(server, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + 9 * chunks).split()[1] == b"413"
+    whole = f"{head}Content-Length: 65536\r\n\r\n".encode() + b"a" * 65536
+    assert ask(server, whole).split()[1] != b"413"
+
+
+def test_health_is_answered_while_every_working_thread_is_busy(tmp_path: Path, ses: fakes.FakeVendor) -> None:
+    ses.default = slow_answer(200, {"MessageId": "late"}, wait=15.0)
+    variables = fakes.variables(ses, None) | {"API_KEY_REQUIRED": "false", "GOMAIL_PROVIDERS": "ses"}
+    body = '{"to_addresses": "ann@example.org", "from_address": "me@example.org"}'
+    with serving(tmp_path, **variables) as server, ExitStack() as stack:
+        for _ in range(12):
+            busy = stack.enter_context(server.connect())
+            busy.sendall(f"{SEND}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        eventually(lambda: len(ses.received) == 4)
+        for path in ("live", "ready"):
+            answer = ask(server, f"GET /health/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert answer.split()[1] == b"200"
+        assert len(ses.received) == 4  # they still wait, and the other eight for them
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of a hundred connections, of which one address has fifty."""
+    arguments = {"GUNICORN_CMD_ARGS": "--worker-connections 100", "API_KEY_REQUIRED": "false"}
+    with serving(tmp_path_factory.mktemp("narrow"), **arguments) as server:
+        yield server
+
+
+@pytest.mark.parametrize("half", [b"", *HALF_REQUESTS])
+def test_an_address_has_its_share_and_who_comes_last_gets_in(narrow: Server, half: bytes) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(narrow.connect()) for _ in range(300)]
+        for connection in slow:
+            with suppress(OSError):  # its place has been given to another one
+                connection.sendall(half)
+        for path in ("/health/live", f"{fakes.V1}emails/"):
+            answer = ask(narrow, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert answer.split()[1] == b"200"
+        still = [connection for connection in slow if not select.select([connection], [], [], 0)[0]]
+        assert len(still) <= 50
+
+
+def test_what_is_written_is_for_one_user_alone(server: Server) -> None:
+    folder = Path(server.environment["GOMAIL_STORAGE_DIR"]).parent
+    form = (
+        '--b\r\nContent-Disposition: form-data; name="to_addresses"\r\n\r\nann@example.org\r\n'
+        '--b\r\nContent-Disposition: form-data; name="from_address"\r\n\r\nme@example.org\r\n'
+        '--b\r\nContent-Disposition: form-data; name="a"; filename="a.txt"\r\n\r\nhello\r\n--b--\r\n'
+    )
+    head = SEND.replace("application/json", "multipart/form-data; boundary=b")
+    assert ask(server, f"{head}Content-Length: {len(form)}\r\n\r\n{form}".encode()).split()[1] == b"200"
+    modes = {
+        path.relative_to(folder): path.stat().st_mode & 0o777
+        for path in folder.rglob("*")
+        if path.name != "log"
+    }
+    assert {name.suffix for name in modes} >= {".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".journal"}
+    wrong = {name: oct(mode) for name, mode in modes.items() if mode & 0o077}
+    assert wrong == {}
+
+
+def test_the_log_has_neither_a_query_nor_a_line_of_the_clients(tmp_path: Path) -> None:
+    arguments = "--access-logfile -"
+    with serving(tmp_path, GUNICORN_CMD_ARGS=arguments, API_KEY_REQUIRED="false") as server:
+        for path in (
+            "/a%0AINFO%20forged",
+            "/a%0D%0Aforged?q=ann@example.org",
+            "/ann@example.org/",
+            "/b?key=gm_live_a_secret",
+        ):
+            ask(
+                server,
+                f"GET {path} HTTP/1.1\r\nHost: localhost\r\nReferer: http://x/?ann@example.org\r\n\r\n".encode(),
+            )
+        ask(server, b"GET / HTTP/1.1\r\nHost: ann@example.org\r\n\r\n")
+        log = server.log.read_text()
+    assert "/a\\nINFO forged" in log
+    assert not [line for line in log.splitlines() if line.startswith(("INFO forged", "forged"))]
+    assert not [word for word in ("ann@", "q=", "gm_live_a_secret", "Referer") if word in log]

@@ -127,3 +127,20 @@ def test_work_that_was_called_off_before_it_began_is_not_done(closed: list[str])
     gate.set()
     assert pool.submit(name).result(SOON) == "work-0"
     pool.shutdown()
+
+
+def test_what_is_for_few_leaves_threads_for_the_rest_and_is_done_in_turn(closed: list[str]) -> None:
+    pool, go_on = ThreadPool(8), threading.Event()
+    slow: list[Future[Any]] = [pool.submit_to_few(go_on.wait, SOON) for _ in range(20)]
+    assert [pool.submit(divmod, 7, 2).result(SOON) for _ in range(6)] == [(3, 1)] * 6
+    assert sum(one.running() for one in slow) == 2
+    go_on.set()
+    assert [one.result(SOON) for one in slow] == [True] * 20
+    pool.shutdown()
+
+
+def test_what_is_for_few_is_finished_before_the_end(closed: list[str]) -> None:
+    pool = ThreadPool(4)
+    slow = [pool.submit_to_few(time.sleep, 0.01) for _ in range(10)]
+    pool.shutdown()
+    assert all(one.done() for one in slow)
