@@ -1,5 +1,6 @@
 """What colleagues with few rights may type, on the pages of somebody who may do everything: it runs nowhere."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,13 @@ from django.urls import reverse
 
 from delivery.db import ids
 from delivery.models import ApiKey, Circuit, Owner
+from gomail import middleware
 from tests.browser import payloads
 from tests.browser.watching import Listener, Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+TWO_LINES = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")  # what is no name
 BATCH = 20  # as many names as the help text of a new key shows
 # Second barrier: what Alpine's expressions could be made to do if a text ever got through unescaped.
 EXPRESSIONS = [
@@ -61,6 +64,7 @@ EXPRESSIONS = [
 def colleague(watched: Watched, settings: Any) -> Client:
     """Somebody in the same session: what is said to them is read by the browser."""
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     client = Client()
     client.cookies["sessionid"] = next(
         cookie["value"] for cookie in watched.page.context.cookies() if cookie["name"] == "sessionid"
@@ -77,7 +81,7 @@ def test_no_name_runs_in_a_label_a_help_text_or_a_message(
             said = colleague.post(
                 reverse("admin:delivery_owner_change", args=[owner.pk]), {"name": owner.name}
             )
-            assert said.status_code == 302
+            assert said.status_code == (200 if TWO_LINES.search(owner.name) else 302)
         for path in pages():
             watched.open(path)
 
@@ -95,23 +99,21 @@ def test_no_refused_input_runs_where_it_is_named(
         ("/admin/delivery/circuit/put-back/", {}, "provider"),
         ("/admin/login/", {"password": "x"}, "username"),
     ]
-    watched.page.route("**/refused/*", lambda route: route.fulfill(**answers[route.request.url[-1]]))
-    answers: dict[str, Any] = {}
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": middleware.ADMIN}
+    answers: list[str] = []
+    watched.page.route("**/refused/", lambda route: route.fulfill(body=in_one(answers), headers=headers))
     texts = [text for batch in batches(elsewhere.host) for text in batch][::3]
     assert len(texts) >= 60
-    for text in texts:
-        for number, (path, others, field) in enumerate(forms):
-            client = Client() if path.endswith("login/") else colleague
-            answer = client.post(path, {**others, field: text})
-            policy = {"Content-Security-Policy": answer["Content-Security-Policy"]}
-            answers[str(number)] = {"status": 200, "body": answer.content, "headers": {**policy, **HTML}}
-            watched.open(f"/admin/refused/{number}")
+    for start in range(0, len(texts), 4):
+        answers.clear()
+        for text in texts[start : start + 4]:
+            for path, others, field in forms:
+                client = Client() if path.endswith("login/") else colleague
+                answers.append(client.post(path, {**others, field: text}).content.decode())
+        watched.open("/admin/refused/")
 
     watched.settle()
     assert (watched.ran, watched.blocked, watched.outside(), elsewhere.visits) == ([], [], [], 0)
-
-
-HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
 def test_what_got_through_unescaped_would_not_run_either(watched: Watched, elsewhere: Listener) -> None:
@@ -146,6 +148,12 @@ INSERT = """text => {
     document.body.append(place)
     place.querySelectorAll("[x-data]").forEach(each => each.click())
 }"""
+
+
+def in_one(answers: list[str]) -> str:
+    """Return one page with the bodies of several: loading each would take minutes."""
+    bodies = [re.sub(r"(?s).*<body[^>]*>|</body>.*", "", answer) for answer in answers[1:]]
+    return answers[0].replace("</body>", "".join(bodies) + "</body>")
 
 
 def batches(host: str) -> Iterator[list[str]]:
