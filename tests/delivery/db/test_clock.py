@@ -170,7 +170,7 @@ def test_a_pause_lets_nothing_through_before_its_end_and_everything_after_it(off
 def test_a_provider_that_asks_for_a_pause_is_left_alone_and_used_again(off: float) -> None:
     attempt = under_way()
     attempt.latency_ms = 5
-    circuits.learn(attempt, Throttled("slow down", retry_after=30), sender_domain="", probe=None)
+    circuits.learn(attempt, Throttled("slow down", retry_after=30), sender="", probe=None)
     assert not gate.outlook("ses", "example.org").lets_through
 
     Circuit.objects.update(paused_until=database_now() - timedelta(seconds=1))
@@ -186,7 +186,7 @@ def test_five_failures_in_a_row_open_a_circuit(off: float) -> None:
         attempt = under_way(outcome="refused_temporarily")
         attempt.error, attempt.latency_ms = failure.kind, 5
         attempt.save()
-        circuits.learn(attempt, failure, sender_domain="", probe=None)
+        circuits.learn(attempt, failure, sender="", probe=None)
     assert Circuit.objects.get().state == "open"
 
 
