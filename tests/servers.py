@@ -97,8 +97,8 @@ def migrated() -> bytes:
         return path.read_bytes()
 
 
-def eventually(condition: Any) -> None:
-    deadline = time.monotonic() + SOON
+def eventually(condition: Any, *, seconds: float = SOON) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
