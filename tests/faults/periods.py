@@ -2,8 +2,8 @@
 
 A period begins with a change to `open` and ends with the next one to `open`, `closed` or `out`. An attempt is
 - in flight, if it began before the circuit opened: no probe, and not counted here;
-- late, if the email came in before every process could know (they read the circuits once a second) and was then
-  held up, as a rule by the wait for the database's write lock: its way had been chosen before;
+- late, if the email came in before every process could know (LAG) and was then held up, as a rule by the wait for
+  the database's write lock: its way had been chosen before;
 - a try otherwise. Of these a period may have one, and it must be the one that a change to `probing` announced.
 A circuit that opens again after a bad probe was known to be open, so there nobody may be late.
 """
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from tests.faults.record import Change, Record
 
-LAG = 1.5  # seconds in which every process gets to know of an open circuit: one of staleness, and a slow machine
+# Seconds in which every process gets to know of an open circuit: a reading may be used for two while another thread
+# reads anew (routing.circuit_cache), and a change's moment is before its commit, which waits for a slow disk.
+LAG = 3.0
 LATEST = 10.0  # seconds after which nobody is late any more
 LEASE = 60.0  # seconds after which a probe counts as lost, and another one may be made
 _INFINITE = float("inf")
