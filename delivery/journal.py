@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -176,7 +176,7 @@ def write(entry: Entry) -> Pending:
 
 def line(entry: Entry) -> str:
     """Return an entry as it stands in a file."""
-    return json.dumps(asdict(entry), separators=(",", ":")) + "\n"
+    return json.dumps(vars(entry), separators=(",", ":")) + "\n"
 
 
 def release(pending: Pending) -> None:

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,9 +49,10 @@ def now() -> datetime:
 
 def nanoseconds() -> int:
     """Return the same in nanoseconds since the epoch."""
-    if connection.vendor == "sqlite":
-        return time.time_ns() + _corrections.get(connection.alias, 0)
-    reading = _readings.get(connection.alias)  # none before the first connection: nothing was compared either
+    opened = connections[DEFAULT_DB_ALIAS]
+    if opened.vendor == "sqlite":
+        return time.time_ns() + _corrections.get(opened.alias, 0)
+    reading = _readings.get(opened.alias)  # none before the first connection: nothing was compared either
     return reading.at(time.monotonic_ns()) if reading else time.time_ns()
 
 
