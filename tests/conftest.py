@@ -14,6 +14,7 @@ from delivery.models import ApiKey
 from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
+from delivery.webhooks import listeners
 from tests import fakes, read_once
 
 
@@ -56,11 +57,12 @@ def journal_folder(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _fresh_memory() -> None:
-    """Forget the API keys and the circuits of the test before."""
+    """Forget the API keys, the circuits and the endpoints of the test before."""
     keys._live.cache_clear()
     circuit_cache.forget()
     backpressure.forget()
     watermark.forget()
+    listeners.forget()
 
 
 @pytest.fixture

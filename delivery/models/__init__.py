@@ -7,6 +7,7 @@ from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.readiness import ProviderCheck
+from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.models.worker import Worker
 
 __all__ = [
@@ -23,5 +24,8 @@ __all__ = [
     "Recipient",
     "Tag",
     "Watermark",
+    "WebhookCall",
+    "WebhookEndpoint",
+    "WebhookMessage",
     "Worker",
 ]

@@ -1,0 +1,65 @@
+"""This process's cache of the endpoints that listen: read at most once a second, and after a change of its own."""
+
+import threading
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from delivery.models import WebhookEndpoint
+from delivery.webhooks import kinds
+
+_FRESH = 1.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listener:
+    """An endpoint that is switched on."""
+
+    endpoint: UUID
+    owner_id: int | None
+    events: frozenset[str]  # empty: all
+
+    def hears(self, kind: str, owner_id: int | None) -> bool:
+        concerns = kind in kinds.PROVIDERS or self.owner_id == owner_id
+        return concerns and (not self.events or kind in self.events)
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: list[_Listener] = []
+        self._fresh_until = 0.0
+
+    def known(self) -> list[_Listener]:
+        if time.monotonic() < self._fresh_until:
+            return self._known
+        with self._lock:
+            if time.monotonic() >= self._fresh_until:
+                begun = time.monotonic()
+                self._known, self._fresh_until = _read(), begun + _FRESH
+            return self._known
+
+    def forget(self) -> None:
+        with self._lock:  # what is being read at this moment is outdated, too
+            self._fresh_until = 0.0
+
+
+_reader = _Reader()
+
+
+def of(kind: str, owner_id: int | None) -> list[UUID]:
+    """Return the endpoints that are told of this; a change by another process is known after a second."""
+    return [listener.endpoint for listener in _reader.known() if listener.hears(kind, owner_id)]
+
+
+def forget() -> None:
+    """Invalidate the cache: an endpoint of this process's making is told from now on."""
+    _reader.forget()
+
+
+def _read() -> list[_Listener]:
+    rows = WebhookEndpoint.objects.filter(enabled=True, deleted_at=None).order_by("pk")
+    return [
+        _Listener(endpoint=pk, owner_id=owner_id, events=frozenset(events))
+        for pk, owner_id, events in rows.values_list("pk", "owner_id", "events")
+    ]

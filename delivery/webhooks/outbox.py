@@ -1,0 +1,54 @@
+"""The outbox: what is to be told is written in the transaction that made it true, and posted by the workers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from delivery.db import clock
+from delivery.db.compiled import Insert
+from delivery.db.text import storable
+from delivery.models import WebhookMessage
+from delivery.webhooks import listeners
+
+_written = Insert(WebhookMessage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something that endpoints may want to be told of."""
+
+    kind: str  # one of webhooks/kinds
+    owner_id: int | None  # whose it is; None: nobody's, or everybody's
+    data: Mapping[
+        str, object
+    ]  # thin: ids, recipient, provider, reason; "email_id" where it is about an email
+    at: datetime | None = None  # when it happened; None: now
+
+
+def enqueue(notices: Sequence[Notice]) -> None:
+    """Write a message for each endpoint that listens, in the caller's transaction; no statement if none does."""
+    if messages := [message for notice in notices for message in _messages(notice)]:
+        _written.run(messages)
+
+
+def _messages(notice: Notice) -> Iterator[WebhookMessage]:
+    for endpoint in listeners.of(notice.kind, notice.owner_id):
+        now = clock.now()
+        yield WebhookMessage(
+            endpoint_id=endpoint,
+            kind=notice.kind,
+            data=_storable(notice.data),
+            at=notice.at or now,
+            due_at=now,
+        )
+
+
+def _storable(value: object) -> object:
+    """Return the value with texts that every database can store: what a vendor says must not fail the transaction."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(name)): _storable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(part) for part in value]
+    return value
