@@ -19,7 +19,7 @@ from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import LEASE, NOT_SENT_YET
 from delivery.queue import heartbeats
-from delivery.sending import outcomes, replay, transitions, unknown
+from delivery.sending import notices, outcomes, replay, transitions, unknown
 
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 NOT_OFFERED = "The process ended before the email was offered to a provider."
@@ -79,6 +79,7 @@ def expire(email: Email) -> None:
     with transaction.atomic():
         if overdue.filter(status__in=NOT_SENT_YET).update(status=Email.Status.EXPIRED, **given_up):
             transitions.undecided(email).update(status=Recipient.Status.EXPIRED)
+            notices.expired(email)
         else:
             overdue.filter(status=Email.Status.UNKNOWN).update(**given_up)
 

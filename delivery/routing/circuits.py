@@ -6,7 +6,7 @@ open until its retry_at, without a probe.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +20,8 @@ from delivery.db.text import storable
 from delivery.models import Attempt, Circuit, CircuitChange
 from delivery.routing import circuit_cache, policy
 from delivery.routing.policy import Verdict
+from delivery.webhooks import outbox
+from delivery.webhooks.outbox import Notice
 from providers.base import Answer
 
 _MOST_ATTEMPTS = 200  # examined for one decision
@@ -228,7 +230,19 @@ def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, *
         changed = rows.update(state=state, changed_at=Now(), changed_by=by, **fields)
         if changed:
             CircuitChange.objects.create(circuit=circuit, state=state, reason=reason, by=by, at=clock.now())
+            _tell(circuit, state, fields)
     circuit_cache.forget()
     if changed:
         logger.warning("%s: %s. %s", circuit, state.label, reason)
     return bool(changed)
+
+
+def _tell(circuit: Circuit, state: Circuit.State, fields: Mapping[str, Any]) -> None:
+    """Tell webhooks that a provider has gone, or is back; what a vendor said of one owner's mail is not told to all."""
+    was_closed, is_closed = circuit.state == _State.CLOSED, state is _State.CLOSED
+    if circuit.sender_domain or was_closed == is_closed:
+        return
+    kind = "provider.recovered" if is_closed else "provider.unavailable"
+    trouble = Circuit.Trouble(fields["trouble"]).label if "trouble" in fields else state.label
+    data = {"provider": circuit.provider, "state": state.value, "reason": "" if is_closed else trouble}
+    outbox.enqueue([Notice(kind=kind, owner_id=None, data=data)])

@@ -13,7 +13,7 @@ from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
 from delivery.db.text import storable
 from delivery.models import Attempt, Email, Recipient
-from delivery.sending import attempts, outcomes, unknown
+from delivery.sending import attempts, notices, outcomes, unknown
 from delivery.sending.outcomes import Outcome
 from providers import failpoints
 
@@ -90,15 +90,16 @@ def judged(email: Email, outcome: Outcome) -> Outcome:
     return outcomes.after_unknown(outcome)
 
 
-def move(email: Email, rows: QuerySet[Email], outcome: Outcome) -> bool:
+def move(email: Email, rows: QuerySet[Email], outcome: Outcome, was: str = "") -> bool:
     """Move the email and its recipients to the outcome, if `rows` still has the email; tell whether it had.
 
-    The caller holds the transaction.
+    The caller holds the transaction. `was`: the status that it had, where the email in memory does not say it.
     """
     moved = rows.update(**_changes(outcome), left_out=email.left_out)
     if moved:
         _reject(email, outcome)
         undecided(email).update(status=outcome.recipients)
+        notices.moved([(email, outcome)], was or email.status)
     return bool(moved)
 
 
@@ -115,23 +116,23 @@ def undecided(email: Email) -> QuerySet[Recipient]:
 
 def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
     """Settle the email by an answer that came after its claim had ended, as far as its status still allows."""
-    _lock(
-        email
-    )  # PostgreSQL's UPDATE skips a row whose status only becomes right by a concurrent transaction
+    # PostgreSQL's UPDATE skips a row whose status only becomes right by a concurrent transaction.
+    was = _lock(email)
     late = replace(outcome, reason=outcome.reason or SETTLED_LATE)
     if outcome.recipients == Recipient.Status.ACCEPTED:
         not_under_way = Email.objects.filter(pk=email.pk, status__in=_NOT_UNDER_WAY)
-        if not move(email, not_under_way, late) and not unknown.is_certain(email, but=attempt):
+        if not move(email, not_under_way, late, was) and not unknown.is_certain(email, but=attempt):
             Email.objects.filter(pk=email.pk).update(possible_duplicate=True)
     elif unknown.is_certain(email, but=attempt):
         if outcome.status in {Email.Status.FAILED, Email.Status.QUEUED}:
-            move(email, email.left_unknown(), late)
+            move(email, email.left_unknown(), late, was)
     elif outcome.status == Email.Status.FAILED:
-        move(email, email.left_unknown(), outcomes.after_unknown(late))
+        move(email, email.left_unknown(), outcomes.after_unknown(late), was)
 
 
-def _lock(email: Email) -> None:
-    Email.objects.select_for_update().only("pk").get(pk=email.pk)
+def _lock(email: Email) -> str:
+    """Lock the email's row until the transaction ends; return the status that it has."""
+    return Email.objects.select_for_update().values_list("status", flat=True).get(pk=email.pk)
 
 
 def _move_mine(parts: Sequence[tuple[Email, Outcome]]) -> bool:
@@ -145,6 +146,7 @@ def _move_mine(parts: Sequence[tuple[Email, Outcome]]) -> bool:
     for email, outcome in parts:
         _reject(email, outcome)
     _DECIDED.run_all([{"email": email.pk, "status": outcome.recipients} for email, outcome in parts])
+    notices.moved(parts)
     return True
 
 

@@ -10,11 +10,12 @@ from django.db.models import F, QuerySet
 from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
-from delivery.sending import outcomes
+from delivery.sending import notices, outcomes
 from delivery.sending.outcomes import Outcome
 from providers.base import Provider
 
 MOST = 3  # unknown attempts of one email; after them it is not sent again automatically
+_SENT, _NOT_SENT = "Settled by a person: it was sent.", "Settled by a person: it was not sent."
 _Status, _Outcome = Email.Status, Attempt.Outcome
 
 
@@ -38,18 +39,19 @@ def asked_first(email: Email, providers: Sequence[Provider]) -> list[Provider]:
 
 def confirm(email: Email, *, by: str) -> bool:
     """Settle an unknown email as sent, for the person `by`; False if it is not unknown any more."""
-    now = clock.now()
+    now, provider = clock.now(), _may_have_it(email)
     with transaction.atomic():
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
             status=_Status.SENT,
-            provider=_may_have_it(email),
-            reason="Settled by a person: it was sent.",
+            provider=provider,
+            reason=_SENT,
             due_at=None,
             finished_at=now,
         )
         if settled:
             _settle(email, _Outcome.ACCEPTED, by, now)
             _recipients(email).update(status=Recipient.Status.ACCEPTED)
+            notices.settled(email, _Status.SENT, provider=provider, reason=_SENT)
     return bool(settled)
 
 
@@ -60,7 +62,7 @@ def deny(email: Email, *, by: str) -> bool:
         settled = Email.objects.filter(pk=email.pk, status=_Status.UNKNOWN).update(
             status=_Status.QUEUED,
             possible_duplicate=False,
-            reason="Settled by a person: it was not sent.",
+            reason=_NOT_SENT,
             due_at=now,
             expires_at=now + DEADLINE,
             finished_at=None,
@@ -69,6 +71,7 @@ def deny(email: Email, *, by: str) -> bool:
         if settled:
             _settle(email, _Outcome.NOT_SENT, by, now)
             _recipients(email).update(status=Recipient.Status.PENDING)
+            notices.settled(email, _Status.QUEUED, reason=_NOT_SENT)
     return bool(settled)
 
 
