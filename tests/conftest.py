@@ -14,6 +14,7 @@ from delivery.models import ApiKey
 from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
+from delivery.suppressions import screening
 from delivery.webhooks import listeners
 from tests import fakes, read_once
 
@@ -62,6 +63,7 @@ def _fresh_memory() -> None:
     circuit_cache.forget()
     backpressure.forget()
     watermark.forget()
+    screening.forget()
     listeners.forget()
 
 

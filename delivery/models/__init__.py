@@ -7,6 +7,7 @@ from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.readiness import ProviderCheck
+from delivery.models.suppression import SoftBounce, Suppression
 from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.models.worker import Worker
 
@@ -22,6 +23,8 @@ __all__ = [
     "Owner",
     "ProviderCheck",
     "Recipient",
+    "SoftBounce",
+    "Suppression",
     "Tag",
     "Watermark",
     "WebhookCall",

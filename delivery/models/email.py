@@ -97,6 +97,11 @@ class Email(models.Model):
         RESEND = "resend"
         STOP = "stop"
 
+    class Purpose(models.TextChoices):
+        TRANSACTIONAL = "transactional"
+        MARKETING = "marketing"
+        ESSENTIAL = "essential"
+
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     owner = models.ForeignKey(
         Owner, null=True, on_delete=models.PROTECT, related_name="emails", db_index=False
@@ -119,6 +124,14 @@ class Email(models.Model):
         max_length=6, choices=Priority.choices, default=Priority.NORMAL, db_default=Priority.NORMAL
     )
     on_ambiguous = models.CharField(max_length=6, choices=OnAmbiguous.choices, default=OnAmbiguous.RESEND)
+    purpose = models.CharField(  # which suppressions keep it from a recipient
+        max_length=13,
+        choices=Purpose.choices,
+        default=Purpose.TRANSACTIONAL,
+        db_default=Purpose.TRANSACTIONAL,
+    )
+    # what its unsubscribe link ends: marketing, or list:<name>; empty: it has none
+    unsubscribe = models.CharField(max_length=105, blank=True, default="", db_default="")
 
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.QUEUED)
     provider = models.CharField(max_length=50, blank=True)  # the one that accepted it
@@ -204,6 +217,7 @@ class Recipient(models.Model):
         EXPIRED = "expired"
         CANCELLED = "cancelled"
         UNKNOWN = "unknown"
+        SUPPRESSED = "suppressed"
 
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="recipients")
     kind = models.CharField(max_length=3, choices=Kind.choices)

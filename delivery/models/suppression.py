@@ -1,0 +1,95 @@
+"""Suppressions: addresses that must not be written to, and how it came to that."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from delivery.db import clock, ids
+from delivery.models.access import Owner
+
+ALL, MARKETING, LIST = "all", "marketing", "list:"  # scopes; the last is followed by the list's name
+
+
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    """Questions about suppressions."""
+
+    def seen_by(self, owner: Owner | None) -> "SuppressionQuerySet":
+        """Keep those that hold for this owner's emails: its own, and those for all."""
+        return self.filter(Q(owner=owner) | Q(owner=None))
+
+    def in_force(self, now: datetime | None = None) -> "SuppressionQuerySet":
+        """Leave out those that have expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now or clock.now()))
+
+
+class Suppression(models.Model):
+    """One address that gets no mail of one scope from one owner, by its first cause; repeats are counted."""
+
+    class Kind(models.TextChoices):
+        HARD_BOUNCE = "hard_bounce", "bounced"
+        COMPLAINT = "complaint", "complained"
+        UNSUBSCRIBE = "unsubscribe", "unsubscribed"
+        MANUAL = "manual", "entered by a person"
+        INVALID = "invalid", "no valid address"
+        VENDOR = "vendor", "on a provider's list"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    owner = models.ForeignKey(
+        Owner, null=True, on_delete=models.PROTECT, related_name="suppressions", db_index=False
+    )  # None: for the emails of all owners
+    address = models.CharField(max_length=254)  # canonical
+    kind = models.CharField(max_length=11, choices=Kind.choices)
+    scope = models.CharField(max_length=105, default=ALL, db_default=ALL)  # all, marketing, list:<name>
+    source = models.CharField(max_length=50, blank=True)  # a provider's name, or api, admin, csv, link
+    event_id = models.UUIDField(null=True)  # the event that told of it
+    reason = models.TextField(blank=True)
+    by = models.CharField(max_length=150, blank=True)  # a person or a key; empty: GoMail itself
+    count = models.PositiveIntegerField(default=1, db_default=1)  # how often it was reported
+    first_seen = models.DateTimeField(default=clock.now)
+    last_seen = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(null=True, blank=True)  # None: never
+
+    objects = SuppressionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            # read by suppressions/screening for each email that is offered
+            models.UniqueConstraint(
+                fields=["address", "owner", "kind", "scope"], name="suppression_of_an_owner"
+            ),
+            # NULL differs from NULL in the one above
+            models.UniqueConstraint(
+                fields=["address", "kind", "scope"], name="suppression_for_all", condition=Q(owner=None)
+            ),
+        ]
+        indexes = [
+            # read by the filters of the list
+            models.Index(fields=["owner", "id"], name="suppression_by_owner"),
+            models.Index(fields=["kind", "id"], name="suppression_by_kind"),
+            models.Index(fields=["scope", "id"], name="suppression_by_scope"),
+            models.Index(fields=["source", "id"], name="suppression_by_source"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.kind}"
+
+
+class SoftBounce(models.Model):
+    """A day on which an address bounced softly and finally; several such days make a suppression."""
+
+    owner = models.ForeignKey(Owner, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    address = models.CharField(max_length=254)  # canonical
+    day = models.DateField(db_index=True)  # UTC
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["address", "owner", "day"], name="soft_bounce_of_an_owner"),
+            models.UniqueConstraint(
+                fields=["address", "day"], name="soft_bounce_of_nobody", condition=Q(owner=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} on {self.day}"

@@ -1,0 +1,1 @@
+"""Who must not be written to, and what that keeps from whom."""

@@ -1,0 +1,155 @@
+"""Entries: an address is suppressed for a cause, and let go again; always in the transaction of what caused it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from delivery.content import addresses
+from delivery.db import clock, ids
+from delivery.db.text import storable
+from delivery.models import Suppression
+from delivery.models.suppression import ALL, MARKETING
+from delivery.suppressions import screening, soft_bounces, upsert
+from delivery.webhooks import outbox
+from delivery.webhooks.outbox import Notice
+
+SOFT_BOUNCED: Final = timedelta(days=14)  # how long repeated soft bounces keep an address out
+Kind = Suppression.Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A reason to suppress an address, as somebody reported it once."""
+
+    owner_id: int | None  # whose emails it keeps out; None: everybody's
+    address: str
+    kind: str  # of Suppression.Kind
+    scope: str = ALL  # all, marketing, list:<name>
+    source: str  # a provider's name in GOMAIL_PROVIDERS, or api, admin, csv, link
+    event_id: UUID | None = None
+    reason: str = ""  # for a person
+    at: datetime
+    expires_at: datetime | None = None  # None: never
+    by: str = ""  # the person or key that entered it
+
+
+def add(findings: Sequence[Finding]) -> list[Suppression]:
+    """Suppress addresses, in the caller's transaction; return the entries that are new. Repeats are counted.
+
+    An entry that has expired is over: a new finding makes a new one. One that had expired already makes none.
+    """
+    now = clock.now()
+    rows = _merged(finding for finding in findings if not _is_over(finding, now))
+    if not rows:
+        return []
+    Suppression.objects.filter(address__in={row.address for row in rows}, expires_at__lte=now).delete()
+    new = upsert.run(rows)
+    _changed()
+    outbox.enqueue([_notice("suppression.added", entry) for entry in new])
+    return new
+
+
+def lift(owner_id: int | None, address: str, kinds: Collection[str], *, by: str, reason: str) -> int:
+    """Let an address go that this owner's entries of these kinds keep out; return how many ended.
+
+    The caller holds the transaction. An entry for all is ended by `owner_id=None` alone.
+    """
+    given = {"owner_id": owner_id, "address": addresses.canonical(address.strip()), "kind__in": kinds}
+    return len(end(list(Suppression.objects.filter(**given)), by=by, reason=reason))
+
+
+def end(entries: Sequence[Suppression], *, by: str, reason: str) -> list[Suppression]:
+    """Delete entries in the caller's transaction; return those that were still there."""
+    ended = [entry for entry in entries if Suppression.objects.filter(pk=entry.pk).delete()[0]]
+    outbox.enqueue([_notice("suppression.removed", entry, by=by, reason=reason) for entry in ended])
+    return ended
+
+
+def note_soft_bounce(  # noqa: PLR0913 - the facts of a Finding, which it does not become at once
+    owner_id: int | None,
+    address: str,
+    at: datetime,
+    *,
+    source: str,
+    event_id: UUID | None = None,
+    reason: str = "",
+) -> Suppression | None:
+    """Count a soft bounce that was final; three on three days within 30 suppress the address for 14 days.
+
+    The caller holds the transaction. Returns the entry if this bounce made one; the count then begins anew.
+    """
+    address = addresses.canonical(address.strip())
+    if not soft_bounces.count(owner_id, address, at):
+        return None
+    finding = Finding(
+        owner_id=owner_id,
+        address=address,
+        kind=Kind.HARD_BOUNCE,
+        source=source,
+        event_id=event_id,
+        reason=f"Soft bounces on {soft_bounces.DAYS} days within {soft_bounces.WINDOW.days}. {reason}".strip(),
+        at=at,
+        expires_at=at + SOFT_BOUNCED,
+    )
+    return next(iter(add([finding])), None)
+
+
+def _is_over(finding: Finding, now: datetime) -> bool:
+    return finding.expires_at is not None and finding.expires_at <= now
+
+
+def _merged(findings: Iterable[Finding]) -> list[Suppression]:
+    """Return a row for each entry, in one order in all processes: rows are locked as they are written."""
+    rows: dict[tuple[str, int, str, str], Suppression] = {}
+    for finding in findings:
+        row = _row(finding)
+        known = rows.setdefault((row.address, row.owner_id or 0, row.kind, row.scope), row)
+        if known is not row:
+            _count(known, row)
+    return [rows[key] for key in sorted(rows)]
+
+
+def _row(finding: Finding) -> Suppression:
+    return Suppression(
+        id=ids.uuid7(),
+        owner_id=finding.owner_id,
+        address=addresses.canonical(finding.address.strip()),
+        kind=finding.kind,
+        scope=_scope(finding),
+        source=finding.source,
+        event_id=finding.event_id,
+        reason=storable(finding.reason),
+        by=finding.by,
+        first_seen=finding.at,
+        last_seen=finding.at,
+        expires_at=finding.expires_at,
+    )
+
+
+def _scope(finding: Finding) -> str:
+    """Return the scope; who unsubscribes from all leaves what was not asked for: no receipts, no sign-in codes."""
+    return MARKETING if finding.kind == Kind.UNSUBSCRIBE and finding.scope == ALL else finding.scope
+
+
+def _count(known: Suppression, repeat: Suppression) -> None:
+    known.count += 1
+    known.first_seen = min(known.first_seen, repeat.first_seen)
+    known.last_seen = max(known.last_seen, repeat.last_seen)
+    both = known.expires_at, repeat.expires_at
+    known.expires_at = None if None in both else max(filter(None, both))
+
+
+def _notice(kind: str, entry: Suppression, **changes: str) -> Notice:
+    names = ("id", "address", "kind", "scope", "source", "reason")
+    data = {name: getattr(entry, name) for name in names}
+    return Notice(kind=kind, owner_id=entry.owner_id, data={**data, **changes})
+
+
+def _changed() -> None:
+    """Let the next offer see it: at once in this transaction, and in the other threads once it is committed."""
+    screening.forget()
+    transaction.on_commit(screening.forget)
