@@ -16,7 +16,7 @@ from django.utils import timezone
 import delivery
 from delivery.db import compiled
 from delivery.db.compiled import Insert, Select, Update, UpdateReturning
-from delivery.models import Attachment, Attempt, Email, Owner, Recipient
+from delivery.models import Attachment, Attempt, Email, Owner, Recipient, WebhookEndpoint, WebhookMessage
 from delivery.models.email import EmailQuerySet
 from delivery.queue import claims
 from tests.delivery.factories import ANN, queued, under_way
@@ -76,7 +76,12 @@ SELECTS: dict[str, type[models.Model]] = {
     "bundles._ATTACHMENTS_OF": Attachment,
 }
 ELSEWHERE = {"suppressions.screening._OF"}  # in tests/delivery/suppressions/test_screening.py
-INSERTS = {"bundles._EMAILS", "bundles._RECIPIENTS", "sending.attempts._WRITTEN"}
+INSERTS = {
+    "bundles._EMAILS",
+    "bundles._RECIPIENTS",
+    "sending.attempts._WRITTEN",
+    "webhooks.outbox._written",
+}
 
 
 def test_no_statement_is_forgotten() -> None:
@@ -197,6 +202,13 @@ def made(model: type[models.Model], number: int) -> list[Any]:
     if model is Email:
         return [
             Email(owner=owner, from_address=ANN.address, subject=AWKWARD, tags=["a"], metadata={"k": AWKWARD})
+            for _ in range(number)
+        ]
+    if model is WebhookMessage:
+        to, now = WebhookEndpoint.objects.create(url="https://hooks.example.org/"), timezone.now()
+        said = {"reason": AWKWARD}
+        return [
+            WebhookMessage(endpoint=to, kind="email.sent", data=said, at=now, due_at=now)
             for _ in range(number)
         ]
     email = queued()
