@@ -87,7 +87,7 @@ def left_behind(folder: Path, attempt: Attempt, **answer: Any) -> None:
         file = journal_files(folder)[-1].rename(folder / f"{attempt.email.worker}-1.journal")
     with file.open("a") as lines:
         entry = Entry(attempt=str(attempt.pk), **answer)
-        lines.write(journal.json.dumps(journal.asdict(entry)) + "\n")
+        lines.write(journal.line(entry))
 
 
 def a_file(content: bytes = b"content") -> File:
