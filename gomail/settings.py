@@ -3,14 +3,12 @@
 The names are explained in .env.example. A secret may be given as NAME_FILE, the path of a file that holds it.
 """
 
-import re
-
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from gomail import environment, logs, proxies
+from gomail import accounts, environment, logs, proxies
 from gomail.environment import BASE_DIR
 
 DEBUG = environment.truth("DJANGO_DEBUG", default=False)
@@ -248,7 +246,8 @@ if GOMAIL_FAILPOINTS and not environment.truth("GOMAIL_TESTING", default=False):
         "which set GOMAIL_TESTING, may use it."
     )
 
-# Seconds to wait for a late answer before an unknown email is sent again.
+# Seconds to wait for a late answer, or for an event, before an unknown email is sent again; SendGrid's events come
+# together after 30 s. GOMAIL_HOLD_SECONDS_SES is one provider's own.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
 
 # Days for which each part of an email is kept after it is finished; 0: for ever. `manage.py prune` deletes.
@@ -256,30 +255,11 @@ GOMAIL_KEEP_BODIES_DAYS = environment.number("GOMAIL_KEEP_BODIES_DAYS", 0, least
 GOMAIL_KEEP_ATTACHMENTS_DAYS = environment.number("GOMAIL_KEEP_ATTACHMENTS_DAYS", 0, least=0)
 GOMAIL_KEEP_EMAILS_DAYS = environment.number("GOMAIL_KEEP_EMAILS_DAYS", 0, least=0)
 
-# A name may have a type, `ses-eu=ses`; its variables are then prefixed by the name, SES_EU_AWS_SES_REGION.
 GOMAIL_PROVIDERS = tuple(environment.words("GOMAIL_PROVIDERS", "ses,sendgrid"))
 # Headers of clients that a mail server or a Django backend may be given beside the usual ones; others are passed over.
 GOMAIL_ALLOWED_HEADERS = tuple(environment.words("GOMAIL_ALLOWED_HEADERS", ""))
-_ACCOUNTS = [word.partition("=")[0].strip() for word in GOMAIL_PROVIDERS if "=" in word]
-_PREFIXES = ["", *(re.sub(r"\W", "_", name).upper() + "_" for name in _ACCOUNTS)]
-_PROVIDER_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SES_REGION",
-    "AWS_SES_CONFIGURATION_SET",
-    "AWS_SES_ENDPOINT_URL",
-    "SENDGRID_API_KEY",
-    "SENDGRID_BASE_URL",
-    "MAILGUN_API_KEY",
-    "MAILGUN_DOMAIN",
-    "MAILGUN_BASE_URL",
-    "MANDRILL_API_KEY",
-    "MANDRILL_BASE_URL",
-    "SMTP_URL",
-    "DJANGO_BACKEND",
-    "DJANGO_OPTIONS",
-)
+GOMAIL_HOLDS = accounts.holds(GOMAIL_PROVIDERS)  # seconds, where they are not GOMAIL_HOLD_SECONDS
 # Django hides the whole of a setting with SECRET in its name on its error pages.
-PROVIDER_SECRETS = {
-    prefix + name: environment.text(prefix + name) for prefix in _PREFIXES for name in _PROVIDER_VARIABLES
-}
+PROVIDER_SECRETS = accounts.variables(GOMAIL_PROVIDERS)
+# The address at which people and providers reach this installation, such as https://mail.example.org.
+GOMAIL_PUBLIC_URL = environment.text("GOMAIL_PUBLIC_URL").rstrip("/")

@@ -21,9 +21,16 @@ _Status, _Outcome = Email.Status, Attempt.Outcome
 
 def resend_at(email: Email) -> datetime | None:
     """Return when an email is sent again after an attempt that may have sent it; None: not automatically."""
-    if email.on_ambiguous == Email.OnAmbiguous.STOP or _count_in_doubt(email) >= MOST:
+    providers = _in_doubt(email)
+    if email.on_ambiguous == Email.OnAmbiguous.STOP or len(providers) >= MOST:
         return None
-    return clock.now() + timedelta(seconds=settings.GOMAIL_HOLD_SECONDS)
+    return clock.now() + timedelta(seconds=max(map(hold, providers), default=settings.GOMAIL_HOLD_SECONDS))
+
+
+def hold(provider: str) -> int:
+    """Return the seconds in which an answer or an event of this provider may still tell what became of an email."""
+    seconds: int = settings.GOMAIL_HOLDS.get(provider, settings.GOMAIL_HOLD_SECONDS)
+    return seconds
 
 
 def outcome(email: Email, reason: str) -> Outcome:
@@ -94,9 +101,10 @@ def _may_have_it(email: Email) -> str:
     return _unknown(email).order_by("-id").values_list("provider", flat=True).first() or ""
 
 
-def _count_in_doubt(email: Email) -> int:
-    """Count the attempts in doubt; the current one is still `started` in the database, and counted."""
-    return Attempt.objects.filter(email=email, outcome__in=Attempt.IN_DOUBT).count()
+def _in_doubt(email: Email) -> list[str]:
+    """Return the provider of each attempt in doubt; the current one is still `started` in the database, and in it."""
+    in_doubt = Attempt.objects.filter(email=email, outcome__in=Attempt.IN_DOUBT)
+    return list(in_doubt.order_by("id").values_list("provider", flat=True))
 
 
 def _unknown(email: Email) -> QuerySet[Attempt]:
