@@ -22,6 +22,7 @@ from django.db.models.expressions import Expression
 from django.db.models.sql import InsertQuery, UpdateQuery
 
 _FEW = 20  # rows; up to here PostgreSQL takes an INSERT faster than a COPY
+_MANY = 500  # rows of one INSERT: SQLite takes 32,766 values
 Row = TypeVar("Row", bound=models.Model)
 Parameters = Sequence[Any]  # one Parameter for each of several values
 Change = tuple[
@@ -186,6 +187,37 @@ class Insert:
     def _into(self) -> str:
         table = connection.ops.quote_name(self._model._meta.db_table)
         return f"{table} ({', '.join(_quoted(self._fields))})"
+
+
+class InsertNew(Insert):
+    """An INSERT that passes over the rows whose unique columns are there already."""
+
+    def run_new(self, rows: Sequence[models.Model]) -> set[Any]:
+        """Insert the rows, and return the primary keys of those that are new.
+
+        A transaction that inserts the same row at the moment is waited for; give the rows in one order everywhere.
+        """
+        key: Any = self._model._meta.pk
+        found = (
+            key.to_python(value)
+            for start in range(0, len(rows), _MANY)
+            for value in self._new(rows[start : start + _MANY])
+        )
+        return set(found)
+
+    def _new(self, rows: Sequence[models.Model]) -> list[Any]:
+        row = f"({', '.join(['%s'] * len(self._fields))})"
+        (key,) = _quoted([self._model._meta.pk])
+        values = [
+            field.get_db_prep_save(getattr(each, field.attname), connection)
+            for each in rows
+            for field in self._fields
+        ]
+        new = f"VALUES {', '.join([row] * len(rows))} ON CONFLICT DO NOTHING RETURNING {key}"
+        statement = f"INSERT INTO {self._into} {new}"
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return [found for (found,) in cursor.fetchall()]
 
 
 class _Reader(Generic[Row]):

@@ -19,20 +19,21 @@ _Status, _To, _Outcome = Email.Status, Recipient.Status, Attempt.Outcome
 _TAKEN = (_Status.SENT, _Status.PARTIAL)
 _NOT_TAKEN = (*NOT_SENT_YET, _Status.FAILED, _Status.EXPIRED, _Status.CANCELLED)
 
-# The statuses that a recipient may have while its email has this status. An email being sent again is `sending`
-# while its recipients are still unknown.
+# The statuses that a recipient may have while its email has this status, beside what events have told. An email being
+# sent again is `sending` while its recipients are still unknown; an event may come before the answer of its attempt.
 FITTING: Mapping[str, tuple[str, ...]] = {
     _Status.SCHEDULED: (_To.PENDING,),
     _Status.QUEUED: (_To.PENDING,),
-    _Status.SENDING: (_To.PENDING, _To.UNKNOWN),
+    _Status.SENDING: (_To.PENDING, _To.UNKNOWN, _To.ACCEPTED),
     _Status.SENT: (_To.ACCEPTED,),
-    _Status.PARTIAL: (_To.ACCEPTED, _To.REJECTED),
+    _Status.PARTIAL: (_To.ACCEPTED,),
     _Status.FAILED: (_To.FAILED,),
     _Status.EXPIRED: (_To.EXPIRED,),
     _Status.CANCELLED: (_To.CANCELLED,),
     _Status.UNKNOWN: (_To.UNKNOWN,),
     _Status.QUARANTINED: (_To.FAILED, _To.UNKNOWN),
 }
+TOLD = (_To.DEFERRED, _To.DELIVERED, _To.BOUNCED, _To.COMPLAINED, _To.SUPPRESSED, _To.REJECTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def _forgotten(window: Window) -> Q:
 
 
 def _with_recipients_that_do_not_fit(window: Window) -> Q:
-    return Q(Exists(window.recipients().exclude(status__in=FITTING[window.status])))
+    return Q(Exists(window.recipients().exclude(status__in=(*FITTING[window.status], *TOLD))))
 
 
 # In the order of repair: attempts first, then what follows for the email.

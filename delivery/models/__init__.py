@@ -4,6 +4,7 @@ from delivery.models.access import ApiKey, Owner
 from delivery.models.attempt import Attempt
 from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.email import Attachment, Email, Recipient, Tag
+from delivery.models.event import EventToken, ProviderEvent
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.readiness import ProviderCheck
@@ -18,10 +19,12 @@ __all__ = [
     "Circuit",
     "CircuitChange",
     "Email",
+    "EventToken",
     "IdempotencyKey",
     "Lineage",
     "Owner",
     "ProviderCheck",
+    "ProviderEvent",
     "Recipient",
     "SoftBounce",
     "Suppression",

@@ -38,7 +38,7 @@ class Attempt(models.Model):
     settled_at = models.DateTimeField(null=True)  # when an unknown outcome became known
     settled_by = models.CharField(
         max_length=150, blank=True, default="", db_default=""
-    )  # the person who settled it
+    )  # the person who settled it, or event:<kind>
 
     class Meta:
         ordering = ("started_at", "id")

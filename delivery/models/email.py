@@ -30,6 +30,9 @@ FINISHED = (
     "cancelled",
 )  # final: no worker and no person changes them
 
+# Statuses of recipients that few have, and that people look for.
+IN_TROUBLE = ("deferred", "bounced", "complained", "suppressed", "rejected", "failed", "expired", "unknown")
+
 
 def _deadline() -> datetime:
     return clock.now() + DEADLINE
@@ -212,6 +215,10 @@ class Recipient(models.Model):
     class Status(models.TextChoices):
         PENDING = "pending"
         ACCEPTED = "accepted"
+        DEFERRED = "deferred"  # from here to complained: what the provider told later, by an event
+        DELIVERED = "delivered"
+        BOUNCED = "bounced"
+        COMPLAINED = "complained"
         REJECTED = "rejected"
         FAILED = "failed"
         EXPIRED = "expired"
@@ -225,10 +232,16 @@ class Recipient(models.Model):
     address = models.CharField(max_length=254)  # as asked for, the domain as A-labels
     canonical = models.CharField(max_length=254, db_index=True)  # lower case, for comparing and searching
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
-    reason = models.TextField(blank=True)  # why the provider rejected this recipient alone
+    reason = models.TextField(blank=True)  # of its status, in the words of the provider or of its mail server
 
     class Meta:
         ordering = ("id",)
+        indexes = [
+            # read by the filter of emails
+            models.Index(
+                fields=["status", "email"], name="recipient_in_trouble", condition=Q(status__in=IN_TROUBLE)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} <{self.address}>" if self.name else self.address

@@ -20,7 +20,7 @@ from django.db import transaction
 from delivery import process
 from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
-from delivery.sending import outcomes, rounds, transitions
+from delivery.sending import outcomes, rounds, transitions, unknown
 
 COMMAND: Final = "try_suspects"
 _TURN = 60.0  # seconds in which such a process begins further emails
@@ -75,14 +75,15 @@ def _condemn(email: Email) -> bool:
     attempts = Attempt.objects.filter(email=email)
     with transaction.atomic():
         in_doubt = attempts.filter(outcome__in=Attempt.IN_DOUBT).exists()
-        condemned = transitions.move(
-            email, email.still_mine(), outcomes.quarantined(_REASON, in_doubt=in_doubt)
-        )
+        outcome = outcomes.quarantined(_REASON, in_doubt=in_doubt)
+        if accepted := unknown.accepted_after_all(email):  # an event has told of it
+            outcome = outcomes.sent_late(accepted.provider, transitions.SETTLED_BY_EVENT)
+        condemned = transitions.move(email, email.still_mine(), outcome)
         if condemned:
             attempts.filter(outcome=Attempt.Outcome.STARTED).update(
                 outcome=Attempt.Outcome.UNKNOWN, detail=_REASON
             )
-            log.error("Email %s is in quarantine: it crashed every process that had it", email.pk)
+            log.error("Email %s is %s: it crashed every process that had it", email.pk, outcome.status)
     return condemned
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from delivery import journal
@@ -20,6 +20,7 @@ from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import LEASE, NOT_SENT_YET
 from delivery.queue import heartbeats
 from delivery.sending import notices, outcomes, replay, transitions, unknown
+from delivery.sending.outcomes import Outcome
 
 INTERRUPTED = "The process ended between the call and the record of its outcome."
 NOT_OFFERED = "The process ended before the email was offered to a provider."
@@ -67,9 +68,15 @@ def recover(email: Email, known: Mapping[str, Entry]) -> None:
     with transaction.atomic():
         if not email.take_over():
             return
-        count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
-        outcome = unknown.outcome(email, INTERRUPTED) if count else outcomes.at_once(NOT_OFFERED)
-        transitions.move(email, email.still_mine(), transitions.judged(email, outcome))
+        transitions.move(email, email.still_mine(), transitions.judged(email, _concluded(email, interrupted)))
+
+
+def _concluded(email: Email, interrupted: QuerySet[Attempt]) -> Outcome:
+    """Return what an orphan has come to by the database alone, and close its attempt."""
+    count = interrupted.update(outcome=Attempt.Outcome.UNKNOWN, detail=INTERRUPTED)
+    if accepted := unknown.accepted_after_all(email):  # an event has told of it
+        return outcomes.sent_late(accepted.provider, transitions.SETTLED_BY_EVENT)
+    return unknown.outcome(email, INTERRUPTED) if count else outcomes.at_once(NOT_OFFERED)
 
 
 def expire(email: Email) -> None:

@@ -19,7 +19,7 @@ from delivery.models.email import LEASE
 from delivery.queue import watermark
 from providers import failpoints
 from providers.base import Answer, Provider
-from providers.errors import ProviderError
+from providers.errors import ProviderError, Unknown
 from providers.message import Message, Receipt
 
 ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
@@ -52,17 +52,19 @@ def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
 _begun = GroupCommit(_begin)
 
 
-def store(last: Attempt) -> None:
-    """Store an attempt's outcome, unless a person has settled it; the caller holds the transaction.
+def store(last: Attempt) -> bool:
+    """Store an attempt's outcome, unless a person or an event has settled it; tell whether it was stored.
 
-    In that case only the other columns are stored.
+    Else only the other columns are. The caller holds the transaction.
     """
     answer = _answer(last)
     if _ANSWERED.run(**answer):
-        return
+        return True
     del answer["outcome"]
-    if not Attempt.objects.filter(pk=answer.pop("pk")).update(**answer):
-        put_back(last)  # an older state of the database has come back meanwhile
+    if Attempt.objects.filter(pk=answer.pop("pk")).update(**answer):
+        return False
+    put_back(last)  # an older state of the database has come back meanwhile
+    return True
 
 
 def store_all(attempts: Sequence[Attempt]) -> None:
@@ -78,6 +80,10 @@ def put_back(attempt: Attempt) -> None:
 
 def _started(email: Email, provider: Provider) -> Attempt:
     return Attempt(email=email, provider=provider.name, epoch=email.epoch, started_at=clock.now())
+
+
+def _has_it(last: Attempt) -> bool:
+    return Attempt.objects.filter(pk=last.pk, outcome=Attempt.Outcome.ACCEPTED).exists()
 
 
 def _answer(last: Attempt) -> dict[str, Any]:
@@ -159,14 +165,17 @@ class Log:
     def _next(self, provider: Provider) -> Attempt:
         following = outages.insist(lambda: self._store_and_begin(provider))
         self.tell()
+        if following is None:
+            raise Unknown(f"{self.last.provider} did not accept the email, and an event says that it has it.")
         return following
 
-    def _store_and_begin(self, provider: Provider) -> Attempt:
+    def _store_and_begin(self, provider: Provider) -> Attempt | None:
         with transaction.atomic():
             _hold(
                 self._email
             )  # the email's row first, as everywhere: a fixed order of locks prevents deadlocks
-            store(self.last)
+            if not store(self.last) and _has_it(self.last):
+                return None
             return write(self._email, provider)
 
     def _keep(self, started: float, answer: Answer, **columns: str) -> None:

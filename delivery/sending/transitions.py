@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from delivery.content import addresses
-from delivery.db import compiled
+from delivery.db import clock, compiled
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
 from delivery.db.text import storable
@@ -18,6 +19,7 @@ from delivery.sending.outcomes import Outcome
 from providers import failpoints
 
 SETTLED_LATE = "Settled by the provider's answer, which came after the claim had ended."
+SETTLED_BY_EVENT = "Settled by an event of the provider: it has the email."
 _UNDECIDED = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 _CHANGED = ("status", "provider", "reason", "due_at", "lease_until", "finished_at")  # columns of an outcome
 _NOT_UNDER_WAY = (Email.Status.UNKNOWN, Email.Status.QUEUED, Email.Status.QUARANTINED)
@@ -38,6 +40,7 @@ def _record(parts: Sequence[_Part]) -> Sequence[None]:
     if len(parts) == 1:
         _record_one(*parts[0])
         return (None,)
+    parts = sorted(parts, key=lambda part: part[0].pk)  # the order in which events lock emails, too
     with transaction.atomic():
         if not _move_mine([(email, outcome) for email, outcome, _ in parts]):
             raise attempts.ClaimLost
@@ -57,7 +60,8 @@ def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
         moved = _move_mine([(email, known)])
         if not moved:  # the claim was lost
             _settle_late(email, outcome, last)
-        attempts.store(last)
+        if not attempts.store(last) and moved:
+            known = _corrected(email, known)
         failpoints.reach("in-finish")
     if moved:
         apply(email, known)
@@ -73,6 +77,24 @@ def record_loss(email: Email, last: Attempt) -> None:
             _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
         attempts.store(last)
     email.refresh_from_db()
+
+
+def prove(attempt: UUID, *, by: str) -> bool:
+    """Settle an attempt in doubt as accepted, as the provider tells of its mail; tell whether this call did it.
+
+    The email moves as by a late answer: a resend that waits is called off. While a process still makes the attempt, the
+    email stays with it, and its own outcome changes nothing of this. The caller holds the transaction.
+    """
+    found = (
+        Attempt.objects.select_related("email").defer("email__text_body", "email__html_body").get(pk=attempt)
+    )
+    _lock(found.email)
+    denied = Q(outcome=Attempt.Outcome.NOT_SENT) & ~Q(settled_by="")  # by a person, who knew less
+    doubted = Attempt.objects.filter(Q(outcome__in=Attempt.IN_DOUBT) | denied, pk=attempt)
+    if not doubted.update(outcome=Attempt.Outcome.ACCEPTED, settled_by=by, settled_at=clock.now()):
+        return False
+    _settle_late(found.email, outcomes.sent_late(found.provider, SETTLED_BY_EVENT), found)
+    return True
 
 
 def judged(email: Email, outcome: Outcome) -> Outcome:
@@ -128,6 +150,20 @@ def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
             move(email, email.left_unknown(), late, was)
     elif outcome.status == Email.Status.FAILED:
         move(email, email.left_unknown(), outcomes.after_unknown(late), was)
+
+
+def _corrected(email: Email, outcome: Outcome) -> Outcome:
+    """Return what the email has come to after all, if its last attempt was settled while the answer was waited for.
+
+    An event may come before the answer, and wins over a timeout. The caller's UPDATE has the row locked.
+    """
+    accepted = unknown.accepted_after_all(email)
+    if outcome.recipients == Recipient.Status.ACCEPTED or not accepted:
+        return outcome
+    sent = outcomes.sent_late(accepted.provider, SETTLED_BY_EVENT)
+    Recipient.objects.filter(email=email, status=outcome.recipients).update(status=sent.recipients)
+    move(email, Email.objects.filter(pk=email.pk), sent, outcome.status)
+    return sent
 
 
 def _lock(email: Email) -> str:

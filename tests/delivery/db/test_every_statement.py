@@ -65,6 +65,11 @@ UPDATES: dict[str, Callable[[Attempt], dict[str, Any]]] = {
         "lease_until": None,
         "finished_at": timezone.now(),
     },
+    "events.settling._STOOD": lambda last: {
+        "pk": last.email.recipients.get().pk,
+        "status": "bounced",
+        "reason": AWKWARD,
+    },
     "sending.transitions._DECIDED": lambda last: {"email": last.email_id, "status": "accepted"},
 }
 CLAIMS: dict[str, Callable[[EmailQuerySet], EmailQuerySet]] = {
@@ -75,7 +80,11 @@ SELECTS: dict[str, type[models.Model]] = {
     "bundles._RECIPIENTS_OF": Recipient,
     "bundles._ATTACHMENTS_OF": Attachment,
 }
-ELSEWHERE = {"suppressions.screening._OF"}  # in tests/delivery/suppressions/test_screening.py
+ELSEWHERE = {  # in tests/delivery/suppressions/test_screening.py, and in tests/delivery/events/test_record.py
+    "suppressions.screening._OF",
+    "events.record._written",
+    "events.tokens._written",
+}
 INSERTS = {
     "bundles._EMAILS",
     "bundles._RECIPIENTS",
