@@ -64,9 +64,13 @@ class Answer:
 class Transport:
     """A connection pool, opened lazily in each process. Thread-safe."""
 
-    def __init__(self, name: str, *, timeouts: Timeouts, connections: int) -> None:
-        """Keep up to this many connections; the provider's name is for errors."""
+    def __init__(self, name: str, *, timeouts: Timeouts, connections: int, host: str = "") -> None:
+        """Keep up to this many connections; the provider's name is for errors.
+
+        `host`: the name that certificates must be for, where URLs have an address in its place.
+        """
         self._name = name
+        self._host = host
         self._timeouts = timeouts
         self._connections = connections
         self._lock = threading.Lock()
@@ -105,8 +109,11 @@ class Transport:
 
     def _new_pool(self) -> urllib3.PoolManager:
         limits = urllib3.Timeout(connect=self._timeouts.connect, read=self._timeouts.read)
+        named: dict[str, Any] = {}
+        if self._host:
+            named = {"server_hostname": self._host, "assert_hostname": self._host}
         pool = urllib3.PoolManager(
-            maxsize=self._connections, timeout=limits, retries=False, ssl_context=_tls()
+            maxsize=self._connections, timeout=limits, retries=False, ssl_context=_tls(), **named
         )
         pool.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
         return pool

@@ -11,16 +11,16 @@ _SECONDS = re.compile(r"(\d{1,9})(\.\d{1,9})?", re.ASCII)
 _LONGEST_DATE = 64  # characters
 
 
-def seconds(retry_after: str) -> float | None:
-    """Return what a `Retry-After` says, from 1 s to an hour; None when it says nothing that makes sense.
+def seconds(retry_after: str, *, longest: float = LONGEST_NAMED) -> float | None:
+    """Return what a `Retry-After` says, from 1 s to `longest`; None when it says nothing that makes sense.
 
     RFC 9110, 10.2.3: seconds, or a date in one of the three forms of 5.6.7. A date that has passed means: now.
     """
     named = retry_after.strip()
     if _SECONDS.fullmatch(named):
-        return _bounded(float(named))
+        return _bounded(float(named), longest)
     moment = _date(named)
-    return _bounded((moment - datetime.now(UTC)).total_seconds()) if moment else None
+    return _bounded((moment - datetime.now(UTC)).total_seconds(), longest) if moment else None
 
 
 def until(epoch: str) -> float | None:
@@ -31,8 +31,8 @@ def until(epoch: str) -> float | None:
     return _bounded(float(named) - datetime.now(UTC).timestamp())
 
 
-def _bounded(named: float) -> float:
-    return min(max(named, _SHORTEST), LONGEST_NAMED)
+def _bounded(named: float, longest: float = LONGEST_NAMED) -> float:
+    return min(max(named, _SHORTEST), longest)
 
 
 def _date(text: str) -> datetime | None:

@@ -84,3 +84,7 @@ def test_every_vendor_s_wish_is_heard_alike(server, name, form):
         provider.send(letter(), ATTEMPT)
     waited = failure.value.retry_after
     assert waited is None if form == "absurd" else 117 <= waited <= 120
+
+
+def test_whoever_grants_more_than_an_hour_says_so() -> None:
+    assert waiting.seconds("999999", longest=86_400.0) == 86_400.0
