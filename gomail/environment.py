@@ -1,6 +1,8 @@
 """Reads the environment variables that configure everything, with an error for an invalid one."""
 
 import os
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -37,3 +39,29 @@ def number(name: str, default: int, *, least: int = 1) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return the words of a comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def seconds(name: str, default: str) -> tuple[float, ...]:
+    """Return a comma-separated list of seconds; raise ImproperlyConfigured for anything else."""
+    given = words(name, default)
+    if wrong := [word for word in given if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", word)]:
+        raise ImproperlyConfigured(f"{name} holds {wrong[0]!r}; write seconds, separated by commas: 0,5,300")
+    return tuple(map(float, given))
+
+
+def ports(name: str) -> tuple[int, ...]:
+    """Return a comma-separated list of ports; raise ImproperlyConfigured for anything else."""
+    given = words(name)
+    if wrong := [word for word in given if not (word.isascii() and word.isdigit() and 0 < int(word) < 65536)]:
+        raise ImproperlyConfigured(f"{name} holds {wrong[0]!r}; write ports, separated by commas: 8443,9443")
+    return tuple(map(int, given))
+
+
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return a comma-separated list of addresses and networks; raise ImproperlyConfigured for anything else."""
+    try:
+        return tuple(ip_network(word) for word in words(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {error}; write networks, separated by commas: 10.1.0.0/16"
+        ) from error

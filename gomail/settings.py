@@ -250,6 +250,13 @@ if GOMAIL_FAILPOINTS and not environment.truth("GOMAIL_TESTING", default=False):
 # together after 30 s. GOMAIL_HOLD_SECONDS_SES is one provider's own.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
 
+# Webhooks out: networks of one's own that they may reach, ports beside 443, seconds before each try.
+GOMAIL_WEBHOOK_ALLOWED_NETS = environment.networks("GOMAIL_WEBHOOK_ALLOWED_NETS")
+GOMAIL_WEBHOOK_PORTS = environment.ports("GOMAIL_WEBHOOK_PORTS")
+GOMAIL_WEBHOOK_SCHEDULE = environment.seconds(
+    "GOMAIL_WEBHOOK_SCHEDULE", "0,5,300,1800,7200,18000,36000,50400,72000,86400"
+)
+
 # Days for which each part of an email is kept after it is finished; 0: for ever. `manage.py prune` deletes.
 GOMAIL_KEEP_BODIES_DAYS = environment.number("GOMAIL_KEEP_BODIES_DAYS", 0, least=0)
 GOMAIL_KEEP_ATTACHMENTS_DAYS = environment.number("GOMAIL_KEEP_ATTACHMENTS_DAYS", 0, least=0)

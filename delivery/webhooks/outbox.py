@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from delivery.db import clock
 from delivery.db.compiled import Insert
 from delivery.db.text import storable
 from delivery.models import WebhookMessage
-from delivery.webhooks import listeners
+from delivery.webhooks import listeners, schedule
 
 _written = Insert(WebhookMessage)
 
@@ -19,9 +20,8 @@ class Notice:
 
     kind: str  # one of webhooks/kinds
     owner_id: int | None  # whose it is; None: nobody's, or everybody's
-    data: Mapping[
-        str, object
-    ]  # thin: ids, recipient, provider, reason; "email_id" where it is about an email
+    # Thin: ids, recipient, provider, reason; "email_id" where it is about an email.
+    data: Mapping[str, object]
     at: datetime | None = None  # when it happened; None: now
 
 
@@ -31,16 +31,26 @@ def enqueue(notices: Sequence[Notice]) -> None:
         _written.run(messages)
 
 
+def tell(endpoint: UUID, notice: Notice) -> WebhookMessage:
+    """Write a message for this endpoint, whatever it listens to."""
+    message = _message(endpoint, notice)
+    _written.run([message])
+    return message
+
+
 def _messages(notice: Notice) -> Iterator[WebhookMessage]:
-    for endpoint in listeners.of(notice.kind, notice.owner_id):
-        now = clock.now()
-        yield WebhookMessage(
-            endpoint_id=endpoint,
-            kind=notice.kind,
-            data=_storable(notice.data),
-            at=notice.at or now,
-            due_at=now,
-        )
+    return (_message(endpoint, notice) for endpoint in listeners.of(notice.kind, notice.owner_id))
+
+
+def _message(endpoint: UUID, notice: Notice) -> WebhookMessage:
+    now = clock.now()
+    return WebhookMessage(
+        endpoint_id=endpoint,
+        kind=notice.kind,
+        data=_storable(notice.data),
+        at=notice.at or now,
+        due_at=now + schedule.first(),
+    )
 
 
 def _storable(value: object) -> object:

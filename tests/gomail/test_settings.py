@@ -37,6 +37,22 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
     assert f"ATTACHMENTS_MAX_BYTES is '{word}'; write a whole number in digits, 0 or more." in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("GOMAIL_WEBHOOK_PORTS", "0"),
+        ("GOMAIL_WEBHOOK_PORTS", "8443 9443"),
+        ("GOMAIL_WEBHOOK_SCHEDULE", "0,5s"),
+        ("GOMAIL_WEBHOOK_ALLOWED_NETS", "10.0.0.1/8"),
+        ("GOMAIL_WEBHOOK_ALLOWED_NETS", "intranet"),
+    ],
+)
+def test_what_webhooks_may_do_is_read_in_one_way(name: str, word: str) -> None:
+    done = start(**{name: word})
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
 def test_failpoints_are_refused_outside_of_a_fault_run() -> None:
     done = start(GOMAIL_FAILPOINTS="after-claim=1", GOMAIL_TESTING="false")
     assert done.returncode != 0
