@@ -17,6 +17,7 @@ from delivery.workers import loop
 
 _starved = StarvedEmails()
 _done = threading.Event()  # the last email has been handed over
+_posting: list[threading.Thread] = []  # posts webhooks until the process is told to stop
 
 
 @shared_task(name=broker.HAND_OVER)
@@ -47,9 +48,9 @@ def try_suspects() -> None:
 
 @signals.worker_ready.connect
 def begin(sender: Any, **_: Any) -> None:
-    """Start the threads for heartbeats, until the last email has been handed over, and for the rescue of orphans.
+    """Start the threads for heartbeats, until the last email has been handed over, for webhooks and for rescues.
 
-    These are no tasks, so that orphans are rescued also while the broker is away or workers keep crashing.
+    These are no tasks, so that they go on also while the broker is away or workers keep crashing.
     """
     threads = sender.controller.concurrency
     sender.timer.call_repeatedly(
@@ -57,6 +58,8 @@ def begin(sender: Any, **_: Any) -> None:
     )  # wakes the event loop, so that it notices a signal while no message comes
     threading.Thread(target=_beat_on, args=(threads,), name="heart", daemon=True).start()
     threading.Thread(target=_rescue_on, name="recovery", daemon=True).start()
+    _posting.append(threading.Thread(target=loop.post_webhooks, args=(_goes_on,), name="webhooks"))
+    _posting[0].start()
 
 
 @signals.worker_shutting_down.connect
@@ -69,6 +72,8 @@ def stop(**_: Any) -> None:
 def leave(**_: Any) -> None:
     """Finish the shutdown: end the heartbeats, close the journal and the connection."""
     _done.set()
+    for thread in _posting:
+        thread.join()
     loop.guarded(heartbeats.leave, "The shutdown of this worker could not be recorded")
     journal.close()
     connection.close()

@@ -1,4 +1,4 @@
-"""The embedded delivery worker: threads that hand over due emails, and rescue orphans."""
+"""The embedded delivery worker: threads that hand over due emails, post webhooks, and rescue orphans."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -28,6 +28,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     queue, done = FairQueue(), threading.Event()
     working = [_start(_hand_over_on, stop, queue, _lanes(number, threads)) for number in range(threads)]
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
+    working.append(_start(loop.post_webhooks, lambda: not stop.is_set()))
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _CHECK_SECONDS, _without_keeping(readiness.check_due), daemon=True)

@@ -1,11 +1,11 @@
-"""The steps shared by all workers: one guarded action, one email, the rescue of orphans."""
+"""The steps shared by all workers: one guarded action, one email, webhooks, the rescue of orphans."""
 
 import logging
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from delivery.db.outages import AWAY
 from delivery.models import Email
@@ -13,6 +13,7 @@ from delivery.recovery import rescue, watch
 from delivery.routing import circuits, configured
 from delivery.sending import rounds
 from delivery.sending.rounds import GoingOn
+from delivery.webhooks.dispatcher import Dispatcher
 
 RESCUE_SECONDS = 5.0  # between two rescues
 T = TypeVar("T")
@@ -50,6 +51,16 @@ def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:
     except Exception:
         log.exception("Email %s could not be handed over; its claim ends with its lease", pk)
         return None
+
+
+def post_webhooks(going_on: GoingOn) -> None:
+    """Post due webhooks while it goes on; then finish the calls under way."""
+    dispatcher = Dispatcher()
+    while going_on():
+        guarded(dispatcher.step, "Webhooks could not be posted")
+        dispatcher.wait()
+    guarded(dispatcher.finish, "The last webhooks could not be written down; they are posted once more")
+    connection.close()
 
 
 def clean_up() -> None:

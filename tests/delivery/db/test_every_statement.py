@@ -16,7 +16,16 @@ from django.utils import timezone
 import delivery
 from delivery.db import compiled
 from delivery.db.compiled import Insert, Select, Update, UpdateReturning
-from delivery.models import Attachment, Attempt, Email, Owner, Recipient, WebhookEndpoint, WebhookMessage
+from delivery.models import (
+    Attachment,
+    Attempt,
+    Email,
+    Owner,
+    Recipient,
+    WebhookCall,
+    WebhookEndpoint,
+    WebhookMessage,
+)
 from delivery.models.email import EmailQuerySet
 from delivery.queue import claims
 from tests.delivery.factories import ANN, queued, under_way
@@ -80,15 +89,17 @@ SELECTS: dict[str, type[models.Model]] = {
     "bundles._RECIPIENTS_OF": Recipient,
     "bundles._ATTACHMENTS_OF": Attachment,
 }
-ELSEWHERE = {  # in tests/delivery/suppressions/test_screening.py, and in tests/delivery/events/test_record.py
-    "suppressions.screening._OF",
-    "events.record._written",
-    "events.tokens._written",
+ELSEWHERE = {
+    "suppressions.screening._OF",  # in tests/delivery/suppressions/test_screening.py
+    "events.record._written",  # in tests/delivery/events/test_record.py
+    "events.tokens._written",  # there, too
+    "webhooks.claims._claimed",  # in tests/delivery/webhooks/test_claims.py
 }
 INSERTS = {
     "bundles._EMAILS",
     "bundles._RECIPIENTS",
     "sending.attempts._WRITTEN",
+    "webhooks.calls._written",
     "webhooks.outbox._written",
 }
 
@@ -99,7 +110,8 @@ def test_no_statement_is_forgotten() -> None:
 
 def everything() -> Snapshot:
     """Return all rows that a statement could have changed."""
-    return [row for model in (Email, Recipient, Attempt) for row in model.objects.order_by("pk").values()]
+    models = (Email, Recipient, Attempt, WebhookMessage, WebhookCall)
+    return [row for model in models for row in model.objects.order_by("pk").values()]
 
 
 @contextmanager
@@ -213,9 +225,15 @@ def made(model: type[models.Model], number: int) -> list[Any]:
             Email(owner=owner, from_address=ANN.address, subject=AWKWARD, tags=["a"], metadata={"k": AWKWARD})
             for _ in range(number)
         ]
-    if model is WebhookMessage:
+    if model in {WebhookMessage, WebhookCall}:
         to, now = WebhookEndpoint.objects.create(url="https://hooks.example.org/"), timezone.now()
         said = {"reason": AWKWARD}
+        if model is WebhookCall:
+            told = WebhookMessage.objects.create(endpoint=to, kind="email.sent", at=now)
+            return [
+                WebhookCall(endpoint=to, message=told, status=500, answer=AWKWARD, ms=7)
+                for _ in range(number)
+            ]
         return [
             WebhookMessage(endpoint=to, kind="email.sent", data=said, at=now, due_at=now)
             for _ in range(number)

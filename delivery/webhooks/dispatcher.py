@@ -1,0 +1,72 @@
+"""The dispatcher: posts what is due, many calls at a time, and talks to the database in one thread.
+
+Threads that wait for endpoints hold no connection to the database, so there may be many of them: what keeps one slow
+endpoint from delaying another. A process that dies leaves claims that end with their leases (claims).
+"""
+
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from delivery.models import WebhookMessage
+from delivery.webhooks import calls, claims
+from delivery.webhooks.calls import Made
+from delivery.webhooks.turns import Turns
+
+_THREADS: Final = 64
+_IDLE_SECONDS: Final = 0.5
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """The calls of this process. One thread uses it, and calls `step` again and again."""
+
+    def __init__(self, threads: int = _THREADS) -> None:
+        """Make up to this many calls at the same time; the threads start when there is something to do."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook")
+        self._turns = Turns(threads)
+        self._under_way: dict[Future[Made], WebhookMessage] = {}
+        self._unrecorded: list[Made] = []  # also while the database is away
+        self._over = threading.Event()  # some call
+
+    def step(self) -> int:
+        """Write down the calls that are over, and begin others; return how many were begun."""
+        self._record()
+        room = self._turns.room(claims.endpoints())
+        messages = claims.take(room) if room else []
+        for message in messages:
+            self._begin(message)
+        return len(messages)
+
+    def wait(self) -> None:
+        """Wait until a call is over, or half a second."""
+        self._over.wait(_IDLE_SECONDS)
+        self._over.clear()
+
+    def finish(self) -> None:
+        """Wait for the calls under way, 15 s at most, and write them down."""
+        self._pool.shutdown()
+        self._record()
+
+    def _begin(self, message: WebhookMessage) -> None:
+        self._turns.begin(message.endpoint_id)
+        call = self._pool.submit(calls.make, message)
+        self._under_way[call] = message
+        call.add_done_callback(lambda _: self._over.set())
+
+    def _record(self) -> None:
+        for call in [call for call in self._under_way if call.done()]:
+            self._end(call, self._under_way.pop(call))
+        if self._unrecorded:
+            calls.record(self._unrecorded)
+            self._unrecorded = []
+
+    def _end(self, call: "Future[Made]", message: WebhookMessage) -> None:
+        made = None if call.exception() else call.result()
+        if made:
+            self._unrecorded.append(made)
+        else:
+            log.error("Webhook %s could not be posted", message.pk, exc_info=call.exception())
+        took, taken = (made.seconds, made.was_taken) if made else (0.0, False)
+        self._turns.end(message.endpoint_id, seconds=took, taken=taken)

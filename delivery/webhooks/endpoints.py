@@ -1,0 +1,113 @@
+"""Endpoints: made, changed, and switched off when nobody is there any more.
+
+Every change here is known to this process at once, and to the others after a second (listeners).
+"""
+
+import logging
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce, Now
+
+from delivery.db import clock
+from delivery.models import Owner, WebhookEndpoint, WebhookMessage
+from delivery.webhooks import kinds, listeners, outbox, post, sign
+from delivery.webhooks.outbox import Notice
+
+MOST: Final = 50  # of an owner: each of its events is written once for each
+_OVERLAP = timedelta(hours=24)  # in which calls are signed with the secret before, too
+_PATIENCE = timedelta(days=5)
+log = logging.getLogger(__name__)
+
+
+class TooMany(Exception):
+    """The owner has as many endpoints as it may have."""
+
+
+class SwitchedOff(Exception):
+    """Nothing is posted to an endpoint that is off."""
+
+
+def of(owner: Owner | None) -> QuerySet[WebhookEndpoint]:
+    """Return the endpoints of an owner; None: those of the emails sent without a key."""
+    return WebhookEndpoint.objects.filter(owner=owner, deleted_at=None)
+
+
+def create(
+    owner: Owner | None,
+    *,
+    url: str,
+    events: Collection[str] = (),
+    description: str = "",
+    enabled: bool = True,
+) -> WebhookEndpoint:
+    """Return a new endpoint with its secret; raise `post.Forbidden` for a URL that may not be called."""
+    post.check(url)
+    if of(owner).count() >= MOST:
+        raise TooMany
+    fields = {"url": url, "events": list(events), "description": description, "enabled": enabled}
+    made = WebhookEndpoint.objects.create(
+        owner=owner, secret=sign.new_secret(), created_at=clock.now(), **fields
+    )
+    listeners.forget()
+    return made
+
+
+def change(endpoint: WebhookEndpoint, **fields: Any) -> None:
+    """Change url, events, description or enabled; raise `post.Forbidden` for a URL that may not be called."""
+    if fields.get("url", endpoint.url) != endpoint.url:
+        post.check(fields["url"])
+    if fields.get("enabled") and not endpoint.enabled:
+        fields |= {"disabled_reason": "", "failing_since": None}
+    _update(endpoint, **fields)
+
+
+def switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
+    """Switch an endpoint off on GoMail's own account; the reason is shown to people. What waits stays."""
+    log.warning("The webhook endpoint %s is switched off. %s", endpoint, reason)
+    _update(endpoint, enabled=False, disabled_reason=reason)
+
+
+def rotate(endpoint: WebhookEndpoint) -> str:
+    """Return a new secret; for 24 hours calls are signed with the old one, too."""
+    secret = sign.new_secret()
+    until = clock.now() + _OVERLAP
+    _update(endpoint, secret=secret, previous_secret=endpoint.secret, previous_until=until)
+    return secret
+
+
+def delete(endpoint: WebhookEndpoint) -> None:
+    """Delete an endpoint: nothing is posted to it any more. The rows go with the next prune."""
+    _update(endpoint, enabled=False, deleted_at=clock.now())
+
+
+def send_test(endpoint: WebhookEndpoint) -> WebhookMessage:
+    """Have a `webhook.test` posted to this endpoint; raise `SwitchedOff` if it is."""
+    if not endpoint.enabled:
+        raise SwitchedOff
+    data = {"endpoint_id": endpoint.pk}
+    return outbox.tell(endpoint.pk, Notice(kind=kinds.TEST, owner_id=endpoint.owner_id, data=data))
+
+
+def secrets(endpoint: WebhookEndpoint, now: datetime) -> list[str]:
+    """Return the secrets that calls are signed with: the newest first, the one before for a day after a rotation."""
+    until = endpoint.previous_until
+    overlaps = endpoint.previous_secret and until and until > now
+    return [endpoint.secret, endpoint.previous_secret] if overlaps else [endpoint.secret]
+
+
+def note_failure(endpoint: WebhookEndpoint) -> None:
+    """Note that a message failed all of its tries; switch the endpoint off if all have for five days."""
+    row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
+    row.update(failing_since=Coalesce("failing_since", Now()))
+    if row.filter(enabled=True, failing_since__lte=Now() - _PATIENCE).exists():
+        switch_off(endpoint, "It has taken nothing for five days, and messages failed all of their tries.")
+
+
+def _update(endpoint: WebhookEndpoint, **fields: Any) -> None:
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**fields)
+    for name, value in fields.items():
+        setattr(endpoint, name, value)
+    listeners.forget()
