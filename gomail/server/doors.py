@@ -70,7 +70,7 @@ class Doors(ThreadWorker):  # type: ignore[misc]
 
     def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         """Collect another piece of a head."""
-        if conn not in self.pending_conns:  # an earlier event of the same round has given it up
+        if conn.closed:  # an earlier event of the same round has given it up
             return
         begun = bool(conn.gathered)
         if conn.gather():
@@ -83,7 +83,7 @@ class Doors(ThreadWorker):  # type: ignore[misc]
 
     def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         """Collect the first piece of the next request on a kept connection."""
-        if conn not in self.keepalived_conns:  # an earlier event of the same round has given it up
+        if conn.closed:  # an earlier event of the same round has given it up
             return
         self.keepalived_conns.remove(conn)
         if conn.gather():
