@@ -38,7 +38,9 @@ def most(environ: Environ) -> int:
         return 0
     if path.startswith("/admin/"):
         return ADMIN_BODY_BYTES
-    return MAX_BODY_BYTES if hasattr(view, environ["REQUEST_METHOD"].lower()) else 0
+    # A redirect has all methods, and parses nothing.
+    reads = hasattr(view, "parser_classes") and hasattr(view, environ["REQUEST_METHOD"].lower())
+    return MAX_BODY_BYTES if reads else 0
 
 
 class BodyLimit:

@@ -169,7 +169,14 @@ def test_a_client_with_a_key_is_heard_out(guarded: Server) -> None:
         assert ask(guarded, (head + message).encode()).split()[1] == b"200"
 
 
-SLOW_PATHS = [("/nowhere", 404), ("/api/nowhere/", 501), ("/static/nothing", 404), ("/health/live", 405)]
+SLOW_PATHS = [
+    ("/nowhere", 404),
+    ("/api/nowhere/", 501),
+    ("/static/nothing", 404),
+    ("/health/live", 405),
+    ("/", 403),  # a redirect
+    ("/admin", 403),
+]
 
 
 @pytest.mark.parametrize(("path", "status"), SLOW_PATHS)
