@@ -6,13 +6,7 @@ that reads the request with a deadline and writes the answer; only a complete re
 threads, which hold database connections. Only a complete head gets an I/O thread (doors.py), health has threads of its
 own (health.py), and pages may use a quarter of the worker threads.
 
-Private parts of gunicorn 27 that this folder uses, beside what the overridden methods are named for:
-- ThreadWorker: poller, keepalived_conns, pending_conns, method_queue.defer, nr_conns, worker_connections,
-  on_client_socket_readable, on_pending_socket_readable, murder_pending (doors.py)
-- TConn: data_ready, timeout, client, initialized (connections.py)
-- Request: set_body_reader, should_close, headers, version, body.reader, _expected_100_continue; LengthReader.length;
-  ChunkedReader.parser; RequestParser.mesg_class, unreader (framing.py)
-- Unreader: buf (reading.py); Logger: setup, atoms, error_log, access_log (log.py)
+The private parts of gunicorn 27 that this folder stands on are named in tests/gomail/server/test_private_parts.py.
 """
 
 import contextlib
