@@ -155,8 +155,7 @@ class Worker(Doors):
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer a request that is not HTTP, or raised an exception, in the API's format."""
         name = next((name for kind, name in _CODES if isinstance(exc, kind)), "internal")
-        code = error_codes.REQUEST[name]
-        if code.status >= 500:
+        if name == "internal":  # a client's invented coding is answered 501, and is no fault of ours
             self.log.error("Error handling a request", exc_info=exc)
         elif not isinstance(exc, TooSlow):  # there may be thousands of those
             # Without its text, which may contain an email address.

@@ -104,6 +104,16 @@ def test_it_is_refused_and_what_follows_is_not_answered(server: Server, status: 
     assert b"connection: close" in answer.lower()
 
 
+def test_a_refused_request_is_at_most_one_short_line_of_the_log(server: Server) -> None:
+    for _, request in REFUSED:
+        before = server.log.stat().st_size
+        everything(server, request)
+        said = server.log.read_bytes()[before:].decode()
+        assert len(said.splitlines()) <= 1, (request, said)
+        assert len(said) < 200
+        assert said.strip().isprintable()
+
+
 def test_a_body_that_nobody_reads_is_never_taken_for_the_next_request(server: Server) -> None:
     for method, path in (
         ("POST", "/api/nowhere/"), ("POST", "/nowhere"), ("GET", f"{fakes.V1}emails/"), ("POST", "/health/live"),
