@@ -1,6 +1,7 @@
 """A multipart body cut at its boundaries (RFC 2046, 5.1.1), a piece at a time.
 
-Taken as the standard has it: a preamble, an epilogue, blanks behind a boundary, headers folded over several lines.
+Taken as the standard has it: a preamble, an epilogue, blanks behind a boundary, headers folded over several lines;
+and a byte order mark in front.
 Refused is what two readers could cut in two ways. Where a read ends makes no difference.
 """
 
@@ -13,6 +14,7 @@ MAX_PARTS = 2000  # a list of 1,000 recipients may come as 1,000 parts
 MAX_HEADERS = 16  # of one part
 MAX_HEADER_BYTES = 8 * 1024
 _BLANKS = b" \t"
+_BOM = b"\xef\xbb\xbf"
 _ENDED = "it ends before its last boundary. Send the whole body, with --boundary-- at its end"
 
 
@@ -59,10 +61,14 @@ class _Cutter:
         self._at = 0
 
     def skip_preamble(self) -> None:
-        """Go behind the first boundary."""
+        """Go behind the first boundary; raise if one stands before it that nobody has seen: a part would be lost."""
+        mark, end = self._delimiter[2:], b""
         try:
-            for _ in self.content():
-                pass
+            self._skip_byte_order_mark()
+            for piece in self.content():
+                end = end[1 - len(mark) :] + piece
+                if mark in end:
+                    raise BrokenForm("something stands before a boundary, on its line")
         except _Cut as error:
             raise BrokenForm(
                 "the boundary that Content-Type names does not stand in it, on a line of its own that ends in CRLF"
@@ -118,6 +124,12 @@ class _Cutter:
                     raise BrokenForm("a part stands behind the last boundary")
         except _Cut:
             return
+
+    def _skip_byte_order_mark(self) -> None:
+        while len(self._held) < 2 + len(_BOM):
+            self._more()
+        if self._held.startswith(_BOM, 2):
+            self._held = self._held[:2] + self._held[2 + len(_BOM) :]
 
     def _line(self) -> bytes:
         while (end := self._held.find(b"\r\n", self._at)) < 0:

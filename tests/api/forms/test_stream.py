@@ -98,6 +98,22 @@ def test_a_boundary_may_be_odd(boundary: bytes) -> None:
     assert read(body, boundary)[0][1] == b"content"
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 5, 40, stream.READ_BYTES])
+@pytest.mark.parametrize("between", [b"", b"\r\n", b"preamble\r\n"])
+def test_a_byte_order_mark_in_front_is_no_part_of_it(between: bytes, at_once: int) -> None:
+    whole = read(HEAD + b"x" + END)
+    assert read(b"\xef\xbb\xbf" + between + HEAD + b"x" + END, at_once=at_once) == whole
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40, stream.READ_BYTES])
+@pytest.mark.parametrize(
+    "junk", [b"x", b" ", b"\n", b"\r", b"\xef\xbb\xbf\xef\xbb\xbf", b"a\r\nb", b"x" * 70_000]
+)
+def test_no_part_is_lost_behind_a_preamble_that_does_not_end_its_line(junk: bytes, at_once: int) -> None:
+    with pytest.raises(stream.BrokenForm, match="something stands before a boundary"):
+        read(junk + HEAD + b"x\r\n" + HEAD + b"y" + END, at_once=at_once)
+
+
 @pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t  ", b" " * 1000])
 def test_blanks_may_stand_behind_a_boundary(blanks: bytes) -> None:
     body = (
