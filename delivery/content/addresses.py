@@ -118,8 +118,7 @@ def _deliverable(text: str) -> str:
 
 def _display_name(written: str, same: Collection[str]) -> str:
     """Return the name; none where it is the address once more."""
-    quoted = _QUOTED.fullmatch(written)
-    name = re.sub(r'\\(["\\])', r"\1", written[1:-1]) if quoted else _unquoted_name(written, same)
+    name = (_quoted_name if _QUOTED.fullmatch(written) else _unquoted_name)(written, same)
     if "<" in name or ">" in name:
         raise InvalidAddress(
             f"{_shown(written)} holds < or >, which stand around one address and nowhere else"
@@ -130,20 +129,38 @@ def _display_name(written: str, same: Collection[str]) -> str:
     return "" if canonical(name).strip("'") in same else name
 
 
+def _quoted_name(written: str, same: Collection[str]) -> str:
+    """Return the name in the quotes; encoded words do not belong there, and nobody means what they look like."""
+    name = re.sub(r'\\(["\\])', r"\1", written[1:-1])
+    decoded = _decoded(name)
+    if decoded != name:
+        _refuse_another_address(written, decoded, same)
+    return decoded
+
+
 def _unquoted_name(written: str, same: Collection[str]) -> str:
     """Return a name that stands without quotes; raise for what another reader takes for a second mailbox."""
     if _SPECIAL.search(written) or written.startswith('"') or written.count('"') % 2:
         raise InvalidAddress(f'{_shown(written)} is no name. Put one that holds : ; \\ or " in quotes')
+    name = _decoded(written)
+    _refuse_another_address(written, name, same)
+    return name
+
+
+def _decoded(written: str) -> str:
     try:
         name = encoded_words.decoded(written)
     except encoded_words.InvalidWord as error:
         raise InvalidAddress(f"{_shown(written)}: {error}. Write the name as it is, in Unicode") from error
     _refuse_controls(name)
+    return name
+
+
+def _refuse_another_address(written: str, name: str, same: Collection[str]) -> None:
     if any(canonical(found).strip("'") not in same for found in _ADDRESS.findall(name)):
         raise InvalidAddress(
             f"{_shown(written)} is a name with another address in it. If it is meant, put it in quotes"
         )
-    return name
 
 
 def _refuse_longer(text: str, longest: int) -> None:

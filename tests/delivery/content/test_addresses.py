@@ -29,7 +29,10 @@ STRICT = re.compile(
         ('"Ann \\"A\\" \\\\ Lee" <ann@example.org>', "ann@example.org", 'Ann "A" \\ Lee'),
         ("Änne Müller <ann@example.org>", "ann@example.org", "Änne Müller"),
         ("日本 <ann@example.org>", "ann@example.org", "日本"),
-        ('"=?utf-8?q?a?=" <ann@example.org>', "ann@example.org", "=?utf-8?q?a?="),
+        ('"=?UTF-8?B?TcO8bGxlcg==?=" <ann@example.org>', "ann@example.org", "Müller"),
+        ('"Dr. =?utf-8?q?M=C3=BCller?=" <ann@example.org>', "ann@example.org", "Dr. Müller"),
+        ('"=?utf-8?q?=3D=3Futf-8=3Fq=3Fb=3F=3D?=" <ann@example.org>', "ann@example.org", "=?utf-8?q?b?="),
+        ('"=?x" <ann@example.org>', "ann@example.org", "=?x"),
         ("=?UTF-8?B?TcO8bGxlcg==?= <ann@example.org>", "ann@example.org", "Müller"),
         ("=?UTF-8?B?TcO8bGxlcg?= <ann@example.org>", "ann@example.org", "Müller"),
         ("=?iso-8859-1?q?M=FCller?= <ann@example.org>", "ann@example.org", "Müller"),
@@ -88,6 +91,10 @@ def test_a_mailbox_is_read_as_it_is_written(text: str, address: str, name: str) 
         "'b@evil.example' <a@example.org>",
         "=?utf-8?q?b=40evil.example?= <a@example.org>",
         "=?utf-8?b?PGJAZXZpbC5leGFtcGxlPiw=?= <a@example.org>",
+        '"=?utf-8?q?b=40evil.example?=" <a@example.org>',
+        '"=?utf-8?b?PGJAZXZpbC5leGFtcGxlPiw=?=" <a@example.org>',
+        '"=?utf-8?q?=0d=0aBcc=3a_b=40evil.example?=" <a@example.org>',
+        '"=?nonsense?q?a?=" <a@example.org>',
         "=?utf-8?q?=0d=0aBcc=3a_b=40evil.example?= <a@example.org>",
         "=?utf-8?q?=00?= <a@example.org>",
         "=?utf-8?q?=FF?= <a@example.org>",
@@ -175,7 +182,7 @@ def test_what_is_accepted_is_one_address_to_another_reader_too(text: str) -> Non
     "name", ["=?utf-8?q?victim=40evil.example?=", "=?utf-8?b?eA==?=", "=?x", "a =?utf-8?q?b?= c"]
 )
 def test_a_name_that_looks_encoded_arrives_as_it_is_written(name: str) -> None:
-    line = headers.block([headers.mailboxes("To", [addresses.mailbox(f'"{name}" <ann@example.org>')])])
+    line = headers.block([headers.mailboxes("To", [Mailbox(address="ann@example.org", name=name)])])
     (found,) = message_from_bytes(line + b"\r\n", policy=policy.SMTP)["To"].addresses
     assert (found.display_name, found.addr_spec) == (name, "ann@example.org")
 
