@@ -314,6 +314,27 @@ def test_a_part_with_a_content_id_is_the_inline_image_of_that_name(leg: Leg, api
         ]
 
 
+TYPES = {
+    "text/calendar; charset=utf-8; method=REQUEST": {"charset": "utf-8", "method": "REQUEST"},
+    "Text/Calendar;METHOD=CANCEL": {"method": "CANCEL"},
+    "text/calendar; charset=UTF-8; method=REPLY": {"method": "REPLY"},
+    'text/csv; charset="windows-1251"; header=present': {"charset": "windows-1251", "header": "present"},
+    "text/plain; format=flowed; delsp=yes": {"format": "flowed", "delsp": "yes"},
+    "text/csv; ; charset=utf-8;": {"charset": "utf-8"},
+}
+
+
+@pytest.mark.parametrize("leg", [*NOT_SENDGRID], indirect=True)
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_file_of_a_form_keeps_the_parameters_of_its_type(leg: Leg, api: fakes.Api, kind: str) -> None:
+    file = part('form-data; name="f"; filename="a.txt"', CALENDAR, f"Content-Type: {kind}")
+    assert post_form(api, file).status_code == 200
+    for mail in leg.arrived():
+        (found,) = mail.files
+        assert (found.kind, found.content) == (kind.partition(";")[0].lower(), CALENDAR)
+        assert {name: found.parameters.get(name) for name in TYPES[kind]} == TYPES[kind]
+
+
 @pytest.mark.parametrize("leg", ["mailgun"], indirect=True)
 def test_a_scheduled_mail_is_dated_when_it_is_sent(leg: Leg, api: fakes.Api) -> None:
     """https://github.com/sendgrid/sendgrid-nodejs/issues/326."""

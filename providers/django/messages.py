@@ -107,12 +107,20 @@ def _part(file: Attachment, *, inline: bool) -> MIMEBase:
 
 def _kind(declared: str, data: bytes) -> tuple[str, ...]:
     """Return a file's type and parameters; anymail decodes text, and what cannot be decoded would stop the mail."""
-    kind = content_types.for_a_header(declared)
-    if kind[0].startswith("text/"):
-        charset = content_types.parameters(declared).get("charset", "utf-8")
-        try:
-            if data.decode(charset).encode(charset) != data:  # it would be sent encoded anew
-                return (content_types.UNKNOWN,)
-        except (LookupError, ValueError):
-            return (content_types.UNKNOWN,)
-    return kind
+    kind, *written = content_types.for_a_header(declared)
+    if not kind.startswith("text/"):
+        return kind, *written
+    found = content_types.parameters("; ".join((kind, *written)))
+    # anymail writes the type anew, without the other parameters, unless it finds the charset there in small letters.
+    found["charset"] = found.get("charset", "utf-8").lower()
+    if not _is_text(data, found["charset"]):
+        return (content_types.UNKNOWN,)
+    return kind, *(content_types.parameter(name, value) for name, value in found.items() if written)
+
+
+def _is_text(data: bytes, charset: str) -> bool:
+    """Tell whether it would be the same after it was decoded, and encoded anew."""
+    try:
+        return data.decode(charset).encode(charset) == data
+    except (LookupError, ValueError):
+        return False
