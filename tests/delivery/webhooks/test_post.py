@@ -231,9 +231,9 @@ def serve_tls(listener: socket.socket, context: Any) -> None:
     with suppress(OSError):
         plain, _ = listener.accept()
         with context.wrap_socket(plain, server_side=True) as secure:
-            read = b""
-            while not read.endswith(b"\r\n\r\n{}"):  # what is left unread would reset the connection
-                read += secure.recv(65536)
+            read = b""  # all of it: what is left unread would reset the connection
+            while not read.endswith(b"\r\n\r\n{}") and (more := secure.recv(65536)):
+                read += more
             secure.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
 
 
