@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from api import preferences
 from api.errors import ContractError, shape
 from delivery.models import Email
+from delivery.sending import suppressed
 from providers import failpoints
 
 ACCEPTED = "Email sent to recipients"
@@ -40,7 +41,8 @@ def taken(request: Request, email: Email) -> Response:
     failpoints.reach("before-answer")
     where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
     if email.status == Email.Status.FAILED:
-        error = ContractError("refused_by_provider", email.reason)
+        code = suppressed.CODE if email.reason.startswith(suppressed.CODE) else "refused_by_provider"
+        error = ContractError(code, email.reason)
         return Response({**shape(error), **where}, status=error.status_code)
     answer = {"success": True, "message": message_of(email), **where}
     if email.status in {Email.Status.SENT, Email.Status.PARTIAL}:

@@ -28,6 +28,13 @@ class RecipientsSerializer(serializers.Serializer[Any]):
     bcc = BoxSerializer(many=True)
 
 
+class SuppressedSerializer(serializers.Serializer[Any]):
+    """A recipient that would be left out."""
+
+    address = serializers.CharField()
+    reason = serializers.CharField()
+
+
 class FileSerializer(serializers.Serializer[Any]):
     """One file, without its content."""
 
@@ -43,6 +50,7 @@ class RenderedSerializer(serializers.Serializer[Bundle]):
     from_address = serializers.CharField(source="email.from_address")
     from_name = serializers.CharField(source="email.from_name")
     recipients = serializers.SerializerMethodField()
+    suppressed = serializers.SerializerMethodField()
     reply_to = serializers.ListField(
         source="email.reply_to", child=serializers.ListField(child=serializers.CharField())
     )
@@ -53,7 +61,15 @@ class RenderedSerializer(serializers.Serializer[Bundle]):
     tags = serializers.ListField(source="email.tags", child=serializers.CharField())
     metadata = serializers.DictField(source="email.metadata", child=serializers.CharField())
     on_ambiguous = serializers.CharField(source="email.on_ambiguous")
+    purpose = serializers.CharField(source="email.purpose")
+    unsubscribe = serializers.CharField(source="email.unsubscribe")
     attachments = FileSerializer(many=True)
+
+    @extend_schema_field(SuppressedSerializer(many=True))
+    def get_suppressed(self, bundle: Bundle) -> Any:
+        """Name the recipients that would be left out."""
+        out = [row for row in bundle.recipients if row.status == Recipient.Status.SUPPRESSED]
+        return SuppressedSerializer(out, many=True).data
 
     @extend_schema_field(RecipientsSerializer)
     def get_recipients(self, bundle: Bundle) -> Any:

@@ -64,6 +64,11 @@ REQUEST = {
         meaning="`to_addresses` is empty, or one of its addresses is not a valid mailbox.",
         remedy="Name at least one recipient; `errors` says which address is refused and why.",
     ),
+    "all_suppressed": Code(
+        status=403,
+        meaning="Every recipient is suppressed for emails of this purpose, so nobody would get it.",
+        remedy="`message` says why. suppressions/ shows the entries; delete one if its reason is gone.",
+    ),
     "sender_not_allowed": Code(
         status=403,
         meaning="This API key may not send from this address.",
@@ -98,6 +103,11 @@ REQUEST = {
         status=422,
         meaning="This Idempotency-Key was used with another request.",
         remedy="Use a new key for every new email, and the same key only to repeat the very same request.",
+    ),
+    "one_recipient_only": Code(
+        status=422,
+        meaning="An email with `unsubscribe` names several recipients; a shared link unsubscribes the wrong one.",
+        remedy="Send each recipient an email of their own; batches/ takes a thousand at once.",
     ),
     "method_not_allowed": Code(
         status=405,

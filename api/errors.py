@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from api import error_codes
 from delivery.routing.configured import NobodyCanCarry
+from delivery.sending.suppressed import AllSuppressed
 from delivery.submission import backpressure, changes, idempotency
 
 RETRY_AFTER = "5"  # seconds
@@ -64,8 +65,9 @@ def translated(exc: Exception) -> ContractError:
         return exc
     if isinstance(exc, exceptions.ValidationError):
         return _invalid(exc)
-    if isinstance(exc, NobodyCanCarry):
-        return ContractError("no_provider_can_carry", f"No provider can carry this email: {exc}")
+    if isinstance(exc, tuple(_TOLD)):
+        code, told = _TOLD[type(exc)]
+        return ContractError(code, told.format(exc))
     if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
         return ContractError("unavailable")
     for kinds, code in _CODES:
@@ -74,6 +76,11 @@ def translated(exc: Exception) -> ContractError:
     return ContractError("internal")
 
 
+# Errors whose own words a client is told.
+_TOLD: dict[type[Exception], tuple[str, str]] = {
+    NobodyCanCarry: ("no_provider_can_carry", "No provider can carry this email: {}"),
+    AllSuppressed: ("all_suppressed", "{}"),
+}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # attachments cannot be stored
 _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((exceptions.ParseError,), "malformed_json"),

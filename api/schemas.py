@@ -61,6 +61,12 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "what to do when a provider may have taken it or not", example="resend", enum=["resend", "stop"]
     ),
     "priority": _text("a lane of its own for what is urgent", example="normal", enum=["normal", "high"]),
+    "purpose": _text(
+        "which suppressions apply; essential needs a scope of its own",
+        example="transactional",
+        enum=["transactional", "marketing", "essential"],
+    ),
+    "unsubscribe": _text("true or a list's name: adds an unsubscribe link; one recipient only"),
     "send_at": _text("a time with its offset, such as 2026-12-31T08:00:00+01:00", format="date-time"),
     "expires_in": {
         "type": "integer",

@@ -12,14 +12,15 @@ from api.authentication import key, owner
 from api.errors import ContractError
 from delivery.access import keys
 from delivery.content.drafts import Draft
-from delivery.models import Email
+from delivery.models import ApiKey, Email
 from delivery.submission import emails
 from providers.message import Mailbox
 
 
 def allowed(request: Request, draft: Draft) -> Draft:
-    """Return the draft if the request's key may send from its sender."""
+    """Return the draft if the request's key may send from its sender, and what is meant for this purpose."""
     refuse_sender(request, draft.sender)
+    _refuse_purpose(request, draft.purpose)
     return draft
 
 
@@ -33,6 +34,15 @@ def refuse_sender(request: Request, sender: Mailbox) -> None:
 def refuse_change(request: Request, email: Email) -> None:
     """Raise if the request's key could not have sent this email: then it may not change it either."""
     refuse_sender(request, Mailbox(address=email.from_address))
+    _refuse_purpose(request, email.purpose)
+
+
+def _refuse_purpose(request: Request, purpose: str) -> None:
+    used, needed = key(request), ApiKey.Scope.ESSENTIAL
+    if used and purpose == Email.Purpose.ESSENTIAL and needed not in used.scopes:
+        raise ContractError(
+            "scope_missing", f"The purpose {purpose} needs an API key with the scope {needed}."
+        )
 
 
 def send(request: Request, draft: Draft, told: Callable[[Request, Email], Response]) -> Email:

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from api import attachments as files
-from api import fields
+from api import fields, purposes
 from api.fields import fail
 from api.forms import fields as form_fields
 from api.uploads import Upload
@@ -71,6 +71,8 @@ class DraftSerializer(StrictSerializer):
     metadata = fields.MetadataField(required=False)
     on_ambiguous = serializers.ChoiceField(Email.OnAmbiguous.choices, required=False)
     priority = serializers.ChoiceField(Email.Priority.choices, required=False)
+    purpose = serializers.ChoiceField(Email.Purpose.choices, required=False)
+    unsubscribe = purposes.UnsubscribeField(required=False)
     send_at = fields.Moment(required=False)
     expires_in = fields.Seconds(least=_SHORTEST, most=_LONGEST, required=False)
     attachments = files.AttachmentsField(required=False)
@@ -82,7 +84,7 @@ class DraftSerializer(StrictSerializer):
         return super().to_internal_value(data)
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Check the total number of recipients."""
+        """Check the total number of recipients, and what the purpose asks for."""
         count = sum(len(values.get(name, ())) for name in ("to_addresses", "cc_addresses", "bcc_addresses"))
         if count > fields.MAX_RECIPIENTS:
             raise serializers.ValidationError(
@@ -92,7 +94,7 @@ class DraftSerializer(StrictSerializer):
                     ).detail
                 }
             )
-        return values
+        return purposes.checked(values)
 
     def to_draft(self) -> Draft:
         """Return the validated request as a Draft."""
@@ -114,6 +116,8 @@ class DraftSerializer(StrictSerializer):
             metadata=values.get("metadata", {}),
             on_ambiguous=values.get("on_ambiguous", "resend"),
             priority=values.get("priority", "normal"),
+            purpose=values.get("purpose", "transactional"),
+            unsubscribe=values.get("unsubscribe", ""),
             send_at=values.get("send_at"),
             expires_in=values.get("expires_in", int(DEADLINE.total_seconds())),
             attachments=values.get("attachments", ()),
@@ -247,7 +251,7 @@ class EmailSerializer(EmailSummarySerializer):
         fields = (
             *EmailSummarySerializer.Meta.fields,
             "reply_to", "headers", "text_body", "html_body", "body_pruned_at", "on_ambiguous", "left_out", "expires_at",
-            "priority", "resend_of",
+            "priority", "purpose", "unsubscribe", "resend_of",
             "attachments", "attempts",
         )  # fmt: skip
 

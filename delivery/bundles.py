@@ -18,6 +18,7 @@ from delivery.models.email import LEASE
 from providers import message as border
 
 Part = TypeVar("Part", Recipient, Attachment)
+Boxes = tuple[border.Mailbox, ...]
 _EMAILS, _RECIPIENTS = compiled.Insert(Email), compiled.Insert(Recipient)
 _RECIPIENTS_OF = compiled.Select("email", lambda emails: Recipient.objects.filter(email__pk__in=emails))
 _ATTACHMENTS_OF = compiled.Select("email", lambda emails: Attachment.objects.filter(email__pk__in=emails))
@@ -33,19 +34,19 @@ class Bundle:
     files: tuple[border.Attachment, ...]  # the attachments' content, in the same order
 
     def message(self) -> border.Message:
-        """Return the message for the providers of one round.
+        """Return the message for the providers of one round, without suppressed recipients.
 
         Its Date is now, or when the email was finished: spam filters distrust a mail with an old Date.
         """
-        email = self.email
+        email, (to, cc, bcc) = self.email, self._offered()
         return border.Message(
             id=str(email.pk),
             date=email.finished_at or clock.now(),
             sender=border.Mailbox(address=email.from_address, name=email.from_name),
-            to=self._boxes(Recipient.Kind.TO),
-            cc=self._boxes(Recipient.Kind.CC),
-            bcc=self._boxes(Recipient.Kind.BCC),
-            reply_to=tuple(border.Mailbox(address=address, name=name) for address, name in email.reply_to),
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            reply_to=self._reply_to(),
             subject=email.subject,
             text=email.text_body,
             html=email.html_body,
@@ -61,22 +62,24 @@ class Bundle:
         return not any(pruned)
 
     def draft(self) -> Draft:
-        """Return a draft to send the email again; times are not copied."""
-        email, message = self.email, self.message()
+        """Return a draft to send the email again, to all its recipients; times are not copied."""
+        email, (to, cc, bcc) = self.email, _grouped(self.recipients)
         return Draft(
-            sender=message.sender,
-            to=message.to,
-            cc=message.cc,
-            bcc=message.bcc,
-            reply_to=message.reply_to,
+            sender=border.Mailbox(address=email.from_address, name=email.from_name),
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            reply_to=self._reply_to(),
             subject=email.subject,
             text=email.text_body,
             html=email.html_body,
             headers=email.headers,
-            tags=message.tags,
+            tags=tuple(email.tags),
             metadata=email.metadata,
             on_ambiguous=email.on_ambiguous,  # type: ignore[arg-type]
             priority=email.priority,  # type: ignore[arg-type]
+            purpose=email.purpose,  # type: ignore[arg-type]
+            unsubscribe=email.unsubscribe,
             attachments=self.files,
         )
 
@@ -99,10 +102,21 @@ class Bundle:
         """Return the index entries of the email's tags."""
         return [Tag(email=self.email, name=name) for name in dict.fromkeys(self.email.tags)]
 
-    def _boxes(self, kind: Recipient.Kind) -> tuple[border.Mailbox, ...]:
-        return tuple(
-            border.Mailbox(address=r.address, name=r.name) for r in self.recipients if r.kind == kind
-        )
+    def _offered(self) -> tuple[Boxes, Boxes, Boxes]:
+        """Return To, Cc and Bcc without suppressed recipients.
+
+        Where that leaves nobody in To the next group moves up: vendors want somebody there. Several blind copies stay
+        blind.
+        """
+        to, cc, bcc = _grouped(row for row in self.recipients if row.status != Recipient.Status.SUPPRESSED)
+        if to:
+            return to, cc, bcc
+        if cc:
+            return cc, (), bcc
+        return (bcc, (), ()) if len(bcc) == 1 else ((), (), bcc)
+
+    def _reply_to(self) -> Boxes:
+        return tuple(border.Mailbox(address=address, name=name) for address, name in self.email.reply_to)
 
 
 def claimed(draft: Draft, owner: Owner | None) -> Bundle:
@@ -161,6 +175,14 @@ def _whole(email: Email, recipients: list[Recipient], attachments: list[Attachme
     return Bundle(email=email, recipients=recipients, attachments=attachments, files=files)
 
 
+def _grouped(rows: Iterable[Recipient]) -> tuple[Boxes, Boxes, Boxes]:
+    """Return the mailboxes of To, Cc and Bcc."""
+    of: dict[str, list[border.Mailbox]] = {kind: [] for kind in Recipient.Kind}
+    for row in rows:
+        of[row.kind].append(border.Mailbox(address=row.address, name=row.name))
+    return tuple(of["to"]), tuple(of["cc"]), tuple(of["bcc"])
+
+
 def _by_email(rows: Iterable[Part]) -> dict[UUID, list[Part]]:
     found: dict[UUID, list[Part]] = {}
     for row in rows:
@@ -186,6 +208,8 @@ def _email(draft: Draft, owner: Owner | None) -> Email:
         metadata=dict(draft.metadata),
         priority=draft.priority,
         on_ambiguous=draft.on_ambiguous,
+        purpose=draft.purpose,
+        unsubscribe=draft.unsubscribe,
         status=Email.Status.SCHEDULED if due_at > now else Email.Status.QUEUED,
         due_at=due_at,
         expires_at=due_at + timedelta(seconds=draft.expires_in),

@@ -17,6 +17,7 @@ from delivery.db import clock
 from delivery.models import ApiKey, Owner
 from providers.message import Mailbox
 
+USUAL_SCOPES = tuple(scope for scope in ApiKey.Scope.values if scope != ApiKey.Scope.ESSENTIAL)
 _PREFIX = "gm_live"
 _BASE62 = string.digits + string.ascii_letters
 _SECRET_LENGTH = 32  # × log2(62): 190 bits

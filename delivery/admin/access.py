@@ -32,7 +32,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
     granted = forms.MultipleChoiceField(
         label="Scopes",
         choices=ApiKey.Scope.choices,
-        initial=ApiKey.Scope.values,
+        initial=keys.USUAL_SCOPES,
         widget=base.Checkboxes,
     )
     senders = forms.CharField(

@@ -62,6 +62,7 @@ COLOURS = {
     "started": "info",
     "unknown": "warning",
     "partial": "warning",
+    "suppressed": "warning",
     "quarantined": "danger",
     "refused_temporarily": "warning",
     "not_sent": "warning",

@@ -27,6 +27,8 @@ class Draft:
     metadata: Mapping[str, str] = field(default_factory=dict)
     on_ambiguous: Literal["resend", "stop"] = "resend"
     priority: Literal["high", "normal"] = "normal"
+    purpose: Literal["transactional", "marketing", "essential"] = "transactional"
+    unsubscribe: str = ""  # what its unsubscribe link ends: marketing or list:<name>; empty: it has none
     send_at: datetime | None = None  # aware; None or past: now
     expires_in: int = 24 * 60 * 60  # seconds after send_at; an email not accepted by then has expired
     attachments: tuple[Attachment, ...] = ()

@@ -85,7 +85,10 @@ def settle_recipients(pk: UUID) -> bool:
         state = _state_of_all(email)
         if state:
             transitions.undecided(email).update(status=state)
-        return state is not None and not Recipient.objects.filter(email=email).exclude(status=state).exists()
+        return (
+            state is not None
+            and not Recipient.objects.filter(email=email).exclude(status__in=(state, _To.SUPPRESSED)).exists()
+        )
 
 
 def _state_of_all(email: Email) -> str | None:

@@ -27,6 +27,7 @@ class ApiKey(models.Model):
     class Scope(models.TextChoices):
         SEND = "send", "send emails"
         READ = "read", "read the log"
+        ESSENTIAL = "essential.send", "send what goes also to those who complained"
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="keys")
     public_id = models.CharField(max_length=8, unique=True, editable=False)

@@ -11,14 +11,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from delivery import journal
+from delivery import bundles, journal
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.queue import watermark, watermark_notes
-from delivery.sending import attempts, outcomes, replay, transitions, unknown
+from delivery.sending import attempts, outcomes, replay, suppressed, transitions, unknown
 from delivery.sending.outcomes import Outcome
 from providers.message import Receipt
 
@@ -152,7 +152,7 @@ def _place(entry: Entry) -> bool:
             return False
         attempt = _attempt(entry, email)
         attempts.put_back(attempt)
-        settles = _is_accepted(entry) and entry.recipients == _fingerprint(email)
+        settles = _is_accepted(entry) and _was_for_those_left(entry, email)
         moved = _move(email, (*_OPEN, _Status.UNKNOWN), _sent(entry)) if settles else False
         if not settles:
             _move(email, _OPEN, unknown.outcome(email, REASON))
@@ -193,9 +193,23 @@ def _is_accepted(entry: Entry) -> bool:
     return entry.outcome == _Outcome.ACCEPTED
 
 
+def _was_for_those_left(entry: Entry, email: Email) -> bool:
+    """Tell whether an attempt was for the recipients that are not suppressed, and mark those that were left out then.
+
+    That state may be older than their being left out.
+    """
+    if entry.recipients == _fingerprint(email):
+        return True
+    try:
+        suppressed.leave_out(bundles.load(email))
+    except suppressed.AllSuppressed:
+        return False
+    return entry.recipients == _fingerprint(email)
+
+
 def _fingerprint(email: Email) -> str:
-    recipients = Recipient.objects.filter(email=email).values_list("canonical", flat=True)
-    return addresses.fingerprint(recipients)
+    offered = Recipient.objects.filter(email=email).exclude(status=Recipient.Status.SUPPRESSED)
+    return addresses.fingerprint(offered.values_list("canonical", flat=True))
 
 
 def _here(entries: Iterable[Entry]) -> QuerySet[Email]:

@@ -56,6 +56,11 @@ def failed(reason: str) -> Outcome:
     return Outcome(status=Email.Status.FAILED, recipients=Recipient.Status.FAILED, reason=reason)
 
 
+def suppressed(reason: str) -> Outcome:
+    """Nobody who is left may be written to."""
+    return Outcome(status=Email.Status.FAILED, recipients=Recipient.Status.SUPPRESSED, reason=reason)
+
+
 def unknown(reason: str, *, resend_at: datetime | None) -> Outcome:
     """A provider may or may not have accepted the email. It is sent again at that time; None: not automatically."""
     return Outcome(

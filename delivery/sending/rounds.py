@@ -16,7 +16,7 @@ from delivery.models import Attempt, Email
 from delivery.queue import claims, leases
 from delivery.routing import configured
 from delivery.routing.gate import Gate
-from delivery.sending import attempts, outcomes, replay, transitions, unknown
+from delivery.sending import attempts, outcomes, replay, suppressed, transitions, unknown
 from delivery.sending.outcomes import Outcome
 from providers import errors, failover, failpoints
 from providers.base import Provider
@@ -55,6 +55,10 @@ def _dispatch(bundle: Bundle, going_on: GoingOn) -> Email | None:
 def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
     email = bundle.email
     failpoints.reach("after-claim", about=email.subject)
+    try:
+        suppressed.leave_out(bundle)
+    except suppressed.AllSuppressed as nobody:
+        return _end_suppressed(bundle, nobody)
     message = bundle.message()
     try:
         able, email.left_out = configured.eligible(message)
@@ -155,6 +159,17 @@ def postponed(gate: Gate) -> Outcome:
     """
     seconds = min(gate.seconds_to_wait() or 0.0, _LONGEST_POSTPONEMENT)
     return outcomes.wait(gate.reason, rounds=1, at_least=seconds)
+
+
+def _end_suppressed(bundle: Bundle, nobody: suppressed.AllSuppressed) -> Email:
+    """Write down that nobody may get the email; an earlier round may have sent it, and then it stays unknown."""
+    email = bundle.email
+    with transaction.atomic():
+        known = transitions.judged(email, outcomes.suppressed(str(nobody)))
+        if transitions.move(email, email.still_mine(), known) and known.status == Email.Status.FAILED:
+            suppressed.record(email, nobody.recipients)
+    email.refresh_from_db()
+    return email
 
 
 def _requeue(email: Email, outcome: Outcome, *, rounds: int) -> Email:

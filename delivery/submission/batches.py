@@ -11,12 +11,17 @@ from delivery.content.drafts import Draft
 from delivery.models import Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
-from delivery.submission import backpressure, emails, idempotency
-from delivery.submission.idempotency import KeyUse
+from delivery.routing.configured import NobodyCanCarry
+from delivery.sending import suppressed
+from delivery.sending.suppressed import AllSuppressed
+from delivery.submission import backpressure, emails
+from delivery.submission.backpressure import Overloaded
+from delivery.submission.idempotency import KeyUse, UsedOtherwise
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction; a crash loses at most the last one
-Result = Email | configured.NobodyCanCarry | idempotency.UsedOtherwise | backpressure.Overloaded
+Refusal = NobodyCanCarry | Overloaded | AllSuppressed
+Result = Email | NobodyCanCarry | UsedOtherwise | Overloaded | AllSuppressed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,7 @@ def accept(items: Sequence[Item], *, owner: Owner | None) -> list[Result]:
 def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
     if any(item.key_use for item in items):  # some may have been accepted before
         return [_accept_one(item, owner) for item in items]
-    results = [_prepared(item.draft, owner) for item in items]
+    results = _without_suppressed([_prepared(item.draft, owner) for item in items])
     _save([result for result in results if isinstance(result, Bundle)])
     return [result.email if isinstance(result, Bundle) else result for result in results]
 
@@ -44,21 +49,26 @@ def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
 def _accept_one(item: Item, owner: Owner | None) -> Result:
     try:
         return emails.accept(item.draft, owner=owner, key_use=item.key_use)
-    except (configured.NobodyCanCarry, idempotency.UsedOtherwise, backpressure.Overloaded) as refusal:
+    except (NobodyCanCarry, UsedOtherwise, Overloaded, AllSuppressed) as refusal:
         return refusal
 
 
-def _prepared(
-    draft: Draft, owner: Owner | None
-) -> Bundle | configured.NobodyCanCarry | backpressure.Overloaded:
+def _prepared(draft: Draft, owner: Owner | None) -> Bundle | Refusal:
     try:
         backpressure.refuse_if_too_high(draft.priority)
         bundle = bundles.waiting(draft, owner)
         _, bundle.email.left_out = configured.eligible(bundle.message())
-    except (configured.NobodyCanCarry, backpressure.Overloaded) as refusal:
+    except (NobodyCanCarry, Overloaded) as refusal:
         return refusal
     bundle.keep_files()
     return bundle
+
+
+def _without_suppressed(results: Sequence[Bundle | Refusal]) -> list[Bundle | Refusal]:
+    """Replace the emails that nobody may get by the reason; all are asked for at once."""
+    good = [result for result in results if isinstance(result, Bundle)]
+    refusals = iter(suppressed.refusals(good))
+    return [(next(refusals) or result) if isinstance(result, Bundle) else result for result in results]
 
 
 def _save(chunk: list[Bundle]) -> None:

@@ -8,6 +8,7 @@ from delivery import bundles
 from delivery.db import clock
 from delivery.models import Email, Recipient
 from delivery.models.email import NOT_SENT_YET
+from delivery.sending import transitions
 from delivery.submission import emails
 from delivery.submission.idempotency import KeyUse
 
@@ -33,7 +34,7 @@ def cancel(email: Email) -> None:
             status=_Status.CANCELLED, reason=CANCELLED, due_at=None, finished_at=now
         )
         if cancelled:
-            Recipient.objects.filter(email=email).update(status=Recipient.Status.CANCELLED)
+            transitions.undecided(email).update(status=Recipient.Status.CANCELLED)
         elif not mine.filter(status=_Status.UNKNOWN, due_at__isnull=False).update(
             due_at=None, finished_at=now
         ):

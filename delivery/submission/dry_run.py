@@ -7,6 +7,7 @@ from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.models import Owner
 from delivery.routing import configured, gate, refusals
+from delivery.sending import suppressed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,12 @@ class Explanation:
 
 
 def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
-    """Return the providers that would be offered a draft now, and why the others would not. Raises NobodyCanCarry."""
+    """Return the providers that would be offered a draft now, and why the others would not.
+
+    Raises NobodyCanCarry or AllSuppressed.
+    """
     bundle = bundles.claimed(draft, owner)
+    suppressed.mark(bundle)
     message = bundle.message()
     _, unfit = configured.eligible(message)
     fitted = configured.fitted(message)

@@ -12,7 +12,7 @@ from delivery.models import Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
-from delivery.sending import attempts, rounds, transitions
+from delivery.sending import attempts, rounds, suppressed, transitions
 from delivery.submission import backpressure, idempotency
 from delivery.submission.idempotency import KeyUse
 from providers import failpoints
@@ -23,7 +23,7 @@ def accept(
 ) -> Email:
     """Accept an email for a worker to hand over, now or at its time.
 
-    Raises Overloaded or NobodyCanCarry before anything is stored.
+    Raises Overloaded, NobodyCanCarry or AllSuppressed before anything is stored.
     """
     return _made_once(key_use, lambda: _accept(draft, owner, key_use, resend_of))
 
@@ -38,7 +38,7 @@ def send(
     """Accept a draft and hand it over while the caller waits; call `accepted` once the email is durable.
 
     The email and its first attempt are stored in one transaction before the provider is called, the outcome in another
-    one after it. Raises Overloaded or NobodyCanCarry before anything is stored.
+    one after it. Raises Overloaded, NobodyCanCarry or AllSuppressed before anything is stored.
     """
     return _made_once(key_use, lambda: _send(draft, owner, key_use, accepted))
 
@@ -59,6 +59,8 @@ def _accept(draft: Draft, owner: Owner | None, key_use: KeyUse | None, resend_of
     backpressure.refuse_if_too_high(draft.priority)
     bundle = bundles.waiting(draft, owner)
     bundle.email.resend_of = resend_of
+    if refusal := suppressed.refusals([bundle])[0]:
+        raise refusal
     _, bundle.email.left_out = configured.eligible(bundle.message())
     bundle.keep_files()
     with transaction.atomic():
@@ -84,6 +86,7 @@ def _send(
 ) -> Email:
     backpressure.refuse_if_too_high(draft.priority)
     bundle = bundles.claimed(draft, owner)
+    left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)
     bundle.keep_files()
@@ -93,10 +96,12 @@ def _send(
         transitions.apply(email, rounds.postponed(gate))
         with transaction.atomic():
             _save(bundle, key_use)
+            suppressed.tell(email, left)
         return email
     try:
         with transaction.atomic():
             _save(bundle, key_use)
+            suppressed.tell(email, left)
             attempt = attempts.write(email, first)
     except idempotency.Taken:
         gate.release()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -30,18 +30,34 @@ class Mail:
 
 def kept_out(mail: Mail, addresses: Collection[str]) -> dict[str, Suppression]:
     """Return, by canonical address, the entry that keeps this mail from it; who may get it is absent."""
+    return kept_out_each(mail.owner_id, [(mail, addresses)])[0]
+
+
+def kept_out_each(
+    owner_id: int | None, parts: Sequence[tuple[Mail, Collection[str]]]
+) -> list[dict[str, Suppression]]:
+    """Return the same for each of several mails of one owner, and ask for all of them at once."""
+    addresses = list(dict.fromkeys(address for _, several in parts for address in several))
     if not addresses or _emptiness.is_known():
-        return {}
-    found: dict[str, Suppression] = {}
-    for entry in _entries(mail.owner_id, list(addresses)):
-        if _applies(entry, mail):
-            found.setdefault(entry.address, entry)
-    return found
+        return [{} for _ in parts]
+    of: dict[str, list[Suppression]] = {}
+    for entry in _entries(owner_id, addresses):
+        of.setdefault(entry.address, []).append(entry)
+    return [dict(_stopped(mail, several, of)) for mail, several in parts]
 
 
 def forget() -> None:
     """Ask the database anew whether there are any entries: some were added, or may have been."""
     _emptiness.forget()
+
+
+def _stopped(
+    mail: Mail, addresses: Collection[str], of: Mapping[str, list[Suppression]]
+) -> Iterator[tuple[str, Suppression]]:
+    """Yield each address that the mail is kept from, with the first entry that does it."""
+    for address in addresses:
+        if first := next((entry for entry in of.get(address, ()) if _applies(entry, mail)), None):
+            yield address, first
 
 
 def _applies(entry: Suppression, mail: Mail) -> bool:

@@ -9,6 +9,7 @@ from delivery.content import addresses, headers
 from delivery.models import ApiKey
 
 _LONGEST_NAME = 100
+_DEFAULT = f"all but {ApiKey.Scope.ESSENTIAL}"
 
 
 class Command(BaseCommand):
@@ -19,7 +20,10 @@ class Command(BaseCommand):
             "name", help="the application that will use the key; several keys may share a name"
         )
         parser.add_argument(
-            "--scope", action="append", choices=ApiKey.Scope.values, help="default: all; may be repeated"
+            "--scope",
+            action="append",
+            choices=ApiKey.Scope.values,
+            help=f"default: {_DEFAULT}; may be repeated",
         )
         parser.add_argument(
             "--from-address",
@@ -29,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        scopes = options["scope"] or ApiKey.Scope.values
+        scopes = options["scope"] or keys.USUAL_SCOPES
         if not 1 <= len(options["name"].strip()) <= _LONGEST_NAME:
             raise CommandError(f"A name has 1 to {_LONGEST_NAME} characters.")
         try:

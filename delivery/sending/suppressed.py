@@ -1,0 +1,102 @@
+"""Suppressed recipients are left out whenever an email is offered; what is left of it is sent.
+
+Who has been left out stays so in the rounds that follow, also when the entry is lifted: `resend` asks for all again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from django.db import transaction
+
+from delivery.bundles import Bundle
+from delivery.models import Email, Recipient, Suppression
+from delivery.suppressions import screening
+from delivery.suppressions.screening import Mail
+from delivery.webhooks import outbox
+from delivery.webhooks.outbox import Notice
+
+CODE: Final = "all_suppressed"  # the first word of the reason of an email that ended so
+_MOST_NAMED = 5  # recipients in a reason
+_OPEN = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
+
+
+class AllSuppressed(Exception):
+    """Every recipient that is left is suppressed."""
+
+    def __init__(self, recipients: Sequence[Recipient]) -> None:
+        """Say who is kept out, and why."""
+        named = "; ".join(f"{row.address}: {row.reason}" for row in recipients[:_MOST_NAMED])
+        more = f"; and {len(recipients) - _MOST_NAMED} more" if len(recipients) > _MOST_NAMED else ""
+        super().__init__(f"{CODE}: {named}{more}")
+        self.recipients = recipients
+
+
+def mark(bundle: Bundle) -> list[Recipient]:
+    """Mark in memory the recipients that are suppressed; return them. Raises AllSuppressed if nobody is left."""
+    left = _left(bundle)
+    out = _kept_out(left, screening.kept_out(_mail(bundle.email), [row.canonical for row in left]))
+    for row in out:
+        row.status = Recipient.Status.SUPPRESSED
+    return out
+
+
+def leave_out(bundle: Bundle) -> None:
+    """Mark them in a stored email, in memory and in the database. Raises AllSuppressed, and stores nothing then."""
+    if out := mark(bundle):
+        with transaction.atomic():
+            record(bundle.email, out)
+
+
+def refusals(several: Sequence[Bundle]) -> list[AllSuppressed | None]:
+    """Return for each new email of one owner why nobody may get it, None if somebody may; nothing is marked."""
+    parts = [(_mail(bundle.email), [row.canonical for row in bundle.recipients]) for bundle in several]
+    found = screening.kept_out_each(several[0].email.owner_id, parts) if several else []
+    return [_refusal(bundle, out) for bundle, out in zip(several, found, strict=True)]
+
+
+def record(email: Email, recipients: Sequence[Recipient]) -> None:
+    """Write down who was left out, and tell of it; the caller holds the transaction."""
+    for row in recipients:
+        Recipient.objects.filter(pk=row.pk).update(status=Recipient.Status.SUPPRESSED, reason=row.reason)
+    tell(email, recipients)
+
+
+def tell(email: Email, recipients: Iterable[Recipient]) -> None:
+    """Tell webhooks who was left out, in the caller's transaction."""
+    outbox.enqueue([_notice(email, row) for row in recipients])
+
+
+def _refusal(bundle: Bundle, found: Mapping[str, Suppression]) -> AllSuppressed | None:
+    try:
+        _kept_out(bundle.recipients, found)
+    except AllSuppressed as refusal:
+        return refusal
+    return None
+
+
+def _kept_out(left: Sequence[Recipient], found: Mapping[str, Suppression]) -> list[Recipient]:
+    """Return the recipients that were found, each with its reason; raise AllSuppressed if those are all."""
+    out = [row for row in left if row.canonical in found]
+    for row in out:
+        row.reason = _reason(found[row.canonical])
+    if out and len(out) == len(left):
+        raise AllSuppressed(out)
+    return out
+
+
+def _left(bundle: Bundle) -> list[Recipient]:
+    return [row for row in bundle.recipients if row.status in _OPEN]
+
+
+def _mail(email: Email) -> Mail:
+    return Mail(owner_id=email.owner_id, purpose=email.purpose, unsubscribe=email.unsubscribe)
+
+
+def _reason(entry: Suppression) -> str:
+    said = f": {entry.reason}" if entry.reason else ""
+    return f"{entry.kind}, by {entry.source or 'GoMail'} on {entry.first_seen:%Y-%m-%d}{said}"
+
+
+def _notice(email: Email, row: Recipient) -> Notice:
+    data = {"email_id": email.pk, "recipient": row.address, "reason": row.reason}
+    return Notice(kind="email.suppressed", owner_id=email.owner_id, data=data)
