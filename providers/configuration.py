@@ -37,6 +37,10 @@ class Entry:
             raise NotConfigured(f"{self.variable(variable)} contains a space or another invalid character.")
         return key
 
+    def words(self, variable: str) -> list[str]:
+        """Return the words of a variable that lists them by comma, such as keys while they are rotated."""
+        return [word for part in self.read(variable).split(",") if (word := part.strip())]
+
     def url(self, variable: str, *, default: str) -> str:
         """Return the value of a variable that holds an HTTP URL, or the default; raise NotConfigured if invalid."""
         url = self.read(variable) or default

@@ -3,9 +3,13 @@
 Each vendor's `events` module has a Source, which verifies a Post and reads it into Events. Nothing is stored here.
 """
 
+import base64
+import binascii
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
@@ -121,3 +125,48 @@ def check_age(at: datetime, post: Post, *, oldest: timedelta) -> None:
         raise Forged("Its signature is too old.")
     if at - post.at > AHEAD:
         raise Forged("Its signature is of the future.")
+
+
+def read_json(body: bytes | str) -> Any:
+    """Return a value of JSON that any database can store; raise ValueError for what cannot be read."""
+    try:
+        return json.loads(body, parse_constant=str, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("It is nested too deeply.") from error
+
+
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def unread(post: Post, raw: Mapping[str, Any]) -> Event:
+    """Return the event for what cannot be read, so that it is kept."""
+    return Event(kind=Kind.OTHER, name="unreadable", at=post.at, raw=raw)
+
+
+def in_base64(text: str) -> bytes:
+    """Return what a signature says in Base64; raise Forged if it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Forged("Its signature is no Base64.") from error
+
+
+def at_second(seconds: object) -> datetime:
+    """Return a moment given in seconds since the epoch; raise ValueError if it is none."""
+    try:
+        return datetime.fromtimestamp(float(str(seconds)), UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError("It is no moment.") from error
+
+
+def at_moment(text: object) -> datetime:
+    """Return a moment given by ISO 8601; raise ValueError if it is none."""
+    moment = datetime.fromisoformat(str(text))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def words(value: object) -> str:
+    """Return a vendor's value as a text; empty for none."""
+    return "" if value is None else str(value)

@@ -7,6 +7,7 @@ from providers import domains
 from providers.base import Limits, Provider
 from providers.configuration import Entry, NotConfigured, Settings
 from providers.django import configure as django
+from providers.events import Source
 from providers.mailgun import configure as mailgun
 from providers.mandrill import configure as mandrill
 from providers.message import Message
@@ -30,10 +31,29 @@ TYPES: Mapping[str, Callable[[Entry], Provider]] = MappingProxyType(
 )
 
 
+SOURCES: Mapping[str, Callable[[Entry], Source]] = MappingProxyType(
+    {
+        "ses": ses.events,
+        "sendgrid": sendgrid.events,
+        "mailgun": mailgun.events,
+        "mandrill": mandrill.events,
+    }
+)
+
+
 def build(names: Iterable[str], settings: Settings) -> tuple[Provider, ...]:
     """Return the providers in order of preference, without those that `problems` names."""
     results = [result for _, result in _results(names, settings)]
     return tuple(result for result in results if not isinstance(result, str))
+
+
+def source(account: str, names: Iterable[str], settings: Settings) -> Source | None:
+    """Return where an account's events come from; None if there is no such account, or its type tells of none."""
+    for entry in (_entry(word.strip(), settings) for word in names):
+        if entry.name == account:
+            configure = SOURCES.get(entry.type)
+            return configure(entry) if configure else None
+    return None
 
 
 def problems(names: Iterable[str], settings: Settings) -> list[str]:

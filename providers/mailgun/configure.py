@@ -4,6 +4,7 @@ import re
 
 from providers.configuration import Entry, NotConfigured
 from providers.mailgun.adapter import Config, Mailgun
+from providers.mailgun.events import Source
 
 
 def provider(entry: Entry) -> Mailgun:
@@ -13,3 +14,8 @@ def provider(entry: Entry) -> Mailgun:
         raise NotConfigured(f"Set {entry.variable('MAILGUN_DOMAIN')} to a domain, such as mail.example.org.")
     url = entry.url("MAILGUN_BASE_URL", default="https://api.mailgun.net")
     return Mailgun(Config(name=entry.name, api_key=key, domain=domain, base_url=url))
+
+
+def events(entry: Entry) -> Source:
+    """Return where its events come from; without a key nothing can be verified."""
+    return Source(entry.words("MAILGUN_EVENTS_SIGNING_KEY"))

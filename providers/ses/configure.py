@@ -2,6 +2,7 @@
 
 from providers.configuration import Entry, NotConfigured
 from providers.ses.adapter import SES, Config
+from providers.ses.events import Source
 
 
 def provider(entry: Entry) -> SES:
@@ -25,3 +26,9 @@ def provider(entry: Entry) -> SES:
         endpoint_url=entry.url("AWS_SES_ENDPOINT_URL", default=""),
     )
     return SES(config)
+
+
+def events(entry: Entry) -> Source:
+    """Return where its events come from over HTTP; without a topic or a region nothing can be verified."""
+    region = entry.read("AWS_SES_REGION")
+    return Source(entry.words("AWS_SES_EVENTS_TOPIC_ARN") if region else [], region)

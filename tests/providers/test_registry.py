@@ -176,3 +176,10 @@ def test_the_sizes_are_those_of_the_encoded_message():
     large = letter(attachments=(file(b"x" * 29_000_000),))
     first, second = registry.build(["ses", "sendgrid"], BOTH)
     assert (registry.unfit(first, large), registry.unfit(second, large) != "") == ("", True)
+
+
+def test_an_accounts_events_have_a_source_of_its_own() -> None:
+    names, settings = ("ses", "eu=mailgun", "backup=smtp"), {"EU_MAILGUN_EVENTS_SIGNING_KEY": "k"}
+    sources = {name: registry.source(name, names, settings) for name in ("ses", "eu", "backup", "sendgrid")}
+    kinds = {name: type(source).__module__ for name, source in sources.items() if source}
+    assert kinds == {"ses": "providers.ses.events", "eu": "providers.mailgun.events"}
