@@ -102,6 +102,27 @@ def put_back(provider: str, sender: str = "", *, by: str) -> bool:
     return any(_change(circuit, shut, by=by, state=_State.CLOSED, **anew) for circuit in rows)
 
 
+def report_account(provider: str, reason: str, at: datetime) -> None:
+    """Open the circuit of an account that cannot send, by its own news of that time, unless it was closed since."""
+    circuit = _found(provider)
+    openings = policy.openings(circuit, clock.now())
+    told = policy.Told(reason=reason)
+    _open(circuit, Q(state=_State.CLOSED, changed_at__lte=at), _Trouble.ACCOUNT, told, openings=openings)
+
+
+def report_restored(provider: str) -> None:
+    """Close the circuit of an account that can send again; what a person took out of service stays out."""
+    opened = Q(state__in=(_State.OPEN, _State.PROBING), trouble=_Trouble.ACCOUNT)
+    for circuit in Circuit.objects.filter(provider=provider, sender_domain=""):
+        _change(circuit, opened, state=_State.CLOSED, retry_at=None, reason="", probe=None)
+
+
+def report_sender(provider: str, sender: str, reason: str, at: datetime) -> None:
+    """Open the circuit of a sender that the provider does not take, by its news of that time."""
+    before = Q(state=_State.CLOSED, changed_at__lte=at) | Q(retry_at__lte=Now())
+    _open(_found(provider, sender), before, _Trouble.SENDER, policy.Told(reason=reason), openings=1)
+
+
 def forget_senders() -> None:
     """Delete circuits of senders whose retry_at is more than a day ago."""
     senders = Circuit.objects.exclude(sender_domain="")

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from delivery.content.drafts import Draft
 from delivery.doctor import walk
-from delivery.models import Attempt, Email
+from delivery.models import Attempt, Circuit, Email, Suppression
+from delivery.routing import circuit_cache
 from delivery.sending import rounds, unknown
 from delivery.submission import emails
 from delivery.workers import loop
@@ -178,6 +179,9 @@ def test_a_vendors_own_refusal_is_not_undone_by_what_its_list_says() -> None:
 def test_the_doctor_finds_nothing_wrong_with_what_events_have_told(ses: fakes.FakeVendor) -> None:
     for kind in PROOFS:
         tell(unknown_attempt(ses), kind)
+        Suppression.objects.all().delete()
+        Circuit.objects.all().delete()
+        circuit_cache.forget()
     assert [finding for finding in walk.walk(lambda *_: False, lambda _: None) if finding.is_wrong] == []
 
 
