@@ -94,6 +94,16 @@ REQUEST = {
         meaning="The email cannot be sent again: its body or an attachment is not kept any more.",
         remedy="Send a new email with all its content; how long content is kept is set by GoMail's administrator.",
     ),
+    "too_many_webhooks": Code(
+        status=409,
+        meaning="You have 50 webhook endpoints already.",
+        remedy="Delete one; an endpoint may listen to any number of events.",
+    ),
+    "webhook_off": Code(
+        status=409,
+        meaning="The webhook endpoint is switched off, so nothing is posted to it.",
+        remedy="Its `disabled_reason` says why; PATCH it with `enabled: true` once it can take webhooks again.",
+    ),
     "idempotency_key_in_use": Code(
         status=409,
         meaning="The first request with this Idempotency-Key is still being processed.",
@@ -211,6 +221,11 @@ FIELD = {
         status=0, meaning="The value is not one of those allowed.", remedy="Use one of them."
     ),
     "invalid_value": Code(status=0, meaning="The value has the wrong form.", remedy="See docs/."),
+    "url_not_allowed": Code(
+        status=0,
+        meaning="Webhooks may not go to this URL.",
+        remedy="Use https:// and a name with public addresses; the operator may allow networks and ports.",
+    ),
     "unknown_field": Code(status=0, meaning="The contract has no such field.", remedy="Check the spelling."),
     "file_for_text": Code(
         status=0,

@@ -16,6 +16,7 @@ from api import error_codes
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
 from delivery.submission import backpressure, changes, idempotency
+from delivery.webhooks import endpoints, post
 
 RETRY_AFTER = "5"  # seconds
 EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"
@@ -63,6 +64,8 @@ def translated(exc: Exception) -> ContractError:
     """Return the error code for an exception."""
     if isinstance(exc, ContractError):
         return exc
+    if isinstance(exc, post.Forbidden):
+        exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
     if isinstance(exc, exceptions.ValidationError):
         return _invalid(exc)
     if isinstance(exc, tuple(_TOLD)):
@@ -94,6 +97,8 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((idempotency.StillRunning,), "idempotency_key_in_use"),
     ((idempotency.UsedOtherwise,), "idempotency_key_reused"),
     ((changes.TooLate,), "too_late"),
+    ((endpoints.TooMany,), "too_many_webhooks"),
+    ((endpoints.SwitchedOff,), "webhook_off"),
     ((backpressure.Overloaded,), "overloaded"),
     ((changes.ContentGone,), "content_gone"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),

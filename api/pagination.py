@@ -13,12 +13,18 @@ from api.errors import ContractError
 
 
 class NewestFirst(CursorPagination):
-    """Newest first, by cursor: it stays correct while new emails come in, and costs the same on every page."""
+    """Newest first, by cursor: it stays correct while new rows come in, and costs the same on every page."""
 
     ordering = "-id"  # version 7 UUIDs sort by time
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+    what = "Emails"
+
+    @classmethod
+    def of(cls, what: str) -> "type[NewestFirst]":
+        """Return the pagination of other rows, whose ids sort by time as well."""
+        return type(f"{what}NewestFirst", (cls,), {"what": what})
 
     def get_page_size(self, request: Request) -> int:
         """Return the size of a page; raise ContractError if it is not a number, instead of using the default."""
@@ -30,7 +36,7 @@ class NewestFirst(CursorPagination):
     def get_paginated_response(self, data: Any) -> Response:
         """Return the page in the API's format."""
         links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
-        return Response({"success": True, "message": "Emails, newest first", **links, "results": data})
+        return Response({"success": True, "message": f"{self.what}, newest first", **links, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe that page."""

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path, re_path
 
 from api import batches, changes, docs, health, providers, views
 from api.compat import short_form
+from api.webhooks import views as webhooks
 
 V1 = "api/v1/email-service/"
 
@@ -26,6 +27,13 @@ urlpatterns = [
     *_either(V1 + "emails/<str:id>/resend/", changes.ResendEmail.as_view(), "resend"),
     *_either(V1 + "batches/", batches.Batches.as_view(), "batches"),
     *_either(V1 + "providers/", providers.Providers.as_view(), "providers"),
+    *_either(V1 + "webhooks/", webhooks.Endpoints.as_view(), "webhooks"),
+    *_either(V1 + "webhooks/<str:id>/", webhooks.OneEndpoint.as_view(), "webhook"),
+    *_either(V1 + "webhooks/<str:id>/rotate/", webhooks.Rotate.as_view(), "rotate-webhook"),
+    *_either(V1 + "webhooks/<str:id>/test/", webhooks.SendTest.as_view(), "test-webhook"),
+    *_either(V1 + "webhooks/<str:id>/calls/", webhooks.Calls.as_view(), "webhook-calls"),
+    *_either(V1 + "webhooks/<str:id>/calls/<str:call>/replay/", webhooks.ReplayCall.as_view(), "replay-call"),
+    *_either(V1 + "webhooks/<str:id>/replay/", webhooks.ReplayRange.as_view(), "replay-webhook"),
     *_either(V1 + "schema/", docs.Schema.as_view(), "schema"),
     *_either(V1 + "docs/", docs.Docs.as_view(), "docs"),
     *_either(V1 + "error-codes/", docs.ErrorCodes.as_view(), "error-codes"),

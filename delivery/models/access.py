@@ -28,6 +28,8 @@ class ApiKey(models.Model):
         SEND = "send", "send emails"
         READ = "read", "read the log"
         ESSENTIAL = "essential.send", "send what goes also to those who complained"
+        WEBHOOKS_READ = "webhooks.read", "read webhooks and their calls"
+        WEBHOOKS_WRITE = "webhooks.write", "change, test and replay webhooks"
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="keys")
     public_id = models.CharField(max_length=8, unique=True, editable=False)

@@ -26,7 +26,7 @@ from tests import fakes
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-PATHS = {"send-email/", "send-mail/", "emails/", "emails/{id}/", "providers/"}
+PATHS = {"send-email/", "send-mail/", "emails/", "emails/{id}/", "providers/", "webhooks/"}
 JSON, MULTIPART = "application/json", "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 OUTSIDE = {"/email", "/health/live", "/health/ready"}
@@ -155,6 +155,10 @@ OPERATIONS = [
     (fakes.V1 + "emails/", "GET"),
     (fakes.V1 + "emails/{id}/", "GET"),
     (fakes.V1 + "providers/", "GET"),
+    (fakes.V1 + "webhooks/", "GET"),
+    (fakes.V1 + "webhooks/", "POST"),
+    (fakes.V1 + "webhooks/{id}/", "PATCH"),
+    (fakes.V1 + "webhooks/{id}/replay/", "POST"),
     ("/email", "POST"),
 ]
 

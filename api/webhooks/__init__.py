@@ -1,0 +1,1 @@
+"""webhooks/: a client's endpoints, what they were told, and telling it again."""
