@@ -3,8 +3,11 @@
     trials      the faults of our own, one row each, and the defects that must be seen
     trial       one of them being played: installation, places, keeper, customers, nemesis, stub vendors
     deaths      how processes end: at failpoints, at random, told to, with poison, in a race for one key
+    lateness    answers that come after their claim has ended, or after the last moment in which somebody waits
+    endings     emails that nobody gets: refused, cancelled, expired
     outages     what they stand on fails: places has PostgreSQL and disk for it, broker RabbitMQ
     promises    the checker: joins the customers' log, the vendors' ledger and GoMail's record
+    contents    compares each vendor's call with what was asked: recipients, words, files; letters and mails serve it
     defective   puts a defect into the running code from outside; exam plays trials and says who has caught what
     scenarios   the first provider's bad days; clients, checks, periods, days and report belong to them
 

@@ -42,7 +42,9 @@ def _examined(chosen: argparse.Namespace, seed: int, databases: Databases, folde
     quick, parts = chosen.quick, _parts(chosen)
     if table := _wanted("trials" in parts, trials.QUICK if quick else trials.FULL, chosen):
         yield exam.kept(exam.examined(table, seed, databases, folder))
-    if defects := _wanted("defects" in parts, trials.QUICK_DEFECTS if quick else trials.DEFECTS, chosen):
+    if defects := _wanted(
+        "defects" in parts, trials.QUICK_DEFECTS if quick else trials.QUICK_DEFECTS + trials.DEFECTS, chosen
+    ):
         yield exam.caught(exam.examined([one.seeded() for one in defects], seed, databases, folder))
     if bad_days := _wanted("days" in parts, scenarios.QUICK if quick else scenarios.FULL, chosen):
         setting = _setting(chosen, seed)
@@ -52,9 +54,11 @@ def _examined(chosen: argparse.Namespace, seed: int, databases: Databases, folde
 def _parts(chosen: argparse.Namespace) -> Sequence[str]:
     if chosen.defects:
         return ("defects",)
-    if chosen.quick and chosen.database_url:
-        return ("trials", "defects")  # the bad days of a provider are no matter of the database
-    return (chosen.part,) if chosen.part else PARTS
+    if chosen.part:
+        return (chosen.part,)
+    if chosen.quick:  # neither the defects nor a provider's bad days are a matter of the database
+        return ("trials", "defects") if chosen.database_url else ("trials", "days")
+    return PARTS
 
 
 def _wanted(wanted: bool, table: Sequence[T], chosen: argparse.Namespace) -> list[T]:
@@ -69,7 +73,11 @@ def _setting(chosen: argparse.Namespace, seed: int) -> Setting:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="few scenarios, few emails, one defect")
+    size.add_argument(
+        "--quick",
+        action="store_true",
+        help="few scenarios, few emails; one database has the defects, one the bad days",
+    )
     size.add_argument("--defects", action="store_true", help="seed each defect: the harness must see it")
     parser.add_argument("--part", choices=PARTS, help="trials: of us; days: of the first provider; defects")
     parser.add_argument("--emails", type=int, default=0, help="of a provider's bad day")
@@ -82,7 +90,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _names() -> list[str]:
-    tables = (scenarios.FULL, scenarios.QUICK, trials.FULL, trials.QUICK, trials.DEFECTS)
+    tables = (
+        scenarios.FULL,
+        scenarios.QUICK,
+        trials.FULL,
+        trials.QUICK,
+        trials.DEFECTS,
+        trials.QUICK_DEFECTS,
+    )
     return sorted({one.name for table in tables for one in table})
 
 

@@ -1,69 +1,14 @@
 """Joins the clients' log, the vendors' ledger and GoMail's record, and says which promises are broken."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from tests.faults import periods
-from tests.faults.clients import Answer
-from tests.faults.customers import Order
-from tests.faults.record import Email, Record
-from tests.faults.vendors import Entry
+from tests.faults import contents, sentences
+from tests.faults.evidence import Evidence
+from tests.faults.record import Email
 
 GOAL = 0.70  # of the second provider alone
-_GIVEN_UP = {"failed", "expired", "quarantined"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """All that is known after one run."""
-
-    answers: list[Answer]
-    ledger: list[Entry]
-    record: Record
-    log: str
-    orders: list[Order] = field(default_factory=list)
-    journals: list[str] = field(default_factory=list)  # files that nobody has taken care of
-    ailments: list[str] = field(default_factory=list)  # what `manage.py doctor` finds wrong
-    kills: int = 0
-    unsent: int = 0  # emails that the clients did not come to send in their time
-    ill_at: float = 0.0  # when the first provider fell ill, in seconds since the epoch
-    well_at: float = float("inf")
-
-    @cached_property
-    def accepted(self) -> Counter[str]:
-        """How often each email was accepted, by all vendors together."""
-        return Counter(entry.email for entry in self.ledger if entry.accepted)
-
-    @cached_property
-    def waiting(self) -> int:
-        """Count the emails that the worker has left undone."""
-        emails = self.record.emails.values()
-        return sum(email.due_at is not None or email.status == "sending" for email in emails)
-
-    @cached_property
-    def tried(self) -> list[periods.Tried]:
-        """Who tried a provider while its circuit was open, for both providers."""
-        found = []
-        for name in {change.provider for change in self.record.changes}:
-            for period in periods.of(self.record.changes, name):
-                found.append(periods.tried(period, self.record, name))
-        return found
-
-    @cached_property
-    def opened_at(self) -> float | None:
-        """When a circuit opened first after the provider had fallen ill."""
-        changes = [c.at for c in self.record.changes if c.state == "open" and c.at >= self.ill_at]
-        return min(changes, default=None)
-
-    def calls(self, provider: str) -> int:
-        """Count the attempts at a provider while the first was ill; a refused connection is in no ledger."""
-        began = [a.started_at for a in self.record.attempts if a.provider == provider]
-        return sum(self.ill_at <= at < self.well_at for at in began)
-
-    def logged(self, words: str) -> int:
-        return self.log.count(words)
+_GIVEN_UP = {"failed", "expired", "cancelled", "quarantined"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,30 +64,40 @@ def untrue(evidence: Evidence) -> list[str]:
 
 def broken(evidence: Evidence, expected: Expected) -> list[str]:
     """Return a sentence for each broken promise."""
-    return [*_about_emails(evidence, expected), *_about_circuits(evidence, expected)]
+    return [
+        *_about_emails(evidence, expected),
+        *contents.broken(evidence),
+        *_about_circuits(evidence, expected),
+    ]
 
 
 def _about_emails(evidence: Evidence, expected: Expected) -> Iterator[str]:
-    yield from _any("lost", lost(evidence))
-    yield from _any("sent twice without saying so", duplicates(evidence, marked=False))
+    yield from sentences.listed("lost", lost(evidence))
+    yield from sentences.listed("sent twice without saying so", duplicates(evidence, marked=False))
     if not expected.duplicates:
-        yield from _any("sent twice although nothing was in doubt", duplicates(evidence, marked=True))
-    yield from _any("offered again against `stop`", sent_again(evidence))
-    yield from _any("called without an attempt's row", unrecorded(evidence))
-    yield from _any("`sent`, but with no vendor", untrue(evidence))
-    yield from _any("not answered 2xx", [str(a.status) for a in evidence.answers if not a.acknowledged])
-    yield from _count("not settled by the worker in time", evidence.waiting)
-    yield from _count("not sent by the clients in time", evidence.unsent)
-    yield from _count("`database is locked` in the logs", evidence.logged("database is locked"))
+        yield from sentences.listed(
+            "sent twice although nothing was in doubt", duplicates(evidence, marked=True)
+        )
+    yield from sentences.listed("offered again against `stop`", sent_again(evidence))
+    yield from sentences.listed("called without an attempt's row", unrecorded(evidence))
+    yield from sentences.listed("`sent`, but with no vendor", untrue(evidence))
+    yield from sentences.listed(
+        "not answered 2xx", [str(a.status) for a in evidence.answers if not a.acknowledged]
+    )
+    yield from sentences.counted("not settled by the worker in time", evidence.waiting)
+    yield from sentences.counted("not sent by the clients in time", evidence.unsent)
+    yield from sentences.counted("`database is locked` in the logs", evidence.logged("database is locked"))
 
 
 def _about_circuits(evidence: Evidence, expected: Expected) -> Iterator[str]:
     opened, states = evidence.opened_at is not None, [c.state for c in evidence.record.changes]
     if expected.opens is not None and opened != expected.opens:
         yield f"the circuit {'opened' if opened else 'did not open'}"
-    yield from _count("open periods with more than one probe", sum(t.probes > 1 for t in evidence.tried))
+    yield from sentences.counted(
+        "open periods with more than one probe", sum(t.probes > 1 for t in evidence.tried)
+    )
     tries = [f"{after:.2f} s after it had opened" for one in evidence.tried for after in one.unannounced]
-    yield from _any("tries of an open circuit that nobody allowed", tries)
+    yield from sentences.listed("tries of an open circuit that nobody allowed", tries)
     if expected.probed and "probing" not in states:
         yield "the open circuit was never probed"
     if expected.closes and (not states or states[-1] != "closed"):
@@ -154,14 +109,3 @@ def _owned_up(email: Email | None) -> bool:
     if email is None:
         return False
     return email.status in _GIVEN_UP or (email.status == "unknown" and email.due_at is None)
-
-
-def _any(what: str, found: Iterable[str]) -> Iterator[str]:
-    listed = list(found)
-    if listed:
-        yield f"{len(listed)} {what}: {', '.join(listed[:3])}"
-
-
-def _count(what: str, number: int) -> Iterator[str]:
-    if number:
-        yield f"{number} {what}"

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.faults import processes
+from tests.faults import letters, mails, processes
+from tests.faults.mails import Mail
 
 _PATH = "/api/v1/email-service/send-email/"
 _PATIENCE = 90.0  # seconds; a request takes 53 s at most, and its turn in a thread before
-_TEXT = "Hello, this is a line of an ordinary letter to somebody.\n" * 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,7 @@ class Crowd:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self.log: list[Answer] = []
+        self.asked: dict[str, Mail] = {}  # what each letter says, by its subject
 
     def send(self, number: int, *, seconds: float, rate: float = 0.0) -> list[Answer]:
         """Send so many emails, or what can be begun in these seconds; at most so many per second if told."""
@@ -73,14 +74,10 @@ class Crowd:
     def _letter(self) -> tuple[str, bytes]:
         with self._lock:
             number, policy = next(self._numbers), self._dice.choice(self._policies)
-        fields = {
-            "from_address": "faults@example.org",
-            "to_addresses": [f"person{number}@example.org"],
-            "subject": f"Your order {number} is on its way",
-            "body": _TEXT,
-            "on_ambiguous": policy,
-        }
-        return policy, json.dumps(fields).encode()
+            subject = f"Your order {number} is on its way"
+            letter = letters.written(self._dice, str(number), subject, "sync", policy)
+            self.asked[subject] = mails.of_letter(letter)
+        return policy, json.dumps(letter).encode()
 
 
 class _Work:

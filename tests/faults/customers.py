@@ -1,9 +1,9 @@
 """Good customers: each order has a key of its own, and is repeated with it until GoMail has answered.
 
 What they log joins with the vendors' ledger and GoMail's record: a letter's subject is unique, an order's key, too.
+Some regret what they have ordered for later, and cancel it.
 """
 
-import base64
 import http.client
 import itertools
 import json
@@ -13,10 +13,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.faults import processes
+from tests.faults import letters, processes
 from tests.faults.clients import Answer
 
 API = "/api/v1/email-service/"
@@ -24,10 +23,11 @@ _ANSWER_SECONDS = 60.0
 _PATIENCE = 240.0  # seconds in which an order is repeated
 _PAUSES = (0.2, 1.0)  # seconds before it is; GoMail asks for five, but these are in a hurry
 _AGAIN = {0, 409, 429, 500, 502, 503}
-_KINDS = {"sync": 45, "async": 25, "file": 5, "later": 10, "batch": 15}
+_NO_ANSWER = {0, 500, 502, 503}
+_KINDS = {"sync": 42, "async": 25, "file": 5, "later": 8, "batch": 15, "regretted": 5}
+_TRIES = 5  # how often a customer asks to cancel
 _BATCH = 3
 _KEYLESS = 0.1  # of the orders have no key, and are not repeated
-_TEXT = "Hello, this is a line of an ordinary letter to somebody.\n" * 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,7 @@ class Order:
     policy: str  # on_ambiguous
     letters: tuple[Mapping[str, Any], ...]
     exchanges: list[Exchange] = field(default_factory=list)
+    withdrawals: list[Exchange] = field(default_factory=list)  # requests to cancel it
 
     @property
     def subjects(self) -> list[str]:
@@ -110,7 +111,7 @@ class Customers:
                     turn = next(turns)
                 stop.wait(started + turn / rate - time.monotonic())
                 if not stop.is_set():
-                    self.place(self.order(), connection)
+                    self._serve(self.order(), connection)
             connection.close()
 
         threads = [threading.Thread(target=order_on, args=(self.connect(),)) for _ in range(self._number)]
@@ -138,6 +139,12 @@ class Customers:
             self.orders.append(order)
         return order
 
+    def _serve(self, order: Order, connection: http.client.HTTPConnection) -> None:
+        self.place(order, connection)
+        if order.kind == "regretted" and order.taken:
+            time.sleep(self._dice.uniform(0, letters.LATER[1]))
+            self.regret(order, connection)
+
     def place(self, order: Order, connection: http.client.HTTPConnection) -> None:
         """Ask until there is an answer that settles it."""
         end = time.monotonic() + _PATIENCE
@@ -148,31 +155,33 @@ class Customers:
                 return
             time.sleep(self._dice.uniform(*_PAUSES))
 
+    def regret(self, order: Order, connection: http.client.HTTPConnection) -> None:
+        """Ask to cancel what was ordered, until there is an answer."""
+        for pk in order.taken[0].ids:
+            for _ in range(_TRIES):
+                asked = _ask(connection, f"{API}emails/{pk}/cancel/", b"", {})
+                order.withdrawals.append(asked)
+                if asked.status not in _NO_ANSWER or processes.is_ending():
+                    break
+                time.sleep(self._dice.uniform(*_PAUSES))
+
     def _letter(self, number: int, place: int, kind: str, policy: str) -> dict[str, Any]:
-        people = [f"person{number}.{place}.{one}@example.org" for one in range(self._dice.choice((1, 1, 2)))]
-        letter: dict[str, Any] = {
-            "from_address": "faults@example.org",
-            "to_addresses": people,
-            "subject": f"{self.subject} {number}.{place} is on its way",
-            "body": _TEXT,
-            "on_ambiguous": policy,
-            "priority": self._dice.choice(("normal", "normal", "high")),
-        }
-        if kind == "later":
-            moment = datetime.now(UTC) + timedelta(seconds=self._dice.uniform(1, 3))
-            letter["send_at"] = moment.isoformat()
-        if kind == "file":
-            content = base64.b64encode(self._dice.randbytes(40_000)).decode()
-            letter["attachments"] = [{"filename": "order.bin", "content": content}]
-        return letter
+        name = f"{number}.{place}"
+        subject = f"{self.subject} {name} is on its way"
+        return letters.written(self._dice, name, subject, kind, policy)
 
 
 def exchange(order: Order, connection: http.client.HTTPConnection) -> Exchange:
     """Send the order's request once, and return what came back."""
-    path, body, headers = order.request()
+    return _ask(connection, *order.request())
+
+
+def _ask(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]
+) -> Exchange:
     started, status, words = time.time(), 0, {}
     try:
-        connection.request("POST", path, body, headers)
+        connection.request("POST", path, body, dict(headers))
         answer = connection.getresponse()
         status, words = answer.status, json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError):

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from tests.faults import customers, processes
@@ -64,13 +64,6 @@ def _rage(scene: Scene, enough: Callable[[], bool]) -> None:
     scene.nemesis.rage(enough, due=scene.is_due_for_a_kill, seconds=scene.trial.seconds)
 
 
-def slowly(scene: Scene) -> None:
-    """Customers order, and vendors take their time until everything is settled."""
-    orders(scene)
-    with ill(scene, scene.trial.vendors), suppress(processes.Late):
-        processes.eventually(lambda: not scene.gomail.unsettled(), seconds=scene.trial.drain, pause=0.5)
-
-
 def rolling(scene: Scene) -> None:
     """All processes are told to end and are replaced, again and again, while vendors take their time."""
     slowest = 0.0
@@ -105,7 +98,7 @@ def _await_workers(scene: Scene) -> None:
 def poison(scene: Scene) -> None:
     """Two emails end every process that has them, among others that do not."""
     for subject in ("arsenic", "belladonna"):
-        _place(scene, "async", subject)
+        place(scene, "async", subject)
     orders(scene)
     scene.drain()
     quarantined, innocent = scene.ask(_QUARANTINED), scene.ask(_INNOCENT)
@@ -115,10 +108,13 @@ def poison(scene: Scene) -> None:
 
 
 _QUARANTINED = "SELECT count(*) FROM delivery_email WHERE status = 'quarantined'"
-_INNOCENT = "SELECT count(*) FROM delivery_email WHERE subject LIKE 'Your order%' AND status <> 'sent'"
+_INNOCENT = (
+    "SELECT count(*) FROM delivery_email"
+    " WHERE subject LIKE 'Your order%' AND status NOT IN ('sent', 'cancelled')"
+)
 
 
-def _place(scene: Scene, kind: str, subject: str) -> Order:
+def place(scene: Scene, kind: str, subject: str) -> Order:
     before, scene.customers.subject = scene.customers.subject, subject
     order = scene.customers.order(kind)
     scene.customers.subject = before
@@ -180,7 +176,7 @@ def lost_journal(scene: Scene) -> None:
 def _die_with_emails(scene: Scene, *, without_journal: bool = False) -> None:
     with ill(scene, "silent"):
         for _ in range(scene.trial.letters):
-            _place(scene, "async", scene.customers.subject)
+            place(scene, "async", scene.customers.subject)
         processes.eventually(lambda: len(scene.vendors.ledger()) == scene.trial.letters, seconds=60)
         if without_journal:
             for file in (scene.place.data / "journal").glob("*.journal"):

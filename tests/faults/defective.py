@@ -4,21 +4,19 @@
     python -m tests.faults.defective no-journal,slow-reading -- -m tests.faults.keeper 2
 
 The defects live here and nowhere in the service: each changes the running code from outside, before it is used.
-`slow-reading`, `short-lease` and the clocks are none: they make a machine slow, claims short, and clocks wrong.
+So do tests.faults.circumstances, which are none.
 """
 
 import os
-import random
 import runpy
 import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
+from tests.faults import circumstances
+from tests.faults.circumstances import Change
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
-LATE = 1.0  # seconds that a claim lasts where it is short
-Change = Callable[[], None]
 
 
 def commit_after_send() -> None:
@@ -34,18 +32,97 @@ def commit_after_send() -> None:
 
 
 def no_epoch() -> None:
-    """A claim belongs to whoever believes so: nobody looks whether another process has it by now."""
+    """A claim belongs to whoever believes so at its end: nobody looks whether another process has it by now."""
     from delivery.db import compiled
     from delivery.models import Email
-    from delivery.sending import attempts, transitions
+    from delivery.sending import transitions
 
     def move() -> compiled.Change:
         _, changes = transitions._moving()
         return Email.objects.filter(pk=compiled.Parameter("pk")), changes
 
-    attempts._hold = lambda *emails: None
     transitions._MOVED = compiled.Update(move)
     Email.still_mine = lambda email: Email.objects.filter(pk=email.pk)  # type: ignore[method-assign, return-value]
+
+
+def claim_unchecked() -> None:
+    """An attempt begins whether its claim still holds or not."""
+    from delivery.sending import attempts
+
+    attempts._hold = lambda *emails: None
+
+
+def timeout_not_sent() -> None:
+    """A vendor that has read a mail and does not answer in time is taken for one that has not got it."""
+    from urllib3.exceptions import ReadTimeoutError
+
+    from providers.errors import ProviderError, Unavailable
+    from providers.wire import http
+
+    def lost(name: str, error: Exception, body: Any) -> ProviderError:
+        return Unavailable("timed out") if isinstance(error, ReadTimeoutError) else was(name, error, body)
+
+    was, http._lost = http._lost, lost
+
+
+def no_renewal() -> None:
+    """A claim ends while its process is alive and at work."""
+    from delivery.queue import leases
+
+    leases.renew = lambda: 0
+
+
+def unmarked() -> None:
+    """A copy of what may have been sent does not say so, nor does an email of which a late copy has come to light."""
+    from delivery.models import Email
+    from delivery.queue import claims
+    from delivery.sending import transitions
+
+    def settle(email: Any, outcome: Any, attempt: Any) -> None:
+        mine = Email.objects.filter(pk=email.pk)
+        before = mine.values_list("possible_duplicate", flat=True).get()
+        settled(email, outcome, attempt)
+        mine.update(possible_duplicate=before)
+
+    changes = claims._changes
+    claims._changes = lambda: {k: v for k, v in changes().items() if k != "possible_duplicate"}
+    claims._INNOCENT = claims._claim(claims.EmailQuerySet.innocent)
+    claims._taken = claims.GroupCommit(lambda pks: claims._take(claims._INNOCENT, pks))
+    settled, transitions._settle_late = transitions._settle_late, settle
+
+
+def forgetful_journal() -> None:
+    """The journal forgets an answer before the database has it."""
+    from delivery import journal
+
+    def write(entry: Any) -> Any:
+        pending = written(entry)
+        if pending:
+            os.truncate(pending.path, 0)
+        return pending
+
+    written, journal.write = journal.write, write
+
+
+def misnaming() -> None:
+    """The record names another provider than the one that has accepted an email."""
+    from delivery.sending import outcomes
+
+    def sent(receipt: Any) -> Any:
+        return told(replace(receipt, provider="sendgrid" if receipt.provider == "ses" else "ses"))
+
+    told, outcomes.sent = outcomes.sent, sent
+
+
+def bcc_dropped() -> None:
+    """Who was to get a hidden copy is forgotten when an email is offered again."""
+    from delivery.bundles import Bundle
+
+    def message(bundle: Any) -> Any:
+        whole = made(bundle)
+        return whole if bundle.email.rounds < 2 else replace(whole, bcc=())
+
+    made, Bundle.message = Bundle.message, message  # type: ignore[method-assign]
 
 
 def ttl_lock() -> None:
@@ -61,7 +138,8 @@ def ttl_lock() -> None:
             )
 
     no_epoch()
-    short_lease()
+    claim_unchecked()
+    circumstances.short_lease()
     rescue.recover = recover
 
 
@@ -94,41 +172,6 @@ def no_journal() -> None:
     journal.write = lambda entry: None
 
 
-def short_lease() -> None:
-    """A claim lasts a second, is not renewed, and is looked for all the time: slow providers outlive it."""
-    from delivery import bundles
-    from delivery.queue import claims, leases
-    from delivery.sending import attempts
-    from delivery.workers import loop
-
-    loop.RESCUE_SECONDS = LATE / 4
-    attempts.LEASE = claims.LEASE = leases.LEASE = bundles.LEASE = timedelta(seconds=LATE)
-
-
-def slow_reading() -> None:
-    """An email is read at times so slowly that its claim is over before its first attempt begins."""
-    from delivery.queue import claims
-
-    def take(pk: Any) -> Any:
-        bundle = taken(pk)
-        time.sleep(random.choice((0.0, LATE / 2, LATE * 2)))
-        return bundle
-
-    taken, claims.take = claims.take, take
-
-
-def lying_clock(seconds: int) -> Change:
-    """This process's clock is wrong by so much, as far as Python goes; it runs on as it should."""
-
-    def lie() -> None:
-        import time_machine
-
-        moment = datetime.now(UTC) + timedelta(seconds=seconds)
-        time_machine.travel(moment, tick=True).start()
-
-    return lie
-
-
 def async_commit() -> None:
     """Whatever the server's default is: it may answer a commit that is not on disk yet."""
     from delivery.db import session
@@ -150,13 +193,17 @@ CHANGES: dict[str, Change] = {
     "ttl-lock": ttl_lock,
     "requeue-stop": requeue_stop,
     "no-journal": no_journal,
-    "short-lease": short_lease,
-    "slow-reading": slow_reading,
-    "clock-ahead": lying_clock(600),
-    "clock-behind": lying_clock(-600),
+    "claim-unchecked": claim_unchecked,
+    "timeout-not-sent": timeout_not_sent,
+    "no-renewal": no_renewal,
+    "unmarked": unmarked,
+    "forgetful-journal": forgetful_journal,
+    "misnaming": misnaming,
+    "bcc-dropped": bcc_dropped,
     "async-commit": async_commit,
     "trusting": trusting,
 }
+KNOWN = CHANGES | BEFORE_MODELS | circumstances.CHANGES
 
 
 def apply(names: str) -> None:
@@ -168,7 +215,7 @@ def apply(names: str) -> None:
         BEFORE_MODELS.get(name, lambda: None)()
     django.setup()
     for name in wanted:
-        (CHANGES | BEFORE_MODELS)[name]()
+        KNOWN[name]()
 
 
 def main(names: str, separator: str, *command: str) -> None:

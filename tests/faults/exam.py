@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults import checks, processes, promises, report, trial, vendors
-from tests.faults.checks import Evidence
+from tests.faults.evidence import Evidence
 from tests.faults.installation import Databases
 from tests.faults.processes import LeftOut
 from tests.faults.trial import Trial

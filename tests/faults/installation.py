@@ -191,6 +191,10 @@ class Installation:
         """Let all emails that wait be due, and every open circuit be ripe; return how many emails there were."""
         return int(self._ask("hurry"))
 
+    def outlive(self) -> int:
+        """Let every second email that waits be past its deadline; return how many these are."""
+        return int(self._ask("outlive"))
+
     def log(self) -> str:
         files = sorted(self.folder.glob("*.log"))
         return "".join(file.read_text(errors="replace") for file in files)

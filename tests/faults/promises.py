@@ -1,12 +1,12 @@
 """What is promised of emails whatever happens to the processes, database and disk; a sentence for each breach."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.faults import checks
-from tests.faults.checks import Evidence
+from tests.faults import checks, contents, sentences
+from tests.faults.evidence import Evidence
 from tests.faults.record import Attempt
 from tests.faults.vendors import Entry
 
@@ -36,6 +36,7 @@ def broken(evidence: Evidence, promise: Promise) -> list[str]:
     """Return a sentence for each broken promise."""
     return [
         *_about_emails(evidence),
+        *contents.broken(evidence),
         *([] if promise.restored else _about_attempts(evidence)),
         *_about_requests(evidence),
         *_about_the_trial(evidence, promise),
@@ -158,53 +159,44 @@ def course(evidence: Evidence, key: str) -> list[str]:
 
 
 def _about_emails(evidence: Evidence) -> Iterator[str]:
-    yield from _any("lost", checks.lost(evidence))
-    yield from _any("acknowledged, but not in the record", not_kept(evidence))
-    yield from _any("sent twice without saying so", checks.duplicates(evidence, marked=False))
-    yield from _any("offered again against `stop`", after_doubt(evidence))
-    yield from _any("`sent`, but with no vendor", checks.untrue(evidence))
-    yield from _any("with an undecided recipient", undecided(evidence))
-    yield from _any("attempts left open", open_attempts(evidence))
-    yield from _any("journals left over", evidence.journals)
+    yield from sentences.listed("lost", checks.lost(evidence))
+    yield from sentences.listed("acknowledged, but not in the record", not_kept(evidence))
+    yield from sentences.listed("sent twice without saying so", checks.duplicates(evidence, marked=False))
+    yield from sentences.listed("offered again against `stop`", after_doubt(evidence))
+    yield from sentences.listed("`sent`, but with no vendor", checks.untrue(evidence))
+    yield from sentences.listed("with an undecided recipient", undecided(evidence))
+    yield from sentences.listed("attempts left open", open_attempts(evidence))
+    yield from sentences.listed("journals left over", evidence.journals)
     yield from (f"manage.py doctor says: {sentence}" for sentence in evidence.ailments)
-    yield from _count("not settled by the workers in time", evidence.waiting)
+    yield from sentences.counted("not settled by the workers in time", evidence.waiting)
 
 
 def _about_attempts(evidence: Evidence) -> Iterator[str]:
-    yield from _any("sent twice though nothing was in doubt", outside(evidence))
-    yield from _any("called without an attempt's row", checks.unrecorded(evidence))
+    yield from sentences.listed("sent twice though nothing was in doubt", outside(evidence))
+    yield from sentences.listed("called without an attempt's row", checks.unrecorded(evidence))
 
 
 def _about_requests(evidence: Evidence) -> Iterator[str]:
-    yield from _any("keys with two answers", two_answers(evidence))
-    yield from _any("letters written down twice", two_emails(evidence))
-    yield from _any("never taken", not_taken(evidence))
-    yield from _count("repeats refused as another payload (422)", answered(evidence, 422))
-    yield from _count("answered 400", answered(evidence, 400))
-    yield from _count("answered 500", answered(evidence, 500))
+    yield from sentences.listed("keys with two answers", two_answers(evidence))
+    yield from sentences.listed("letters written down twice", two_emails(evidence))
+    yield from sentences.listed("never taken", not_taken(evidence))
+    yield from sentences.counted("repeats refused as another payload (422)", answered(evidence, 422))
+    yield from sentences.counted("answered 400", answered(evidence, 400))
+    yield from sentences.counted("answered 500", answered(evidence, 500))
 
 
 def _about_the_trial(evidence: Evidence, promise: Promise) -> Iterator[str]:
     if not promise.duplicates:
-        yield from _any(
+        yield from sentences.listed(
             "sent twice where nothing could be in doubt", checks.duplicates(evidence, marked=True)
         )
     if not promise.unknown:
-        yield from _any("unknown though it was answered", doubts(evidence))
+        yield from sentences.listed("unknown though it was answered", doubts(evidence))
     if not promise.locked:
-        yield from _count("`database is locked` in the logs", evidence.logged("database is locked"))
+        yield from sentences.counted(
+            "`database is locked` in the logs", evidence.logged("database is locked")
+        )
     if not promise.refusals:
-        yield from _count("answered 503", answered(evidence, 503))
+        yield from sentences.counted("answered 503", answered(evidence, 503))
     if promise.quarantine is not None and len(quarantined(evidence)) != promise.quarantine:
         yield f"{len(quarantined(evidence))} in quarantine instead of {promise.quarantine}"
-
-
-def _any(what: str, found: Iterable[str]) -> Iterator[str]:
-    listed = list(found)
-    if listed:
-        yield f"{len(listed)} {what}: {', '.join(listed[:3])}"
-
-
-def _count(what: str, number: int) -> Iterator[str]:
-    if number:
-        yield f"{number} {what}"

@@ -1,6 +1,6 @@
 """What GoMail has written down: read by a process of its own, which knows the installation's database.
 
-python -m tests.faults.record dump|waiting|ripen|hurry      answers in JSON
+python -m tests.faults.record dump|waiting|ripen|hurry|outlive      answers in JSON
 """
 
 import json
@@ -25,6 +25,8 @@ class Email:
     created_at: float
     finished_at: float | None
     due_at: float | None
+    expires_at: float = float("inf")
+    provider: str = ""  # the one that accepted it
     subject: str = ""
     crashes: int = 0
 
@@ -35,6 +37,8 @@ class Recipient:
 
     email_id: str
     status: str
+    kind: str = "to"
+    address: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,16 @@ def _hurry() -> int:
     return Row.objects.waiting().update(due_at=timezone.now())
 
 
+def _outlive() -> int:
+    """Let every second email that waits be past its deadline."""
+    from django.utils import timezone
+
+    from delivery.models import Email as Row
+
+    waiting = Row.objects.waiting().order_by("id").values_list("pk", flat=True)
+    return Row.objects.waiting().filter(pk__in=list(waiting)[::2]).update(expires_at=timezone.now())
+
+
 def _plain(value: object) -> object:
     return value.timestamp() if isinstance(value, datetime) else str(value)
 
@@ -128,5 +142,5 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    questions = {"dump": _dump, "waiting": _waiting, "ripen": _ripen, "hurry": _hurry}
+    questions = {"dump": _dump, "waiting": _waiting, "ripen": _ripen, "hurry": _hurry, "outlive": _outlive}
     print(json.dumps(questions[sys.argv[1]](), default=_plain))

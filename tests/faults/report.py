@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from tests.faults import checks
-from tests.faults.checks import Evidence
+from tests.faults.evidence import Evidence
 from tests.faults.scenarios import Scenario, Stage
 
 _LAST = 15.0  # seconds of a run in which a provider that came back must carry the load again

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults import processes
-from tests.faults.checks import Evidence, Expected
+from tests.faults.checks import Expected
 from tests.faults.clients import Answer, Crowd
+from tests.faults.evidence import Evidence
 from tests.faults.installation import Installation
 from tests.faults.vendors import Vendors
 
@@ -91,6 +92,7 @@ class Stage:
             ledger=self.vendors.ledger(),
             record=self.gomail.record(),
             log=self.gomail.log(),
+            asked=self.crowd.asked,
             unsent=self.unsent,
             ill_at=self.ill_at,
             well_at=self.well_at,

@@ -3,12 +3,12 @@
     python -m tests.faults.stub [SEED]      prints {"ses": port, "sendgrid": port, "control": port}
 
 Control: GET /mode/ses/silent changes a vendor, GET /ledger tells every call so far.
+The ledger keeps the body of every call, for tests.faults.mails to read.
 A mail that came in whole and was not turned away counts as accepted, whether or not an answer follows.
 A `hostile` vendor throws the dice for each mail; it writes its ledger before it does what they say.
 """
 
 import asyncio
-import base64
 import json
 import random
 import re
@@ -21,14 +21,13 @@ from typing import Any
 SLOW = 20.0  # seconds, more than a circuit takes for well and less than a client waits
 MAIL = {"ses": "/v2/email/outbound-emails", "sendgrid": "/v3/mail/send"}
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_ID = re.compile(rb"^X-GoMail-ID: *(\S+)", re.MULTILINE | re.IGNORECASE)
 Answer = tuple[int, Any, Mapping[str, str]]
 
 OK: Mapping[str, Answer] = {
     "ses": (200, {"MessageId": "stub"}, {}),
     "sendgrid": (202, "", {"X-Message-Id": "stub"}),
 }
-ILL: Mapping[tuple[str, str], Answer] = {
+ILL: dict[tuple[str, str], Answer] = {
     ("ses", "unavailable"): (
         503,
         {"message": "The service is unavailable."},
@@ -44,12 +43,23 @@ ILL: Mapping[tuple[str, str], Answer] = {
         {"message": "The security token included in the request is invalid."},
         {"x-amzn-ErrorType": "UnrecognizedClientException"},
     ),
+    ("ses", "refusing"): (
+        400,
+        {"message": "The mail looks like spam."},
+        {"x-amzn-ErrorType": "MessageRejected"},
+    ),
     ("sendgrid", "unavailable"): (503, {"errors": [{"message": "unavailable"}]}, {}),
     ("sendgrid", "throttled"): (429, {"errors": [{"message": "too many requests"}]}, {}),
     ("sendgrid", "bad_key"): (401, {"errors": [{"message": "authorization required", "field": None}]}, {}),
+    ("sendgrid", "refusing"): (
+        400,
+        {"errors": [{"message": "No valid address.", "field": "personalizations.0.to.0.email"}]},
+        {},
+    ),
 }
+ILL |= {(name, "late_refusal"): ILL[name, "refusing"] for name in MAIL}
 ACCEPTING = {"ok", "slow", "slowish", "brisk", "closing", "silent", "page", "dropped", "stalled"}
-WAITS = {"slow": SLOW, "slowish": 4.0, "brisk": 0.3}
+WAITS = {"slow": SLOW, "slowish": 4.0, "brisk": 0.3, "late_refusal": 8.0}
 STALL = 4.0  # seconds until a connection that is not answered is cut; a vendor that never does costs half a minute
 # What a hostile vendor does, and how often in 1,000: a proxy's 500 for an accepted mail, a connection that is lost
 # before the mail is taken and after it, one that stays silent first.
@@ -135,9 +145,8 @@ class Vendor:
         return 200, next((said for start, said in ASKED.items() if path.startswith(start)), {}), {}
 
     def _enter(self, body: bytes, fate: str) -> None:
-        email, attempt = READERS[self.name](json.loads(body))
-        entry = {"vendor": self.name, "mode": fate, "email": email, "attempt": attempt}
-        self.ledger.append({**entry, "at": time.time(), "accepted": fate in ACCEPTING})
+        entry = {"vendor": self.name, "mode": fate, "at": time.time(), "accepted": fate in ACCEPTING}
+        self.ledger.append({**entry, "body": body.decode()})
 
 
 class Wire(asyncio.Protocol):
@@ -169,22 +178,6 @@ class Wire(asyncio.Protocol):
         self.transport.write(f"HTTP/1.1 {status} Stub\r\n{head}\r\n".encode() + body)
         if last:
             self.transport.close()
-
-
-def _from_ses(mail: Any) -> tuple[str, str]:
-    found = _ID.search(base64.b64decode(mail["Content"]["Raw"]["Data"]))
-    tags = {tag["Name"]: tag["Value"] for tag in mail["EmailTags"]}
-    return (found[1].decode() if found else ""), tags["gomail_attempt"]
-
-
-def _from_sendgrid(mail: Any) -> tuple[str, str]:
-    (person,) = mail["personalizations"]
-    custom = mail.get("custom_args") or person["custom_args"]
-    headers = mail.get("headers") or person["headers"]
-    return headers["X-GoMail-ID"], custom["gomail_attempt"]
-
-
-READERS = {"ses": _from_ses, "sendgrid": _from_sendgrid}
 
 
 def _bound(port: int) -> socket.socket:

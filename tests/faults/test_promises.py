@@ -5,35 +5,39 @@ from dataclasses import replace
 import pytest
 
 from tests.faults import defective, exam, trials
-from tests.faults.checks import Evidence
 from tests.faults.customers import Exchange, Order
+from tests.faults.evidence import Evidence
 from tests.faults.promises import Promise, broken
-from tests.faults.record import Recipient, Record
-from tests.faults.samples import ATTEMPT, EMAIL, ENTRY
+from tests.faults.record import Record
+from tests.faults.samples import ASKED, ATTEMPT, EMAIL, ENTRY, LETTER, RECIPIENTS
 from tests.faults.trial import Trial, too_small
 
-SUBJECT = "Your order 1.0 is on its way"
-LETTER = {"subject": SUBJECT}
+SUBJECT = LETTER["subject"]
 TAKEN = Exchange(status=200, ids=("e1",), said=("sent",), started=100.0, ended=101.0)
 ORDER = Order(key="order-1", kind="sync", policy="stop", letters=(LETTER,), exchanges=[TAKEN])
-WRITTEN = replace(EMAIL, subject=SUBJECT)
 SURE = Promise(duplicates=False, unknown=False, locked=False, quarantine=0)
 LATER = replace(ATTEMPT, id="a2", started_at=105.0)
 AGAIN = replace(ENTRY, attempt="a2", at=105.5)
 
 
 def evidence(
-    *, emails=(WRITTEN,), attempts=(ATTEMPT,), ledger=(ENTRY,), orders=(ORDER,), state="accepted", **more
+    *, emails=(EMAIL,), attempts=(ATTEMPT,), ledger=(ENTRY,), orders=(ORDER,), state="accepted", **more
 ):
     record = Record(
         emails={email.id: email for email in emails},
         attempts=list(attempts),
         changes=[],
-        recipients=[Recipient(email_id=email.id, status=state) for email in emails],
+        recipients=[replace(one, email_id=email.id, status=state) for email in emails for one in RECIPIENTS],
     )
     answers = [answer for order in orders for answer in order.answers]
     return Evidence(
-        answers=answers, ledger=list(ledger), record=record, log="", orders=list(orders), **({} | more)
+        answers=answers,
+        ledger=list(ledger),
+        record=record,
+        log="",
+        orders=list(orders),
+        asked=ASKED,
+        **({} | more),
     )
 
 
@@ -46,7 +50,7 @@ def answered(*statuses, code=""):
 def twice(first="unknown", **email):
     """An email that two attempts have brought to a vendor."""
     return evidence(
-        emails=[replace(WRITTEN, **email)],
+        emails=[replace(EMAIL, **email)],
         attempts=[replace(ATTEMPT, outcome=first), LATER],
         ledger=[ENTRY, AGAIN],
     )  # fmt: skip
@@ -72,9 +76,9 @@ def test_a_good_run_breaks_nothing():
         (evidence(attempts=[replace(ATTEMPT, outcome="started")]), "1 attempts left open"),
         (evidence(ailments=["A file is missing."]), "manage.py doctor says: A file is missing."),
         (evidence(journals=["one.journal"]), "1 journals left over"),
-        (evidence(emails=[replace(WRITTEN, due_at=200.0)]), "1 not settled by the workers"),
+        (evidence(emails=[replace(EMAIL, due_at=200.0)]), "1 not settled by the workers"),
         (evidence(orders=[replace(ORDER, exchanges=[TAKEN, replace(TAKEN, ids=("e2",))])]), "1 keys with two answers"),
-        (evidence(emails=[WRITTEN, replace(WRITTEN, id="e2")]), "1 letters written down twice"),
+        (evidence(emails=[EMAIL, replace(EMAIL, id="e2")]), "1 letters written down twice"),
         (evidence(orders=[replace(ORDER, exchanges=[replace(TAKEN, status=0, ids=(), said=())])]), "1 never taken"),
         (evidence(orders=[answered(422)]), "1 repeats refused as another payload"),
         (evidence(orders=[answered(500)]), "1 answered 500"),
@@ -83,7 +87,7 @@ def test_a_good_run_breaks_nothing():
         (replace(evidence(), log="database is locked"), "1 `database is locked`"),
         (twice(possible_duplicate=True, on_ambiguous="resend"), "1 sent twice where nothing could be in doubt"),
         (evidence(attempts=[replace(ATTEMPT, outcome="unknown")]), "1 unknown though it was answered"),
-        (evidence(emails=[replace(WRITTEN, status="quarantined")]), "1 in quarantine instead of 0"),
+        (evidence(emails=[replace(EMAIL, status="quarantined")]), "1 in quarantine instead of 0"),
     ],
 )  # fmt: skip
 def test_each_broken_promise_is_said(seen, says):
@@ -99,7 +103,7 @@ def test_what_a_fault_may_do_is_no_breach():
 def test_an_answer_that_came_after_the_next_attempt_had_begun_was_in_doubt():
     slow = replace(ATTEMPT, latency_ms=9000)
     seen = evidence(
-        emails=[replace(WRITTEN, possible_duplicate=True, on_ambiguous="resend")],
+        emails=[replace(EMAIL, possible_duplicate=True, on_ambiguous="resend")],
         attempts=[slow, LATER],
         ledger=[ENTRY, AGAIN],
     )  # fmt: skip
@@ -126,7 +130,7 @@ def test_a_defect_that_no_check_sees_fails_the_run(capsys):
 
 
 def test_every_defect_can_be_seeded():
-    assert {defect.name for defect in trials.DEFECTS} <= set(defective.CHANGES | defective.BEFORE_MODELS)
+    assert {defect.name for defect in trials.DEFECTS + trials.QUICK_DEFECTS} <= set(defective.KNOWN)
 
 
 def test_the_course_of_an_order_that_was_never_taken_is_told(capsys):

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import places, processes, promises
-from tests.faults.checks import Evidence
+from tests.faults import mails, places, processes, promises
 from tests.faults.customers import Customers
+from tests.faults.evidence import Evidence
 from tests.faults.installation import Databases, Installation, ask, commands
 from tests.faults.nemesis import Nemesis
 from tests.faults.places import Kind, Place
@@ -118,6 +118,7 @@ class Scene:
             record=self.gomail.record(),
             log=self.gomail.log(),
             orders=orders,
+            asked={one["subject"]: mails.of_letter(one) for order in orders for one in order.letters},
             journals=[file.name for file in self.gomail.journals()],
             ailments=self.gomail.ailments(),
             kills=self.kills,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from providers import failpoints
-from tests.faults import deaths, outages, places, restores
+from tests.faults import deaths, endings, lateness, outages, places, restores
 from tests.faults.promises import Promise
 from tests.faults.trial import Scene, Trial
 
@@ -64,8 +64,24 @@ CROWDED = Trial(
     worker_threads=32, customers=6, rate=60, keyless=0.0, promise=replace(_SURE, locked=False), on=("SQLite",),
 )  # fmt: skip
 LATE = Trial(
-    name="late", says="claims end before their work does", play=deaths.slowly, letters=30, rate=4,
+    name="late", says="claims end before their work does", play=lateness.slowly, letters=30, rate=4,
     worker_threads=16, defect="short-lease,slow-reading", vendors="slowish", kinds={"async": 4, "sync": 1}, keyless=0.0,
+)  # fmt: skip
+REFUSED_LATE = Trial(
+    name="refused-late", says="refusals come after their claims have ended", play=lateness.refused_late, letters=8,
+    worker_threads=16, defect="short-lease", keyless=0.0, policies=("resend", "resend", "stop"),
+)  # fmt: skip
+IN_VAIN = Trial(
+    name="in-vain", says="vendors answer when nobody waits any more", play=lateness.in_vain, letters=20, seconds=4,
+    rate=6, defect="hasty", keyless=0.0, kinds={"async": 4, "sync": 1, "file": 1, "batch": 1},
+)  # fmt: skip
+RENEWED = Trial(
+    name="renewed", says="attempts outlast a lease, which is renewed", play=lateness.renewed, letters=6,
+    worker_defect="brief-lease", promise=_SURE, keyless=0.0,
+)  # fmt: skip
+GIVEN_UP = Trial(
+    name="given-up", says="cancelled, expired, refused, workers killed", play=endings.given_up, letters=30, kills=2,
+    seconds=6, rate=8, keyless=0.0, kinds={"async": 4, "batch": 1, "later": 1, "regretted": 3},
 )  # fmt: skip
 ROLLING = Trial(
     name="rolling", says="SIGTERM to all, again and again", play=deaths.rolling, letters=400, rate=15,
@@ -147,6 +163,10 @@ FULL = (
     LOST_JOURNAL,
     LATE,
     POISON,
+    REFUSED_LATE,
+    IN_VAIN,
+    RENEWED,
+    GIVEN_UP,
     STOPPED,
     FEW,
     BOUNCED,
@@ -162,7 +182,7 @@ FULL = (
     WEB_BEHIND,
     CARELESS,
 )
-QUICK = (_storm(150, 20, 90.0), POISON, RACE)
+QUICK = (_storm(150, 20, 90.0), POISON, GIVEN_UP, RENEWED, REFUSED_LATE, IN_VAIN, RACE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +207,6 @@ DEFECTS = (
     Defect(
         name="commit-after-send", says="the attempt is written after the call", trial=_at("after-response")
     ),
-    Defect(name="no-epoch", says="a late worker overwrites", trial=LATE),
     Defect(name="ttl-lock", says="a claim ends while its owner sends", trial=LATE),
     Defect(name="deferred", says="DEFERRED transactions", trial=CROWDED),
     Defect(name="requeue-stop", says="`stop` mail is sent again", trial=_ALWAYS_STOP),
@@ -195,4 +214,13 @@ DEFECTS = (
     Defect(name="trusting", says="an older state of the file is believed", trial=RESTORED),
     Defect(name="async-commit", says="PostgreSQL answers a commit before it is on disk", trial=CARELESS),
 )
-QUICK_DEFECTS = (DEFECTS[0],)
+QUICK_DEFECTS = (
+    Defect(name="no-renewal", says="a lease is not renewed", trial=RENEWED),
+    Defect(name="forgetful-journal", says="the journal forgets too early", trial=ANSWERED),
+    Defect(name="claim-unchecked", says="a claim is not checked before a call", trial=LATE),
+    Defect(name="no-epoch", says="a late worker overwrites", trial=REFUSED_LATE),
+    Defect(name="timeout-not-sent", says="a timeout counts as not sent", trial=IN_VAIN),
+    Defect(name="unmarked", says="a copy is not marked", trial=IN_VAIN),
+    Defect(name="misnaming", says="the wrong provider is named", trial=IN_VAIN),
+    Defect(name="bcc-dropped", says="the second round has no Bcc", trial=IN_VAIN),
+)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults import processes
+from tests.faults import mails, processes
+from tests.faults.mails import Mail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,7 @@ class Entry:
     attempt: str
     at: float  # seconds since the epoch
     accepted: bool
+    mail: Mail
 
 
 class Vendors:
@@ -33,7 +35,7 @@ class Vendors:
         self._get(f"/mode/{vendor}/{mode}")
 
     def ledger(self) -> list[Entry]:
-        return [Entry(**row) for row in self._get("/ledger")]
+        return [_entry(row) for row in self._get("/ledger")]
 
     def variables(self) -> dict[str, str]:
         """Return what tells GoMail where they are."""
@@ -54,6 +56,11 @@ class Vendors:
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    call = mails.READERS[row["vendor"]](row.pop("body"))
+    return Entry(**row, email=call.email, attempt=call.attempt, mail=call.mail)
 
 
 @contextmanager
