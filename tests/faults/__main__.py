@@ -42,9 +42,7 @@ def _examined(chosen: argparse.Namespace, seed: int, databases: Databases, folde
     quick, parts = chosen.quick, _parts(chosen)
     if table := _wanted("trials" in parts, trials.QUICK if quick else trials.FULL, chosen):
         yield exam.kept(exam.examined(table, seed, databases, folder))
-    if defects := _wanted(
-        "defects" in parts, trials.QUICK_DEFECTS if quick else trials.QUICK_DEFECTS + trials.DEFECTS, chosen
-    ):
+    if defects := _wanted("defects" in parts, _defects(chosen), chosen):
         yield exam.caught(exam.examined([one.seeded() for one in defects], seed, databases, folder))
     if bad_days := _wanted("days" in parts, scenarios.QUICK if quick else scenarios.FULL, chosen):
         setting = _setting(chosen, seed)
@@ -56,9 +54,15 @@ def _parts(chosen: argparse.Namespace) -> Sequence[str]:
         return ("defects",)
     if chosen.part:
         return (chosen.part,)
-    if chosen.quick:  # neither the defects nor a provider's bad days are a matter of the database
-        return ("trials", "defects") if chosen.database_url else ("trials", "days")
+    if chosen.quick and chosen.database_url:
+        return ("trials", "defects")  # the bad days of a provider are no matter of the database
     return PARTS
+
+
+def _defects(chosen: argparse.Namespace) -> Sequence[Defect]:
+    if chosen.quick and not chosen.part:
+        return trials.QUICK_DEFECTS["PostgreSQL" if chosen.database_url else "SQLite"]
+    return trials.ALL_DEFECTS
 
 
 def _wanted(wanted: bool, table: Sequence[T], chosen: argparse.Namespace) -> list[T]:

@@ -158,7 +158,7 @@ def _run(order: Order, scene: Scene) -> None:
 
 
 def _others(order: Order) -> Sequence[dict[str, object]]:
-    return tuple({**letter, "body": "Something else."} for letter in order.letters)
+    return tuple({**letter, "subject": "Something else"} for letter in order.letters)
 
 
 def orphans(scene: Scene) -> None:

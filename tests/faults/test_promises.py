@@ -130,7 +130,7 @@ def test_a_defect_that_no_check_sees_fails_the_run(capsys):
 
 
 def test_every_defect_can_be_seeded():
-    assert {defect.name for defect in trials.DEFECTS + trials.QUICK_DEFECTS} <= set(defective.KNOWN)
+    assert {defect.name for defect in trials.ALL_DEFECTS} <= set(defective.KNOWN)
 
 
 def test_the_course_of_an_order_that_was_never_taken_is_told(capsys):

@@ -64,6 +64,15 @@ def test_an_email_in_doubt_is_held_for_thirty_seconds_and_reads_unknown(
     assert rounds.dispatch(email.pk) is None
 
 
+def test_what_is_sent_again_goes_to_everybody_who_was_to_get_it(
+    ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    copies = [Mailbox(address=f"{name}@example.com") for name in ("carbon", "hidden")]
+    go_on(in_doubt(ses, cc=copies[:1], bcc=copies[1:]))
+    first, second = (one.recipients for one in ses.arrived())
+    assert first == second == {"bob@example.com", "carbon@example.com", "hidden@example.com"}
+
+
 def test_after_the_hold_it_is_sent_again_by_the_same_provider_and_says_so(
     settings: Any, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
 ) -> None:
