@@ -5,6 +5,8 @@ import delivery.db.ids
 import django.db.models.deletion
 from django.db import migrations, models
 
+from delivery.search import subject_index
+
 
 class Migration(migrations.Migration):
 
@@ -63,4 +65,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('address', 'owner', 'kind', 'scope'), name='suppression_of_an_owner'), models.UniqueConstraint(condition=models.Q(('owner', None)), fields=('address', 'kind', 'scope'), name='suppression_for_all')],
             },
         ),
+        migrations.RunPython(subject_index.create_index, migrations.RunPython.noop),  # SQLite has rebuilt the table
     ]
