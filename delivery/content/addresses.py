@@ -15,7 +15,7 @@ import email_validator
 from delivery.content import directions, encoded_words
 from providers.message import Mailbox
 
-# Names of private networks: whether a provider reaches them is the provider's to say, see providers.domains.
+# Names of private networks: whether a provider reaches them is the provider's to say, see providers.wire.domains.
 for _name in ("local", "localhost", "test", "onion", "arpa"):
     if _name in email_validator.SPECIAL_USE_DOMAIN_NAMES:
         email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)

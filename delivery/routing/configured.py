@@ -8,6 +8,7 @@ from django.conf import settings
 from providers import registry
 from providers.base import Provider
 from providers.message import Message
+from providers.mime import fit
 
 SANDBOX = ("sandbox",)
 
@@ -52,12 +53,12 @@ def eligible(message: Message) -> tuple[list[Provider], dict[str, str]]:
 
 def fitted(message: Message) -> dict[str, tuple[str, ...]]:
     """Return what each provider would be given otherwise than it was asked for, by the providers' names."""
-    return {provider.name: registry.fitted(provider, message) for provider in providers()}
+    return {provider.name: fit.fitted(provider, message) for provider in providers()}
 
 
 def unfit(provider: Provider, message: Message) -> str:
     """Return why a provider cannot carry this message, by what the operator has set; empty when it can."""
-    return registry.unfit(provider, message, allowed_headers=settings.GOMAIL_ALLOWED_HEADERS)
+    return fit.unfit(provider, message, allowed_headers=settings.GOMAIL_ALLOWED_HEADERS)
 
 
 def _variables() -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from providers import domains
 from providers.base import Limits
 from providers.django import errors, messages, readiness
 from providers.django.messages import LIMITS, OWN
@@ -21,7 +20,7 @@ from providers.message import Message, Receipt
 from providers.mime import build
 from providers.readiness import NoTestMode, Readiness
 from providers.smtp import readiness as smtp_readiness
-from providers.wire import http, words
+from providers.wire import domains, http, words
 
 ALLOWED = re.compile(
     r"anymail\.backends\.(?!base|test|console|amazon_ses|sendgrid)\w+\.EmailBackend"

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 from urllib.parse import quote
 
-from providers import domains
 from providers.base import Limits, Metadata, Tags
 from providers.mailgun import errors, readiness
 from providers.message import Message, Receipt
 from providers.mime import build
 from providers.readiness import Readiness
-from providers.wire import body, http
+from providers.wire import body, domains, http
 from providers.wire.inquiry import Inquiry
 
 

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from providers import domains
 from providers.base import Limits, Metadata, Tags
 from providers.mandrill import errors, readiness
 from providers.message import Message, Receipt
 from providers.mime import build, headers
 from providers.readiness import NoTestMode, Readiness
-from providers.wire import body, http
+from providers.wire import body, domains, http
 from providers.wire.inquiry import Inquiry
 
 # https://mailchimp.com/developer/transactional/docs/tags-metadata/: 250 bytes of JSON, which is ASCII in a header;

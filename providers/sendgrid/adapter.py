@@ -11,14 +11,13 @@ from typing import Any, ClassVar
 
 from sendgrid.helpers import mail as helpers
 
-from providers import domains
 from providers.base import Limits, Metadata, Tags
 from providers.errors import Refused, Unknown
 from providers.message import Attachment, Mailbox, Message, Receipt
 from providers.mime import build, content_types, headers, parts
 from providers.readiness import Readiness
 from providers.sendgrid import errors, readiness
-from providers.wire import body, http
+from providers.wire import body, domains, http
 from providers.wire.inquiry import Inquiry
 
 # https://github.com/twilio/sendgrid-oai, spec/json/tsg_mail_v3.json: what has a minLength, a maxItems or uniqueItems;

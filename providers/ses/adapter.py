@@ -18,14 +18,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from providers import domains
 from providers.base import Limits, Metadata
 from providers.errors import AccountProblem
 from providers.message import Mailbox, Message, Receipt
 from providers.mime import build
 from providers.readiness import Readiness
 from providers.ses import errors, readiness
-from providers.wire import body, http
+from providers.wire import body, domains, http
 from providers.wire.inquiry import Inquiry
 
 _PATH = "/v2/email/outbound-emails"

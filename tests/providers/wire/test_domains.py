@@ -2,9 +2,11 @@
 
 import pytest
 
-from providers import domains, registry
+from providers import registry
 from providers.message import Mailbox
+from providers.mime import fit
 from providers.smtp.adapter import SMTP, read_url
+from providers.wire import domains
 from tests.providers.letters import letter
 
 
@@ -57,7 +59,7 @@ def carriers(**variables):
     message = letter(to=(Mailbox(address="ann@firma.local"),))
     built = registry.build(NAMES, {**VARIABLES, **variables})
     assert len(built) == len(NAMES)
-    return {provider.name for provider in built if not registry.unfit(provider, message)}
+    return {provider.name for provider in built if not fit.unfit(provider, message)}
 
 
 def test_who_delivers_in_the_house_reaches_its_names():
