@@ -12,6 +12,7 @@ from api.authentication import key, owner
 from api.errors import ContractError
 from delivery.access import keys
 from delivery.content.drafts import Draft
+from delivery.db import clock
 from delivery.models import ApiKey, Email
 from delivery.submission import emails
 from providers.message import Mailbox
@@ -51,7 +52,7 @@ def send(request: Request, draft: Draft, told: Callable[[Request, Email], Respon
     If it takes too long, the client gets the email's current status as an early answer.
     """
     given: dict[str, Any] = {"owner": owner(request), "key_use": preferences.key_use(request, draft=draft)}
-    if preferences.wants_async(request) or draft.is_for_later():
+    if preferences.wants_async(request) or draft.is_for_later(clock.now()):
         return emails.accept(draft, **given)
     return emails.send(draft, **given, accepted=lambda email: _leave(request, email, told))
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Literal
 
 from delivery.content import addresses
-from delivery.db import clock
 from providers.message import Attachment, Mailbox
 
 
@@ -33,9 +32,9 @@ class Draft:
     expires_in: int = 24 * 60 * 60  # seconds after send_at; an email not accepted by then has expired
     attachments: tuple[Attachment, ...] = ()
 
-    def is_for_later(self) -> bool:
+    def is_for_later(self, now: datetime) -> bool:
         """Tell whether the email is to be sent at a future time."""
-        return self.send_at is not None and self.send_at > clock.now()
+        return self.send_at is not None and self.send_at > now
 
 
 def without_repeats(*groups: tuple[Mailbox, ...]) -> list[tuple[Mailbox, ...]]:

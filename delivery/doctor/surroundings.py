@@ -14,7 +14,6 @@ from delivery.files import writable
 from delivery.models import Email, IdempotencyKey
 from delivery.queue import heartbeats, watermark, watermark_notes
 from delivery.routing import circuits, configured
-from delivery.submission import idempotency
 
 GRACE = timedelta(seconds=15)  # a worker looks for orphans every 5 s
 _LATE = timedelta(minutes=1)  # overdue emails are expired a hundred at a time
@@ -202,7 +201,7 @@ def nothing_is_quarantined() -> Finding:
 
 def keys_are_of_use() -> Finding:
     """Report the Idempotency-Keys that may be deleted."""
-    found = idempotency.useless(IdempotencyKey.objects.all())[: _MOST + 1].count()
+    found = IdempotencyKey.objects.useless()[: _MOST + 1].count()
     if not found:
         return Finding(question="keys", sentence="No Idempotency-Key is kept for longer than it is needed.")
     return Finding(

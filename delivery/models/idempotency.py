@@ -1,9 +1,25 @@
 """Idempotency-Keys: requests that may be repeated without sending twice."""
 
+from datetime import timedelta
+from typing import Self
+
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from delivery.models.email import Email
+from delivery.db import clock
+from delivery.models.email import FINISHED, Email
+
+KEPT = timedelta(hours=24)  # at least
+
+
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    """Questions about keys."""
+
+    def useless(self) -> Self:
+        """Filter keys that may be deleted: older than a day, and their email is finished."""
+        finished = Email.objects.filter(pk=OuterRef("email"), status__in=FINISHED)
+        return self.filter(Exists(finished), created_at__lt=clock.now() - KEPT)
 
 
 class IdempotencyKey(models.Model):
@@ -17,6 +33,8 @@ class IdempotencyKey(models.Model):
     waited = models.BooleanField()  # the first request waits for the email's outcome
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="idempotency_keys")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = IdempotencyKeyQuerySet.as_manager()
 
     class Meta:
         # decides between simultaneous requests

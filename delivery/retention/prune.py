@@ -17,7 +17,6 @@ from delivery.files import storage
 from delivery.models import Attachment, CircuitChange, Email, IdempotencyKey
 from delivery.models.email import FINISHED
 from delivery.retention import unused_files
-from delivery.submission import idempotency
 
 _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
@@ -104,8 +103,9 @@ def _keys(before: datetime) -> Iterator[Rows]:
     yield IdempotencyKey.objects.all()
 
 
-def _useless(keys: Rows, before: datetime) -> Rows:
-    return idempotency.useless(keys)
+def _useless(keys: Any, before: datetime) -> Rows:
+    useless: Rows = keys.useless()
+    return useless
 
 
 def _changes(before: datetime) -> Iterator[Rows]:

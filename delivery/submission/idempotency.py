@@ -4,18 +4,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef, QuerySet
 
 from delivery.db import clock
 from delivery.models import Email, IdempotencyKey, Owner
-from delivery.models.email import FINISHED
 from providers.message import Attachment
 
-KEPT = timedelta(hours=24)  # at least
 _PIECE = 1024 * 1024
 
 
@@ -75,12 +71,6 @@ def bind(uses: Sequence[tuple[KeyUse, Email]]) -> None:
         IdempotencyKey.objects.bulk_create(rows)
     except IntegrityError as error:
         raise Taken from error
-
-
-def useless(keys: QuerySet[IdempotencyKey]) -> QuerySet[IdempotencyKey]:
-    """Filter keys that may be deleted: older than a day, and their email is finished."""
-    finished = Email.objects.filter(pk=OuterRef("email"), status__in=FINISHED)
-    return keys.filter(Exists(finished), created_at__lt=clock.now() - KEPT)
 
 
 def _fingerprint(content: Any) -> str:

@@ -153,8 +153,8 @@ def test_what_is_for_later_is_for_later(off: float) -> None:
 
 
 def test_a_time_that_has_passed_is_now(off: float) -> None:
-    assert not draft(send_at=database_now() - timedelta(seconds=1)).is_for_later()
-    assert draft(send_at=database_now() + timedelta(minutes=1)).is_for_later()
+    assert not draft(send_at=database_now() - timedelta(seconds=1)).is_for_later(clock.now())
+    assert draft(send_at=database_now() + timedelta(minutes=1)).is_for_later(clock.now())
     with pytest.raises(changes.TooLate):
         changes.reschedule(queued(), database_now())
 

@@ -18,8 +18,9 @@ from delivery.db import ids
 from delivery.doctor import invariants, walk
 from delivery.journal import Entry
 from delivery.models import Attempt, Email, IdempotencyKey, Recipient, Worker
+from delivery.models.idempotency import KEPT
 from delivery.queue import claims
-from delivery.submission import changes, emails, idempotency
+from delivery.submission import changes, emails
 from tests import fakes
 from tests.delivery.doctor.runs import doctor, found, working, wrong
 from tests.delivery.factories import another_process, draft, left_behind, queued, under_way
@@ -306,7 +307,7 @@ def test_keys_that_are_of_no_use_any_more_are_a_note() -> None:
             scope="", key=status, fingerprint="", waited=False, email=finished(status, status)
         )
     assert not found()["keys"]["is_note"]
-    IdempotencyKey.objects.update(created_at=NOW() - idempotency.KEPT)
+    IdempotencyKey.objects.update(created_at=NOW() - KEPT)
     assert found()["keys"]["count"] == 1
 
 
