@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connection
 
 from delivery.content import addresses
@@ -52,6 +52,19 @@ def hosts(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Set it to the host names that clients use, separated by commas: mail.example.org"
     return [Error("DJANGO_ALLOWED_HOSTS is empty.", hint=hint, id="gomail.E004")]
+
+
+@register
+def proxies(**_: Any) -> Sequence[CheckMessage]:
+    """Say that no proxy is believed: no mistake where none is in front, so that it fails no deployment."""
+    if settings.DEBUG or settings.GOMAIL_TRUSTED_PROXIES:
+        return []
+    said = (
+        "GOMAIL_TRUSTED_PROXIES is empty: behind a proxy, every client has the proxy's address, and the admin's "
+        "forms are refused over HTTPS."
+    )
+    hint = "Name the proxy's address as GoMail sees it, 127.0.0.1 on the same machine. Without a proxy all is well."
+    return [Info(said, hint=hint, id="gomail.I001")]
 
 
 @register

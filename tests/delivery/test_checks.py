@@ -35,6 +35,17 @@ def test_production_without_host_names_is_an_error(settings: Any) -> None:
     assert ids(checks.hosts()) == ["gomail.E004"]
 
 
+@pytest.mark.parametrize(
+    ("debug", "trusted", "expected"),
+    [(False, (), ["gomail.I001"]), (False, ("127.0.0.1",), []), (False, ("unix",), []), (True, (), [])],
+)
+def test_production_that_trusts_no_proxy_is_told_so(
+    settings: Any, debug: bool, trusted: tuple[str, ...], expected: list[str]
+) -> None:
+    settings.DEBUG, settings.GOMAIL_TRUSTED_PROXIES = debug, trusted
+    assert ids(checks.proxies()) == expected
+
+
 def test_production_that_asks_for_no_key_or_sends_nothing_is_warned_of(settings: Any) -> None:
     settings.API_KEY_REQUIRED = False
     assert ids(checks.openness()) == ["gomail.W002", "gomail.W003"]
