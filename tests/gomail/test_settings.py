@@ -18,9 +18,20 @@ def start(**variables: str) -> "subprocess.CompletedProcess[str]":
 
 def test_a_complete_production_has_nothing_to_complain_of() -> None:
     done = start(
-        GOMAIL_PROVIDERS="sendgrid", SENDGRID_API_KEY="SG.key", DJANGO_SECRET_KEY="aB3$" + "xyz-9" * 12
+        GOMAIL_PROVIDERS="sendgrid",
+        SENDGRID_API_KEY="SG.key",
+        DJANGO_SECRET_KEY="aB3$" + "xyz-9" * 12,
+        GOMAIL_TRUSTED_PROXIES="127.0.0.1",
     )
     assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (3 silenced).")
+
+
+def test_without_a_proxy_it_may_start_all_the_same() -> None:
+    done = start(
+        GOMAIL_PROVIDERS="sendgrid", SENDGRID_API_KEY="SG.key", DJANGO_SECRET_KEY="aB3$" + "xyz-9" * 12
+    )
+    assert done.returncode == 0
+    assert "INFOS:\n?: (gomail.I001) GOMAIL_TRUSTED_PROXIES is empty" in done.stderr
 
 
 @pytest.mark.parametrize("word", ["y", "treu", "enabled", "2"])
