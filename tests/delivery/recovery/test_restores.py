@@ -22,7 +22,7 @@ from delivery.queue import watermark, watermark_notes
 from delivery.recovery import rescue, restores, watch
 from delivery.sending import rounds
 from tests import fakes
-from tests.delivery.factories import journal_files, queued, under_way
+from tests.delivery.factories import queued, under_way
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LATER = timedelta(hours=3)
@@ -358,34 +358,6 @@ def test_a_time_in_which_nothing_is_sent_is_noticed_as_well() -> None:
     assert rounds.dispatch(email.pk) is None
 
 
-def test_a_new_database_on_an_old_machine_is_no_restored_one(caplog: Any) -> None:
-    watch.look()
-    journal.write(
-        Entry(attempt=str(uuid4()), outcome="accepted", email=str(uuid4()), database=watermark.name())
-    )
-    watch.look()
-    Lineage.objects.all().delete()
-    Watermark.objects.all().delete()
-    watermark.forget()
-
-    watch.look()
-
-    assert watermark.held_before() is None
-
-
-def test_a_machine_that_sees_a_database_first_says_what_to_do_with_a_backup(
-    settings: Any, tmp_path: Path, caplog: Any
-) -> None:
-    watch.look()
-    assert "has not seen this database before" not in caplog.text
-    settings.GOMAIL_JOURNAL_DIR = str(tmp_path / "another")
-
-    watch.look()
-
-    assert "has not seen this database before" in caplog.text
-    assert watermark.held_before() is None
-
-
 @pytest.mark.usefixtures("providers")
 @pytest.mark.parametrize("policy", ["resend", "stop"])
 def test_what_the_database_once_confirmed_is_remembered_and_settles_its_email(
@@ -418,28 +390,6 @@ def test_what_was_at_a_provider_in_the_saved_state_is_settled_by_what_it_answere
     assert (attempt.outcome, attempt.email.status) == ("accepted", "sent")
 
 
-def test_an_attempt_that_retention_has_deleted_is_no_sign(settings: Any) -> None:
-    settings.GOMAIL_KEEP_EMAILS_DAYS = 2
-    watch.look()
-    old = clock.now() - timedelta(days=2)
-    journal.write(Entry(attempt=str(uuid4()), outcome="accepted", email=str(uuid4()), at=old.isoformat()))
-
-    watch.look()
-
-    assert watermark.held_before() is None
-
-
-def test_lines_are_looked_up_once(journal_folder: Path, django_assert_max_num_queries: Any) -> None:
-    attempt = under_way(outcome="accepted", status="sent")
-    journal.write(Entry(attempt=str(attempt.pk), outcome="accepted", email=str(attempt.email_id)))
-    watch.look()
-    Attempt.objects.all().delete()
-
-    watch.look()
-
-    assert watermark.held_before() is None
-
-
 def test_a_line_of_an_earlier_version_is_kept_and_holds_nothing() -> None:
     watch.look()
     old = Entry(attempt=str(uuid4()), outcome="accepted")
@@ -450,51 +400,6 @@ def test_a_line_of_an_earlier_version_is_kept_and_holds_nothing() -> None:
     assert watermark.held_before() is None
     assert list(watermark_notes.kept(watermark.current().name)) == [old.attempt]
     assert "of an earlier version's journal" in after_restore()
-
-
-def test_a_file_is_kept_for_a_while_and_deleted_when_it_was_held_against_the_database(
-    journal_folder: Path, monkeypatch: Any
-) -> None:
-    attempt = under_way(outcome="accepted", status="sent")
-    journal.release(journal.write(Entry(attempt=str(attempt.pk), outcome="accepted")))
-    journal.close()
-    assert (journal_files(journal_folder), len(list(journal_folder.glob("*.full")))) == ([], 1)
-
-    watch.look()
-    assert len(list(journal_folder.glob("*.full"))) == 1
-
-    monkeypatch.setattr(journal, "_MOST_DONE", 100)
-    watch.look()
-    assert list(journal_folder.glob("*.full")) == []
-
-
-def test_a_file_with_a_line_that_nobody_has_looked_at_is_not_deleted(
-    journal_folder: Path, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(journal, "_DONE_SECONDS", -1.0)
-    journal.release(journal.write(Entry(attempt=str(uuid4()), outcome="accepted")))
-    journal.close()
-
-    journal.forget({})
-    assert len(list(journal_folder.glob("*.full"))) == 1
-    watch.look()
-    assert list(journal_folder.glob("*.full")) == []
-
-
-def test_a_database_that_fails_while_it_is_asked_costs_no_line(
-    journal_folder: Path, monkeypatch: Any
-) -> None:
-    journal.release(journal.write(Entry(attempt=str(uuid4()), outcome="accepted", email=str(uuid4()))))
-    journal.close()
-    monkeypatch.setattr(watermark, "_step", lambda *_, **__: 1 / 0)
-    monkeypatch.setattr(watermark, "_hold", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        watermark.look()
-    monkeypatch.undo()
-
-    watch.look()
-
-    assert watermark.held_before()
 
 
 def test_what_is_scheduled_for_later_is_left_alone() -> None:
@@ -583,24 +488,6 @@ def test_an_answer_whose_attempt_is_gone_settles_its_email_and_writes_the_attemp
     assert answer.json()["status"] == "sent"
     assert Attempt.objects.get().outcome == "accepted"
     assert Email.objects.get().status == "sent"
-
-
-def test_marks_are_written_whole_and_for_their_owner_alone(journal_folder: Path) -> None:
-    watch.look()
-    (mark,) = journal_folder.glob("*.mark")
-    assert mark.stat().st_mode & 0o777 == 0o600
-    assert watermark_notes.mark(watermark.current().name)
-
-
-def test_a_damaged_mark_is_said_and_begun_anew(journal_folder: Path, caplog: Any) -> None:
-    watch.look()
-    (mark,) = journal_folder.glob("*.mark")
-    mark.write_text("{")
-
-    watch.look()
-
-    assert "cannot be read" in caplog.text
-    assert watermark_notes.mark(watermark.current().name)
 
 
 def after_restore(*arguments: str) -> str:
