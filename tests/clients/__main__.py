@@ -15,7 +15,7 @@ from tests import (
 )
 from tests.api.server import serving
 from tests.clients.cases import BODY, CASES, PLAIN, Case
-from tests.clients.programs import Client, clients
+from tests.clients.programs import WITHOUT_PROGRAM, Client, clients
 
 GOOD, BAD, NOT_TRIED = "ok", "FAILED", "-"
 
@@ -34,6 +34,7 @@ def main() -> int:
     missing = [client.name for client, here in there if not here]
     if missing:
         print(f"\nLEFT OUT, not installed on this machine: {', '.join(missing)}")
+    print(f"LEFT OUT, no program for it yet: {', '.join(WITHOUT_PROGRAM)}")
     failed = [
         (name, case.title, result)
         for name, row in results.items()
