@@ -5,13 +5,18 @@ from types import MappingProxyType
 
 from providers.base import Provider
 from providers.configuration import Entry, NotConfigured, Settings
+from providers.connector import Connector
 from providers.django import configure as django
 from providers.events import Source
 from providers.mailgun import configure as mailgun
+from providers.mailgun import connect as mailgun_events
 from providers.mandrill import configure as mandrill
+from providers.mandrill import connect as mandrill_events
 from providers.sandbox import configure as sandbox
 from providers.sendgrid import configure as sendgrid
+from providers.sendgrid import connect as sendgrid_events
 from providers.ses import configure as ses
+from providers.ses import connect as ses_events
 from providers.smtp import configure as smtp
 
 TYPES: Mapping[str, Callable[[Entry], Provider]] = MappingProxyType(
@@ -23,6 +28,16 @@ TYPES: Mapping[str, Callable[[Entry], Provider]] = MappingProxyType(
         "smtp": smtp.provider,
         "django": django.provider,
         "sandbox": sandbox.provider,
+    }
+)
+
+# The types whose events can be set up from here.
+CONNECTORS: Mapping[str, Callable[[Entry], Connector]] = MappingProxyType(
+    {
+        "ses": ses_events.Connector,
+        "sendgrid": sendgrid_events.Connector,
+        "mailgun": mailgun_events.Connector,
+        "mandrill": mandrill_events.Connector,
     }
 )
 
@@ -59,6 +74,19 @@ def problems(names: Iterable[str], settings: Settings) -> list[str]:
         for name, result in _results(names, settings)
         if isinstance(result, str)
     ]
+
+
+def connector(name: str, names: Iterable[str], settings: Settings) -> Connector:
+    """Return what connects the events of one account; raise NotConfigured if that cannot be done."""
+    entries = (_entry(word.strip(), settings) for word in names)
+    entry = next((entry for entry in entries if entry.name == name), None)
+    if entry is None:
+        raise NotConfigured(f"There is no provider {name!r} in GOMAIL_PROVIDERS.")
+    connect = CONNECTORS.get(entry.type)
+    if connect is None:
+        able = ", ".join(CONNECTORS)
+        raise NotConfigured(f"The events of {name} cannot be connected from here, only those of {able}.")
+    return connect(entry)
 
 
 def _results(names: Iterable[str], settings: Settings) -> list[tuple[str, Provider | str]]:

@@ -16,6 +16,7 @@ from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
 from delivery.suppressions import screening
 from delivery.webhooks import listeners
+from tests import aws as amazon
 from tests import fakes, read_once
 
 
@@ -91,6 +92,21 @@ def sendgrid() -> Iterator["fakes.FakeVendor"]:
     """SendGrid as a loopback server; it accepts unless told otherwise."""
     with fakes.sendgrid() as vendor:
         yield vendor
+
+
+@pytest.fixture(scope="session")
+def _amazon() -> Iterator[amazon.Aws]:
+    with amazon.running() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(_amazon: amazon.Aws, monkeypatch: pytest.MonkeyPatch) -> amazon.Aws:
+    """Amazon's queues, topics and settings of SES on loopback, empty."""
+    _amazon.reset()
+    for name, value in _amazon.environment().items():
+        monkeypatch.setenv(name, value)
+    return _amazon
 
 
 @pytest.fixture

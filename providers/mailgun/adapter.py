@@ -60,6 +60,16 @@ class Config:
         """The values never to quote, plain and encoded."""
         return (self.api_key, self.credentials)
 
+    def endpoint(self) -> http.Endpoint:
+        """Return connections to the account; none is opened yet."""
+        return http.Endpoint(
+            self.name,
+            self.base_url,
+            timeouts=self.timeouts,
+            connections=self.connections,
+            headers={"Authorization": f"Basic {self.credentials}"},
+        )
+
 
 class Mailgun:
     """One sending domain of a Mailgun account."""
@@ -71,13 +81,7 @@ class Mailgun:
         self.name = config.name
         self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.base_url))
         self._config = config
-        self._endpoint = http.Endpoint(
-            config.name,
-            config.base_url,
-            timeouts=config.timeouts,
-            connections=config.connections,
-            headers={"Authorization": f"Basic {config.credentials}"},
-        )
+        self._endpoint = config.endpoint()
 
     def __repr__(self) -> str:
         """Show the account without its key."""

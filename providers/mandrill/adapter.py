@@ -44,6 +44,15 @@ class Config:
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
     connections: int = 32  # as many as threads
 
+    def endpoint(self) -> http.Endpoint:
+        """Return connections to the account; none is opened yet."""
+        return http.Endpoint(
+            self.name,
+            self.base_url,
+            timeouts=self.timeouts,
+            connections=self.connections,
+        )
+
 
 class Mandrill:
     """One Mandrill account."""
@@ -55,12 +64,7 @@ class Mandrill:
         self.name = config.name
         self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.base_url))
         self._config = config
-        self._endpoint = http.Endpoint(
-            config.name,
-            config.base_url,
-            timeouts=config.timeouts,
-            connections=config.connections,
-        )
+        self._endpoint = config.endpoint()
 
     def __repr__(self) -> str:
         """Show the account without its key."""

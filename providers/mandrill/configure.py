@@ -7,8 +7,13 @@ from providers.mandrill.events import Source
 
 def provider(entry: Entry) -> Mandrill:
     """Return the account; raise NotConfigured without a key."""
+    return Mandrill(config(entry))
+
+
+def config(entry: Entry) -> Config:
+    """Return the account's configuration; raise NotConfigured without a key."""
     url = entry.url("MANDRILL_BASE_URL", default="https://mandrillapp.com/api/1.0")
-    return Mandrill(Config(name=entry.name, api_key=entry.key("MANDRILL_API_KEY"), base_url=url))
+    return Config(name=entry.name, api_key=entry.key("MANDRILL_API_KEY"), base_url=url)
 
 
 def events(entry: Entry) -> Source:

@@ -50,6 +50,16 @@ class Config:
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
     connections: int = 32  # as many as threads
 
+    def endpoint(self) -> http.Endpoint:
+        """Return connections to the account; none is opened yet."""
+        return http.Endpoint(
+            self.name,
+            self.base_url,
+            timeouts=self.timeouts,
+            connections=self.connections,
+            headers={"Authorization": f"Bearer {self.api_key}"},
+        )
+
 
 class SendGrid:
     """One SendGrid account."""
@@ -61,13 +71,7 @@ class SendGrid:
         self.name = config.name
         self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.base_url))
         self._config = config
-        self._endpoint = http.Endpoint(
-            config.name,
-            config.base_url,
-            timeouts=config.timeouts,
-            connections=config.connections,
-            headers={"Authorization": f"Bearer {config.api_key}"},
-        )
+        self._endpoint = config.endpoint()
 
     def __repr__(self) -> str:
         """Show the account without its key."""

@@ -7,8 +7,13 @@ from providers.sendgrid.events import Source
 
 def provider(entry: Entry) -> SendGrid:
     """Return the account; raise NotConfigured without a key."""
+    return SendGrid(config(entry))
+
+
+def config(entry: Entry) -> Config:
+    """Return the account's configuration; raise NotConfigured without a key."""
     url = entry.url("SENDGRID_BASE_URL", default="https://api.sendgrid.com")
-    return SendGrid(Config(name=entry.name, api_key=entry.key("SENDGRID_API_KEY"), base_url=url))
+    return Config(name=entry.name, api_key=entry.key("SENDGRID_API_KEY"), base_url=url)
 
 
 def events(entry: Entry) -> Source:

@@ -7,6 +7,11 @@ from providers.ses.events import Source
 
 def provider(entry: Entry) -> SES:
     """Return the account; raise NotConfigured without a region, or with only one of the two keys."""
+    return SES(config(entry))
+
+
+def config(entry: Entry) -> Config:
+    """Return the account's configuration; raise NotConfigured without a region, or with only one of two keys."""
     region = entry.read("AWS_SES_REGION")
     key, secret = (entry.read(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
     if not region:
@@ -17,7 +22,7 @@ def provider(entry: Entry) -> SES:
         raise NotConfigured(
             f"only one of two keys is set. Set {entry.variable(missing)} as well, or neither."
         )
-    config = Config(
+    return Config(
         name=entry.name,
         region=region,
         access_key_id=key,
@@ -25,7 +30,6 @@ def provider(entry: Entry) -> SES:
         configuration_set=entry.read("AWS_SES_CONFIGURATION_SET"),
         endpoint_url=entry.url("AWS_SES_ENDPOINT_URL", default=""),
     )
-    return SES(config)
 
 
 def events(entry: Entry) -> Source:

@@ -79,13 +79,14 @@ class Transport:
 
     def post(self, url: str, headers: Mapping[str, str], body: Body) -> Answer:
         """Return the answer to one POST; raise `Unavailable` or `Unknown` if there is none."""
-        return self._ask("POST", url, headers, body)
+        return self.ask("POST", url, headers, body)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
         """Return the answer to one GET; raise `Unavailable` or `Unknown` if there is none."""
-        return self._ask("GET", url, headers, Body())
+        return self.ask("GET", url, headers, Body())
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
+    def ask(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
+        """Return the answer to one request; raise `Unavailable` or `Unknown` if there is none."""
         body.seek(0)
         headers = {**headers, "Accept-Encoding": "identity"}
         body.deadline = time.monotonic() + self._timeouts.total
@@ -138,12 +139,16 @@ class Endpoint:
 
     def post(self, path: str, content_type: str, body: Body) -> Answer:
         """Return the answer to one POST; raise `Unavailable` or `Unknown` if there is none."""
-        described = {"Content-Type": content_type, "Content-Length": str(body.size)}
-        return self._transport.post(self._base_url + path, self._headers | described, body)
+        return self.change("POST", path, content_type, body)
 
     def get(self, path: str) -> Answer:
         """Return the answer to one GET; raise `Unavailable` or `Unknown` if there is none."""
         return self._transport.get(self._base_url + path, self._headers)
+
+    def change(self, method: str, path: str, content_type: str, body: Body) -> Answer:
+        """Return the answer to one POST, PUT or PATCH; raise `Unavailable` or `Unknown` if there is none."""
+        described = {"Content-Type": content_type, "Content-Length": str(body.size)}
+        return self._transport.ask(method, self._base_url + path, self._headers | described, body)
 
     def close(self) -> None:
         """Close all connections; the next request opens new ones."""
