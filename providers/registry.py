@@ -17,6 +17,7 @@ from providers.sendgrid import configure as sendgrid
 from providers.sendgrid import connect as sendgrid_events
 from providers.ses import configure as ses
 from providers.ses import connect as ses_events
+from providers.ses import queue as ses_queue
 from providers.smtp import configure as smtp
 
 TYPES: Mapping[str, Callable[[Entry], Provider]] = MappingProxyType(
@@ -89,6 +90,13 @@ def connector(name: str, names: Iterable[str], settings: Settings) -> Connector:
     return connect(entry)
 
 
+def queues(names: Iterable[str], settings: Settings) -> dict[str, ses_queue.Queue]:
+    """Return the queue of each account whose events come by one, by the account's name."""
+    entries = [_entry(word.strip(), settings) for word in names if word.strip()]
+    found = {entry.name: _queue(entry) for entry in entries}
+    return {name: queue for name, queue in found.items() if queue}
+
+
 def _results(names: Iterable[str], settings: Settings) -> list[tuple[str, Provider | str]]:
     entries = [_entry(word.strip(), settings) for word in names if word.strip()]
     first = {entry.name: entry for entry in reversed(entries)}
@@ -111,3 +119,12 @@ def _build(entry: Entry) -> Provider | str:
         return configure(entry)
     except NotConfigured as problem:
         return str(problem)
+
+
+def _queue(entry: Entry) -> ses_queue.Queue | None:
+    if entry.type != "ses" or not ses_queue.is_configured(entry):
+        return None
+    try:
+        return ses_queue.Queue(entry)
+    except NotConfigured:  # `problems` names it
+        return None
