@@ -45,6 +45,7 @@ LOOPS = {
     "delivery/db/outages.py",
     "delivery/db/group_commit.py",
     "delivery/queue/notifier.py",
+    "delivery/events/polling.py",
 }
 
 

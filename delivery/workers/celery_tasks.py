@@ -9,6 +9,7 @@ from celery import shared_task, signals
 from django.db import connection
 
 from delivery import journal, process
+from delivery.events import polling
 from delivery.monitoring import readiness
 from delivery.queue import broker, heartbeats, sweep
 from delivery.queue.starvation import StarvedEmails
@@ -16,6 +17,8 @@ from delivery.recovery import quarantine
 from delivery.workers import loop
 
 _starved = StarvedEmails()
+_pollers: list[polling.Poller] = []
+_ending = threading.Event()  # no further event is read
 _done = threading.Event()  # the last email has been handed over
 _posting: list[threading.Thread] = []  # posts webhooks until the process is told to stop
 
@@ -48,7 +51,7 @@ def try_suspects() -> None:
 
 @signals.worker_ready.connect
 def begin(sender: Any, **_: Any) -> None:
-    """Start the threads for heartbeats, until the last email has been handed over, for webhooks and for rescues.
+    """Start the threads for heartbeats, until the last email has been handed over, webhooks, rescues and events.
 
     These are no tasks, so that they go on also while the broker is away or workers keep crashing.
     """
@@ -60,23 +63,40 @@ def begin(sender: Any, **_: Any) -> None:
     threading.Thread(target=_rescue_on, name="recovery", daemon=True).start()
     _posting.append(threading.Thread(target=loop.post_webhooks, args=(_goes_on,), name="webhooks"))
     _posting[0].start()
+    read_events()
 
 
 @signals.worker_shutting_down.connect
 def stop(**_: Any) -> None:
     """Begin no further attempt; those under way are finished."""
     process.end()
+    _ending.set()
 
 
 @signals.worker_shutdown.connect
 def leave(**_: Any) -> None:
     """Finish the shutdown: end the heartbeats, close the journal and the connection."""
+    stop_reading()
     _done.set()
     for thread in _posting:
         thread.join()
     loop.guarded(heartbeats.leave, "The shutdown of this worker could not be recorded")
     journal.close()
     connection.close()
+
+
+def read_events() -> None:
+    """Start a thread for each queue of events."""
+    _pollers.extend(polling.pollers())
+    for poller in _pollers:
+        threading.Thread(target=loop.read_events, args=(poller, _ending), name="events", daemon=True).start()
+
+
+def stop_reading() -> None:
+    """Read no further event; those that are being recorded are finished."""
+    _ending.set()
+    for poller in _pollers:
+        poller.finish()
 
 
 def _hand_over(pk: UUID) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 
 from delivery import journal
+from delivery.events import polling
 from delivery.files import storage
 from delivery.monitoring import readiness
 from delivery.queue import heartbeats
@@ -32,9 +33,14 @@ def run(stop: threading.Event, *, threads: int) -> None:
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _CHECK_SECONDS, _without_keeping(readiness.check_due), daemon=True)
+    pollers = polling.pollers()
+    for poller in pollers:  # waits for a queue for 20 s, which a shutdown does not
+        _start(loop.read_events, poller, stop, daemon=True)
     _every(stop, loop.RESCUE_SECONDS, loop.clean_up)
     for thread in working:
         thread.join()
+    for poller in pollers:
+        poller.finish()
     done.set()
     heart.join()
     loop.guarded(heartbeats.leave, "The shutdown of this worker could not be recorded")

@@ -1,6 +1,7 @@
 """The steps shared by all workers: one guarded action, one email, webhooks, the rescue of orphans."""
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from django.db import close_old_connections, connection
 
 from delivery.db.outages import AWAY
+from delivery.events.polling import Poller
 from delivery.models import Email
 from delivery.recovery import rescue, watch
 from delivery.routing import circuits, configured
@@ -61,6 +63,13 @@ def post_webhooks(going_on: GoingOn) -> None:
         dispatcher.wait()
     guarded(dispatcher.finish, "The last webhooks could not be written down; they are posted once more")
     connection.close()
+
+
+def read_events(poller: Poller, stop: threading.Event) -> None:
+    """Read the queue of an account's events until `stop` is set, whatever happens meanwhile."""
+    while not stop.is_set():
+        guarded(lambda: poller.run(stop), "The events of a queue could not be read")
+        stop.wait(RESCUE_SECONDS)
 
 
 def clean_up() -> None:
