@@ -14,6 +14,7 @@ from api.authentication import key, owner
 from api.serializers import FailureSerializer
 from delivery.models import ApiKey, Circuit
 from delivery.monitoring import provider_status
+from delivery.monitoring.arrivals import Arrivals, State
 from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
 
 _FRESH = OpenApiParameter(
@@ -110,6 +111,19 @@ class CheckSerializer(serializers.Serializer[Any]):
     senders = serializers.DictField(child=SenderSerializer(), help_text="your own, by address")
 
 
+class ArrivalsSerializer(serializers.Serializer[Arrivals]):
+    """Whether the provider tells what became of its mail."""
+
+    state = serializers.ChoiceField(
+        [(state.value, state.value) for state in State],
+        help_text="silent: it accepted mail more than 20 minutes ago and has told nothing since",
+    )
+    last_at = serializers.DateTimeField(allow_null=True, help_text="when the last event came; null: never")
+    accepted_at = serializers.DateTimeField(
+        allow_null=True, help_text="when it accepted a mail of which it ought to have told since"
+    )
+
+
 class ProviderSerializer(serializers.Serializer[ProviderStatus]):
     """One configured provider."""
 
@@ -122,6 +136,7 @@ class ProviderSerializer(serializers.Serializer[ProviderStatus]):
     last_failure = LastFailureSerializer(allow_null=True)
     limits = LimitsSerializer()
     check = CheckSerializer(allow_null=True)
+    events = ArrivalsSerializer(source="arrivals")
 
 
 class ProvidersSerializer(serializers.Serializer[Any]):

@@ -42,6 +42,16 @@ CONNECTORS: Mapping[str, Callable[[Entry], Connector]] = MappingProxyType(
     }
 )
 
+# By any of these an account's events are found or verified.
+_EVENT_VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "ses": ("AWS_SES_EVENTS_QUEUE_URL", "AWS_SES_EVENTS_TOPIC_ARN"),
+        "sendgrid": ("SENDGRID_EVENTS_PUBLIC_KEY",),
+        "mailgun": ("MAILGUN_EVENTS_SIGNING_KEY",),
+        "mandrill": ("MANDRILL_EVENTS_KEY",),
+    }
+)
+
 
 SOURCES: Mapping[str, Callable[[Entry], Source]] = MappingProxyType(
     {
@@ -61,11 +71,9 @@ def build(names: Iterable[str], settings: Settings) -> tuple[Provider, ...]:
 
 def source(account: str, names: Iterable[str], settings: Settings) -> Source | None:
     """Return where an account's events come from; None if there is no such account, or its type tells of none."""
-    for entry in (_entry(word.strip(), settings) for word in names):
-        if entry.name == account:
-            configure = SOURCES.get(entry.type)
-            return configure(entry) if configure else None
-    return None
+    entry = _named(account, names, settings)
+    configure = SOURCES.get(entry.type) if entry else None
+    return configure(entry) if entry and configure else None
 
 
 def problems(names: Iterable[str], settings: Settings) -> list[str]:
@@ -79,8 +87,7 @@ def problems(names: Iterable[str], settings: Settings) -> list[str]:
 
 def connector(name: str, names: Iterable[str], settings: Settings) -> Connector:
     """Return what connects the events of one account; raise NotConfigured if that cannot be done."""
-    entries = (_entry(word.strip(), settings) for word in names)
-    entry = next((entry for entry in entries if entry.name == name), None)
+    entry = _named(name, names, settings)
     if entry is None:
         raise NotConfigured(f"There is no provider {name!r} in GOMAIL_PROVIDERS.")
     connect = CONNECTORS.get(entry.type)
@@ -88,6 +95,12 @@ def connector(name: str, names: Iterable[str], settings: Settings) -> Connector:
         able = ", ".join(CONNECTORS)
         raise NotConfigured(f"The events of {name} cannot be connected from here, only those of {able}.")
     return connect(entry)
+
+
+def is_connected(name: str, names: Iterable[str], settings: Settings) -> bool:
+    """Tell whether an account has a variable by which its events are found or verified."""
+    entry = _named(name, names, settings)
+    return entry is not None and any(map(entry.read, _EVENT_VARIABLES.get(entry.type, ())))
 
 
 def queues(names: Iterable[str], settings: Settings) -> dict[str, ses_queue.Queue]:
@@ -119,6 +132,11 @@ def _build(entry: Entry) -> Provider | str:
         return configure(entry)
     except NotConfigured as problem:
         return str(problem)
+
+
+def _named(name: str, names: Iterable[str], settings: Settings) -> Entry | None:
+    entries = (_entry(word.strip(), settings) for word in names)
+    return next((entry for entry in entries if entry.name == name), None)
 
 
 def _queue(entry: Entry) -> ses_queue.Queue | None:

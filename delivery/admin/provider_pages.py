@@ -13,6 +13,7 @@ from delivery.admin import pages
 from delivery.admin.pages import Label
 from delivery.models import Circuit, CircuitChange, ProviderCheck
 from delivery.monitoring import provider_status
+from delivery.monitoring.arrivals import Arrivals, State
 from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
 from delivery.routing import configured, policy
 from providers.base import Limits
@@ -25,6 +26,13 @@ _SANDBOX = {
     True: "in the vendor's sandbox: it accepts mail but does not deliver it to everybody",
     False: "in production",
     None: "not known whether in production",
+}
+_EVENTS = {
+    State.NONE: Label(text="not connected from here", colour=""),
+    State.NOT_CONNECTED: Label(text="not connected", colour=""),
+    State.QUIET: Label(text="connected", colour="info"),
+    State.COMING: Label(text="coming", colour="success"),
+    State.SILENT: Label(text="silent", colour="danger"),
 }
 _VERIFIED = {
     True: Label(text="verified", colour="success"),
@@ -65,6 +73,7 @@ class Card:
     can_be_taken_out: bool
     can_be_put_back: bool
     facts: list[tuple[str, SafeString | str]]
+    events: Label
     blocked: str  # file types that it refuses
     failure: Failure | None
     senders: list[tuple[str, Condition]]
@@ -135,6 +144,7 @@ def _card(known: ProviderStatus, circuit: Circuit | None, now: datetime) -> Card
         can_be_taken_out=known.circuit.state != _State.OUT,
         can_be_put_back=known.circuit.state != _State.CLOSED or known.circuit.paused_until is not None,
         facts=_facts(known, circuit),
+        events=_EVENTS[known.arrivals.state],
         blocked=", ".join(f".{extension}" for extension in sorted(known.limits.blocked_extensions)),
         failure=known.last_failure,
         senders=[_sender(one) for one in known.senders_refused[:_MOST_SENDERS]],
@@ -151,7 +161,15 @@ def _facts(known: ProviderStatus, circuit: Circuit | None) -> list[tuple[str, Sa
         ("Last success", pages.moment(success) if success else _NOT_FOUND),
         ("Last failure", pages.moment(failure.at) if failure else _NOT_FOUND),
         ("Carries", _limits(known.limits)),
+        ("Last event", _events(known.arrivals)),
     ]
+
+
+def _events(found: Arrivals) -> SafeString | str:
+    last = pages.moment(found.last_at) if found.last_at else "none has ever come"
+    if found.accepted_at:
+        return format_html("{}, though it accepted mail {}", last, pages.moment(found.accepted_at))
+    return last
 
 
 def _limits(limits: Limits) -> str:

@@ -21,6 +21,7 @@ from providers.events import Event, Kind
 from providers.ses.events import Unreadable
 from providers.ses.queue import PARKED_AFTER, Queue, Waiting
 
+UNREADABLE = "unreadable"  # how a message is named that is kept as it is
 _LONGEST_PAUSE = 60.0  # seconds, while the queue or the database is away
 _LONGEST_SHOWN = 10_000  # characters of a message that cannot be read
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Poller:
     def _park(self, message: Waiting) -> bool:
         log.error("A message of the queue of %s cannot be read; it is kept: %s", self._account, message.id)
         shown = {"queue_message": message.id, "body": message.body[:_LONGEST_SHOWN]}
-        event = Event(kind=Kind.OTHER, name="unreadable", at=clock.now(), distinction=message.id, raw=shown)
+        event = Event(kind=Kind.OTHER, name=UNREADABLE, at=clock.now(), distinction=message.id, raw=shown)
         record.record(self._account, [event])
         return True
 

@@ -18,7 +18,8 @@ from django.db.models import Q
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
-from delivery.monitoring import readiness
+from delivery.monitoring import arrivals, readiness
+from delivery.monitoring.arrivals import Arrivals
 from delivery.routing import configured
 from providers.base import Limits, Provider
 
@@ -81,6 +82,7 @@ class ProviderStatus:
     last_success_at: datetime | None  # None: not among its newest attempts
     last_failure: Failure | None
     check: ProviderCheck | None  # its last readiness check; do not save it
+    arrivals: Arrivals  # of its events
 
 
 def everything() -> list[ProviderStatus]:
@@ -132,6 +134,7 @@ def _status(provider: Provider, position: int, check: ProviderCheck | None) -> P
         last_success_at=success,
         last_failure=failure,
         check=check,
+        arrivals=arrivals.of(provider),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from delivery.monitoring import provider_status, readiness
+from delivery.monitoring.arrivals import State
 from delivery.monitoring.provider_status import ProviderStatus
 from delivery.routing import configured
 from providers.readiness import Readiness
@@ -91,8 +93,22 @@ def _lines(answer: Readiness, known: ProviderStatus) -> Iterator[str]:
     yield f"   quota    {_quota(answer)}"
     yield f"   circuit  {_circuit(known)}"
     yield f"   last     success: {_when(known.last_success_at)}; failure: {_failure(known)}"
+    yield f"   events   {_events(known)}"
     for address, sender in sorted(answer.senders.items(), key=lambda item: item[0].rpartition("@")[::-1]):
         yield f"   sender   {address}: {_VERIFIED[sender.verified]}. {sender.detail}".rstrip()
+
+
+def _events(known: ProviderStatus) -> str:
+    found = known.arrivals
+    last = f"the last one came {_when(found.last_at)}" if found.last_at else "none has ever come"
+    if found.state is State.SILENT:
+        todo = f"Run manage.py connect_events {known.name}."
+        return f"SILENT: it accepted mail {_when(found.accepted_at)}, and {last}. {todo}"
+    if found.state is State.NOT_CONNECTED:
+        return f"not connected: manage.py connect_events {known.name} does it"
+    if found.state is State.NONE:
+        return "GoMail does not connect those of this type"
+    return f"connected; {last}"
 
 
 def _verdict(answer: Readiness) -> str:
@@ -157,6 +173,7 @@ def _row(answer: Readiness, known: ProviderStatus) -> dict[str, Any]:
             for address, sender in answer.senders.items()
         },
         "circuit": known.circuit.word,
+        "events": asdict(known.arrivals),
         "last_success_at": known.last_success_at,
         "last_failure": {"at": failure.at, "error": failure.error, "detail": failure.detail}
         if failure
