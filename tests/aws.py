@@ -33,6 +33,7 @@ class Ses:
             "EnforcementStatus": "HEALTHY",
         }
     )
+    late: list[tuple[str, str]] | None = None  # topic and message of events that are kept back; None: none is
     refusal: tuple[int, str] | None = None  # what every call is answered: a status and AWS' code
     url: str = ""
     sns: Any = None
@@ -58,6 +59,13 @@ class Aws:
     def environment(self) -> dict[str, str]:
         """Return botocore's own variables."""
         return {f"AWS_ENDPOINT_URL_{name}": self.url for name in ("STS", "SNS", "SQS")}
+
+    def publish_late(self) -> int:
+        """Publish the events that were kept back, and return how many that were."""
+        late, self.ses.late = self.ses.late or [], None
+        for topic, message in late:
+            self.ses.sns.publish(TopicArn=topic, Message=message)
+        return len(late)
 
     def reset(self) -> None:
         """Forget everything."""
@@ -180,5 +188,9 @@ def _sent(ses: Ses, mail: Any) -> str:
     for told in ses.sets.get(mail.get("ConfigurationSetName", ""), {}).values():
         for kind in ("Send", "Delivery"):
             message = json.dumps(event(kind, attempt, recipient))
-            ses.sns.publish(TopicArn=told["SnsDestination"]["TopicArn"], Message=message)
+            topic = told["SnsDestination"]["TopicArn"]
+            if ses.late is not None:
+                ses.late.append((topic, message))
+            else:
+                ses.sns.publish(TopicArn=topic, Message=message)
     return f"ses-{attempt}"

@@ -15,7 +15,7 @@ from django.db import connection
 from delivery.db import clock
 from delivery.db.outages import AWAY
 from delivery.events import record
-from providers import registry
+from providers import failpoints, registry
 from providers.errors import ProviderError
 from providers.events import Event, Kind
 from providers.ses.events import Unreadable
@@ -72,6 +72,7 @@ class Poller:
 
     def _settle(self, messages: Sequence[Waiting]) -> int:
         settled = messages if self._is_recorded(messages) else list(filter(self._is_settled, messages))
+        failpoints.reach("after-events")
         self._queue.delete(settled)
         return len(settled)
 
