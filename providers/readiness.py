@@ -38,6 +38,9 @@ class Readiness:
     warnings: tuple[
         str, ...
     ] = ()  # what a person should know: nearly full, reputation low, could not be asked
+    stopped: str = (
+        ""  # the problem by which the account can send nothing, whatever the mail; empty: there is none
+    )
     sandbox: bool | None = None  # accepts mail but does not deliver it to everybody; None: unknown
     quota: Quota | None = None  # None: unknown
     senders: Mapping[str, Sender] = field(default_factory=dict)  # by the address asked about

@@ -28,11 +28,13 @@ def check_all() -> list[tuple[ProviderCheck, Readiness]]:
 
 
 def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readiness]:
-    """Check one provider, store its answer, and close or reopen its circuit by it."""
-    answer = provider.check(senders)
+    """Check one provider, store its answer, and open, close or reopen its circuit by it."""
+    began, answer = clock.now(), provider.check(senders)
     row, _ = ProviderCheck.objects.update_or_create(provider=provider.name, defaults=_fields(answer))
     for circuit in _ripe(provider.name) if answer.asked else ():
         _probe(circuit, answer)
+    if answer.stopped:
+        circuits.report_account(provider.name, answer.stopped, began)
     return row, answer
 
 

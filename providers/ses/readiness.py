@@ -77,16 +77,19 @@ def account(name: str, told: dict[str, Any]) -> Readiness:
     """Return the readiness by an answer of GetAccount."""
     found, production = quota(told.get("SendQuota")), told.get("ProductionAccessEnabled")
     full, nearly = _use(name, found)
+    stopped = "".join(_stopped(name, told))
     return Readiness(
         provider=name,
-        problems=(*_stopped(name, told), *full),
+        problems=(*filter(None, [stopped]), *full),
         warnings=(*_limited(name, told), *nearly),
+        stopped=stopped,
         sandbox=not production if isinstance(production, bool) else None,
         quota=found,
     )
 
 
 def _stopped(name: str, told: dict[str, Any]) -> Iterator[str]:
+    """Yield why the account can send nothing, at most one reason."""
     if told.get("EnforcementStatus") == "SHUTDOWN":
         yield (
             f"{name}: Amazon has shut down sending for this account (SHUTDOWN). "

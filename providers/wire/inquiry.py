@@ -97,6 +97,7 @@ def gather(
         asked=bool(problems) or all(part.asked for part in parts),
         problems=problems,
         warnings=_different(part.warnings for part in parts),
+        stopped=next((part.stopped for part in parts if part.stopped), ""),
         sandbox=next((part.sandbox for part in parts if part.sandbox is not None), None),
         quota=next((part.quota for part in parts if part.quota), None),
         senders={address: told.get(address, silent) for address in every},

@@ -517,6 +517,21 @@ def test_a_vendor_that_says_it_is_not_well_is_left_alone_for_longer(monkeypatch:
     assert circuit().reason == "The account is suspended."
 
 
+def test_an_account_that_says_it_can_send_nothing_is_not_waited_for_to_refuse_a_mail(
+    monkeypatch: Any,
+) -> None:
+    stopped = "ses: Amazon has shut down sending for this account (SHUTDOWN)."
+    answering(monkeypatch, Readiness(provider="ses", problems=(stopped,), stopped=stopped))
+
+    assert (circuit().state, circuit().trouble, circuit().reason) == ("open", "account", stopped)
+
+
+def test_a_problem_that_is_not_of_the_whole_account_opens_nothing(monkeypatch: Any) -> None:
+    answering(monkeypatch, Readiness(provider="ses", problems=("ses: the quota is used up.",)))
+
+    assert not Circuit.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("trouble", "age"), [("failing", timedelta(seconds=5)), ("account", -timedelta(seconds=5))]
 )

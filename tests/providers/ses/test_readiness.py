@@ -171,6 +171,22 @@ def test_the_account_s_own_words_become_sentences(server, check, changes, proble
         assert words in "".join(sentences)
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_stopped"),
+    [
+        ({"SendingEnabled": False}, True),
+        ({"EnforcementStatus": "SHUTDOWN"}, True),
+        ({"EnforcementStatus": "PROBATION"}, False),
+        ({"SendQuota": {"Max24HourSend": 200, "SentLast24Hours": 200}}, False),
+    ],
+)
+def test_an_account_that_can_send_nothing_is_told_apart(server, check, changes, is_stopped):
+    server.paths[ACCOUNT] = faults.answer(200, {**HEALTHY, **changes})
+    said = check([])
+    assert bool(said.stopped) == is_stopped
+    assert not said.stopped or said.stopped in said.problems
+
+
 def test_the_sandbox_is_told(server, check):
     server.paths[ACCOUNT] = faults.answer(200, {**HEALTHY, "ProductionAccessEnabled": False})
     assert check([]).sandbox is True
