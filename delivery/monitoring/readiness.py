@@ -1,7 +1,7 @@
 """Readiness checks: ask the providers whether they would accept mail, before an outage. Nothing is sent."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +10,18 @@ from django.db.models import Q, QuerySet
 
 from delivery.content import addresses
 from delivery.db import clock
+from delivery.events import polling
 from delivery.models import ApiKey, Circuit, Email, ProviderCheck
 from delivery.routing import circuits, configured, policy
 from providers.base import Provider
+from providers.errors import ProviderError
 from providers.readiness import Readiness, count
+from providers.ses.queue import Queue
 
 INTERVAL = timedelta(minutes=10)  # between two periodic checks
 _INTERVAL_OF_RIPE = timedelta(seconds=30)  # while a check may close a circuit
 _EMAILS_TURN = timedelta(seconds=15)  # a failing provider is probed with an email first, if there is one
+_MANY_EVENTS = 5000  # a worker reads as many within minutes
 _MOST_EMAILS, _MOST_PER_DOMAIN, _MOST_SENDERS = 1000, 2, 25
 
 
@@ -29,7 +33,7 @@ def check_all() -> list[tuple[ProviderCheck, Readiness]]:
 
 def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readiness]:
     """Check one provider, store its answer, and open, close or reopen its circuit by it."""
-    began, answer = clock.now(), provider.check(senders)
+    began, answer = clock.now(), _with_queue(provider.check(senders))
     row, _ = ProviderCheck.objects.update_or_create(provider=provider.name, defaults=_fields(answer))
     for circuit in _ripe(provider.name) if answer.asked else ():
         _probe(circuit, answer)
@@ -110,6 +114,23 @@ def _probe(circuit: Circuit, answer: Readiness) -> None:
     elif probe:
         told = policy.Told(reason=" ".join(answer.problems))
         circuits.reopen(circuit.provider, probe, circuit.trouble, told)
+
+
+def _with_queue(answer: Readiness) -> Readiness:
+    """Add what is to be said of the queue in which the provider's events wait, if it has one."""
+    queue = polling.queues().get(answer.provider)
+    warning = _of_queue(answer.provider, queue) if queue else ""
+    return replace(answer, warnings=(*answer.warnings, warning)) if warning else answer
+
+
+def _of_queue(account: str, queue: Queue) -> str:
+    try:
+        waiting = queue.length()
+    except ProviderError as problem:
+        return f"Its events cannot be read. {problem.detail}"
+    if waiting < _MANY_EVENTS:
+        return ""
+    return f"{account}: about {waiting:,} events wait in its queue. Look whether a worker is running."
 
 
 def _fields(answer: Readiness) -> dict[str, Any]:

@@ -152,6 +152,6 @@ def _why(wish: Wish) -> str:
             "destination is on. A mail that SES has not taken has no event."
         )
     return (
-        f"Look whether {wish.url} reaches this installation from outside: `curl -i -X POST` to it answers 403, 406 or 503, "
-        "never 404 or a redirect. The web server's log names each post that it refuses, and why."
+        f"Look whether {wish.url} reaches this installation from outside: `curl -i -X POST` to it answers 403, 406 or "
+        "503, never 404 or a redirect. The web server's log names each post that it refuses, and why."
     )

@@ -10,6 +10,8 @@ from django.db import OperationalError
 
 from delivery.events import polling, record
 from delivery.models import ProviderEvent
+from delivery.monitoring import readiness
+from delivery.routing import configured
 from delivery.workers import embedded
 from tests import aws as amazon
 from tests.aws import Aws
@@ -204,3 +206,21 @@ def test_a_worker_of_celery_reads_the_queue(inbox: Inbox, monkeypatch: pytest.Mo
         eventually(lambda: kinds() == ["delivered"])
     finally:
         celery_tasks.stop_reading()
+
+
+@pytest.mark.django_db
+def test_a_readiness_check_tells_of_a_queue_that_cannot_be_read(inbox: Inbox) -> None:
+    inbox.sqs.delete_queue(QueueUrl=inbox.url)
+    (ses,) = configured.providers()
+    assert any("Its events cannot be read" in said for said in readiness.check(ses, [])[1].warnings)
+
+
+@pytest.mark.django_db
+def test_a_readiness_check_tells_of_events_that_nobody_reads(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ses,) = configured.providers()
+    inbox.publish("Send", "Delivery")
+    assert not readiness.check(ses, [])[1].warnings
+    monkeypatch.setattr(readiness, "_MANY_EVENTS", 2)
+    assert "about 2 events wait in its queue" in readiness.check(ses, [])[1].warnings[0]
