@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("programs")
-WITHOUT_PROGRAM = (".NET HttpClient", "Ruby Faraday", "PHP Guzzle")  # people come from them, too; untried here
+WITHOUT_PROGRAM = (
+    ".NET HttpClient",
+    "Ruby Faraday",
+    "PHP Guzzle",
+)  # people come from them, too; untried here
 PATIENCE = 120.0  # seconds for one request; a compiler may run first
 
 
