@@ -29,6 +29,11 @@ REQUEST = {
         remedy="`message` names what came and what is read: application/json, and where an email is sent also "
         "multipart/form-data and application/x-www-form-urlencoded; not compressed.",
     ),
+    "malformed_csv": Code(
+        status=400,
+        meaning="The file is no CSV in UTF-8 with a column `address` or `email`, or has more than 50,000 rows.",
+        remedy="`message` says what is wrong. Export your own list to see the columns; split a longer file.",
+    ),
     "malformed_request": Code(
         status=400,
         meaning="The request line, a header, a query parameter or the chunks of the body cannot be read.",
@@ -68,6 +73,11 @@ REQUEST = {
         status=403,
         meaning="Every recipient is suppressed for emails of this purpose, so nobody would get it.",
         remedy="`message` says why. suppressions/ shows the entries; delete one if its reason is gone.",
+    ),
+    "suppressed_for_all": Code(
+        status=403,
+        meaning="The address is suppressed for all teams, so this one alone cannot end it.",
+        remedy="Ask GoMail's administrator, who can end it in the admin.",
     ),
     "sender_not_allowed": Code(
         status=403,

@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from api import parameters
+from delivery.content import addresses
 from delivery.db import ids
-from delivery.models import Email
+from delivery.models import Email, Suppression
 from delivery.search import query
 
 _OF_THE_PAGES = ("cursor", "page_size")
@@ -65,6 +66,34 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     def search(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails that match a search text."""
         return query.by_text(emails, value)
+
+
+class SuppressionFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """address, kind, scope, source, created_after, created_before."""
+
+    address = django_filters.CharFilter(method="by_address", help_text="the whole address")
+    kind = django_filters.ChoiceFilter(choices=Suppression.Kind.choices)
+    scope = django_filters.CharFilter(help_text="all, marketing or list:<name>")
+    source = django_filters.CharFilter(help_text="a provider's name, or api, admin, csv, link")
+    created_after = django_filters.IsoDateTimeFilter(method="after", help_text="ISO 8601, inclusive")
+    created_before = django_filters.IsoDateTimeFilter(method="before", help_text="ISO 8601, exclusive")
+
+    def is_valid(self) -> bool:
+        """Refuse unknown parameters."""
+        parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES])
+        return bool(super().is_valid())
+
+    def by_address(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
+        """Keep the entries of this address."""
+        return rows.filter(address=addresses.canonical(value.strip()))
+
+    def after(self, rows: QuerySet[Suppression], name: str, value: datetime) -> QuerySet[Suppression]:
+        """Keep entries made at this time or later, by their ids."""
+        return rows.filter(id__gte=_bound(value))
+
+    def before(self, rows: QuerySet[Suppression], name: str, value: datetime) -> QuerySet[Suppression]:
+        """Keep entries made before this time, by their ids."""
+        return rows.filter(id__lt=_bound(value))
 
 
 def _bound(moment: datetime) -> UUID:

@@ -22,8 +22,13 @@ def flag(request: Request, name: str) -> bool:
     refuse_unknown(request.query_params, [name])
     given = request.query_params.get(name, "false")
     if given not in _TRUTHS:
-        raise _invalid([{"field": name, "code": "invalid_choice", "message": "must be true or false."}])
+        raise invalid(name, "invalid_choice", "must be true or false.")
     return _TRUTHS[given]
+
+
+def invalid(name: str, code: str, message: str) -> ContractError:
+    """Return the error of one parameter."""
+    return _invalid([{"field": name, "code": code, "message": message}])
 
 
 def _invalid(errors: list[dict[str, str]]) -> ContractError:

@@ -32,7 +32,7 @@ class UnsubscribeField(serializers.Field):  # type: ignore[type-arg]
             return MARKETING
         if not isinstance(data, str):
             raise fail("wrong_type", "must be true or the name of a list.")
-        return LIST + _list_name(data)
+        return LIST + list_name(data)
 
 
 def checked(values: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +54,8 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "purpose": _Purpose.MARKETING if ends == MARKETING else asked}
 
 
-def _list_name(text: str) -> str:
+def list_name(text: str) -> str:
+    """Return the name of a list; raise ValidationError for one that is none."""
     if not (name := text.strip()):
         raise fail("empty", "must be true or the name of a list.")
     if len(name) > LONGEST_LIST:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from api import batches, changes, docs, health, providers, views
+from api import batches, changes, docs, health, providers, suppressions, views
 from api.compat import short_form
 from api.webhooks import views as webhooks
 
@@ -26,6 +26,10 @@ urlpatterns = [
     *_either(V1 + "emails/<str:id>/cancel/", changes.CancelEmail.as_view(), "cancel"),
     *_either(V1 + "emails/<str:id>/resend/", changes.ResendEmail.as_view(), "resend"),
     *_either(V1 + "batches/", batches.Batches.as_view(), "batches"),
+    *_either(V1 + "suppressions/", suppressions.Suppressions.as_view(), "suppressions"),
+    *_either(V1 + "suppressions/import/", suppressions.SuppressionImport.as_view(), "suppressions-import"),
+    *_either(V1 + "suppressions/export/", suppressions.SuppressionExport.as_view(), "suppressions-export"),
+    *_either(V1 + "suppressions/<path:named>/", suppressions.OneSuppression.as_view(), "suppression"),
     *_either(V1 + "providers/", providers.Providers.as_view(), "providers"),
     *_either(V1 + "webhooks/", webhooks.Endpoints.as_view(), "webhooks"),
     *_either(V1 + "webhooks/<str:id>/", webhooks.OneEndpoint.as_view(), "webhook"),

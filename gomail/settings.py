@@ -159,6 +159,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "EmailStatus": "delivery.models.Email.Status",
         "RecipientStatus": "delivery.models.Recipient.Status",
+        "SuppressionKind": "delivery.models.Suppression.Kind",
     },
 }
 

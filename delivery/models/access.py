@@ -27,6 +27,8 @@ class ApiKey(models.Model):
     class Scope(models.TextChoices):
         SEND = "send", "send emails"
         READ = "read", "read the log"
+        SUPPRESSIONS_READ = "suppressions.read", "see who is suppressed"
+        SUPPRESSIONS_WRITE = "suppressions.write", "suppress addresses, and let them go"
         ESSENTIAL = "essential.send", "send what goes also to those who complained"
         WEBHOOKS_READ = "webhooks.read", "read webhooks and their calls"
         WEBHOOKS_WRITE = "webhooks.write", "change, test and replay webhooks"

@@ -53,6 +53,12 @@ def add(findings: Sequence[Finding]) -> list[Suppression]:
     return new
 
 
+def find(finding: Finding) -> Suppression:
+    """Return the entry that a finding has become, or has been counted in."""
+    row = _row(finding)
+    return Suppression.objects.get(owner=row.owner_id, address=row.address, kind=row.kind, scope=row.scope)
+
+
 def lift(owner_id: int | None, address: str, kinds: Collection[str], *, by: str, reason: str) -> int:
     """Let an address go that this owner's entries of these kinds keep out; return how many ended.
 
@@ -67,6 +73,11 @@ def end(entries: Sequence[Suppression], *, by: str, reason: str) -> list[Suppres
     ended = [entry for entry in entries if Suppression.objects.filter(pk=entry.pk).delete()[0]]
     outbox.enqueue([_notice("suppression.removed", entry, by=by, reason=reason) for entry in ended])
     return ended
+
+
+def scope_of(kind: str, scope: str) -> str:
+    """Return the scope; who unsubscribes from all leaves what was not asked for: no receipts, no sign-in codes."""
+    return MARKETING if kind == Kind.UNSUBSCRIBE and scope == ALL else scope
 
 
 def note_soft_bounce(  # noqa: PLR0913 - the facts of a Finding, which it does not become at once
@@ -119,7 +130,7 @@ def _row(finding: Finding) -> Suppression:
         owner_id=finding.owner_id,
         address=addresses.canonical(finding.address.strip()),
         kind=finding.kind,
-        scope=_scope(finding),
+        scope=scope_of(finding.kind, finding.scope),
         source=finding.source,
         event_id=finding.event_id,
         reason=storable(finding.reason),
@@ -128,11 +139,6 @@ def _row(finding: Finding) -> Suppression:
         last_seen=finding.at,
         expires_at=finding.expires_at,
     )
-
-
-def _scope(finding: Finding) -> str:
-    """Return the scope; who unsubscribes from all leaves what was not asked for: no receipts, no sign-in codes."""
-    return MARKETING if finding.kind == Kind.UNSUBSCRIBE and finding.scope == ALL else finding.scope
 
 
 def _count(known: Suppression, repeat: Suppression) -> None:

@@ -1,0 +1,77 @@
+"""What a million suppressions cost an email to 50 recipients: python -m benchmarks.suppressing [--database-url URL]."""
+
+import argparse
+import os
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ENTRIES, RECIPIENTS, TRIES = 1_000_000, 50, 500
+
+
+def main() -> None:
+    """Fill a fresh database, then ask about random recipients, a tenth of whom are suppressed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database-url", default="")
+    parser.add_argument("--entries", type=int, default=ENTRIES)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        _prepare(asked.database_url or f"sqlite:///{Path(folder) / 'bench.sqlite3'}")
+        _fill(asked.entries)
+        _report(asked.entries, sorted(_measure(asked.entries) for _ in range(TRIES)))
+
+
+def _prepare(url: str) -> None:
+    import django
+    from django.core.management import call_command
+
+    os.environ |= {"DATABASE_URL": url, "DJANGO_DEBUG": "true", "DJANGO_SETTINGS_MODULE": "gomail.settings"}
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def _fill(entries: int) -> None:
+    from django.db import connection
+
+    from delivery.db import ids
+    from delivery.models import Suppression
+
+    for start in range(0, entries, 20_000):
+        numbers = range(start, min(start + 20_000, entries))
+        Suppression.objects.bulk_create(
+            Suppression(id=ids.uuid7(), address=_address(n), kind="hard_bounce", source="ses")
+            for n in numbers
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _measure(entries: int) -> float:
+    """Return the milliseconds of one question."""
+    from delivery.suppressions import screening
+    from delivery.suppressions.screening import Mail
+
+    several = [_address(random.randrange(entries * 10)) for _ in range(RECIPIENTS)]
+    started = time.perf_counter()
+    screening.kept_out(Mail(owner_id=1), several)
+    return (time.perf_counter() - started) * 1000
+
+
+def _address(number: int) -> str:
+    return f"person.{number}@example{number % 997}.org"
+
+
+def _report(entries: int, milliseconds: list[float]) -> None:
+    def at(part: float) -> float:
+        return milliseconds[int(part * (len(milliseconds) - 1))]
+
+    figures: dict[str, Any] = {"median": statistics.median(milliseconds), "p95": at(0.95), "p99": at(0.99)}
+    told = ", ".join(f"{name} {value:.2f} ms" for name, value in figures.items())
+    print(f"{RECIPIENTS} recipients among {entries:,} suppressions: {told}")
+
+
+if __name__ == "__main__":
+    main()
