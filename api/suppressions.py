@@ -37,12 +37,6 @@ _KIND = OpenApiParameter(
 )
 
 
-class NewestEntriesFirst(NewestFirst):
-    """Newest first, by cursor."""
-
-    what = "Suppressions"
-
-
 class _ByMethod(APIView):
     """Reading and changing need different scopes."""
 
@@ -63,7 +57,7 @@ class Suppressions(generics.ListAPIView[Suppression], _ByMethod):
     parser_classes = (StrictJSONParser,)
     serializer_class = SuppressionSerializer
     filterset_class = SuppressionFilter
-    pagination_class = NewestEntriesFirst
+    pagination_class = NewestFirst.of("Suppressions")
 
     def get_queryset(self) -> QuerySet[Suppression]:
         """Return the entries in force of the key's owner."""
