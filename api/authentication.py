@@ -13,7 +13,9 @@ from rest_framework.request import Request
 
 from delivery.access import keys
 from delivery.models import ApiKey, Owner
+from delivery.routing import configured
 
+_EVENTS = "/api/v1/email-service/events/"
 _TOKEN = re.compile("[!-~]{1,200}")  # anything else is refused without a query
 
 
@@ -57,6 +59,10 @@ def admits(environ: Mapping[str, Any]) -> bool:
     path = environ.get("PATH_INFO", "")
     if not path.startswith("/api") and path != "/email":
         return True
+    if path.startswith(_EVENTS):
+        return (
+            configured.source(path.removeprefix(_EVENTS).strip("/")) is not None
+        )  # it is signed, without a key
     if not environ.get("HTTP_AUTHORIZATION"):
         return not settings.API_KEY_REQUIRED
     close_old_connections()  # Django does this before each request, and this comes earlier

@@ -40,7 +40,7 @@ def most(environ: Environ) -> int:
         return ADMIN_BODY_BYTES
     # A redirect has all methods, and parses nothing.
     reads = hasattr(view, "parser_classes") and hasattr(view, environ["REQUEST_METHOD"].lower())
-    return MAX_BODY_BYTES if reads else 0
+    return int(getattr(view, "most_bytes", MAX_BODY_BYTES)) if reads else 0
 
 
 class BodyLimit:

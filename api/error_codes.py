@@ -79,6 +79,16 @@ REQUEST = {
         meaning="The address is suppressed for all teams, so this one alone cannot end it.",
         remedy="Ask GoMail's administrator, who can end it in the admin.",
     ),
+    "forged_event": Code(
+        status=403,
+        meaning="An event is proven not to be the provider's: its signature is missing, wrong, too old or too new.",
+        remedy="Compare the key or the topic here with the one at the provider; see docs/events.md.",
+    ),
+    "forged_event_at_mailgun": Code(
+        status=406,
+        meaning="The same at Mailgun, which repeats for hours whatever is answered otherwise.",
+        remedy="Compare MAILGUN_EVENTS_SIGNING_KEY with the HTTP webhook signing key in Mailgun's settings.",
+    ),
     "sender_not_allowed": Code(
         status=403,
         meaning="This API key may not send from this address.",
@@ -188,6 +198,11 @@ REQUEST = {
         status=503,
         meaning="Too many emails are waiting, or a disk is nearly full.",
         remedy="Try again after the seconds in Retry-After; emails accepted before are being sent meanwhile.",
+    ),
+    "event_not_verified": Code(
+        status=503,
+        meaning="Whether an event is the provider's cannot be told now, so the provider must repeat it.",
+        remedy="`message` says what is missing: the key or the topic of this account, or SNS's certificate.",
     ),
     "unavailable": Code(
         status=503,

@@ -13,10 +13,12 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import error_codes
+from delivery.events import posts
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
 from delivery.submission import backpressure, changes, idempotency
 from delivery.webhooks import endpoints, post
+from providers.events import CannotVerify
 
 RETRY_AFTER = "5"  # seconds
 EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"
@@ -83,6 +85,9 @@ def translated(exc: Exception) -> ContractError:
 _TOLD: dict[type[Exception], tuple[str, str]] = {
     NobodyCanCarry: ("no_provider_can_carry", "No provider can carry this email: {}"),
     AllSuppressed: ("all_suppressed", "{}"),
+    posts.Refused: ("forged_event", "{}"),
+    posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),
+    CannotVerify: ("event_not_verified", "{}"),
 }
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # attachments cannot be stored
 _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
@@ -91,7 +96,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((exceptions.NotAuthenticated,), "not_authenticated"),
     ((exceptions.AuthenticationFailed,), "invalid_api_key"),
     ((exceptions.PermissionDenied,), "scope_missing"),
-    ((exceptions.NotFound, Http404), "not_found"),
+    ((exceptions.NotFound, Http404, posts.UnknownAccount), "not_found"),
     ((exceptions.MethodNotAllowed,), "method_not_allowed"),
     ((SuspiciousOperation, BadRequest), "malformed_request"),
     ((idempotency.StillRunning,), "idempotency_key_in_use"),

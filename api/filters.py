@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from api import parameters
 from delivery.content import addresses
 from delivery.db import ids
-from delivery.models import Email, Suppression
+from delivery.models import Email, Recipient, Suppression
 from delivery.search import query
 
 _OF_THE_PAGES = ("cursor", "page_size")
@@ -28,9 +28,12 @@ class TruthFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
 
 
 class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """status, recipient, provider, tag, possible_duplicate, created_after, created_before, q."""
+    """status, recipient_status, recipient, provider, tag, possible_duplicate, created_after, created_before, q."""
 
     status = django_filters.ChoiceFilter(choices=Email.Status.choices)
+    recipient_status = django_filters.ChoiceFilter(
+        choices=Recipient.Status.choices, method="by_recipient_status", help_text="of any of its recipients"
+    )
     recipient = django_filters.CharFilter(method="by_recipient", help_text="a recipient's whole address")
     provider = django_filters.CharFilter(help_text="the provider that accepted it")
     tag = django_filters.CharFilter(method="by_tag")
@@ -50,6 +53,10 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails to this address."""
         return query.by_recipient(emails, value)
+
+    def by_recipient_status(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
+        """Keep emails of which a recipient has this status."""
+        return query.by_recipient_status(emails, value)
 
     def by_tag(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:
         """Keep emails with this tag."""

@@ -219,6 +219,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
             "started_at",
             "latency_ms",
             "settled_at",
+            "settled_by",
         )
 
 

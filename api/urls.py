@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from api import batches, changes, docs, health, providers, suppressions, views
+from api import batches, changes, docs, events, health, providers, suppressions, views
 from api.compat import short_form
 from api.webhooks import views as webhooks
 
@@ -25,6 +25,8 @@ urlpatterns = [
     *_either(V1 + "emails/<str:id>/", changes.OneEmail.as_view(), "email"),
     *_either(V1 + "emails/<str:id>/cancel/", changes.CancelEmail.as_view(), "cancel"),
     *_either(V1 + "emails/<str:id>/resend/", changes.ResendEmail.as_view(), "resend"),
+    *_either(V1 + "emails/<str:id>/events/", events.Timeline.as_view(), "email-events"),
+    *_either(V1 + "events/<str:account>/", events.EventsIn.as_view(), "events"),
     *_either(V1 + "batches/", batches.Batches.as_view(), "batches"),
     *_either(V1 + "suppressions/", suppressions.Suppressions.as_view(), "suppressions"),
     *_either(V1 + "suppressions/import/", suppressions.SuppressionImport.as_view(), "suppressions-import"),

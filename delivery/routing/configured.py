@@ -1,12 +1,13 @@
 """The configured providers, and those that can carry a message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from django.conf import settings
 
 from providers import registry
 from providers.base import Provider
+from providers.events import Source
 from providers.message import Message
 from providers.mime import fit
 
@@ -31,6 +32,11 @@ def providers() -> tuple[Provider, ...]:
 def names() -> list[str]:
     """Return the names of the configured providers, in order of preference."""
     return [provider.name for provider in providers()]
+
+
+def source(account: str) -> Source | None:
+    """Return where an account's events come from; None if there is no such account, or its type tells of none."""
+    return _sources(tuple(settings.GOMAIL_PROVIDERS), _variables()).get(account)
 
 
 def problems() -> list[str]:
@@ -63,6 +69,13 @@ def unfit(provider: Provider, message: Message) -> str:
 
 def _variables() -> tuple[tuple[str, str], ...]:
     return tuple(settings.PROVIDER_SECRETS.items())
+
+
+@lru_cache(maxsize=16)  # one set per process and configuration: certificates are kept in it
+def _sources(names: Sequence[str], values: tuple[tuple[str, str], ...]) -> Mapping[str, Source]:
+    accounts = [word.partition("=")[0].strip() for word in names]
+    found = {account: registry.source(account, names, dict(values)) for account in accounts}
+    return {account: source for account, source in found.items() if source}
 
 
 @lru_cache(maxsize=16)  # one set of clients and connection pools per process and configuration

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from delivery.content import addresses
 from delivery.models import Email, Recipient
+from delivery.models.email import IN_TROUBLE
 from delivery.search import subject_index
 
 NEWEST = 500  # a search by text returns only so many, the newest: sorting all matches would take too long
@@ -25,6 +26,17 @@ def by_recipient(emails: QuerySet[Email], address: str) -> QuerySet[Email]:
     except addresses.InvalidAddress:
         return emails.none()
     return _to(emails, Recipient.objects.filter(canonical=wanted))
+
+
+def by_recipient_status(emails: QuerySet[Email], status: str) -> QuerySet[Email]:
+    """Keep all emails of which a recipient has this status.
+
+    What few recipients have is read from its own index; the others are met at once in the newest emails.
+    """
+    recipients = Recipient.objects.filter(status=status)
+    if status in IN_TROUBLE:
+        return emails.filter(pk__in=recipients.order_by().values("email"))
+    return emails.filter(Exists(recipients.filter(email=OuterRef("pk"))))
 
 
 def by_text(emails: QuerySet[Email], text: str) -> QuerySet[Email]:
