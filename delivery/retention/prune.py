@@ -14,12 +14,14 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from delivery.db import clock, ids
 from delivery.files import storage
-from delivery.models import Attachment, CircuitChange, Email, IdempotencyKey
+from delivery.models import Attachment, CircuitChange, Email, EventToken, IdempotencyKey, ProviderEvent
 from delivery.models.email import FINISHED
 from delivery.retention import unused_files
 
 _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
+_EVENTS_KEPT = timedelta(days=30)  # that belong to no email: parked, or news of an account
+_TOKENS_KEPT = timedelta(days=1)  # no vendor repeats a post for so long
 Rows = QuerySet[Any]
 
 
@@ -116,6 +118,22 @@ def _old(changes: Rows, before: datetime) -> Rows:
     return changes.filter(at__lt=clock.now() - _CHANGES_KEPT)
 
 
+def _loose(before: datetime) -> Iterator[Rows]:
+    yield ProviderEvent.objects.filter(email=None, pk__lt=ids.floor(clock.now() - _EVENTS_KEPT))
+
+
+def _stray(events: Rows, before: datetime) -> Rows:
+    return events
+
+
+def _tokens(before: datetime) -> Iterator[Rows]:
+    yield EventToken.objects.filter(seen_at__lt=clock.now() - _TOKENS_KEPT)
+
+
+def _used(tokens: Rows, before: datetime) -> Rows:
+    return tokens
+
+
 def _delete(rows: Rows) -> None:
     # Django loads the emails to delete their related rows; without `only` it would load the bodies, too.
     rows.only("pk").delete()
@@ -134,3 +152,5 @@ BODIES = Rule(name="bodies", walks=_bodies, due=_finished, prune=_empty)
 ATTACHMENTS = Rule(name="attachments", walks=_attachments, due=_of_finished, prune=_forget_content)
 KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)
 CHANGES = Rule(name="changes of circuits", walks=_changes, due=_old, prune=_delete)
+EVENTS = Rule(name="events that belong to no email", walks=_loose, due=_stray, prune=_delete)
+TOKENS = Rule(name="tokens of events", walks=_tokens, due=_used, prune=_delete)

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         for rule, option in _RULES:
             if days := options[option]:
                 self._report(rule.name, work(rule, now - timedelta(days=days)))
-        for rule in (prune.KEYS, prune.CHANGES):
+        for rule in (prune.KEYS, prune.CHANGES, prune.EVENTS, prune.TOKENS):
             self._report(rule.name, work(rule, now))
         self._report("files that no email needs", files())
 
