@@ -94,14 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _names() -> list[str]:
-    tables = (
-        scenarios.FULL,
-        scenarios.QUICK,
-        trials.FULL,
-        trials.QUICK,
-        trials.DEFECTS,
-        trials.QUICK_DEFECTS,
-    )
+    tables = (scenarios.FULL, scenarios.QUICK, trials.FULL, trials.QUICK, trials.ALL_DEFECTS)
     return sorted({one.name for table in tables for one in table})
 
 
