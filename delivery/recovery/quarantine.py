@@ -16,10 +16,12 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from delivery import process
 from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
+from delivery.models.email import SUSPECT
 from delivery.sending import outcomes, rounds, transitions, unknown
 
 COMMAND: Final = "try_suspects"
@@ -54,8 +56,12 @@ def try_all() -> None:
 
 
 def condemn(worker: UUID) -> int:
-    """Quarantine the emails that this crashed process had claimed; return how many."""
-    had = Email.objects.filter(worker=worker, status=Email.Status.SENDING)
+    """Quarantine the emails that this crashed process had claimed; return how many.
+
+    The rescue of another process may have freed them in the moment since; then nobody has claimed them anew.
+    """
+    freed = Q(due_at__isnull=False, crashes__gte=SUSPECT)
+    had = Email.objects.filter(Q(status=Email.Status.SENDING) | freed, worker=worker)
     return sum(_condemn(email) for email in had)
 
 
@@ -73,12 +79,13 @@ def _try(pk: UUID) -> None:
 
 def _condemn(email: Email) -> bool:
     attempts = Attempt.objects.filter(email=email)
+    unchanged = Email.objects.filter(pk=email.pk, epoch=email.epoch, status=email.status)
     with transaction.atomic():
         in_doubt = attempts.filter(outcome__in=Attempt.IN_DOUBT).exists()
         outcome = outcomes.quarantined(_REASON, in_doubt=in_doubt)
         if accepted := unknown.accepted_after_all(email):  # an event has told of it
             outcome = outcomes.sent_late(accepted.provider, transitions.SETTLED_BY_EVENT)
-        condemned = transitions.move(email, email.still_mine(), outcome)
+        condemned = transitions.move(email, unchanged, outcome)
         if condemned:
             attempts.filter(outcome=Attempt.Outcome.STARTED).update(
                 outcome=Attempt.Outcome.UNKNOWN, detail=_REASON

@@ -2,18 +2,20 @@
 
 import signal
 import sys
+from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from delivery import process
 from delivery.models import Attempt, Email
 from delivery.queue import claims
 from delivery.queue.fairness import FairQueue
-from delivery.recovery import quarantine
+from delivery.recovery import quarantine, rescue
 from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued
@@ -64,6 +66,20 @@ def test_a_suspect_that_ends_its_process_alone_is_quarantined(monkeypatch: Any) 
     email.refresh_from_db()
     assert (email.status, email.recipients.get().status, email.due_at) == ("quarantined", "failed", None)
     assert "three times" in email.reason
+
+
+def test_a_suspect_that_another_process_frees_before_the_sentence_is_quarantined(monkeypatch: Any) -> None:
+    email = queued(crashes=2)
+
+    def free(claimed: Email) -> None:
+        Email.objects.filter(pk=claimed.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        rescue.recover(Email.objects.get(pk=claimed.pk), {})
+
+    ends(monkeypatch, -signal.SIGKILL, before=free)
+    quarantine.try_some()
+
+    email.refresh_from_db()
+    assert (email.status, email.crashes, email.due_at) == ("quarantined", 3, None)
 
 
 def test_a_quarantined_email_that_may_have_been_sent_says_so(monkeypatch: Any) -> None:
