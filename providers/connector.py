@@ -61,6 +61,7 @@ class Connector(Protocol):
     """Sets up the events of one account at its vendor. All calls may be repeated."""
 
     takes_queue: ClassVar[bool]  # its events can come by a queue
+    signs_url: ClassVar[bool]  # its signature covers the URL, so our side must know it by the same name
 
     def connect(self, wish: Wish) -> Iterator[Step | Variable]:
         """Yield each step when it is done; raise a ProviderError for the first that is refused.

@@ -28,6 +28,7 @@ class Connector:
     """Connects one sending domain."""
 
     takes_queue: ClassVar[bool] = False
+    signs_url: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         """Take the domain's configuration; raise NotConfigured if it lacks a key or a domain."""

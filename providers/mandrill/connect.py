@@ -24,6 +24,7 @@ class Connector:
     """Connects one account."""
 
     takes_queue: ClassVar[bool] = False
+    signs_url: ClassVar[bool] = True
 
     def __init__(self, entry: Entry) -> None:
         """Take the account's configuration; raise NotConfigured if it has no key."""

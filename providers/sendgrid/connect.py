@@ -30,6 +30,7 @@ class Connector:
     """Connects one account."""
 
     takes_queue: ClassVar[bool] = False
+    signs_url: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         """Take the account's configuration; raise NotConfigured if it has no key."""

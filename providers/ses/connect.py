@@ -34,6 +34,7 @@ class Connector:
     """Connects one account in one region."""
 
     takes_queue: ClassVar[bool] = True
+    signs_url: ClassVar[bool] = False
 
     def __init__(self, entry: Entry) -> None:
         """Take the account's configuration; raise NotConfigured without a region, or for a topic of SNS' other type."""

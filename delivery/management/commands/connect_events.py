@@ -107,17 +107,26 @@ def _wish(connector: Connector, options: dict[str, Any]) -> Wish:
     if options["queue"] and not connector.takes_queue:
         raise CommandError(f"{options['provider']} has no queue; its events come to a URL.")
     url = "" if options["queue"] else _url(options)
+    if connector.signs_url and url != _own_url(options["provider"]):
+        raise CommandError(
+            f"{options['provider']} signs the URL: set GOMAIL_PUBLIC_URL to what the URL begins with."
+        )
     name = options["name"] or re.sub(r"[^A-Za-z0-9_-]", "-", f"gomail-events-{options['provider']}")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         raise CommandError("--name may have 64 letters, digits, - and _.")
     return Wish(url=url, name=name, dry=options["dry_run"])
 
 
-def _url(options: dict[str, Any]) -> str:
-    url = options["url"] or (
+def _own_url(account: str) -> str:
+    """Return the URL of an account's events by GOMAIL_PUBLIC_URL; empty if that is not set."""
+    return (
         settings.GOMAIL_PUBLIC_URL
-        and settings.GOMAIL_PUBLIC_URL.rstrip("/") + _PATH.format(account=options["provider"])
+        and f"{settings.GOMAIL_PUBLIC_URL.rstrip('/')}{_PATH.format(account=account)}"
     )
+
+
+def _url(options: dict[str, Any]) -> str:
+    url = options["url"] or _own_url(options["provider"])
     if not url:
         raise CommandError("Set GOMAIL_PUBLIC_URL, or give the address of events with --url.")
     if not re.fullmatch(r"https://[^\s/@]+/\S*", url):

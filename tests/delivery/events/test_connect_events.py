@@ -30,7 +30,7 @@ def _at_amazon(settings: Any, aws: Aws) -> Iterator[None]:
 class Scripted:
     """A vendor that has everything, asks for a confirmation if told to, and sends events as told."""
 
-    takes_queue = False
+    takes_queue = signs_url = False
 
     def __init__(self, *, is_set: bool = True, sends: str = "delivered", asks: bool = False) -> None:
         self.is_set, self.sends, self.asks = is_set, sends, asks
@@ -158,6 +158,15 @@ def test_what_cannot_be_done_is_told(arguments: list[str], words: str) -> None:
 def test_an_address_must_be_known(settings: Any) -> None:
     settings.GOMAIL_PUBLIC_URL = ""
     assert "Set GOMAIL_PUBLIC_URL" in run("far")[1]
+
+
+def test_a_vendor_that_signs_the_url_must_know_it_by_the_name_that_we_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted(monkeypatch).signs_url = True
+    assert run("far")[0] == 0
+    status, said = run("far", "--url", "https://other.example.org/api/v1/email-service/events/far/")
+    assert (status, "set GOMAIL_PUBLIC_URL" in said) == (1, True)
 
 
 def test_a_refusal_of_the_vendor_ends_it_in_its_words(settings: Any) -> None:
