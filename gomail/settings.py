@@ -208,6 +208,14 @@ UNFOLD = {
             {"title": "Log", "items": [_page("Emails", "mail", "delivery.email")]},
             {"title": "Delivery", "items": [_page("Providers", "alt_route", "delivery.circuit")]},
             {
+                "title": "Webhooks",
+                "items": [
+                    _page("Endpoints", "webhook", "delivery.webhookendpoint"),
+                    _page("Messages", "outgoing_mail", "delivery.webhookmessage"),
+                    _page("Calls", "swap_vert", "delivery.webhookcall"),
+                ],
+            },
+            {
                 "title": "Access",
                 "items": [
                     _page("API keys", "key", "delivery.apikey"),

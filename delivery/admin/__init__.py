@@ -1,10 +1,10 @@
-"""The admin: read the log, settle unknown emails, take providers out and put them back, issue and revoke API keys."""
+"""The admin: read the log, settle unknown emails, take providers out and put them back, webhooks, API keys."""
 
 from django.contrib import admin
 
-from delivery.admin import access, auth, emails, providers
+from delivery.admin import access, auth, emails, providers, webhooks
 
-__all__ = ["access", "auth", "emails", "providers"]
+__all__ = ["access", "auth", "emails", "providers", "webhooks"]
 
 admin.site.index_title = "Today"
 admin.site.index_template = "delivery/dashboard.html"

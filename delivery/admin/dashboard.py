@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from delivery.admin import pages, provider_pages
+from delivery.admin import pages, provider_pages, webhook_pages
 from delivery.admin.filters import DoubtFilter
 from delivery.admin.provider_pages import Condition
 from delivery.db import clock, ids
@@ -28,6 +28,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context = {**context, "cards": cards, "trouble": _trouble()}
     if request.user.has_perm("delivery.view_circuit"):
         context = {**context, "not_in_use": _not_in_use()}
+    if request.user.has_perm("delivery.view_webhookendpoint"):
+        context = {**context, "webhooks_in_trouble": webhook_pages.in_trouble()}
     return context
 
 
