@@ -10,17 +10,27 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from delivery.db import clock, ids
 from delivery.files import storage
-from delivery.models import Attachment, CircuitChange, Email, EventToken, IdempotencyKey, ProviderEvent
+from delivery.models import (
+    Attachment,
+    CircuitChange,
+    Email,
+    EventToken,
+    IdempotencyKey,
+    ProviderEvent,
+    WebhookEndpoint,
+    WebhookMessage,
+)
 from delivery.models.email import FINISHED
 from delivery.retention import unused_files
 
 _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
 _EVENTS_KEPT = timedelta(days=30)  # that belong to no email: parked, or news of an account
+_WEBHOOKS_KEPT = timedelta(days=30)  # with their calls, since they were finished
 _TOKENS_KEPT = timedelta(days=1)  # no vendor repeats a post for so long
 Rows = QuerySet[Any]
 
@@ -134,6 +144,24 @@ def _used(tokens: Rows, before: datetime) -> Rows:
     return tokens
 
 
+def _webhooks(before: datetime) -> Iterator[Rows]:
+    yield WebhookMessage.objects.filter(pk__lt=ids.floor(clock.now() - _WEBHOOKS_KEPT))
+
+
+def _over(messages: Rows, before: datetime) -> Rows:
+    """Return those that were finished so long ago, or wait for so long at an endpoint that is off."""
+    finished = Q(due_at=None) & ~Q(finished_at__gte=clock.now() - _WEBHOOKS_KEPT)
+    return messages.filter(finished | Q(endpoint__enabled=False))
+
+
+def _endpoints(before: datetime) -> Iterator[Rows]:
+    yield WebhookEndpoint.objects.filter(deleted_at__lt=clock.now() - _WEBHOOKS_KEPT)
+
+
+def _untold(endpoints: Rows, before: datetime) -> Rows:
+    return endpoints.filter(~Exists(WebhookMessage.objects.filter(endpoint=OuterRef("pk"))))
+
+
 def _delete(rows: Rows) -> None:
     # Django loads the emails to delete their related rows; without `only` it would load the bodies, too.
     rows.only("pk").delete()
@@ -154,3 +182,5 @@ KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)
 CHANGES = Rule(name="changes of circuits", walks=_changes, due=_old, prune=_delete)
 EVENTS = Rule(name="events that belong to no email", walks=_loose, due=_stray, prune=_delete)
 TOKENS = Rule(name="tokens of events", walks=_tokens, due=_used, prune=_delete)
+WEBHOOKS = Rule(name="webhooks", walks=_webhooks, due=_over, prune=_delete)
+ENDPOINTS = Rule(name="endpoints that were deleted", walks=_endpoints, due=_untold, prune=_delete)

@@ -79,8 +79,8 @@ def rotate(endpoint: WebhookEndpoint) -> str:
 
 
 def delete(endpoint: WebhookEndpoint) -> None:
-    """Delete an endpoint: nothing is posted to it any more. The rows go with the next prune."""
-    _update(endpoint, enabled=False, deleted_at=clock.now())
+    """Delete an endpoint and its secrets: nothing is posted to it any more. Its rows are pruned after a month."""
+    _update(endpoint, enabled=False, deleted_at=clock.now(), secret="", previous_secret="")
 
 
 def send_test(endpoint: WebhookEndpoint) -> WebhookMessage:

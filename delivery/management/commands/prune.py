@@ -19,6 +19,7 @@ _RULES = (
     (prune.BODIES, "bodies"),
     (prune.ATTACHMENTS, "attachments"),
 )
+_ALWAYS = (prune.KEYS, prune.CHANGES, prune.EVENTS, prune.TOKENS, prune.WEBHOOKS, prune.ENDPOINTS)
 
 
 class Command(BaseCommand):
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         for rule, option in _RULES:
             if days := options[option]:
                 self._report(rule.name, work(rule, now - timedelta(days=days)))
-        for rule in (prune.KEYS, prune.CHANGES, prune.EVENTS, prune.TOKENS):
+        for rule in _ALWAYS:
             self._report(rule.name, work(rule, now))
         self._report("files that no email needs", files())
 
