@@ -16,6 +16,7 @@ from api import error_codes
 ROOM_BYTES = 2_796_203  # for all but the attachments: bodies of 2 MB at most, and the other fields
 MAX_BODY_BYTES = settings.ATTACHMENTS_MAX_BYTES * 4 // 3 + ROOM_BYTES  # Base64; 12 MiB for attachments of 7
 ADMIN_BODY_BYTES = 64 * 1024  # its longest form, a hundred emails chosen in a list, has 6 KB
+UNSUBSCRIBE_BODY_BYTES = 4 * 1024  # one field of 26 bytes, in a form of any kind
 _CHUNK = 64 * 1024
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _RECEIVED = "gomail.received"  # in the environ: the body, or the code of the reason why there is none
@@ -38,6 +39,8 @@ def most(environ: Environ) -> int:
         return 0
     if path.startswith("/admin/"):
         return ADMIN_BODY_BYTES
+    if path.startswith("/u/"):
+        return UNSUBSCRIBE_BODY_BYTES
     # A redirect has all methods, and parses nothing.
     reads = hasattr(view, "parser_classes") and hasattr(view, environ["REQUEST_METHOD"].lower())
     return int(getattr(view, "most_bytes", MAX_BODY_BYTES)) if reads else 0

@@ -139,6 +139,11 @@ REQUEST = {
         meaning="An email with `unsubscribe` names several recipients; a shared link unsubscribes the wrong one.",
         remedy="Send each recipient an email of their own; batches/ takes a thousand at once.",
     ),
+    "unsubscribe_not_set_up": Code(
+        status=422,
+        meaning="This installation cannot make unsubscribe links, so it takes no email with `unsubscribe`.",
+        remedy="GoMail's administrator sets GOMAIL_PUBLIC_URL and GOMAIL_LINK_KEYS; `message` says what is missing.",
+    ),
     "method_not_allowed": Code(
         status=405,
         meaning="The path does not support this method.",

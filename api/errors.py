@@ -13,6 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import error_codes
+from delivery.content.links import NotSetUp
 from delivery.events import posts
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
@@ -85,6 +86,7 @@ def translated(exc: Exception) -> ContractError:
 _TOLD: dict[type[Exception], tuple[str, str]] = {
     NobodyCanCarry: ("no_provider_can_carry", "No provider can carry this email: {}"),
     AllSuppressed: ("all_suppressed", "{}"),
+    NotSetUp: ("unsubscribe_not_set_up", "{}"),
     posts.Refused: ("forged_event", "{}"),
     posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),
     CannotVerify: ("event_not_verified", "{}"),

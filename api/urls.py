@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from api import batches, changes, docs, events, health, providers, suppressions, views
+from api import batches, changes, docs, events, health, providers, suppressions, unsubscribe, views
 from api.compat import short_form
 from api.webhooks import views as webhooks
 
@@ -43,6 +43,7 @@ urlpatterns = [
     *_either(V1 + "schema/", docs.Schema.as_view(), "schema"),
     *_either(V1 + "docs/", docs.Docs.as_view(), "docs"),
     *_either(V1 + "error-codes/", docs.ErrorCodes.as_view(), "error-codes"),
+    path("u/<str:token>", unsubscribe.Unsubscribe.as_view(), name="unsubscribe"),
     path("email", short_form.PostEmail.as_view(), name="post-email"),
     path("health/live", health.Live.as_view(), name="health-live"),
     path("health/ready", health.Ready.as_view(), name="health-ready"),

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from delivery import process
-from delivery.content import addresses, bodies
+from delivery.content import addresses, bodies, links
 from delivery.content.drafts import Draft, without_repeats
 from delivery.db import clock, compiled, ids, session
 from delivery.files import storage
@@ -36,9 +36,11 @@ class Bundle:
     def message(self) -> border.Message:
         """Return the message for the providers of one round, without suppressed recipients.
 
+        Raises links.NotSetUp for an email that needs an unsubscribe link.
         Its Date is now, or when the email was finished: spam filters distrust a mail with an old Date.
         """
         email, (to, cc, bcc) = self.email, self._offered()
+        link = links.url(email.pk) if email.unsubscribe else ""
         return border.Message(
             id=str(email.pk),
             date=email.finished_at or clock.now(),
@@ -48,12 +50,13 @@ class Bundle:
             bcc=bcc,
             reply_to=self._reply_to(),
             subject=email.subject,
-            text=email.text_body,
-            html=email.html_body,
-            headers=email.headers,
+            text=links.put_into_text(email.text_body, link),
+            html=links.put_into_html(email.html_body, link),
+            headers={**email.headers, **links.headers(link)},
             tags=tuple(email.tags),
             metadata=email.metadata,
             attachments=self.files,
+            tracked=not link,
         )
 
     def is_whole(self) -> bool:

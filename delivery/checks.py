@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connection
 
-from delivery.content import addresses
+from delivery.content import addresses, links
 from delivery.db import durability as postgresql
 from delivery.db.outages import AWAY
 from delivery.routing import configured
@@ -110,6 +110,15 @@ def engine(**_: Any) -> Sequence[CheckMessage]:
         hint = "Write amqp://user:password@host:5672/ for RabbitMQ, redis://:password@host:6379/0 for Redis."
         return [Error("CELERY_BROKER_URL names an unsupported broker.", hint=hint, id="gomail.E006")]
     return []
+
+
+@register
+def unsubscribe_links(**_: Any) -> Sequence[CheckMessage]:
+    """Warn of links that cannot be made although one half of what they need is set."""
+    if not (settings.GOMAIL_LINK_KEYS or settings.GOMAIL_PUBLIC_URL) or not (missing := links.trouble()):
+        return []
+    hint = "Until then emails with `unsubscribe` are refused; docs/suppressions.md says what to set."
+    return [Warning(missing, hint=hint, id="gomail.W010")]
 
 
 @register

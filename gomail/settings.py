@@ -279,3 +279,5 @@ GOMAIL_HOLDS = accounts.holds(GOMAIL_PROVIDERS)  # seconds, where they are not G
 PROVIDER_SECRETS = accounts.variables(GOMAIL_PROVIDERS)
 # The address at which people and providers reach this installation, such as https://mail.example.org.
 GOMAIL_PUBLIC_URL = environment.text("GOMAIL_PUBLIC_URL").rstrip("/")
+# Keys that sign unsubscribe links, newest first; a link stays valid as long as its key is among them.
+GOMAIL_LINK_KEYS = tuple(environment.words("GOMAIL_LINK_KEYS"))

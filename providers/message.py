@@ -46,6 +46,9 @@ class Message:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    tracked: bool = (
+        True  # False: the vendor is told to count no opens and clicks, and to add no way out of its own
+    )
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:

@@ -146,6 +146,7 @@ class Host:
         self.prefix = broker.prefix
         secrets = {
             "django_secret_key": "x" * 50,
+            "link_keys": "k" * 32,
             "database_url": database,
             "celery_broker_url": broker.url,
         }

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 
 from delivery import bundles
+from delivery.content import links
 from delivery.models import Attachment, Email
 from providers import errors
 from providers.mime import build, content_types
@@ -64,6 +65,8 @@ def raw(pk: UUID) -> StreamingHttpResponse:
         raise Http404("There is no such email.") from error
     except FileNotFoundError as error:
         raise Http404("An attachment of this email is not stored any more.") from error
+    except links.NotSetUp as error:
+        raise Http404(f"This email cannot be built: {error}") from error
     except errors.Refused as error:
         raise Http404(f"This email cannot be built: {error.detail}") from error
     return _kept(

@@ -34,7 +34,8 @@ _HREF, _ALT, _STYLE = (
 _NOT_SHOWN = re.compile(r"display\s*+:\s*+none", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#(?:[0-9]{1,7}|x[0-9a-f]{1,6})|[a-z][a-z0-9]{1,31});?", re.IGNORECASE)
 _SPACES = re.compile("[ \t\r\n\f]+")
-_TARGET = re.compile("(?:https?://|mailto:|tel:)", re.IGNORECASE)
+# A link that is put in later is one, too.
+_TARGET = re.compile(r"(?:https?://|mailto:|tel:|\{\{\s*unsubscribe_url\s*\}\}$)", re.IGNORECASE)
 _NO_TEXT = frozenset({"script", "style", "title", "template"})
 _EMPTY = frozenset({"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr"})
 _MOST_TAGS = 100_000  # in a second or less; no letter that somebody reads has so many

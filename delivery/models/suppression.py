@@ -93,3 +93,15 @@ class SoftBounce(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} on {self.day}"
+
+
+class UnsubscribeLink(models.Model):
+    """What the unsubscribe link of a deleted email is for: mail is read, and its link used, years later."""
+
+    id = models.UUIDField(primary_key=True, editable=False)  # of the email
+    owner = models.ForeignKey(Owner, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    address = models.CharField(max_length=254, db_index=True)  # canonical
+    scope = models.CharField(max_length=105)
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.scope}"

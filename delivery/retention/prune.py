@@ -26,6 +26,7 @@ from delivery.models import (
 )
 from delivery.models.email import FINISHED
 from delivery.retention import unused_files
+from delivery.suppressions import unsubscribing
 
 _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
@@ -167,6 +168,11 @@ def _delete(rows: Rows) -> None:
     rows.only("pk").delete()
 
 
+def _delete_emails(emails: Rows) -> None:
+    unsubscribing.keep_links(emails)
+    _delete(emails)
+
+
 def _empty(emails: Rows) -> None:
     emails.update(text_body="", html_body="", body_pruned_at=clock.now())
 
@@ -175,7 +181,7 @@ def _forget_content(attachments: Rows) -> None:
     attachments.update(pruned_at=clock.now())
 
 
-EMAILS = Rule(name="emails", walks=_emails, due=_finished, prune=_delete)
+EMAILS = Rule(name="emails", walks=_emails, due=_finished, prune=_delete_emails)
 BODIES = Rule(name="bodies", walks=_bodies, due=_finished, prune=_empty)
 ATTACHMENTS = Rule(name="attachments", walks=_attachments, due=_of_finished, prune=_forget_content)
 KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from delivery import process
 from delivery.bundles import Bundle
+from delivery.content import links
 from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
@@ -59,10 +60,10 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
         suppressed.leave_out(bundle)
     except suppressed.AllSuppressed as nobody:
         return _end_suppressed(bundle, nobody)
-    message = bundle.message()
     try:
+        message = bundle.message()
         able, email.left_out = configured.eligible(message)
-    except configured.NobodyCanCarry as nobody:
+    except (configured.NobodyCanCarry, links.NotSetUp) as nobody:
         waiting = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
         return _requeue(email, waiting, rounds=email.rounds)
     gate = Gate(email, unknown.asked_first(email, able))

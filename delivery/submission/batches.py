@@ -8,6 +8,7 @@ from django.db import transaction
 from delivery import bundles
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
+from delivery.content.links import NotSetUp
 from delivery.models import Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
@@ -20,8 +21,8 @@ from delivery.submission.idempotency import KeyUse, UsedOtherwise
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction; a crash loses at most the last one
-Refusal = NobodyCanCarry | Overloaded | AllSuppressed
-Result = Email | NobodyCanCarry | UsedOtherwise | Overloaded | AllSuppressed
+Refusal = NobodyCanCarry | Overloaded | AllSuppressed | NotSetUp
+Result = Email | NobodyCanCarry | UsedOtherwise | Overloaded | AllSuppressed | NotSetUp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ def _accept_chunk(items: Sequence[Item], owner: Owner | None) -> list[Result]:
 def _accept_one(item: Item, owner: Owner | None) -> Result:
     try:
         return emails.accept(item.draft, owner=owner, key_use=item.key_use)
-    except (NobodyCanCarry, UsedOtherwise, Overloaded, AllSuppressed) as refusal:
+    except (NobodyCanCarry, UsedOtherwise, Overloaded, AllSuppressed, NotSetUp) as refusal:
         return refusal
 
 
@@ -58,7 +59,7 @@ def _prepared(draft: Draft, owner: Owner | None) -> Bundle | Refusal:
         backpressure.refuse_if_too_high(draft.priority)
         bundle = bundles.waiting(draft, owner)
         _, bundle.email.left_out = configured.eligible(bundle.message())
-    except (NobodyCanCarry, Overloaded) as refusal:
+    except (NobodyCanCarry, Overloaded, NotSetUp) as refusal:
         return refusal
     bundle.keep_files()
     return bundle

@@ -37,7 +37,7 @@ class Explanation:
 def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
     """Return the providers that would be offered a draft now, and why the others would not.
 
-    Raises NobodyCanCarry or AllSuppressed.
+    Raises NobodyCanCarry, AllSuppressed or links.NotSetUp.
     """
     bundle = bundles.claimed(draft, owner)
     suppressed.mark(bundle)

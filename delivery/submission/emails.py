@@ -23,7 +23,7 @@ def accept(
 ) -> Email:
     """Accept an email for a worker to hand over, now or at its time.
 
-    Raises Overloaded, NobodyCanCarry or AllSuppressed before anything is stored.
+    Raises Overloaded, NobodyCanCarry, AllSuppressed or links.NotSetUp before anything is stored.
     """
     return _made_once(key_use, lambda: _accept(draft, owner, key_use, resend_of))
 
@@ -38,7 +38,7 @@ def send(
     """Accept a draft and hand it over while the caller waits; call `accepted` once the email is durable.
 
     The email and its first attempt are stored in one transaction before the provider is called, the outcome in another
-    one after it. Raises Overloaded, NobodyCanCarry or AllSuppressed before anything is stored.
+    one after it. Raises as `accept` does, before anything is stored.
     """
     return _made_once(key_use, lambda: _send(draft, owner, key_use, accepted))
 

@@ -13,6 +13,8 @@ from delivery.models import Email, IdempotencyKey, Owner
 from providers.message import Attachment
 
 _PIECE = 1024 * 1024
+# Fields that came later, by what they were before: a key that was used before an update is known after it.
+_LATER = {"purpose": "transactional", "unsubscribe": ""}
 
 
 class UsedOtherwise(Exception):
@@ -81,7 +83,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Attachment):
         return [value.filename, value.content_type, value.content_id, value.size, _digest(value)]
     if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        values = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: each for name, each in values.items() if _LATER.get(name) != each}
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 

@@ -38,6 +38,9 @@ Field = tuple[str, str]  # name and value of a form field
 # https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/test-mode
 _REHEARSAL: Field = ("o:testmode", "yes")
 
+# https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages: over the domain's own settings.
+_UNTRACKED: list[Field] = [("o:tracking", "no"), ("o:tracking-clicks", "no"), ("o:tracking-opens", "no")]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -136,6 +139,7 @@ def _options(message: Message, attempt_id: str) -> list[Field]:
     variables = LIMITS.metadata.fitting(ours, message.metadata)
     return [
         ("o:suppress-headers", _SUPPRESSED),
+        *([] if message.tracked else _UNTRACKED),
         *(("o:tag", tag) for tag in LIMITS.tags.fitting(message.tags)),
         *((f"v:{name}", value) for name, value in variables.items()),
     ]

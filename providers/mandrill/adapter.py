@@ -33,6 +33,10 @@ LIMITS = Limits(
     ),
 )
 
+# X-MC-Track names what is tracked, over the account's setting, and this is neither opens nor clicks.
+# https://mailchimp.com/developer/transactional/docs/smtp-integration/
+_NEITHER = "none"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -146,5 +150,6 @@ def _instructions(message: Message, attempt_id: str) -> list[headers.Header]:
     return [
         headers.text("X-MC-Metadata", json.dumps(LIMITS.metadata.fitting(ours, message.metadata))),
         *([headers.text("X-MC-Tags", ",".join(tags))] if tags else []),
+        *([] if message.tracked else [headers.text("X-MC-Track", _NEITHER)]),
         headers.text("X-MC-PreserveRecipients", "false" if message.bcc else "true"),
     ]

@@ -37,6 +37,17 @@ _LARGEST_CALENDAR = 1_000_000  # bytes of an invitation that stands beside the t
 # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sandbox-mode: the request is validated and
 # answered with 200; nothing is delivered, no event follows, no credit is used.
 _REHEARSAL: Mapping[str, Any] = MappingProxyType({"mail_settings": {"sandbox_mode": {"enable": True}}})
+# Subscription tracking would put SendGrid's own address into List-Unsubscribe, click tracking would rewrite the link.
+# https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send: tracking_settings
+_UNTRACKED: Mapping[str, Any] = MappingProxyType(
+    {
+        "tracking_settings": {
+            "click_tracking": {"enable": False, "enable_text": False},
+            "open_tracking": {"enable": False},
+            "subscription_tracking": {"enable": False},
+        }
+    }
+)
 _LIVE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -122,6 +133,7 @@ def _body(message: Message, attempt_id: str, settings: Mapping[str, Any]) -> bod
         mail.add_attachment(_attachment(token, file, inline=file.content_id in shown))
     # The package's Content raises for any text that begins like an API key.
     fields = mail.get() | {"content": _contents(message, sorted_out.invitation)} | settings
+    fields |= {} if message.tracked else _UNTRACKED
     try:
         template = json.dumps(fields, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

@@ -50,6 +50,7 @@ class Command(BaseCommand):
         port = _free_port()
         call_command("migrate", verbosity=0)
         password = _make_login()
+        _prepare_links(port)
         children: Children = []
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
@@ -91,6 +92,22 @@ def _make_login() -> str:
     user.set_password(password)
     user.save()
     return password
+
+
+def _prepare_links(port: int) -> None:
+    """Let the server and its worker make unsubscribe links, by a key that is made once and kept."""
+    if not settings.GOMAIL_PUBLIC_URL:
+        os.environ["GOMAIL_PUBLIC_URL"] = f"http://{HOST}:{port}"
+    if not settings.GOMAIL_LINK_KEYS:
+        os.environ["GOMAIL_LINK_KEYS_FILE"] = str(_kept_key(Path(settings.BASE_DIR, "data", "link_keys")))
+
+
+def _kept_key(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new:
+            new.write(f"{secrets.token_urlsafe(32)}\n")
+    return file
 
 
 def _await_server(port: int, children: Children) -> None:

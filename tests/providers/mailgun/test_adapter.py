@@ -69,6 +69,13 @@ def test_three_tags_of_the_kind_that_mailgun_takes_are_sent(options):
     assert options(tags=("a", "ü", "a", "b" * 200, "c", "d"))["o:tag"] == ["a", "c", "d"]
 
 
+def test_mail_that_is_not_tracked_says_so_whatever_the_domain_is_set_to(options):
+    untracked, tracked = options(tracked=False), options()
+    names = ("o:tracking", "o:tracking-clicks", "o:tracking-opens")
+    assert [untracked[name] for name in names] == [["no"]] * 3
+    assert not any(name in tracked for name in names)
+
+
 def test_options_stay_within_16_kb_and_ours_stand_first(options):
     found = options(metadata={f"k{number}": "x" * 1000 for number in range(40)})
     assert sum(len(name) + len(values[0]) for name, values in found.items() if name != "to") < 16_000

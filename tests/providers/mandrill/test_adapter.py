@@ -73,6 +73,10 @@ def test_tags_that_mandrill_takes_are_sent(raw):
     assert raw(tags=("a b", "a,b", "_c", "ü", "d" * 51, "a b", "e"))["X-MC-Tags"] == "a b,e"
 
 
+def test_mail_that_is_not_tracked_names_neither_opens_nor_clicks(raw):
+    assert (raw(tracked=False)["X-MC-Track"], raw()["X-MC-Track"]) == ("none", None)
+
+
 @pytest.mark.parametrize(("bcc", "shown"), [((), "true"), ((Mailbox(address="h@example.com"),), "false")])
 def test_recipients_are_shown_unless_somebody_gets_a_blind_copy(raw, bcc, shown):
     assert raw(bcc=bcc)["X-MC-PreserveRecipients"] == shown
