@@ -206,6 +206,10 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     """One hand-over to one provider."""
 
+    settled_by = serializers.SerializerMethodField(
+        help_text="What settled an unknown outcome: `event:<kind>` of the provider, or `person`; else empty."
+    )
+
     class Meta:
         model = Attempt
         fields = (
@@ -221,6 +225,11 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
             "settled_at",
             "settled_by",
         )
+
+    def get_settled_by(self, attempt: Attempt) -> str:
+        """Return no person's name: clients are not told who works here."""
+        by: str = attempt.settled_by
+        return by if by.startswith("event:") or not by else "person"
 
 
 class EmailSummarySerializer(serializers.ModelSerializer[Email]):

@@ -53,6 +53,7 @@ def test_an_attempt_shows_its_kind_of_error_and_that_it_was_settled_but_not_by_w
     (attempt,) = api.get(f"emails/{email.pk}/").json()["attempts"]
     assert (attempt["error"], attempt["outcome"]) == ("unknown", "accepted")
     assert attempt["settled_at"] is not None
+    assert attempt["settled_by"] == "person"
     assert "ann" not in str(attempt | api.get(f"emails/{email.pk}/").json()).replace("ann@example.org", "")
 
 
