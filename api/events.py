@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from api import parameters
 from api.authentication import owner
 from api.errors import ContractError
-from api.serializers import FailureSerializer
+from api.serializers import FailureSerializer, anonymous
 from delivery.db import clock
 from delivery.events import posts, timeline
 from delivery.models import ApiKey, Email
@@ -96,9 +96,13 @@ class EntrySerializer(serializers.Serializer[Any]):
     bounce = serializers.CharField(help_text="hard or soft")
     bot = serializers.BooleanField(help_text="opened or clicked by a machine")
     certain = serializers.BooleanField(help_text="false: the vendor guesses the recipient")
-    by = serializers.CharField(help_text="who settled it: a person, or event:<kind>")
+    by = serializers.SerializerMethodField(help_text="what settled it: `person`, or event:<kind>")
     code = serializers.CharField()
     detail = serializers.CharField()
+
+    def get_by(self, entry: timeline.Entry) -> str:
+        """Return what settled it."""
+        return anonymous(entry.by)
 
 
 class OldestFirst(PageNumberPagination):

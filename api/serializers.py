@@ -203,6 +203,11 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
         fields = ("filename", "content_type", "content_id", "size", "sha256", "pruned_at")
 
 
+def anonymous(by: str) -> str:
+    """Return no person's name: clients are not told who works here."""
+    return by if by.startswith("event:") or not by else "person"
+
+
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     """One hand-over to one provider."""
 
@@ -227,9 +232,8 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
         )
 
     def get_settled_by(self, attempt: Attempt) -> str:
-        """Return no person's name: clients are not told who works here."""
-        by: str = attempt.settled_by
-        return by if by.startswith("event:") or not by else "person"
+        """Return what it was."""
+        return anonymous(attempt.settled_by)
 
 
 class EmailSummarySerializer(serializers.ModelSerializer[Email]):

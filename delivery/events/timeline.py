@@ -67,7 +67,7 @@ def _attempt(attempt: Attempt) -> Iterator[Entry]:
     if attempt.settled_at:
         by = attempt.settled_by
         settled = replace(made, id=f"{attempt.pk}:settled", at=attempt.settled_at, kind="settled", by=by)
-        yield replace(settled, code="", detail=f"Settled by {by}.")
+        yield replace(settled, code="", detail="")
 
 
 def _events(email: Email) -> Iterator[Entry]:
