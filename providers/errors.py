@@ -75,6 +75,13 @@ class Unreadable(NotAccepted):
     outcome = "not_sent"
 
 
+class Exhausted(NotAccepted):
+    """This machine lacks files, memory or ports to reach a provider: the provider is not to blame."""
+
+    kind = "exhausted"
+    outcome = "not_sent"
+
+
 class Refused(ProviderError):
     """The message is invalid, and would be at any provider: stop."""
 

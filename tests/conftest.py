@@ -16,6 +16,7 @@ from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
 from delivery.suppressions import screening
 from delivery.webhooks import listeners
+from providers.wire import shortage
 from tests import aws as amazon
 from tests import fakes, read_once
 
@@ -66,6 +67,7 @@ def _fresh_memory() -> None:
     watermark.forget()
     screening.forget()
     listeners.forget()
+    shortage.forget()
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ _VERDICTS: dict[type[errors.ProviderError], Verdict] = {
     errors.Throttled: Verdict.PAUSE,
     errors.CannotCarry: Verdict.NOTHING,
     errors.Unreadable: Verdict.NOTHING,
+    errors.Exhausted: Verdict.NOTHING,
 }
 _COUNTED = {kind.kind for kind, verdict in _VERDICTS.items() if verdict is Verdict.FAILS}
 _NEUTRAL = {kind.kind for kind in _VERDICTS} - _COUNTED
@@ -94,8 +95,8 @@ def names_domain(answer: Answer) -> bool:
 
 
 def counts_against(verdict: Verdict, latency_ms: int | None) -> bool:
-    """Tell whether an attempt counts as a failure of the provider; one of more than 10 s does, whatever its outcome."""
-    return verdict is Verdict.FAILS or _is_slow(latency_ms)
+    """Tell whether an attempt counts as a failure of the provider; of those that say something, so does one of 10 s."""
+    return verdict is Verdict.FAILS or (verdict is not Verdict.NOTHING and _is_slow(latency_ms))
 
 
 def is_failing(attempts: Iterable[tuple[str, int | None]], *, on_ramp: bool) -> bool:

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from delivery.db import clock
 from delivery.models import Email, Recipient
 from providers import errors
-from providers.errors import CannotCarry, NobodyAccepted
+from providers.errors import CannotCarry, Exhausted, NobodyAccepted
 from providers.message import Receipt
 
 _FIRST_WAIT, _WAIT_FACTOR, _LONGEST_WAIT = 5.0, 3.0, 1800.0  # seconds
+_ROUNDS_OF_SHORTAGE = 3  # after a shortage of this machine the wait grows no further: 45 s at most
 _MOST_TRIPLINGS = 10  # avoids overflow; the longest wait is reached long before
 
 
@@ -85,6 +86,8 @@ def of_nobody(nobody: NobodyAccepted, *, rounds: int, others_in: float | None = 
         return failed(str(nobody))
     waits = [failure.retry_after or 0.0 for failure in nobody.failures]
     soonest = min([*waits, *([] if others_in is None else [others_in])])
+    if all(isinstance(failure, Exhausted) for failure in nobody.failures):  # in truth nobody was asked
+        rounds = min(rounds, _ROUNDS_OF_SHORTAGE)
     return wait(str(nobody), rounds=rounds, at_least=min(soonest, errors.LONGEST_NAMED))
 
 

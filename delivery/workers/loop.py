@@ -16,6 +16,7 @@ from delivery.routing import circuits, configured
 from delivery.sending import rounds
 from delivery.sending.rounds import GoingOn
 from delivery.webhooks.dispatcher import Dispatcher
+from providers.wire import shortage
 
 RESCUE_SECONDS = 5.0  # between two rescues
 T = TypeVar("T")
@@ -37,8 +38,11 @@ def guarded(action: Callable[[], T], failed: str) -> T | None:
 
 
 def may_begin(going_on: GoingOn) -> bool:
-    """Tell whether to take an email: the process is not stopping, and some provider may be used."""
-    return going_on() and circuits.any_may_be_used(configured.names())
+    """Tell whether to take an email: the process is not stopping, it could ask somebody, some provider may be used.
+
+    For a second after a shortage nobody could be asked: every attempt would be a row for nothing.
+    """
+    return going_on() and not shortage.was_lately() and circuits.any_may_be_used(configured.names())
 
 
 def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:

@@ -94,6 +94,7 @@ class DjangoBackend:
 
     def verify(self) -> None:
         """Raise `AccountProblem` unless the backend can be instantiated; opens no connection."""
+        errors.foreign()  # imported now: it must be at hand when the machine has no file left to open
         self._new()
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
@@ -144,7 +145,7 @@ class DjangoBackend:
     def _failure_to_open(self) -> ProviderError | None:
         try:
             backend = self._new()
-        except AccountProblem as error:
+        except ProviderError as error:
             return error
         try:
             if self._config.delivers:  # the file backend would create a file
@@ -191,6 +192,8 @@ class DjangoBackend:
         except (ImproperlyConfigured, ImportError, TypeError, ValueError) as error:
             words = http.said(str(error), self._config.secrets)
             raise AccountProblem(f"{self.name}: {words}", code="configuration") from None
+        except OSError as error:  # its module cannot be read
+            raise errors.unopened(self.name, error, self._config.secrets) from None
 
     def _keep(self, backend: Any) -> None:
         """Keep anymail's HTTP session; an SMTP connection could be closed meanwhile without Django noticing."""

@@ -16,6 +16,7 @@ from typing import Any
 from providers.errors import (
     AccountProblem,
     CannotCarry,
+    Exhausted,
     ProviderError,
     RecipientsRefused,
     SenderRefused,
@@ -24,7 +25,7 @@ from providers.errors import (
     Unknown,
 )
 from providers.smtp.errors import Reply, Reporter
-from providers.wire import http, waiting
+from providers.wire import http, shortage, waiting
 from providers.wire import words as vendor
 
 # Functions of socket, ssl and urllib3 whose exceptions come before a request is written.
@@ -143,7 +144,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _of_network(error: BaseException) -> type[ProviderError]:
-    """Return Unavailable for errors known to come before a request is written; else Unknown."""
+    """Return Unavailable or Exhausted for errors known to come before a request is written; else Unknown."""
     from requests import exceptions
 
     unusable = (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema)
@@ -156,7 +157,10 @@ def _of_network(error: BaseException) -> type[ProviderError]:
         socket.gaierror,
         ssl.SSLCertVerificationError,
     )
-    return Unavailable if isinstance(error, before) or _never_connected(error) else Unknown
+    unsent = isinstance(error, before) or _never_connected(error)
+    if (unsent or shortage.is_of_opening(error)) and shortage.explains(error):
+        return Exhausted
+    return Unavailable if unsent else Unknown
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -19,12 +19,12 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from providers.base import Limits, Metadata
-from providers.errors import AccountProblem
+from providers.errors import AccountProblem, Exhausted, ProviderError
 from providers.message import Mailbox, Message, Receipt
 from providers.mime import build
 from providers.readiness import Readiness
 from providers.ses import errors, readiness
-from providers.wire import body, domains, http
+from providers.wire import body, domains, http, shortage
 from providers.wire.inquiry import Inquiry
 
 _PATH = "/v2/email/outbound-emails"
@@ -89,7 +89,7 @@ class _Account:
 
     endpoint: str  # without a trailing slash
     region: str
-    credentials: Credentials | None = field(repr=False)
+    credentials: Credentials = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -153,12 +153,16 @@ class SES:
         """Return the account with its current keys: those of a role change every few hours."""
         try:
             account = self._looked_up()
-            if account.credentials is None:
-                raise NoCredentialsError
             return account, account.credentials.get_frozen_credentials()
-        except _NOT_FOUND as error:
-            detail = f"{self.name}: {http.said(str(error), self._config.secrets)}"
-            raise AccountProblem(detail, code=type(error).__name__) from error
+        except (*_NOT_FOUND, MemoryError) as error:
+            raise self._not_found(error) from error
+
+    def _not_found(self, error: Exception) -> ProviderError:
+        kind, told = type(error).__name__, http.said(str(error), self._config.secrets)
+        # botocore passes over files and services of keys that it cannot open, and then knows no keys.
+        if shortage.explains(error) or shortage.is_here():
+            return Exhausted(f"{self.name}: this machine ran short, {kind}: {told}", code=kind)
+        return AccountProblem(f"{self.name}: {told}", code=kind)
 
     def _looked_up(self) -> _Account:
         if self._account is None or self._owner != os.getpid():
@@ -175,10 +179,13 @@ def _look_up(config: Config) -> _Account:
         aws_secret_access_key=config.secret_access_key or None,
     )
     client = session.client("sesv2", endpoint_url=config.endpoint_url or None)
+    credentials = session.get_credentials()
+    if credentials is None:  # raised, so that it is looked up anew next time
+        raise NoCredentialsError
     return _Account(
         endpoint=client.meta.endpoint_url.rstrip("/"),
         region=client.meta.region_name,
-        credentials=session.get_credentials(),
+        credentials=credentials,
     )
 
 

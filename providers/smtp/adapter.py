@@ -126,7 +126,7 @@ class SMTP:
         dialog = self._connected()
         try:
             receipt = use(dialog)
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, MemoryError) as error:
             dialog.close()
             raise self._report.lost(error, dotted=dialog.dotted) from error
         except BaseException:  # half a message may be on this connection

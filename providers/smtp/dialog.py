@@ -2,7 +2,6 @@
 
 import smtplib
 import socket
-import ssl
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from io import BufferedReader
 from typing import Any
 
 from providers.smtp.errors import Reply, Reporter
-from providers.wire import http
+from providers.wire import http, shortage, trust
 from providers.wire.deadlines import Reader, left
 
 NONE, STARTTLS, TLS = "none", "starttls", "tls"
+_NAMELESS = "[127.0.0.1]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +114,12 @@ class PhaseSMTP(smtplib.SMTP):
         """Connect; an internal hook of smtplib, which SMTP_SSL overrides in the same way."""
         sock = socket.create_connection((host, port), min(timeout, left(self._deadline)))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the dot must not wait for the rest
-        return _tls().wrap_socket(sock, server_hostname=host) if self._security == TLS else sock
+        return trust.context().wrap_socket(sock, server_hostname=host) if self._security == TLS else sock
 
     def _greet(self) -> None:
         self.ehlo_or_helo_if_needed()
         if self._security == STARTTLS:
-            self.starttls(context=_tls())
+            self.starttls(context=trust.context())
             self.ehlo_or_helo_if_needed()
 
     def _name(self, recipients: Sequence[str], report: Reporter) -> dict[str, Reply]:
@@ -157,13 +157,24 @@ def _reply(answer: tuple[int, bytes]) -> Reply:
     return Reply(code=code, text=text.decode(errors="replace"))
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-@cache
 def _own_name() -> str:
-    """Return our name for EHLO, looked up once per process: it may take seconds."""
+    """Return our name for EHLO."""
+    try:
+        return _looked_up_name()
+    except _NotNow:
+        return _NAMELESS
+
+
+@cache
+def _looked_up_name() -> str:
+    """Look the name up once per process: it may take seconds. For want of files it is not found: raises `_NotNow`."""
     name = socket.getfqdn()
-    return name if "." in name else "[127.0.0.1]"
+    if "." in name:
+        return name
+    if shortage.is_here():
+        raise _NotNow
+    return _NAMELESS
+
+
+class _NotNow(Exception):
+    """To be looked up again."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from providers.errors import (
     AccountProblem,
     CannotCarry,
+    Exhausted,
     NotAccepted,
     ProviderError,
     RecipientsRefused,
@@ -18,7 +19,7 @@ from providers.errors import (
     Unavailable,
     Unknown,
 )
-from providers.wire import http
+from providers.wire import http, shortage
 from providers.wire import words as vendor
 
 _QUOTA_PAUSE = 600.0  # seconds
@@ -75,7 +76,10 @@ class Reporter:
             reply = Reply(code=code, text=words if isinstance(words, str) else words.decode(errors="replace"))
             return self._error(Unavailable if reply.is_temporary else AccountProblem, reply)
         kind = type(error).__name__
-        detail = f"{self._name}: no connection, {kind}: {http.said(str(error), self._hide)}"
+        told = f"{kind}: {http.said(str(error), self._hide)}"
+        if shortage.explains(error):
+            return self._exhausted(told, kind)
+        detail = f"{self._name}: no connection, {told}"
         broken = isinstance(error, smtplib.SMTPServerDisconnected | ssl.SSLError)
         # The server lacks STARTTLS or a login method, or its name is invalid.
         lacking = isinstance(error, smtplib.SMTPException | ValueError) and not broken
@@ -91,6 +95,8 @@ class Reporter:
         told = f"{kind}: {http.said(str(error), self._hide)}"
         if dotted:
             return Unknown(f"{self._name}: the message was sent, but not answered, {told}", code=kind)
+        if shortage.explains(error):
+            return self._exhausted(told, kind)
         return Unavailable(f"{self._name}: the message was not sent, {told}", code=kind)
 
     def of_sender(self, reply: Reply) -> ProviderError:
@@ -136,6 +142,9 @@ class Reporter:
     def unclear(self, reply: Reply) -> ProviderError:
         """Return the error for a reply to a message that is neither an acceptance nor a refusal."""
         return self._error(Unknown, reply)
+
+    def _exhausted(self, told: str, kind: str) -> ProviderError:
+        return Exhausted(f"{self._name}: this machine ran short, {told}", code=kind)
 
     def _temporary(self, reply: Reply) -> ProviderError:
         if not reply.says(_THROTTLING):

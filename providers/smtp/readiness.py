@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from providers.errors import AccountProblem, ProviderError
+from providers.errors import AccountProblem, Exhausted, ProviderError
 from providers.readiness import Readiness, Sender
 
 # The default limit of attachments, 7 MiB, becomes 10.1 MB in a mail; the texts come on top.
@@ -41,6 +41,13 @@ def opened(name: str, limit: int, senders: Sequence[str], answer: tuple[int, byt
 
 def closed(error: ProviderError, senders: Sequence[str], name: str) -> Readiness:
     """Return the readiness of a server that did not accept us, by the error that sending would raise."""
+    if isinstance(error, Exhausted):  # nobody was asked
+        return Readiness(
+            provider=name,
+            asked=False,
+            warnings=(error.detail,),
+            senders=dict.fromkeys(senders, UNTOLD),
+        )
     problem = f"{error.detail.rstrip('.')}. {_advice(error)}"
     return Readiness(provider=name, problems=(problem,), senders=dict.fromkeys(senders, UNTOLD))
 

@@ -7,8 +7,9 @@ from io import BytesIO
 from secrets import token_hex
 from typing import BinaryIO
 
-from providers.errors import Unreadable
+from providers.errors import Exhausted, ProviderError, Unreadable
 from providers.message import Attachment
+from providers.wire import shortage
 
 PIECE = 57 * 1024  # whole base64 lines of 76 characters, and a multiple of 3: pieces encode independently
 
@@ -33,6 +34,16 @@ def token() -> str:
 def assemble(template: bytes, parts: Mapping[str, Iterable[bytes]]) -> Body:
     """Return the template with each token replaced by its pieces, in this order. Only the result is in memory."""
     body = Body()
+    try:
+        _write(body, template, parts)
+    except MemoryError as error:
+        raise Exhausted("This machine has no memory for the request.", code="MemoryError") from error
+    body.size = body.tell()
+    body.seek(0)
+    return body
+
+
+def _write(body: Body, template: bytes, parts: Mapping[str, Iterable[bytes]]) -> None:
     for name, pieces in parts.items():
         before, found, template = template.partition(name.encode())
         if not found:
@@ -40,21 +51,21 @@ def assemble(template: bytes, parts: Mapping[str, Iterable[bytes]]) -> Body:
         body.write(before)
         body.writelines(pieces)
     body.write(template)
-    body.size = body.tell()
-    body.seek(0)
-    return body
 
 
 def content(attachment: Attachment) -> Iterator[bytes]:
-    """Yield the file in pieces of PIECE bytes and close it; raise `Unreadable` if it cannot be read."""
+    """Yield the file in pieces of PIECE bytes and close it; raise `Unreadable` or `Exhausted` if it cannot be read."""
     try:
         with attachment.open() as file:
             while piece := _filled(file):
                 yield piece
     except OSError as error:
-        raise Unreadable(
-            f"The attachment {attachment.filename!r} cannot be read: {error.strerror or error}"
-        ) from error
+        raise _unread(attachment.filename, error) from error
+
+
+def _unread(name: str, error: OSError) -> ProviderError:
+    told = f"The attachment {name!r} cannot be read: {error.strerror or error}"
+    return Exhausted(told, code=type(error).__name__) if shortage.explains(error) else Unreadable(told)
 
 
 def in_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -8,12 +8,11 @@ import http.client
 import os
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from io import BufferedReader
 from types import MappingProxyType
 from typing import Any, cast
@@ -23,8 +22,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 from providers import failpoints
-from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
-from providers.wire import compressed, waiting
+from providers.errors import AccountProblem, Exhausted, ProviderError, Unavailable, Unknown
+from providers.wire import compressed, shortage, trust, waiting
 from providers.wire.body import Body
 from providers.wire.deadlines import Reader, left
 
@@ -78,7 +77,7 @@ class Transport:
         self._manager: urllib3.PoolManager | None = None
 
     def post(self, url: str, headers: Mapping[str, str], body: Body) -> Answer:
-        """Return the answer to one POST; raise `Unavailable` or `Unknown` if there is none."""
+        """Return the answer to one POST; raise `Unavailable`, `Exhausted` or `Unknown` if there is none."""
         return self.ask("POST", url, headers, body)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
@@ -95,6 +94,10 @@ class Transport:
         except (HTTPError, ValueError) as error:
             # A ValueError is not chained: it may quote a header, and with it a key.
             raise _lost(self._name, error, body) from (error if isinstance(error, HTTPError) else None)
+        except (OSError, MemoryError) as error:  # while the pool is made, above all
+            if not shortage.explains(error):
+                raise
+            raise _lost(self._name, error, body) from error
 
     def close(self) -> None:
         """Close all connections; the next request opens new ones."""
@@ -114,7 +117,7 @@ class Transport:
         if self._host:
             named = {"server_hostname": self._host, "assert_hostname": self._host}
         pool = urllib3.PoolManager(
-            maxsize=self._connections, timeout=limits, retries=False, ssl_context=_tls(), **named
+            maxsize=self._connections, timeout=limits, retries=False, ssl_context=trust.context(), **named
         )
         pool.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
         return pool
@@ -195,14 +198,16 @@ def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
 
 def _lost(name: str, error: Exception, body: Body) -> ProviderError:
     sent = body.taken and body.size > 0  # a GET has no body, and whether it arrived does not matter
-    if isinstance(error, LocationValueError) or (not isinstance(error, HTTPError) and not sent):
-        return AccountProblem(
-            f"{name}: its address or key cannot be used in a request.", code="configuration"
-        )
     kind = type(error).__name__
     never_sent = (
         isinstance(error, NewConnectionError | ConnectTimeoutError) or not body.taken or _stalled(error)
     )
+    if (never_sent or not sent) and shortage.explains(error):
+        return Exhausted(f"{name}: this machine ran short, {kind}: {said(str(error))}", code=kind)
+    if isinstance(error, LocationValueError) or (not isinstance(error, HTTPError) and not sent):
+        return AccountProblem(
+            f"{name}: its address or key cannot be used in a request.", code="configuration"
+        )
     if never_sent:
         return Unavailable(f"{name}: the request was not sent, {kind}: {said(str(error))}", code=kind)
     return Unknown(f"{name}: the request was sent, but not answered, {kind}: {said(str(error))}", code=kind)
@@ -211,12 +216,6 @@ def _lost(name: str, error: Exception, body: Body) -> ProviderError:
 def _stalled(error: Exception) -> bool:
     """Tell whether writing timed out: a timeout inside a ProtocolError; for reading it is a ReadTimeoutError."""
     return isinstance(error, urllib3.exceptions.ProtocolError) and isinstance(error.args[-1], TimeoutError)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Return the TLS context, made once per process: loading the certificates takes 30 ms."""
-    return ssl.create_default_context()
 
 
 class _Response(http.client.HTTPResponse):

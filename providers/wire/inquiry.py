@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
+from providers.errors import AccountProblem, Exhausted, ProviderError, Unavailable, Unknown
 from providers.readiness import Readiness, Sender
 from providers.wire import http
 
@@ -15,7 +15,7 @@ _UNUSABLE = "configuration"  # how `http` names a key or an address that no requ
 
 
 class Untold(Exception):
-    """One question was not answered; others may be. The message says why."""
+    """One question was not put, or not answered; others may be. The message says why."""
 
 
 class Inquiry:
@@ -60,6 +60,8 @@ class Inquiry:
         self._left -= 1
         try:
             return self._get(path)
+        except Exhausted as error:
+            raise Untold(self.said(error.detail)) from None
         except ProviderError as error:
             raise self._unanswered(error) from None  # its cause may quote a header, and with it a key
 

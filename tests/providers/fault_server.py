@@ -154,8 +154,9 @@ class FaultServer:
         while not self._stop.is_set():
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError:  # it is closed; or a test has left us no file for a moment
+                self._stop.wait(0.01)
+                continue
             self.connections += 1
             self._sockets.add(connection)
             self._start(self._serve, connection)

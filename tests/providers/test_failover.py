@@ -7,7 +7,7 @@ from tests.providers.letters import letter
 FIRST, SECOND = Sandbox("first"), Sandbox("second")
 MOVES_ON = [
     errors.NotAccepted, errors.Unavailable, errors.Throttled, errors.AccountProblem, errors.SenderRefused,
-    errors.DomainRefused, errors.Unreadable, errors.CannotCarry,
+    errors.DomainRefused, errors.Unreadable, errors.CannotCarry, errors.Exhausted,
 ]  # fmt: skip
 STOPS = [errors.Refused, errors.RecipientsRefused, errors.Unknown]
 

@@ -47,6 +47,7 @@ def open_circuit(**fields: Any) -> Circuit:
         ([BUSY] * 100, False),
         ([("account_problem", 5)] * 9 + [("sender_refused", 5)] * 9 + [("cannot_carry", 5)] * 9, False),
         ([("unreadable", 0)] * 100, False),
+        ([("exhausted", 0), ("exhausted", 20_000)] * 50, False),
         ([SLOW] * 9, False),
         ([SLOW] * 10, True),
         ([SLOW, FAILED] * 3, False),
@@ -78,6 +79,7 @@ def test_a_provider_that_has_just_come_back_fails_after_two_in_a_row() -> None:
         (errors.Throttled("no"), Verdict.PAUSE),
         (errors.CannotCarry("no"), Verdict.NOTHING),
         (errors.Unreadable("no"), Verdict.NOTHING),
+        (errors.Exhausted("no"), Verdict.NOTHING),
         (errors.NotAccepted("no"), Verdict.WORKS),
         (errors.Refused("no"), Verdict.WORKS),
         (errors.RecipientsRefused("no"), Verdict.WORKS),
@@ -86,6 +88,14 @@ def test_a_provider_that_has_just_come_back_fails_after_two_in_a_row() -> None:
 )
 def test_the_class_of_an_answer_says_what_it_means_for_the_provider(news: Any, verdict: Verdict) -> None:
     assert policy.verdict(news) is verdict
+
+
+@pytest.mark.parametrize(
+    ("verdict", "counts"), [(Verdict.WORKS, True), (Verdict.PAUSE, True), (Verdict.NOTHING, False)]
+)
+def test_a_slow_answer_counts_unless_it_is_none_of_the_providers(verdict: Verdict, counts: bool) -> None:
+    assert policy.counts_against(verdict, 20_000) is counts
+    assert not policy.counts_against(verdict, 50)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from providers import errors
 DOWN = errors.Unavailable("ses cannot be reached")
 BUSY = errors.Throttled("ses wants a pause", retry_after=40)
 BUSY_FOR_LONG = errors.Throttled("sendgrid wants a long pause", retry_after=900)
+SHORT = errors.Exhausted("ses: this machine ran short")
 NOT_FOR_SES = errors.CannotCarry("ses does not take it")
 
 
@@ -22,6 +23,12 @@ def test_when_all_are_down_the_email_waits() -> None:
     assert (outcome.status, outcome.recipients, outcome.is_final) == ("queued", "pending", False)
     assert outcome.due_at is not None
     assert 0 <= (outcome.due_at - outcome.at).total_seconds() <= 5.1
+
+
+def test_a_shortage_of_ours_makes_the_waits_no_longer_than_45_seconds() -> None:
+    outcomes_ = [outcomes.of_nobody(errors.NobodyAccepted([SHORT, SHORT]), rounds=99) for _ in range(50)]
+
+    assert all(one.due_at and (one.due_at - one.at).total_seconds() <= 45.1 for one in outcomes_)
 
 
 def test_the_email_never_comes_back_before_the_first_provider_wants_it() -> None:

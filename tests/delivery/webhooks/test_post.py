@@ -12,7 +12,7 @@ import pytest
 
 from delivery.webhooks import post
 from providers.errors import Unavailable, Unknown
-from providers.wire import http
+from providers.wire import trust
 from tests.delivery.webhooks import urls
 from tests.providers import certificates
 from tests.providers.fault_server import FaultServer, answer, closed_port, drip, hang, redirect, reset
@@ -209,7 +209,7 @@ def test_the_certificate_must_be_for_the_name_and_not_for_the_address(
     """The server's certificate is for 127.0.0.1, which is where either name leads."""
     pem = certificates.write(tmp_path)
     trusting = ssl.create_default_context(cafile=str(pem))
-    monkeypatch.setattr(http, "_tls", lambda: trusting)
+    monkeypatch.setattr(trust, "context", lambda: trusting)
     answer_names(monkeypatch, {"hooks.example.org": ["127.0.0.1"]})
     settings.GOMAIL_WEBHOOK_ALLOWED_NETS = (ip_network("127.0.0.1"),)
     with socket.create_server(("127.0.0.1", 0)) as listener:

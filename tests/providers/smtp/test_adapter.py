@@ -9,7 +9,7 @@ from providers.errors import AccountProblem, CannotCarry, RecipientsRefused, Una
 from providers.message import Mailbox as Box
 from providers.mime import build
 from providers.smtp import adapter, dialog
-from providers.wire import http
+from providers.wire import http, trust
 from tests.providers import certificates
 from tests.providers.letters import ATTEMPT, ID, file, letter, noise
 from tests.providers.smtp.mailbox import Mailbox
@@ -170,9 +170,9 @@ def test_threads_never_mix_their_messages(mailbox, provider):
 def certificate(tmp_path, monkeypatch):
     path = certificates.write(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    dialog._tls.cache_clear()
+    trust.context.cache_clear()
     yield path
-    dialog._tls.cache_clear()
+    trust.context.cache_clear()
 
 
 def test_starttls_encrypts_before_anything_is_said(certificate):
@@ -195,7 +195,7 @@ def test_tls_from_the_first_byte_works(certificate):
 
 @pytest.mark.parametrize(("option", "security"), [("ssl_context", "tls"), ("tls_context", "starttls")])
 def test_a_certificate_that_nobody_vouches_for_is_not_talked_to(tmp_path, option, security):
-    dialog._tls.cache_clear()
+    trust.context.cache_clear()
     context = certificates.server_context(certificates.write(tmp_path))
     with Mailbox(**{option: context}) as mailbox:
         with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):

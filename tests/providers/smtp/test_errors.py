@@ -5,7 +5,8 @@ import pytest
 
 from providers import errors
 from providers.message import Mailbox, Receipt
-from providers.smtp import adapter, dialog
+from providers.smtp import adapter
+from providers.wire import trust
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
 from tests.providers.patience import HASTY, QUICK, patience
@@ -221,7 +222,7 @@ def test_a_tls_handshake_with_something_else_is_unavailable(script):
 
 
 def test_certificates_are_verified():
-    context = dialog._tls()
+    context = trust.context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 

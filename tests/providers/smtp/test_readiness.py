@@ -2,7 +2,8 @@ import pytest
 
 from providers import errors
 from providers.message import Mailbox as Box
-from providers.smtp import adapter, dialog
+from providers.smtp import adapter
+from providers.wire import trust
 from tests.providers import certificates
 from tests.providers import fault_server as faults
 from tests.providers.letters import ATTEMPT, file, letter, noise
@@ -72,9 +73,9 @@ def test_a_real_server_refuses_a_wrong_password():
 def certificate(tmp_path, monkeypatch):
     path = certificates.write(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    dialog._tls.cache_clear()
+    trust.context.cache_clear()
     yield path
-    dialog._tls.cache_clear()
+    trust.context.cache_clear()
 
 
 def test_starttls_is_part_of_the_check(certificate):
@@ -85,7 +86,7 @@ def test_starttls_is_part_of_the_check(certificate):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_a_problem(tmp_path):
-    dialog._tls.cache_clear()
+    trust.context.cache_clear()
     context = certificates.server_context(certificates.write(tmp_path))
     with Mailbox(ssl_context=context) as mailbox:
         (problem,) = provider_of(mailbox.port, security="tls").check([]).problems

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from providers import errors
-from providers.wire import body, http
+from providers.wire import body, http, trust
 from tests.providers import fault_server as faults
 from tests.providers.patience import HASTY, QUICK, patience
 
@@ -94,7 +94,7 @@ def test_a_stalled_tls_handshake_is_unavailable(server, transports):
 
 
 def test_certificates_are_verified():
-    context = http._tls()
+    context = trust.context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 

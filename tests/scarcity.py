@@ -1,0 +1,40 @@
+"""A process, this one, that may open no further file for a moment."""
+
+import gc
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_OPEN = Path("/proc/self/fd")
+
+
+@contextmanager
+def no_files_left(*, but: int = 0) -> Iterator[None]:
+    """Let this process open as many files more, and then none; what is open stays open."""
+    gc.collect()  # what tests before have left open would be closed in the middle
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    highest = max(int(opened.name) for opened in _OPEN.iterdir())
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+        for _ in range(3):
+            taken += _all_that_are_left()
+            time.sleep(0.01)  # threads of servers before are still closing theirs
+        for _ in range(but):
+            os.close(taken.pop())
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for handle in taken:
+            os.close(handle)
+
+
+def _all_that_are_left() -> list[int]:
+    taken: list[int] = []
+    with suppress(OSError):
+        while True:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    return taken
