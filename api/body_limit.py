@@ -1,6 +1,5 @@
 """The outermost WSGI wrapper, for every path: reads no body that is not wanted, too large or not authenticated."""
 
-import errno
 import json
 import tempfile
 from collections.abc import Callable, Iterable
@@ -11,7 +10,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import get_path_info
 from django.urls import Resolver404, resolve
 
-from api import error_codes
+from api import error_codes, no_room
 
 ROOM_BYTES = 2_796_203  # for all but the attachments: bodies of 2 MB at most, and the other fields
 MAX_BODY_BYTES = settings.ATTACHMENTS_MAX_BYTES * 4 // 3 + ROOM_BYTES  # Base64; 12 MiB for attachments of 7
@@ -20,8 +19,6 @@ UNSUBSCRIBE_BODY_BYTES = 4 * 1024  # one field of 26 bytes, in a form of any kin
 _CHUNK = 64 * 1024
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _RECEIVED = "gomail.received"  # in the environ: the body, or the code of the reason why there is none
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # on the disk of temporary files
-_RETRY_AFTER = "5"  # seconds
 _STATUS_LINES = {413: "413 Content Too Large", 503: "503 Service Unavailable"}
 
 Environ = dict[str, Any]
@@ -103,8 +100,9 @@ def _read(environ: Environ, limit: int) -> None:
     try:
         size = _copy(environ["wsgi.input"], body, _length(environ) or limit + 1)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if not no_room.explains(error):
             raise
+        body.close()
         environ[_RECEIVED] = "unavailable"
         return
     if size > limit:
@@ -157,6 +155,6 @@ def _refuse(name: str, limit: int, start_response: Callable[..., Any]) -> Iterab
     )
     body = json.dumps({"success": False, "message": message, "code": name, "errors": []}).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    later = [("Retry-After", _RETRY_AFTER)] if code.status == 503 else []
+    later = [("Retry-After", no_room.RETRY_AFTER)] if code.status == 503 else []
     start_response(_STATUS_LINES[code.status], headers + later)
     return [body]

@@ -1,7 +1,7 @@
 """The only place where exceptions become answers, in the API's format."""
 
-import errno
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,7 +12,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from api import error_codes
+from api import error_codes, no_room
 from delivery.content.links import NotSetUp
 from delivery.events import posts
 from delivery.routing.configured import NobodyCanCarry
@@ -21,7 +21,7 @@ from delivery.submission import backpressure, changes, idempotency
 from delivery.webhooks import endpoints, post
 from providers.events import CannotVerify
 
-RETRY_AFTER = "5"  # seconds
+RETRY_AFTER = no_room.RETRY_AFTER
 EMPTY_OR_INVALID_TO = "Empty or invalid to_addresses"
 _MOST_ERRORS = 20
 _LONGEST_MESSAGE = 300
@@ -74,12 +74,10 @@ def translated(exc: Exception) -> ContractError:
     if isinstance(exc, tuple(_TOLD)):
         code, told = _TOLD[type(exc)]
         return ContractError(code, told.format(exc))
-    if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
-        return ContractError("unavailable")
     for kinds, code in _CODES:
         if isinstance(exc, kinds):
             return ContractError(code)
-    return ContractError("internal")
+    return ContractError("unavailable" if no_room.explains(exc) else "internal")
 
 
 # Errors whose own words a client is told.
@@ -91,7 +89,6 @@ _TOLD: dict[type[Exception], tuple[str, str]] = {
     posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),
     CannotVerify: ("event_not_verified", "{}"),
 }
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # attachments cannot be stored
 _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((exceptions.ParseError,), "malformed_json"),
     ((exceptions.UnsupportedMediaType,), "unsupported_content_type"),
@@ -162,14 +159,24 @@ def _flat(detail: Any, path: str) -> Iterator[dict[str, str]]:
 def _handler(code: str) -> Any:
     def handle(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         """Answer an error outside of views: below /api/ in the API's format, elsewhere as plain text."""
-        error = ContractError(code)
-        if request.path.startswith("/api") or request.path == "/email":
-            return JsonResponse(shape(error), status=error.status_code)
-        return HttpResponse(error.message, status=error.status_code, content_type="text/plain")
+        return _plain(request, ContractError(code))
 
     return handle
 
 
+def handler500(request: HttpRequest) -> HttpResponse:
+    """Answer an error that no view has answered: 503 if it will pass, in the API's format or as plain text."""
+    met = sys.exc_info()[1]
+    error = translated(met) if isinstance(met, Exception) else ContractError("internal")
+    return _plain(request, error if error.code == "unavailable" else ContractError("internal"))
+
+
+def _plain(request: HttpRequest, error: ContractError) -> HttpResponse:
+    headers = {"Retry-After": RETRY_AFTER} if error.status_code == 503 else {}
+    if request.path.startswith("/api") or request.path == "/email":
+        return JsonResponse(shape(error), status=error.status_code, headers=headers)
+    return HttpResponse(error.message, status=error.status_code, content_type="text/plain", headers=headers)
+
+
 handler400 = _handler("malformed_request")
 handler404 = _handler("not_found")
-handler500 = _handler("internal")

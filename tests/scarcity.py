@@ -1,10 +1,10 @@
-"""A process, this one, that may open no further file for a moment."""
+"""Processes that may open few files, or for a moment, this one, no further one."""
 
 import gc
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,6 +30,11 @@ def no_files_left(*, but: int = 0) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for handle in taken:
             os.close(handle)
+
+
+def limited(command: Sequence[str], *, files: int) -> list[str]:
+    """Return the command that runs this one with so many files."""
+    return ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
 
 
 def _all_that_are_left() -> list[int]:

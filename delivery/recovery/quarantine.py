@@ -23,6 +23,7 @@ from delivery.db.outages import AWAY
 from delivery.models import Attempt, Email
 from delivery.models.email import SUSPECT
 from delivery.sending import outcomes, rounds, transitions, unknown
+from providers.wire import shortage
 
 COMMAND: Final = "try_suspects"
 _TURN = 60.0  # seconds in which such a process begins further emails
@@ -70,7 +71,9 @@ def _try(pk: UUID) -> None:
         tried = rounds.dispatch_suspect(pk)
     except AWAY:
         raise
-    except Exception:
+    except Exception as error:
+        if shortage.explains(error):  # no fault of the email
+            raise
         log.exception("Email %s could not be handed over by a process of its own", pk)
         sys.exit(_DEFECT)
     if tried:

@@ -1,5 +1,6 @@
 """The embedded delivery worker: threads that hand over due emails, post webhooks, and rescue orphans."""
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 
@@ -13,8 +14,10 @@ from delivery.queue import heartbeats
 from delivery.queue.fairness import HIGH, NORMAL, FairQueue
 from delivery.recovery import quarantine
 from delivery.workers import loop
+from providers.wire import shortage
 
 _IDLE_SECONDS = 0.5
+_SHORT_SECONDS = (0.5, 4.0)  # after a shortage; all threads at once would bring the next one
 _CHECK_SECONDS = 5.0
 _BATCH = 100
 # The lanes of each thread in order of preference: sign-in codes do not wait behind a newsletter, and a stream of
@@ -66,8 +69,16 @@ def _lanes(number: int, threads: int) -> tuple[str, ...]:
 def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str]) -> None:
     while not stop.is_set():
         if not loop.guarded(lambda: hand_over(stop, queue, lanes), "Emails could not be handed over"):
-            stop.wait(_IDLE_SECONDS)
+            stop.wait(_pause())
     connection.close()
+
+
+def _pause() -> float:
+    """Return how long a thread without an email waits; after a shortage it keeps no connection meanwhile."""
+    if not shortage.was_lately():
+        return _IDLE_SECONDS
+    connection.close()
+    return random.uniform(*_SHORT_SECONDS)  # noqa: S311 - no secret
 
 
 def _every(stop: threading.Event, seconds: float, action: Callable[[], None]) -> None:

@@ -28,13 +28,24 @@ def guarded(action: Callable[[], T], failed: str) -> T | None:
     close_old_connections()
     try:
         return action()
-    except AWAY:
-        log.exception("%s: the database cannot be used; it is tried again", failed)
-    except Exception:
-        log.exception(failed)
+    except AWAY as error:
+        if not _is_shortage(error, failed):
+            log.exception("%s: the database cannot be used; it is tried again", failed)
+    except Exception as error:
+        if not _is_shortage(error, failed):
+            log.exception(failed)
     finally:
         close_old_connections()
     return None
+
+
+def _is_shortage(error: Exception, failed: str) -> bool:
+    """Tell whether this process is short of files or memory; then its connection is closed, for others."""
+    if not (shortage.explains(error) or (isinstance(error, AWAY) and shortage.is_here())):
+        return False
+    log.error("%s: this machine ran short, %s; it is tried again", failed, error)
+    connection.close()
+    return True
 
 
 def may_begin(going_on: GoingOn) -> bool:
@@ -48,13 +59,15 @@ def may_begin(going_on: GoingOn) -> bool:
 def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:
     """Hand over a due email; None if another process has it, or after an unexpected exception, which is logged.
 
-    Raises the errors of a database that is away.
+    Raises the errors of a database that is away, and of a machine that has run short.
     """
     try:
         return rounds.dispatch(pk, going_on)
     except AWAY:
         raise
-    except Exception:
+    except Exception as error:
+        if shortage.explains(error):
+            raise
         log.exception("Email %s could not be handed over; its claim ends with its lease", pk)
         return None
 

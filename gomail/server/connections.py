@@ -137,11 +137,12 @@ class Connections:
         """Return what must go so that there is room for another connection."""
         return self.furthest_behind() if self._number >= self._most else []
 
-    def furthest_behind(self) -> list[Connection]:
-        """Return some that wait for their clients, the furthest behind first."""
+    def furthest_behind(self, *, by: float = float("-inf")) -> list[Connection]:
+        """Return some that wait for their clients and are behind by so many seconds, the furthest behind first."""
         with self._lock:
             everybody = [one for mine in self._by_peer.values() for one in mine]
-        return _furthest_behind(_waiting(everybody), _AT_ONCE)
+        late = [one for one in _waiting(everybody) if one[0] >= by]
+        return _furthest_behind(late, _AT_ONCE)
 
 
 _Waiting = list[tuple[float, int, Connection]]

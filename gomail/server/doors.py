@@ -16,14 +16,17 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from gomail import proxies
+from gomail.server import refusals
 from gomail.server.connections import Connection, Connections
 from gomail.server.reading import HEAD_SECONDS, TooSlow
+from gomail.server.reserve import BREATH_SECONDS, Reserve
 from gomail.server.turns import turns
 
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # for another connection
 _ACCEPTED_AT_ONCE = 16
 _CUT_AT_ONCE = 64
-_BREATH_SECONDS = 0.02
+_SAID_EVERY_SECONDS = 60.0
+_PATIENCE_SECONDS = 1.0  # who is further behind makes room for another client
 
 
 class Doors(ThreadWorker):  # type: ignore[misc]
@@ -33,6 +36,7 @@ class Doors(ThreadWorker):  # type: ignore[misc]
         """Begin without any connection."""
         most = self.cfg.worker_connections
         self._connections = Connections(most=most - most // 16, share=most // 2)
+        self._reserve, self._said_at = Reserve(), float("-inf")
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
@@ -49,12 +53,23 @@ class Doors(ThreadWorker):  # type: ignore[misc]
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
-            self._give_up(self._connections.furthest_behind())
-            time.sleep(_BREATH_SECONDS)  # the loop comes here again at once
+            self._make_room(listener)
             return False
         self.nr_conns += 1
         self._welcome(Connection(self.cfg, sock, address, listener.getsockname()))
         return True
+
+    def _make_room(self, listener: socket.socket) -> None:
+        """Without a file for another client: give up those that keep us waiting; without such, turn it away."""
+        late = self._connections.furthest_behind(by=_PATIENCE_SECONDS)
+        if time.monotonic() - self._said_at > _SAID_EVERY_SECONDS:
+            self._said_at = time.monotonic()
+            self.log.warning("No file is left for another client. Raise the limit of open files (ulimit -n).")
+        if not late:
+            self._reserve.turn_away(listener, b"" if self.cfg.is_ssl else refusals.whole("unavailable"))
+            return
+        self._give_up(late)
+        time.sleep(BREATH_SECONDS)  # the loop comes here again at once
 
     def _welcome(self, conn: Connection) -> None:
         """Make room for a connection, and see whether it has brought a request."""

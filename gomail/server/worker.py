@@ -10,24 +10,22 @@ The private parts of gunicorn 27 that this folder stands on are named in tests/g
 """
 
 import contextlib
-import json
 import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT
 
-from api import error_codes
+from api import error_codes, no_room
 from api.early_answer import PLACE, Answer
 from delivery import process
+from gomail.server import refusals
 from gomail.server.connections import Connection
 from gomail.server.doors import Doors
 from gomail.server.health import Health
@@ -56,6 +54,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.ExpectationFailed, "expectation_failed"),
     (errors.UnsupportedTransferCoding, "unsupported_transfer_coding"),
     (errors.ParseException, "malformed_request"),
+    (MemoryError, "unavailable"),
 )
 
 
@@ -95,9 +94,15 @@ class Worker(Doors):
         receive = getattr(application, "receive", _nothing)
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-            receive(environ, self.work)
-            turns.give_back()
-            found = self._answered(application, environ)
+            try:
+                receive(environ, self.work)
+                turns.give_back()
+                found = self._answered(application, environ)
+            except OSError as error:  # gunicorn would take it for the client's, and close without a word
+                if not no_room.explains(error):
+                    raise
+                self.log.warning("No room for a request: %s", error)
+                found = refusals.answer("unavailable")
             if found.status.startswith("429") and not _is_of_the_api(environ):
                 # In an I/O thread, which has nothing else to do; a hundred do not come back in the same moment.
                 time.sleep(REFUSED_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
@@ -161,19 +166,7 @@ class Worker(Doors):
             # Without its text, which may contain an email address.
             self.log.info("Refused an invalid request: %s", type(exc).__name__)
         with contextlib.suppress(OSError):
-            util.write_nonblock(client, _refusal(name))
-
-
-@cache
-def _refusal(name: str) -> bytes:
-    """Return the complete answer to a request that is not HTTP."""
-    code = error_codes.REQUEST[name]
-    body = json.dumps({"success": False, "message": code.meaning, "code": name, "errors": []}).encode()
-    head = (
-        f"HTTP/1.1 {code.status} {HTTPStatus(code.status).phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+            util.write_nonblock(client, refusals.whole(name))
 
 
 def _is_of_the_api(environ: dict[str, Any]) -> bool:

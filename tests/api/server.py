@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import servers
+from tests import scarcity, servers
 from tests.paths import ROOT
 
 SOON = 30.0  # seconds; two busy processors may take some
@@ -34,8 +34,8 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *, migrated: bool = True, **variables: str) -> Iterator[Server]:
-    """Start a server and wait until it answers; stop it in the end."""
+def serving(folder: Path, *, migrated: bool = True, files: int = 0, **variables: str) -> Iterator[Server]:
+    """Start a server and wait until it answers; stop it in the end. `files`: how many it may open."""
     port = servers.free_port()
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{folder / 'server.sqlite3'}",
@@ -49,6 +49,7 @@ def serving(folder: Path, *, migrated: bool = True, **variables: str) -> Iterato
         (folder / "server.sqlite3").write_bytes(servers.migrated())
     server = Server(port=port, log=folder / "log", environment=environment)
     command = [sys.executable, "-m", "gunicorn", "--config", "python:gomail.gunicorn"]
+    command = scarcity.limited(command, files=files) if files else command
     with server.log.open("wb") as log:
         run: Any = {"cwd": ROOT, "env": environment, "stdout": log, "stderr": log}
         with subprocess.Popen(command, **run) as process:

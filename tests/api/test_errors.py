@@ -1,6 +1,7 @@
 """Every answer below /api/ has the contract's shape, whatever was asked."""
 
 import ast
+import errno
 from dataclasses import asdict
 from itertools import cycle
 from pathlib import Path
@@ -236,3 +237,35 @@ def test_every_code_in_the_source_is_in_the_registry() -> None:
 def test_the_frameworks_codes_are_translated_to_ours(api: fakes.Api, parameters: dict[str, str]) -> None:
     (error,) = api.get("emails/", **parameters).json()["errors"]
     assert error["code"] in error_codes.FIELD
+
+
+SHORT = {errno.EMFILE: 503, errno.ENFILE: 503, errno.ENOMEM: 503, errno.ENOSPC: 503, errno.EPERM: 500}
+
+
+@pytest.mark.parametrize(("number", "status"), SHORT.items())
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (f"{V1}emails/", "api.views.Emails.get"),
+        (f"{V1}emails/", "gomail.middleware.TrustedProxies.__call__"),
+        ("/admin/login/", "gomail.middleware.TrustedProxies.__call__"),
+    ],
+)
+def test_a_machine_that_is_short_of_something_says_when_to_come_back(
+    api: fakes.Api, monkeypatch: pytest.MonkeyPatch, path: str, place: str, number: int, status: int
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(place, fail)
+    answer = ask(api, "GET", path)
+    assert (answer.status_code, answer.get("Retry-After")) == (status, "5" if status == 503 else None)
+
+
+def test_a_page_of_the_admin_without_a_database_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr("gomail.middleware.TrustedProxies.__call__", fail)
+    answer = Client(raise_request_exception=False).get("/admin/login/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")

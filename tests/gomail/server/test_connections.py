@@ -89,3 +89,10 @@ def test_what_is_closed_is_forgotten(opened: Open) -> None:
     assert connections.over_all() != []
     mine[0].close()
     assert connections.over_all() == []
+
+
+def test_without_a_file_for_another_only_those_go_that_have_kept_us_waiting(opened: Open) -> None:
+    connections = Connections(most=30, share=20)
+    filled(connections, opened, "192.0.2.1", 5)
+    assert len(connections.furthest_behind(by=2.5)) == 2
+    assert connections.furthest_behind(by=60) == []
