@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
-from providers.errors import Unavailable
+from providers.errors import Exhausted, Unavailable
 from providers.wire import http
 from providers.wire.body import Body
 
@@ -85,7 +85,7 @@ def post(url: str, headers: Mapping[str, str], content: bytes) -> http.Answer:
     for address in others:
         try:
             return _ask(target, address, described, content, deadline)
-        except Unavailable:
+        except (Unavailable, Exhausted):
             continue  # it cannot be reached: nothing was sent
     return _ask(target, last, described, content, deadline)
 

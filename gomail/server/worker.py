@@ -22,7 +22,7 @@ from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT
 
-from api import error_codes, no_room
+from api import no_room
 from api.early_answer import PLACE, Answer
 from delivery import process
 from gomail.server import refusals

@@ -244,7 +244,7 @@ SHORT = {errno.EMFILE: 503, errno.ENFILE: 503, errno.ENOMEM: 503, errno.ENOSPC: 
 
 @pytest.mark.parametrize(("number", "status"), SHORT.items())
 @pytest.mark.parametrize(
-    ("path", "place"),
+    "where",
     [
         (f"{V1}emails/", "api.views.Emails.get"),
         (f"{V1}emails/", "gomail.middleware.TrustedProxies.__call__"),
@@ -252,8 +252,10 @@ SHORT = {errno.EMFILE: 503, errno.ENFILE: 503, errno.ENOMEM: 503, errno.ENOSPC: 
     ],
 )
 def test_a_machine_that_is_short_of_something_says_when_to_come_back(
-    api: fakes.Api, monkeypatch: pytest.MonkeyPatch, path: str, place: str, number: int, status: int
+    api: fakes.Api, monkeypatch: pytest.MonkeyPatch, where: tuple[str, str], number: int, status: int
 ) -> None:
+    path, place = where
+
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(number, "no")
 
