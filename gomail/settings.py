@@ -206,7 +206,13 @@ UNFOLD = {
     "SIDEBAR": {
         "navigation": [
             {"title": "Log", "items": [_page("Emails", "mail", "delivery.email")]},
-            {"title": "Delivery", "items": [_page("Providers", "alt_route", "delivery.circuit")]},
+            {
+                "title": "Delivery",
+                "items": [
+                    _page("Providers", "alt_route", "delivery.circuit"),
+                    _page("Suppressions", "block", "delivery.suppression"),
+                ],
+            },
             {
                 "title": "Webhooks",
                 "items": [

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateFilter,
+    RelatedDropdownFilter,
+)
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -33,6 +39,7 @@ else:
 
 __all__ = [
     "Checkboxes",
+    "Choice",
     "ChoicesFilter",
     "DateFilter",
     "EndlessPaginator",
@@ -42,11 +49,13 @@ __all__ = [
     "ModelAdmin",
     "OneLine",
     "ReadOnlyAdmin",
+    "RelatedFilter",
     "action",
     "display",
 ]
 
 ChoicesFilter, Filter, DateFilter = ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+RelatedFilter, Choice = RelatedDropdownFilter, UnfoldAdminSelectWidget
 EndlessPaginator = InfinitePaginator  # needs no COUNT query
 Checkboxes = UnfoldAdminCheckboxSelectMultipleWidget
 Lines, Line = UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
