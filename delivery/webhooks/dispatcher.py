@@ -6,6 +6,7 @@ endpoint from delaying another. A process that dies leaves claims that end with 
 
 import logging
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
@@ -16,6 +17,7 @@ from delivery.webhooks.turns import Turns
 
 _THREADS: Final = 64
 _IDLE_SECONDS: Final = 0.5
+_GATHER_SECONDS: Final = 0.01  # calls that end together are written down together
 log = logging.getLogger(__name__)
 
 
@@ -40,8 +42,9 @@ class Dispatcher:
         return len(messages)
 
     def wait(self) -> None:
-        """Wait until a call is over, or half a second."""
-        self._over.wait(_IDLE_SECONDS)
+        """Wait until a call is over, and a moment for others, or half a second."""
+        if self._over.wait(_IDLE_SECONDS):
+            time.sleep(_GATHER_SECONDS)
         self._over.clear()
 
     def finish(self) -> None:

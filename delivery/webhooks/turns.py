@@ -1,11 +1,14 @@
-"""Who may be posted to now: a slow endpoint gets one thread at a time, and all of them together half of the threads."""
+"""Who may be posted to now: an endpoint earns calls at the same time by taking messages quickly.
+
+Whoever is not known, slow, or refuses has one call at a time, and all of those together half of the threads.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-_MOST: Final = 8  # calls of one endpoint at the same time
+_MOST: Final = 16  # calls of one endpoint at the same time
 _QUICK: Final = 2.0  # seconds
 
 
@@ -16,7 +19,7 @@ class Turns:
         """Share this many threads."""
         self._threads = threads
         self._calls: Counter[UUID] = Counter()
-        self._quick: set[UUID] = set()  # took its last message within two seconds
+        self._earned: dict[UUID, int] = {}  # calls at the same time; an endpoint that is not here: one
         self._turn: dict[UUID, int] = {}  # when it was last served
         self._count = 0
 
@@ -25,18 +28,13 @@ class Turns:
         given: dict[UUID, int] = {}
         free, for_slow = self._free()
         for endpoint in sorted(waiting, key=lambda one: self._turn.get(one, 0)):
-            quick = endpoint in self._quick
-            wanted = (_MOST if quick else 1) - self._calls[endpoint]
+            quick = endpoint in self._earned
+            wanted = self._earned.get(endpoint, 1) - self._calls[endpoint]
             if (more := min(wanted, free, free if quick else for_slow)) > 0:
                 given[endpoint] = more
                 free -= more
                 for_slow -= 0 if quick else more
         return given
-
-    def _free(self) -> tuple[int, int]:
-        """Return how many threads are free, and how many of them slow endpoints may have."""
-        slow = sum(calls for endpoint, calls in self._calls.items() if endpoint not in self._quick)
-        return self._threads - self._calls.total(), self._threads // 2 - slow
 
     def begin(self, endpoint: UUID) -> None:
         """Note that a call begins."""
@@ -45,11 +43,16 @@ class Turns:
         self._turn[endpoint] = self._count
 
     def end(self, endpoint: UUID, *, seconds: float, taken: bool) -> None:
-        """Note that a call is over, and how it went."""
+        """Note that a call is over, and how it went: each that was taken quickly earns one more at the same time."""
         self._calls[endpoint] -= 1
         if not self._calls[endpoint]:
             del self._calls[endpoint]
         if taken and seconds <= _QUICK:
-            self._quick.add(endpoint)
+            self._earned[endpoint] = min(self._earned.get(endpoint, 1) + 1, _MOST)
         else:
-            self._quick.discard(endpoint)
+            self._earned.pop(endpoint, None)
+
+    def _free(self) -> tuple[int, int]:
+        """Return how many threads are free, and how many of them slow endpoints may have."""
+        slow = sum(calls for endpoint, calls in self._calls.items() if endpoint not in self._earned)
+        return self._threads - self._calls.total(), self._threads // 2 - slow
