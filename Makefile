@@ -42,7 +42,7 @@ test-faults: $(VENV)/.dev ## a real installation, killed, starved and lied to, o
 	$(PY) -m tests.faults
 	$(PY) -m tests.on_postgres sh -c '$(PY) -m tests.faults --database-url "$$TEST_DATABASE_URL"'
 
-test-faults-quick: $(VENV)/.dev ## the same in little, on both databases at the same time, three minutes
+test-faults-quick: $(VENV)/.dev ## the same in little, on both databases at the same time, four minutes
 	@$(MAKE) --no-print-directory --jobs=2 test-faults-on-sqlite test-faults-on-postgresql
 
 test-faults-on-sqlite: $(VENV)/.dev

@@ -1,6 +1,6 @@
 """What becomes of emails when something goes wrong, shown with real processes: `make test-faults`.
 
-    trials      the faults of our own, one row each, and the defects that must be seen
+    trials      the faults of our own, one row each; seeds has the defects that must be seen, and where
     trial       one of them being played: installation, places, keeper, customers, nemesis, stub vendors
     deaths      how processes end: at failpoints, at random, told to, with poison, in a race for one key
     lateness    answers that come after their claim has ended, or after the last moment in which somebody waits

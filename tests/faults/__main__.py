@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests import environment  # noqa: F401 - before any child reads it: no key of the developer's .env
-from tests.faults import days, exam, scenarios, trials
+from tests.faults import days, exam, scenarios, seeds, trials
 from tests.faults.installation import Databases
 from tests.faults.scenarios import Scenario, Setting
+from tests.faults.seeds import Defect
 from tests.faults.trial import Trial
-from tests.faults.trials import Defect
 
 PARTS = ("trials", "defects", "days")
 T = TypeVar("T", Scenario, Trial, Defect)
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every child is ended, too
     chosen = _parser().parse_args(arguments)
     seed = chosen.seed if chosen.seed is not None else random.randrange(1_000_000)
-    kind, started = "PostgreSQL" if chosen.database_url else "SQLite", time.monotonic()
+    kind, started = _kind(chosen), time.monotonic()
     print(f"{kind}, --seed {seed}", flush=True)
     with _folder(chosen.keep) as name, _databases(chosen.database_url, name) as databases:
         good = list(_examined(chosen, seed, databases, Path(name)))
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _examined(chosen: argparse.Namespace, seed: int, databases: Databases, folder: Path) -> Iterator[bool]:
     """Yield whether each part went well."""
     quick, parts = chosen.quick, _parts(chosen)
-    if table := _wanted("trials" in parts, trials.QUICK if quick else trials.FULL, chosen):
+    if table := _wanted("trials" in parts, trials.QUICK[_kind(chosen)] if quick else trials.FULL, chosen):
         yield exam.kept(exam.examined(table, seed, databases, folder))
     if defects := _wanted("defects" in parts, _defects(chosen), chosen):
         yield exam.caught(exam.examined([one.seeded() for one in defects], seed, databases, folder))
@@ -61,8 +61,12 @@ def _parts(chosen: argparse.Namespace) -> Sequence[str]:
 
 def _defects(chosen: argparse.Namespace) -> Sequence[Defect]:
     if chosen.quick and not chosen.part:
-        return trials.QUICK_DEFECTS["PostgreSQL" if chosen.database_url else "SQLite"]
-    return trials.ALL_DEFECTS
+        return seeds.QUICK[_kind(chosen)]
+    return seeds.DEFECTS
+
+
+def _kind(chosen: argparse.Namespace) -> str:
+    return "PostgreSQL" if chosen.database_url else "SQLite"
 
 
 def _wanted(wanted: bool, table: Sequence[T], chosen: argparse.Namespace) -> list[T]:
@@ -80,9 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     size.add_argument(
         "--quick",
         action="store_true",
-        help="few scenarios, few emails; one database has the defects, one the bad days",
+        help="few trials, few emails, four of the defects: about half of it on each database",
     )
-    size.add_argument("--defects", action="store_true", help="seed each defect: the harness must see it")
+    size.add_argument(
+        "--defects", action="store_true", help="each defect, in little: the harness must see it"
+    )
     parser.add_argument("--part", choices=PARTS, help="trials: of us; days: of the first provider; defects")
     parser.add_argument("--emails", type=int, default=0, help="of a provider's bad day")
     parser.add_argument("--clients", type=int, default=24, help="of a provider's bad day")
@@ -94,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _names() -> list[str]:
-    tables = (scenarios.FULL, scenarios.QUICK, trials.FULL, trials.QUICK, trials.ALL_DEFECTS)
+    tables = (scenarios.FULL, scenarios.QUICK, trials.FULL, seeds.DEFECTS)
     return sorted({one.name for table in tables for one in table})
 
 

@@ -8,7 +8,7 @@ from tests.faults.trial import Scene
 
 _COUNT = "SELECT count(*) FROM delivery_email WHERE status = '{}'"
 _ENDS = ("cancelled", "expired", "failed", "sent")
-_PATIENCE = 45.0  # seconds
+_PATIENCE = 90.0  # seconds
 _REGRETTED = 4  # every so manieth order
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults import defective, exam, trials
+from tests.faults import defective, exam, seeds
 from tests.faults.customers import Exchange, Order
 from tests.faults.evidence import Evidence
 from tests.faults.promises import Promise, broken
@@ -122,15 +122,15 @@ def test_a_trial_that_saw_too_little_says_so():
 
 
 def test_a_defect_that_no_check_sees_fails_the_run(capsys):
-    unseen = exam.Verdict(trial=trials.DEFECTS[0].seeded())
+    unseen = exam.Verdict(trial=seeds.DEFECTS[0].seeded())
     assert not exam.caught([unseen])
     assert exam.caught([replace(unseen, broken=["1 lost: e1"])])
     assert not exam.caught([replace(unseen, broken=[f"{exam.UNPLAYED}: it broke off"])])
-    assert "NOT SEEN  commit-after-send" in capsys.readouterr().out
+    assert "NOT SEEN  no-renewal" in capsys.readouterr().out
 
 
 def test_every_defect_can_be_seeded():
-    assert {defect.name for defect in trials.ALL_DEFECTS} <= set(defective.KNOWN)
+    assert {defect.name for defect in seeds.DEFECTS} <= set(defective.KNOWN)
 
 
 def test_the_course_of_an_order_that_was_never_taken_is_told(capsys):

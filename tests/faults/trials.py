@@ -1,7 +1,7 @@
-"""What may happen, as one table; each row prints its figure, and each defect that must be seen has its row."""
+"""What may happen, as one table; each row prints its figure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from providers import failpoints
@@ -36,7 +36,7 @@ def _alone(probability: float, *points: str) -> dict[str, dict[str, float] | int
     }
 
 
-def _at(point: str) -> Trial:
+def at(point: str) -> Trial:
     return Trial(
         name=point, says=f"killed {point}", play=deaths.orders, letters=100, kills=8, seconds=180,
         vendors="closing" if point == "after-connect" else "ok", promise=Promise(duplicates=point in _WINDOW),
@@ -156,7 +156,7 @@ CELERY = replace(
 # Two are played at a time, so that the longest go with many short ones.
 FULL = (
     _storm(2200, 310, 600.0),
-    *map(_at, failpoints.POINTS),
+    *map(at, failpoints.POINTS),
     CELERY,
     ANSWERED,
     FULL_DISK,
@@ -182,51 +182,9 @@ FULL = (
     WEB_BEHIND,
     CARELESS,
 )
-QUICK = (_storm(150, 20, 90.0), POISON, GIVEN_UP, RENEWED, REFUSED_LATE, IN_VAIN, RACE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Defect:
-    """One defect that GoMail does not have, and where it must be seen."""
-
-    name: str  # in defective
-    says: str
-    trial: Trial
-
-    def seeded(self) -> Trial:
-        """Return the trial with the defect, in little."""
-        names = ",".join(filter(None, (self.trial.defect, self.name)))
-        return replace(
-            self.trial, name=self.name, says=f"DEFECT {self.says}", defect=names, kills=min(self.trial.kills, 10),
-            letters=min(self.trial.letters, 100), seconds=min(self.trial.seconds, 60), drain=45,
-        )  # fmt: skip
-
-
-_ALWAYS_STOP = replace(_at("after-request-bytes"), policies=("stop",), letters=30, kills=5)
-DEFECTS = (
-    Defect(
-        name="commit-after-send", says="the attempt is written after the call", trial=_at("after-response")
-    ),
-    Defect(name="ttl-lock", says="a claim ends while its owner sends", trial=LATE),
-    Defect(name="deferred", says="DEFERRED transactions", trial=CROWDED),
-    Defect(name="requeue-stop", says="`stop` mail is sent again", trial=_ALWAYS_STOP),
-    Defect(name="no-journal", says="no journal", trial=ANSWERED),
-    Defect(name="trusting", says="an older state of the file is believed", trial=RESTORED),
-    Defect(name="async-commit", says="PostgreSQL answers a commit before it is on disk", trial=CARELESS),
-)
-# What a short run must show, shared out between the databases, so that both take equally long.
-QUICK_DEFECTS = {
-    "PostgreSQL": (
-        Defect(name="no-renewal", says="a lease is not renewed", trial=RENEWED),
-        Defect(name="forgetful-journal", says="the journal forgets too early", trial=ANSWERED),
-        Defect(name="claim-unchecked", says="a claim is not checked before a call", trial=LATE),
-        Defect(name="no-epoch", says="a late worker overwrites", trial=REFUSED_LATE),
-        Defect(name="timeout-not-sent", says="a timeout counts as not sent", trial=IN_VAIN),
-        Defect(name="unmarked", says="a copy is not marked", trial=IN_VAIN),
-    ),
-    "SQLite": (
-        Defect(name="misnaming", says="the wrong provider is named", trial=IN_VAIN),
-        Defect(name="bcc-dropped", says="the second round has no Bcc", trial=IN_VAIN),
-    ),
+# In little: what a database takes part in is tried on both, the rest on one, so that both take equally long.
+_LITTLE = (_storm(120, 15, 240.0), POISON, RACE)
+QUICK = {
+    "PostgreSQL": (*_LITTLE, GIVEN_UP, REFUSED_LATE, IN_VAIN),
+    "SQLite": _LITTLE,  # and a provider's bad days
 }
-ALL_DEFECTS = (*QUICK_DEFECTS["PostgreSQL"], *QUICK_DEFECTS["SQLite"], *DEFECTS)
