@@ -206,18 +206,28 @@ class InsertNew(Insert):
         return set(found)
 
     def _new(self, rows: Sequence[models.Model]) -> list[Any]:
-        row = f"({', '.join(['%s'] * len(self._fields))})"
-        (key,) = _quoted([self._model._meta.pk])
-        values = [
-            field.get_db_prep_save(getattr(each, field.attname), connection)
-            for each in rows
+        columns = [
+            [field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows]
             for field in self._fields
         ]
-        new = f"VALUES {', '.join([row] * len(rows))} ON CONFLICT DO NOTHING RETURNING {key}"
-        statement = f"INSERT INTO {self._into} {new}"
+        if (
+            connection.vendor == "postgresql"
+        ):  # an array for each column: psycopg is slow at many placeholders
+            values, parameters = self._unnested, columns
+        else:
+            one = f"({', '.join(['%s'] * len(columns))})"
+            values = f"VALUES {', '.join([one] * len(rows))}"
+            parameters = [value for row in zip(*columns, strict=True) for value in row]
+        (key,) = _quoted([self._model._meta.pk])
+        statement = f"INSERT INTO {self._into} {values} ON CONFLICT DO NOTHING RETURNING {key}"
         with connection.cursor() as cursor:
-            cursor.execute(statement, values)
+            cursor.execute(statement, parameters)
             return [found for (found,) in cursor.fetchall()]
+
+    @cached_property
+    def _unnested(self) -> str:
+        arrays = (f"%s::{field.db_type(connection)}[]" for field in self._fields)
+        return f"SELECT * FROM unnest({', '.join(arrays)})"  # noqa: S608 - our types
 
 
 class _Reader(Generic[Row]):

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -11,7 +10,7 @@ from delivery.db import compiled
 from delivery.db.compiled import Parameter
 from delivery.events import standings
 from delivery.events.matching import Attempts, Told
-from delivery.events.standings import Stage
+from delivery.events.standings import Stage, Standing
 from delivery.models import Attempt, ProviderEvent, Recipient
 from delivery.sending import transitions
 
@@ -44,23 +43,30 @@ def move(told: Sequence[Told], attempts: Attempts) -> None:
     if not rows:
         return
     known, accepted = _Ledger(each for _, each in rows.values()), attempts.accepted()
-    changes = [
-        change
-        for recipient, each in rows.values()
-        if (change := _change(recipient, known.stages(recipient, each), accepted[recipient.email_id]))
-    ]
-    if changes:
-        _STOOD.run_all(changes)
+    changes: dict[Standing, list[int]] = defaultdict(list)
+    for recipient, each in rows.values():
+        found = _standing(recipient, known.stages(recipient, each), accepted.get(recipient.email_id, ()))
+        if found and (found.status, found.reason) != (recipient.status, recipient.reason):
+            changes[found].append(recipient.pk)
+    _store(changes)
 
 
-def _change(
-    recipient: Recipient, stages: Sequence[Stage], accepted: Sequence[UUID]
-) -> Mapping[str, Any] | None:
+def _standing(recipient: Recipient, stages: Sequence[Stage], accepted: Sequence[UUID]) -> Standing | None:
     refused = recipient.status == Recipient.Status.REJECTED
-    found = standings.standing(stages, accepted=() if refused else accepted)
-    if found is None or (found.status, found.reason) == (recipient.status, recipient.reason):
-        return None
-    return {"pk": recipient.pk, "status": found.status, "reason": found.reason}
+    return standings.standing(stages, accepted=() if refused else accepted)
+
+
+def _store(changes: Mapping[Standing, Sequence[int]]) -> None:
+    """Store each standing of many recipients by one statement, and those of a single one together."""
+    alone = []
+    for found, pks in changes.items():
+        values = {"status": found.status, "reason": found.reason}
+        if len(pks) == 1:
+            alone.append({"pk": pks[0], **values})
+        else:
+            Recipient.objects.filter(pk__in=pks).update(**values)
+    if alone:
+        _STOOD.run_all(alone)
 
 
 class _Ledger:
@@ -106,11 +112,11 @@ def _attempt(told: Told) -> Attempt:
     return told.attempt
 
 
-def _standing() -> compiled.Change:
+def _storing() -> compiled.Change:
     return Recipient.objects.filter(pk=Parameter("pk")), {
         "status": Parameter("status"),
         "reason": Parameter("reason"),
     }
 
 
-_STOOD = compiled.Update(_standing)
+_STOOD = compiled.Update(_storing)

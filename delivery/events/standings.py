@@ -72,7 +72,12 @@ def standing(stages: Iterable[Stage], *, accepted: Iterable[UUID] = ()) -> Stand
         best is None or _WORTH[best.status] < _WORTH[_Status.ACCEPTED]
     ):
         return Standing(status=_Status.ACCEPTED, reason="")
-    return Standing(status=best.status, reason=best.reason) if best else None
+    return Standing(status=best.status, reason=_explained(best)) if best else None
+
+
+def _explained(stage: Stage) -> str:
+    """Return the reason of a status that needs one; what a mail server says of a delivery stands in the timeline."""
+    return "" if stage.status in {_Status.ACCEPTED, _Status.DELIVERED} else stage.reason
 
 
 def _rank(stage: Stage) -> tuple[int, datetime, str, str]:
