@@ -12,7 +12,7 @@ from delivery.events import standings
 from delivery.events.matching import Attempts, Told
 from delivery.events.standings import Stage, Standing
 from delivery.models import Attempt, ProviderEvent, Recipient
-from delivery.sending import transitions
+from delivery.sending import attempts, transitions
 
 # What a vendor may say of an attempt that it has refused: there, the mail was never on its way.
 _FINAL = frozenset({"delivered", "bounced", "suppressed", "rejected", "complained"})
@@ -26,13 +26,13 @@ def prove(told: Iterable[Told]) -> list[Told]:
             proofs.setdefault(each.attempt.pk, each)
     settled = []
     for each in sorted(proofs.values(), key=lambda proof: (_attempt(proof).email_id, _attempt(proof).pk)):
-        if transitions.prove(_attempt(each).pk, by=f"event:{each.row.kind}"):
+        if transitions.prove(_attempt(each).pk, by=attempts.EVENT + each.row.kind):
             _attempt(each).outcome = Attempt.Outcome.ACCEPTED
             settled.append(each)
     return settled
 
 
-def move(told: Sequence[Told], attempts: Attempts) -> None:
+def move(told: Sequence[Told], known_attempts: Attempts) -> None:
     """Set the recipients' statuses by all that is known of them; their rows are locked."""
     rows = {
         recipient.pk: (recipient, each)
@@ -42,7 +42,7 @@ def move(told: Sequence[Told], attempts: Attempts) -> None:
     }
     if not rows:
         return
-    known, accepted = _Ledger(each for _, each in rows.values()), attempts.accepted()
+    known, accepted = _Ledger(each for _, each in rows.values()), known_attempts.accepted()
     changes: dict[Standing, list[int]] = defaultdict(list)
     for recipient, each in rows.values():
         found = _standing(recipient, known.stages(recipient, each), accepted.get(recipient.email_id, ()))

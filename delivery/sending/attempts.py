@@ -22,6 +22,7 @@ from providers.base import Answer, Provider
 from providers.errors import ProviderError, Unknown
 from providers.message import Message, Receipt
 
+EVENT = "event:"  # how settled_by begins where an event has settled the attempt
 ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
 
 
@@ -58,7 +59,7 @@ def store(last: Attempt) -> bool:
     Else only the other columns are. The caller holds the transaction.
     """
     answer = _answer(last)
-    if _ANSWERED.run(**answer):
+    if _ANSWERED.run(**answer) or _confirmed(last):
         return True
     del answer["outcome"]
     if Attempt.objects.filter(pk=answer.pop("pk")).update(**answer):
@@ -80,6 +81,15 @@ def put_back(attempt: Attempt) -> None:
 
 def _started(email: Email, provider: Provider) -> Attempt:
     return Attempt(email=email, provider=provider.name, epoch=email.epoch, started_at=clock.now())
+
+
+def _confirmed(last: Attempt) -> int:
+    """Store an acceptance that an event has told before: then there was no doubt to settle."""
+    if last.outcome != Attempt.Outcome.ACCEPTED:
+        return 0
+    told = Attempt.objects.filter(pk=last.pk, settled_by__startswith=EVENT)
+    answer = {name: getattr(last, name) for name in ANSWER}
+    return told.update(**answer, settled_by="", settled_at=None)
 
 
 def _has_it(last: Attempt) -> bool:

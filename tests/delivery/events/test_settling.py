@@ -106,17 +106,14 @@ def test_an_event_before_the_answer_wins_over_the_timeout(
     assert "the request was sent, but not answered" in email.attempts.get().detail
 
 
-def test_an_event_before_a_good_answer_leaves_its_message_id(
+def test_an_event_before_a_good_answer_has_settled_nothing(
     ses: fakes.FakeVendor, while_ses_is_asked: Any
 ) -> None:
     while_ses_is_asked(lambda attempt: tell(attempt, "accepted"))
     email = send()
     attempt = email.attempts.get()
-    assert (email.status, attempt.settled_by, bool(attempt.provider_message_id)) == (
-        "sent",
-        "event:accepted",
-        True,
-    )
+    assert (email.status, attempt.settled_by, attempt.settled_at) == ("sent", "", None)
+    assert attempt.provider_message_id
 
 
 def test_an_event_before_a_refusal_ends_the_walk(
