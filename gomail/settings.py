@@ -205,7 +205,13 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "delivery.admin.dashboard.context",
     "SIDEBAR": {
         "navigation": [
-            {"title": "Log", "items": [_page("Emails", "mail", "delivery.email")]},
+            {
+                "title": "Log",
+                "items": [
+                    _page("Emails", "mail", "delivery.email"),
+                    _page("Events", "inbox", "delivery.providerevent"),
+                ],
+            },
             {
                 "title": "Delivery",
                 "items": [

@@ -64,6 +64,11 @@ Lines, Line = UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 COLOURS = {
     "sent": "success",
     "accepted": "success",
+    "delivered": "success",
+    "deferred": "warning",
+    "different": "warning",  # its recipients' statuses
+    "bounced": "danger",
+    "complained": "danger",
     "scheduled": "info",
     "queued": "info",
     "pending": "info",

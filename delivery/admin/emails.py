@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from delivery.admin import base, files, pages, settling
+from delivery.admin import base, files, pages, settling, standing, timelines
 from delivery.admin.filters import AcceptedFilter, DoubtFilter, ProviderFilter
 from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
@@ -52,6 +52,8 @@ class EmailAdmin(base.ReadOnlyAdmin):
             first_recipient=Subquery(_recipients().order_by("id").values("address")[:1]),
             recipient_count=_count(Recipient),
             attempt_count=_count(Attempt),
+            least=Subquery(_recipients().order_by("status").values("status")[:1]),
+            most=Subquery(_recipients().order_by("-status").values("status")[:1]),
         )
 
     def get_search_results(
@@ -79,9 +81,9 @@ class EmailAdmin(base.ReadOnlyAdmin):
         return format_html('{} <span class="gm-quiet">{}</span>', email.first_recipient or "–", more)
 
     @base.display(description="Status", label=base.COLOURS)
-    def state(self, email: Email) -> tuple[str, str]:
-        """Show the status in its colour."""
-        return email.status, email.get_status_display()
+    def state(self, email: Any) -> tuple[str, str]:
+        """Show the status in its colour; of a sent email, what became of its recipients."""
+        return standing.of(email, {email.least, email.most})
 
     @admin.display(description="Provider", empty_value="–")
     def accepted_by(self, email: Email) -> str | None:
@@ -120,6 +122,7 @@ class EmailAdmin(base.ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             **pages.email(email, clock.now()),
+            "timeline": timelines.of(email),
             "doubt": settling.doubt(email, clock.now()),
             "answers": settling.ANSWERS if settling.may(request) else (),
             "opts": self.opts,

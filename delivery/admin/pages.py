@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 
 from delivery import bundles
+from delivery.admin import standing
 from delivery.admin.base import COLOURS
 from delivery.db import clock
 from delivery.models import Attempt, Email
@@ -42,7 +43,7 @@ def email(email: Email, now: datetime) -> dict[str, Any]:
     """Return the context of the page."""
     return {
         "title": email.subject.strip() or NO_SUBJECT,
-        "status": label(email.status, email.get_status_display()),
+        "status": label(*standing.of(email, {row.status for row in email.recipients.all()})),
         "times": _times(email),
         "body_pruned": moment(email.body_pruned_at) if email.body_pruned_at else "",
         "reply_to": [f"{name} <{address}>" if name else address for address, name in email.reply_to],

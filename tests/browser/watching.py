@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+WIDTHS = {"wide": 1400, "phone": 390}
+
 
 class Listener:
     """Another host: it counts who comes."""
@@ -81,3 +83,17 @@ class Watched:
 def keep(page: Any, name: str, **options: Any) -> None:
     if folder := os.environ.get("GOMAIL_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / name, **options)
+
+
+def look(watched: Watched, name: str) -> None:
+    """See that nothing is wider than the window, on a desk and on a phone, by day and by night."""
+    for scheme in ("light", "dark"):
+        dark = "true" if scheme == "dark" else "false"
+        watched.page.evaluate(f"document.documentElement.classList.toggle('dark', {dark})")
+        for width_name, width in WIDTHS.items():
+            watched.page.set_viewport_size({"width": width, "height": 900})
+            watched.page.wait_for_load_state("networkidle")
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, (name, width_name)
+            keep(watched.page, f"{name}-{width_name}-{scheme}.png", full_page=True)
+    watched.page.evaluate("document.documentElement.classList.remove('dark')")
+    watched.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})

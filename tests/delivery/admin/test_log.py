@@ -49,7 +49,7 @@ def test_the_list_shows_subject_recipients_status_provider_and_attempts(admin: C
 
     shown = text(admin.get(LIST))
 
-    assert re.search(r"Your invoice ann@example.org \+2 Sent ses 1 \d\d \w{3} \d{4}", shown)
+    assert re.search(r"Your invoice ann@example.org \+2 Accepted by ses ses 1 \d\d \w{3} \d{4}", shown)
     assert "(no subject)" in shown
 
 
