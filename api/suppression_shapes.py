@@ -1,6 +1,6 @@
 """The requests and answers of suppressions/."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -94,6 +94,16 @@ class FoundSerializer(SuppressionSerializer):
         fields = ("success", "message", *SuppressionSerializer.Meta.fields, "others")
 
 
+class NotRemovedSerializer(serializers.Serializer[Any]):
+    """The entry has ended here, and a vendor's own list still has the address."""
+
+    success = serializers.BooleanField(default=True)
+    message = serializers.CharField()
+    not_removed = serializers.DictField(
+        child=serializers.CharField(), help_text="by provider: why its list still has the address"
+    )
+
+
 class RowSerializer(serializers.Serializer[Any]):
     """What became of one row of a file."""
 
@@ -122,6 +132,12 @@ def found(several: Sequence[Suppression], message: str) -> dict[str, Any]:
     """Return the answer about the first entry."""
     first, *others = SuppressionSerializer(several, many=True).data
     return {"success": True, "message": message, **first, "others": others}
+
+
+def not_removed(left: Mapping[str, str]) -> dict[str, Any]:
+    """Return the answer about an entry that has ended, while vendors' lists still have the address."""
+    told = f"Ended here; {', '.join(left)} may go on dropping mail to it"
+    return {"success": True, "message": told, "not_removed": dict(left)}
 
 
 def report(made: Report, *, dry_run: bool) -> dict[str, Any]:

@@ -21,10 +21,16 @@ from api.forms.parsers import MultiPartParser
 from api.pagination import NewestFirst
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer
-from api.suppression_shapes import FoundSerializer, NewSerializer, ReportSerializer, SuppressionSerializer
+from api.suppression_shapes import (
+    FoundSerializer,
+    NewSerializer,
+    NotRemovedSerializer,
+    ReportSerializer,
+    SuppressionSerializer,
+)
 from delivery.db import clock
 from delivery.models import ApiKey, Suppression
-from delivery.suppressions import csv_formats, entries, exports, imports, lookup
+from delivery.suppressions import csv_formats, entries, exports, imports, lookup, vendors
 from delivery.suppressions.entries import Finding
 from delivery.suppressions.imports import Source
 
@@ -92,9 +98,14 @@ class OneSuppression(_ByMethod):
             raise Http404
         return Response(suppression_shapes.found(found, "The suppression"))
 
-    @extend_schema(operation_id="end_suppression", request=None, responses={204: None, **_ONE})
+    @extend_schema(
+        operation_id="end_suppression", request=None, responses={200: NotRemovedSerializer, 204: None, **_ONE}
+    )
     def delete(self, request: Request, named: str) -> Response:
-        """End it, or all entries of the address."""
+        """End it, or all entries of the address; take the address off the vendors' lists, too.
+
+        204; or 200 with `not_removed`, which says why a vendor's list still has it.
+        """
         mine = lookup.managed_by(owner(request))
         found = list(lookup.shown_to(owner(request), named))
         if not found:
@@ -102,7 +113,9 @@ class OneSuppression(_ByMethod):
         if not (yours := [entry for entry in found if mine.filter(pk=entry.pk).exists()]):
             raise ContractError("suppressed_for_all")
         with transaction.atomic():
-            entries.end(yours, by=_by(request), reason="Removed over the API")
+            ended = entries.end(yours, by=_by(request), reason="Removed over the API")
+        if left := vendors.remove_ended(ended):
+            return Response(suppression_shapes.not_removed(left))
         return Response(status=204)
 
 

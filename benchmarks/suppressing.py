@@ -1,4 +1,7 @@
-"""What a million suppressions cost an email to 50 recipients: python -m benchmarks.suppressing [--database-url URL]."""
+"""What suppressions cost: python -m benchmarks.suppressing [--database-url URL] [--entries N] [--sync N].
+
+An email to 50 recipients among a million entries; reading a vendor's list of 100,000 with --sync 100000.
+"""
 
 import argparse
 import os
@@ -17,9 +20,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database-url", default="")
     parser.add_argument("--entries", type=int, default=ENTRIES)
+    parser.add_argument("--sync", type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         _prepare(asked.database_url or f"sqlite:///{Path(folder) / 'bench.sqlite3'}")
+        if asked.sync:
+            _sync(asked.sync)
+            return
         _fill(asked.entries)
         _report(asked.entries, sorted(_measure(asked.entries) for _ in range(TRIES)))
 
@@ -58,6 +65,24 @@ def _measure(entries: int) -> float:
     started = time.perf_counter()
     screening.kept_out(Mail(owner_id=1), several)
     return (time.perf_counter() - started) * 1000
+
+
+def _sync(entries: int) -> None:
+    """Read a list at SendGrid's stand-in that is all new, then once more."""
+    from django.conf import settings
+
+    from delivery.suppressions import sync, vendors
+    from tests import vendor_lists
+
+    with vendor_lists.served() as served:
+        settings.GOMAIL_PROVIDERS, settings.PROVIDER_SECRETS = ("sendgrid",), served.variables()
+        for number in range(entries):
+            served.bounce(_address(number))
+        for name in ("all of them new", "all of them known"):
+            started = time.perf_counter()
+            report = sync.run("sendgrid", vendors.lists()["sendgrid"], full=True, push=False)
+            seconds = time.perf_counter() - started
+            print(f"{report.read:,} entries of a vendor read, {name}: {seconds:.1f} s")
 
 
 def _address(number: int) -> str:

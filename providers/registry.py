@@ -10,15 +10,20 @@ from providers.django import configure as django
 from providers.events import Source
 from providers.mailgun import configure as mailgun
 from providers.mailgun import connect as mailgun_events
+from providers.mailgun import suppressions as mailgun_lists
 from providers.mandrill import configure as mandrill
 from providers.mandrill import connect as mandrill_events
+from providers.mandrill import suppressions as mandrill_lists
 from providers.sandbox import configure as sandbox
 from providers.sendgrid import configure as sendgrid
 from providers.sendgrid import connect as sendgrid_events
+from providers.sendgrid import suppressions as sendgrid_lists
 from providers.ses import configure as ses
 from providers.ses import connect as ses_events
 from providers.ses import queue as ses_queue
+from providers.ses import suppressions as ses_lists
 from providers.smtp import configure as smtp
+from providers.suppressions import Lists
 
 TYPES: Mapping[str, Callable[[Entry], Provider]] = MappingProxyType(
     {
@@ -63,6 +68,17 @@ SOURCES: Mapping[str, Callable[[Entry], Source]] = MappingProxyType(
 )
 
 
+# The types whose suppression lists can be read and changed.
+LISTS: Mapping[str, Callable[[Entry], Lists]] = MappingProxyType(
+    {
+        "ses": ses_lists.Lists,
+        "sendgrid": sendgrid_lists.Lists,
+        "mailgun": mailgun_lists.Lists,
+        "mandrill": mandrill_lists.Lists,
+    }
+)
+
+
 def build(names: Iterable[str], settings: Settings) -> tuple[Provider, ...]:
     """Return the providers in order of preference, without those that `problems` names."""
     results = [result for _, result in _results(names, settings)]
@@ -83,6 +99,13 @@ def problems(names: Iterable[str], settings: Settings) -> list[str]:
         for name, result in _results(names, settings)
         if isinstance(result, str)
     ]
+
+
+def lists(names: Iterable[str], settings: Settings) -> dict[str, Lists]:
+    """Return the suppression lists of each account that has some, by the account's name; nothing is asked yet."""
+    entries = [_entry(word.strip(), settings) for word in names if word.strip()]
+    found = {entry.name: _lists(entry) for entry in entries}
+    return {name: one for name, one in found.items() if one}
 
 
 def connector(name: str, names: Iterable[str], settings: Settings) -> Connector:
@@ -137,6 +160,14 @@ def _build(entry: Entry) -> Provider | str:
 def _named(name: str, names: Iterable[str], settings: Settings) -> Entry | None:
     entries = (_entry(word.strip(), settings) for word in names)
     return next((entry for entry in entries if entry.name == name), None)
+
+
+def _lists(entry: Entry) -> Lists | None:
+    make = LISTS.get(entry.type)
+    try:
+        return make(entry) if make else None
+    except NotConfigured:  # `problems` names it
+        return None
 
 
 def _queue(entry: Entry) -> ses_queue.Queue | None:

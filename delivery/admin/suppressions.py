@@ -22,7 +22,7 @@ from delivery.content import addresses
 from delivery.db import clock
 from delivery.models import Owner, Suppression
 from delivery.models.suppression import ALL, LIST, MARKETING
-from delivery.suppressions import entries, exports
+from delivery.suppressions import entries, exports, vendors
 from delivery.suppressions.entries import Finding
 
 _Kind = Suppression.Kind
@@ -206,7 +206,9 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
 
     def _end(self, request: HttpRequest, entry: Suppression, reason: str) -> HttpResponse:
         with transaction.atomic():
-            entries.end([entry], by=request.user.get_username(), reason=reason)
+            ended = entries.end([entry], by=request.user.get_username(), reason=reason)
+        for account, why in vendors.remove_ended(ended).items():
+            messages.warning(request, f"The list of {account} still has {entry.address}: {why}")
         messages.success(request, f"{entry.address} may be written to again, as far as this entry goes.")
         return HttpResponseRedirect(reverse("admin:delivery_suppression_changelist"))
 

@@ -8,7 +8,7 @@ from delivery.models.event import EventToken, ProviderEvent
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.readiness import ProviderCheck
-from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink
+from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink, VendorList
 from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.models.worker import Worker
 
@@ -30,6 +30,7 @@ __all__ = [
     "Suppression",
     "Tag",
     "UnsubscribeLink",
+    "VendorList",
     "Watermark",
     "WebhookCall",
     "WebhookEndpoint",

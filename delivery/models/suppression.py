@@ -95,6 +95,19 @@ class SoftBounce(models.Model):
         return f"{self.address} on {self.day}"
 
 
+class VendorList(models.Model):
+    """How far the suppression lists of one account have been read, and who is at it."""
+
+    account = models.CharField(primary_key=True, max_length=50)  # its name in GOMAIL_PROVIDERS
+    read_at = models.DateTimeField(null=True)  # when the last whole reading began
+    pushed_at = models.DateTimeField(null=True)  # when the last whole pushing began
+    lease_until = models.DateTimeField(null=True)  # until then the holder alone may read and push
+    holder = models.UUIDField(null=True)  # that run of the command
+
+    def __str__(self) -> str:
+        return self.account
+
+
 class UnsubscribeLink(models.Model):
     """What the unsubscribe link of a deleted email is for: mail is read, and its link used, years later."""
 

@@ -63,12 +63,12 @@ class Config:
         """The values never to quote, plain and encoded."""
         return (self.api_key, self.credentials)
 
-    def endpoint(self) -> http.Endpoint:
-        """Return connections to the account; none is opened yet."""
+    def endpoint(self, *, longest: int = http.LONGEST_ANSWER) -> http.Endpoint:
+        """Return connections to the account, which read so many bytes of an answer; none is opened yet."""
         return http.Endpoint(
             self.name,
             self.base_url,
-            timeouts=self.timeouts,
+            timeouts=replace(self.timeouts, longest=longest),
             connections=self.connections,
             headers={"Authorization": f"Basic {self.credentials}"},
         )

@@ -48,12 +48,12 @@ class Config:
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
     connections: int = 32  # as many as threads
 
-    def endpoint(self) -> http.Endpoint:
-        """Return connections to the account; none is opened yet."""
+    def endpoint(self, *, longest: int = http.LONGEST_ANSWER) -> http.Endpoint:
+        """Return connections to the account, which read so many bytes of an answer; none is opened yet."""
         return http.Endpoint(
             self.name,
             self.base_url,
-            timeouts=self.timeouts,
+            timeouts=replace(self.timeouts, longest=longest),
             connections=self.connections,
         )
 

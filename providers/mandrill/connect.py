@@ -34,7 +34,7 @@ class Connector:
             name=entry.name,
             vendor="Mandrill",
             endpoint=config.endpoint(),
-            words=_words,
+            words=errors.words,
             hide=[config.api_key],
             refuses_by_500=True,
         )
@@ -79,9 +79,3 @@ class Connector:
 
 def _wanted() -> dict[str, object]:
     return {"description": "GoMail", "events": list(_EVENTS)}
-
-
-def _words(answer: bytes) -> str:
-    found = errors.parsed(answer)
-    fields = found if isinstance(found, dict) and found.get("status") == "error" else {}
-    return ": ".join(str(fields[name]) for name in ("name", "message") if fields.get(name))

@@ -123,6 +123,13 @@ def _is_result(found: object) -> bool:
     return isinstance(found, dict) and isinstance(found.get("status"), str)
 
 
+def words(answer: bytes) -> str:
+    """Return the text of a refusal; empty if the answer is none of Mandrill's."""
+    found = parsed(answer)
+    fields = found if isinstance(found, dict) and found.get("status") == "error" else {}
+    return ": ".join(str(fields[name]) for name in ("name", "message") if fields.get(name))
+
+
 def parsed(answer: bytes) -> Any:
     """Return the value of a JSON text; None if it is not JSON."""
     try:

@@ -10,6 +10,7 @@ from providers.errors import AccountProblem, ProviderError, Unavailable, Unknown
 from providers.wire import body, http
 
 _FORBIDDEN = (401, 403)
+_JSON = "application/json"
 
 
 class NotFound(AccountProblem):
@@ -41,14 +42,24 @@ class Calls:
         return self._told(self._asked(lambda: self.endpoint.get(path)), right)
 
     def send(self, method: str, path: str, fields: Mapping[str, Any], *, right: str) -> Any:
-        """Return what the vendor answers to JSON."""
-        content = json.dumps(fields).encode()
-        return self._told(self._changed(method, path, "application/json", content), right)
+        """Return what the vendor answers to an object in JSON."""
+        return self.send_json(method, path, fields, right=right)
+
+    def send_json(self, method: str, path: str, value: object, *, right: str) -> Any:
+        """Return what the vendor answers to JSON of any form."""
+        content = json.dumps(value).encode()
+        return self._told(self._changed(method, path, _JSON, content), right)
 
     def send_form(self, method: str, path: str, fields: Sequence[tuple[str, str]], *, right: str) -> Any:
         """Return what the vendor answers to a form."""
         content = urlencode(fields).encode()
         return self._told(self._changed(method, path, "application/x-www-form-urlencoded", content), right)
+
+    def delete(self, path: str, *, right: str) -> Any:
+        """Return what the vendor answers to a request to delete, which has no body."""
+        return self._told(
+            self._asked(lambda: self.endpoint.change("DELETE", path, _JSON, body.Body())), right
+        )
 
     def _changed(self, method: str, path: str, kind: str, content: bytes) -> http.Answer:
         return self._asked(lambda: self.endpoint.change(method, path, kind, body.assemble(content, {})))

@@ -33,11 +33,12 @@ _LONGEST_QUOTE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Timeouts:
-    """The timeouts of an exchange, in seconds."""
+    """The limits of an exchange, in seconds and in bytes."""
 
     connect: float = 5.0  # for connecting, and for writing each piece of the request
     read: float = 25.0  # without any byte; a slow provider may still accept the mail
     total: float = 28.0  # for the whole exchange
+    longest: int = LONGEST_ANSWER  # bytes of an answer that are read; the rest is left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ class Transport:
         headers = {**headers, "Accept-Encoding": "identity"}
         body.deadline = time.monotonic() + self._timeouts.total
         try:
-            return _exchange(self._pool(), method, url, headers, body)
+            return self._exchange(method, url, headers, body)
         except (HTTPError, ValueError) as error:
             # A ValueError is not chained: it may quote a header, and with it a key.
             raise _lost(self._name, error, body) from (error if isinstance(error, HTTPError) else None)
@@ -103,6 +104,19 @@ class Transport:
         """Close all connections; the next request opens new ones."""
         if self._manager:
             self._manager.clear()
+
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Answer:
+        response = self._pool().urlopen(
+            method, url, redirect=False, body=body, headers=headers, preload_content=False
+        )
+        content, longest = b"", self._timeouts.longest
+        try:
+            while piece := response.read(longest - len(content), decode_content=False):
+                content += piece
+            return _answer(response.status, response.headers, content, longest)
+        finally:  # after a fully read answer the connection is already back in the pool
+            response.close()
+            response.release_conn()
 
     def _pool(self) -> urllib3.PoolManager:
         if self._manager is None or self._owner != os.getpid():
@@ -174,23 +188,9 @@ def said(words: bytes | str, hide: Iterable[str] = ()) -> str:
     return re.sub(" +", " ", line).strip()[:_LONGEST_QUOTE]
 
 
-def _exchange(
-    pool: urllib3.PoolManager, method: str, url: str, headers: Mapping[str, str], body: Body
-) -> Answer:
-    response = pool.urlopen(method, url, redirect=False, body=body, headers=headers, preload_content=False)
-    content = b""
+def _answer(status: int, headers: Mapping[str, str], content: bytes, longest: int) -> Answer:
     try:
-        while piece := response.read(LONGEST_ANSWER - len(content), decode_content=False):
-            content += piece
-        return _answer(response.status, response.headers, content)
-    finally:  # after a fully read answer the connection is already back in the pool
-        response.close()
-        response.release_conn()
-
-
-def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
-    try:
-        plain = compressed.plain(content, headers.get("Content-Encoding", ""), longest=LONGEST_ANSWER)
+        plain = compressed.plain(content, headers.get("Content-Encoding", ""), longest=longest)
     except compressed.Unreadable as problem:
         return Answer(status=status, headers=headers, body=content, unread=f"an answer unread: {problem}")
     return Answer(status=status, headers=headers, body=plain)
