@@ -23,6 +23,12 @@ def service(
 
 
 @pytest.fixture
+def links(settings: Any) -> None:
+    """Whatever a link to unsubscribe needs."""
+    settings.GOMAIL_PUBLIC_URL, settings.GOMAIL_LINK_KEYS = "https://mail.example.org", ("k" * 32,)
+
+
+@pytest.fixture
 def vendors(settings: Any, monkeypatch: Any) -> Iterator[None]:
     """An account at each vendor that tells of mail, and SNS's certificate as if it had been fetched."""
     settings.GOMAIL_PROVIDERS = tellers.NAMES

@@ -14,7 +14,7 @@ from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
 from tests import fakes
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers", "links")]
 
 
 def kept(answer: Any) -> tuple[str, str]:

@@ -20,15 +20,10 @@ from delivery.workers import embedded
 from tests import fakes
 from tests.delivery.webhooks.endpoints import endpoint
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers", "links")]
 HTML = '<p>News</p><a href="{{ unsubscribe_url }}">Unsubscribe</a>'
 BOUNDARY = "multipart/form-data; boundary=b"
 MULTIPART = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
-
-
-@pytest.fixture(autouse=True)
-def _set_up(settings: Any) -> None:
-    settings.GOMAIL_PUBLIC_URL, settings.GOMAIL_LINK_KEYS = "https://mail.example.org", ("k" * 32,)
 
 
 def path(mail: fakes.Arrived) -> str:

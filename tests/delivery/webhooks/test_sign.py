@@ -11,11 +11,15 @@ from delivery.webhooks import sign
 from tests.delivery.webhooks.endpoints import SECRET
 
 BODY = '{"type":"email.sent","data":{"recipient":"jörg@example.org"}}'.encode()
-NOW = datetime.now(UTC)
 
 
-def signed(at: datetime = NOW, *secrets: str) -> dict[str, str]:
-    return sign.headers("0199-id", BODY, at=at, secrets=secrets or [SECRET])
+def now() -> datetime:
+    """The library refuses what is older than five minutes, which a module may be when its tests run."""
+    return datetime.now(UTC)
+
+
+def signed(at: datetime | None = None, *secrets: str) -> dict[str, str]:
+    return sign.headers("0199-id", BODY, at=at or now(), secrets=secrets or [SECRET])
 
 
 def test_a_receiver_verifies_it_with_the_standards_own_library() -> None:
@@ -38,17 +42,17 @@ def test_headers_of_svix_say_the_same() -> None:
 
 def test_during_a_rotation_either_secret_verifies() -> None:
     new = sign.new_secret()
-    made = signed(NOW, new, SECRET)
+    made = signed(now(), new, SECRET)
     for secret in (new, SECRET):
         assert Webhook(secret).verify(BODY, made)
 
 
 @pytest.mark.parametrize("wrong", ["body", "id", "timestamp", "secret", "age"])
 def test_what_was_touched_or_is_old_does_not_verify(wrong: str) -> None:
-    made = signed(NOW - timedelta(minutes=6) if wrong == "age" else NOW)
+    made = signed(now() - timedelta(minutes=6) if wrong == "age" else now())
     if wrong in {"id", "timestamp"}:
         made[f"webhook-{wrong}"] = (
-            made[f"webhook-{wrong}"][:-1] + "x" if wrong == "id" else str(int(NOW.timestamp()) + 1)
+            made[f"webhook-{wrong}"][:-1] + "x" if wrong == "id" else str(int(made["webhook-timestamp"]) + 1)
         )
     secret = sign.new_secret() if wrong == "secret" else SECRET
     with pytest.raises(WebhookVerificationError):
