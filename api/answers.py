@@ -22,6 +22,7 @@ MESSAGES = {
     Email.Status.QUARANTINED: "The email is in quarantine: it crashed the processes that tried to send it",
     Email.Status.EXPIRED: "No provider could take the email before its deadline",
 }
+SENT_TO_THE_REST = "Email sent to recipients, without those that are suppressed"
 ACCEPTED_FOR_LATER = "The email is accepted and will be sent"
 SENT_AGAIN = (
     "A provider may or may not have taken the email; it will be sent again and marked possible_duplicate"
@@ -32,8 +33,14 @@ def message_of(email: Email) -> str:
     """Return the status of an email as a sentence."""
     if email.status == Email.Status.UNKNOWN and email.due_at is not None:
         return SENT_AGAIN
+    if email.suppressed and email.status == Email.Status.SENT:
+        return SENT_TO_THE_REST
     untried = email.status == Email.Status.QUEUED and not email.rounds
     return ACCEPTED_FOR_LATER if untried else MESSAGES[Email.Status(email.status)]
+
+
+def _left_out(email: Email) -> dict[str, list[str]]:
+    return {"suppressed": list(email.suppressed)} if email.suppressed else {}
 
 
 def taken(request: Request, email: Email) -> Response:
@@ -44,7 +51,7 @@ def taken(request: Request, email: Email) -> Response:
         code = suppressed.CODE if email.reason.startswith(suppressed.CODE) else "refused_by_provider"
         error = ContractError(code, email.reason)
         return Response({**shape(error), **where}, status=error.status_code)
-    answer = {"success": True, "message": message_of(email), **where}
+    answer = {"success": True, "message": message_of(email), **where, **_left_out(email)}
     if email.status in {Email.Status.SENT, Email.Status.PARTIAL}:
         return Response(answer)
     headers = {"Location": request.build_absolute_uri(reverse("email", kwargs={"id": email.pk}))}

@@ -295,3 +295,4 @@ class TakenSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     status = serializers.ChoiceField(Email.Status.choices)
     provider = serializers.CharField()
+    suppressed = serializers.ListField(child=serializers.CharField(), required=False)  # who was left out

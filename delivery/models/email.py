@@ -158,6 +158,9 @@ class Email(models.Model):
     # how often the process that had claimed it ended before the outcome
     crashes = models.PositiveSmallIntegerField(default=0, db_default=0)
 
+    # No column: the recipients that this process has just left out, for the answer to the client who waits.
+    suppressed: tuple[str, ...] = ()
+
     objects = EmailQuerySet.as_manager()
 
     class Meta:

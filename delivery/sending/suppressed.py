@@ -37,6 +37,7 @@ def mark(bundle: Bundle) -> list[Recipient]:
     out = _kept_out(left, screening.kept_out(_mail(bundle.email), [row.canonical for row in left]))
     for row in out:
         row.status = Recipient.Status.SUPPRESSED
+    bundle.email.suppressed = tuple(row.address for row in out)
     return out
 
 

@@ -17,6 +17,11 @@ from tests import fakes
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers", "links")]
 
 
+@pytest.fixture(autouse=True)
+def _links(settings: Any) -> None:
+    settings.GOMAIL_PUBLIC_URL, settings.GOMAIL_LINK_KEYS = "https://mail.example.org", ("k" * 32,)
+
+
 def kept(answer: Any) -> tuple[str, str]:
     assert answer.status_code in (200, 202), answer.json()
     email = Email.objects.get(pk=answer.json()["id"])
@@ -130,6 +135,15 @@ def test_who_may_not_be_written_to_is_said_and_nothing_is_stored(
     assert error(answer) == (403, "all_suppressed", [])
     assert "ann@example.org: hard_bounce" in answer.json()["message"].lower()
     assert (Email.objects.count(), ses.received) == (0, [])
+
+
+def test_who_was_left_out_is_said_to_the_client_that_waits(api: fakes.Api) -> None:
+    suppress("bob@example.org")
+    both = api.send(to_addresses=["ann@example.org", "Bob <bob@example.org>"]).json()
+    assert (both["status"], both["suppressed"]) == ("sent", ["bob@example.org"])
+    assert both["message"] == "Email sent to recipients, without those that are suppressed"
+    one = api.send().json()
+    assert (one["message"], "suppressed" in one) == ("Email sent to recipients", False)
 
 
 def test_the_short_form_says_it_in_its_own_way(api: fakes.Api) -> None:
