@@ -34,7 +34,8 @@ class AllSuppressed(Exception):
 def mark(bundle: Bundle) -> list[Recipient]:
     """Mark in memory the recipients that are suppressed; return them. Raises AllSuppressed if nobody is left."""
     left = _left(bundle)
-    out = _kept_out(left, screening.kept_out(_mail(bundle.email), [row.canonical for row in left]))
+    found = screening.kept_out(_mail(bundle.email), [row.canonical for row in left])
+    out = _explained(_kept_out(left, found), found)
     for row in out:
         row.status = Recipient.Status.SUPPRESSED
     bundle.email.suppressed = tuple(row.address for row in out)
@@ -76,13 +77,17 @@ def _refusal(bundle: Bundle, found: Mapping[str, Suppression]) -> AllSuppressed 
 
 
 def _kept_out(left: Sequence[Recipient], found: Mapping[str, Suppression]) -> list[Recipient]:
-    """Return the recipients that were found, each with its reason; raise AllSuppressed if those are all."""
+    """Return the recipients that were found; raise AllSuppressed if those are all."""
     out = [row for row in left if row.canonical in found]
-    for row in out:
-        row.reason = _reason(found[row.canonical])
     if out and len(out) == len(left):
-        raise AllSuppressed(out)
+        raise AllSuppressed(_explained(out, found))
     return out
+
+
+def _explained(rows: list[Recipient], found: Mapping[str, Suppression]) -> list[Recipient]:
+    for row in rows:
+        row.reason = _reason(found[row.canonical])
+    return rows
 
 
 def _left(bundle: Bundle) -> list[Recipient]:

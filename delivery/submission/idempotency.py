@@ -84,7 +84,7 @@ def _plain(value: Any) -> Any:
         return [value.filename, value.content_type, value.content_id, value.size, _digest(value)]
     if is_dataclass(value):
         values = {field.name: getattr(value, field.name) for field in fields(value)}
-        return {name: each for name, each in values.items() if _LATER.get(name) != each}
+        return {name: each for name, each in values.items() if _LATER.get(name, ...) != each}
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 

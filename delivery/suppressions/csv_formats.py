@@ -47,13 +47,9 @@ class Format:
     read: Callable[[Mapping[str, str]], Line]
 
 
-def recognised(header: Sequence[str]) -> Format:
-    """Return the format of a file by its plain columns; raise Unreadable for one that is none of them."""
-    columns = set(header)
-    for each in FORMATS:
-        if each.needs <= columns:
-            return each
-    raise Unreadable(f"No column is called address or email: {', '.join(header)[:200]!a}")
+def recognised(columns: Sequence[str]) -> Format | None:
+    """Return the format of a file by its plain columns; None for a file that is none of them."""
+    return next((each for each in FORMATS if each.needs <= {*columns}), None)
 
 
 def columns_of(first: Sequence[str]) -> tuple[list[str], bool]:

@@ -73,11 +73,13 @@ def _read(content: bytes) -> tuple[csv_formats.Format, list[tuple[int, Mapping[s
     rows = _rows(_decoded(content))
     if not rows:
         raise Unreadable("The file is empty")
-    columns, named = csv_formats.columns_of(rows[0][1])
+    first = rows[0][1]
+    columns, named = csv_formats.columns_of(first)
     rows = rows[1:] if named else rows
     if len(rows) > MOST_ROWS:
         raise Unreadable(f"The file has {len(rows):,} rows; {MOST_ROWS:,} are taken at once")
-    found = csv_formats.recognised(columns)
+    if not (found := csv_formats.recognised(columns)):
+        raise Unreadable(f"No column is called address or email: {', '.join(first)[:200]!a}")
     return found, [(number, _named(columns, row)) for number, row in rows]
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from django.db import connection
 from django.test import Client
 
 from delivery.access import keys
+from delivery.content.drafts import Draft
 from delivery.models import ApiKey, Email, IdempotencyKey
+from delivery.submission import idempotency
+from providers.message import Mailbox
 from tests import fakes
 from tests.providers.fault_server import answer
 
@@ -168,3 +172,12 @@ def test_fifty_threads_with_one_key_make_one_mail(transactional_db: None, ses: f
     assert (len(ses.received), Email.objects.count(), IdempotencyKey.objects.count()) == (1, 1, 1)
     assert {status for status, _ in answers} <= {200, 409}
     assert len({pk for status, pk in answers if status == 200}) == 1
+
+
+def test_a_key_that_was_used_before_an_update_is_known_after_it() -> None:
+    draft = Draft(sender=Mailbox(address="a@example.org"), to=(Mailbox(address="b@example.org"),))
+    ours = idempotency.use("1", None, draft=draft).fingerprint
+    before = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    del before["purpose"], before["unsubscribe"]
+    assert idempotency._fingerprint({"draft": before}) == ours
+    assert idempotency.use("1", None, draft=replace(draft, purpose="marketing")).fingerprint != ours

@@ -79,6 +79,12 @@ def test_what_waits_is_checked_when_it_is_offered(ses: fakes.FakeVendor) -> None
     assert not Attempt.objects.filter(email=alone).exists()
 
 
+def test_who_is_still_to_be_asked_about_has_no_reason_yet() -> None:
+    suppress()
+    email = emails.accept(draft(to=(BOB, ANN)), owner=None)
+    assert set(email.recipients.values_list("status", "reason")) == {("pending", "")}
+
+
 def test_every_round_is_checked(ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor) -> None:
     ses.default = sendgrid.default = fakes.SENDGRID_DOWN
     email = emails.send(draft(to=(BOB, ANN, EVE)), owner=None)
