@@ -29,6 +29,7 @@ _VARIABLES = (
     "SMTP_URL",
     "DJANGO_BACKEND",
     "DJANGO_OPTIONS",
+    "DJANGO_EVENTS_OPTIONS",
 )
 _BATCHED = {"sendgrid": 90}  # seconds: it gathers events for 30, and repeats a lost post after that
 

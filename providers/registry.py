@@ -58,12 +58,13 @@ _EVENT_VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-SOURCES: Mapping[str, Callable[[Entry], Source]] = MappingProxyType(
+SOURCES: Mapping[str, Callable[[Entry], Source | None]] = MappingProxyType(
     {
         "ses": ses.events,
         "sendgrid": sendgrid.events,
         "mailgun": mailgun.events,
         "mandrill": mandrill.events,
+        "django": django.events,
     }
 )
 

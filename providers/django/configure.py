@@ -5,6 +5,7 @@ from typing import Any
 
 from providers.configuration import Entry, NotConfigured
 from providers.django.adapter import ALLOWED, Config, DjangoBackend
+from providers.django.events import VIEWS, Source
 from providers.errors import AccountProblem
 
 
@@ -24,13 +25,22 @@ def provider(entry: Entry) -> DjangoBackend:
     return found
 
 
-def _options(entry: Entry) -> dict[str, Any]:
+def _options(entry: Entry, variable: str = "DJANGO_OPTIONS") -> dict[str, Any]:
     try:
-        options = json.loads(entry.read("DJANGO_OPTIONS") or "{}")
+        options = json.loads(entry.read(variable) or "{}")
     except ValueError:
         options = None
     if not isinstance(options, dict) or "fail_silently" in options:
-        raise NotConfigured(
-            f"{entry.variable('DJANGO_OPTIONS')} is no JSON object of options for the backend."
-        )
+        raise NotConfigured(f"{entry.variable(variable)} is no JSON object of options for the backend.")
     return options
+
+
+def events(entry: Entry) -> Source | None:
+    """Return where its events come from; None for a backend that tells of none."""
+    vendor = entry.read("DJANGO_BACKEND").removeprefix("anymail.backends.").removesuffix(".EmailBackend")
+    if vendor not in VIEWS:
+        return None
+    try:
+        return Source(vendor, _options(entry, "DJANGO_EVENTS_OPTIONS"))
+    except NotConfigured:
+        return Source(vendor, {})
