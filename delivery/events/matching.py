@@ -5,10 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from delivery.events.standings import STAGES
 from delivery.models import Attempt, ProviderEvent, Recipient
 from providers.events import Event, Kind
 
 _State = ProviderEvent.State
+_BESIDE = frozenset(
+    {Kind.OPENED, Kind.CLICKED}
+)  # from which nothing follows for a recipient; most events are such
 
 
 @dataclass(kw_only=True)
@@ -56,14 +60,14 @@ def attempts(told: Sequence[Told]) -> Attempts:
 
 def recipients(told: Sequence[Told]) -> None:
     """Find the recipients of each event, and lock them until the transaction ends, in one order everywhere."""
-    about = [each for each in told if each.attempt]
+    about = [each for each in told if each.attempt and each.event.kind not in _BESIDE]
     found: dict[tuple[UUID, str], list[Recipient]] = defaultdict(list)
     for recipient in _locked({each.row.recipient for each in about}, _emails(about)):
         found[recipient.email_id, recipient.canonical].append(recipient)
     for each in about:
         each.recipients = found.get((_email(each), each.row.recipient), [])
         each.by_address = bool(each.recipients)
-    _sole([each for each in about if not each.recipients])
+    _sole([each for each in about if not each.recipients and each.row.kind in STAGES])
 
 
 def _sole(told: Sequence[Told]) -> None:

@@ -1,13 +1,14 @@
 """Vendors post events to a door of their own; clients read what became of their emails."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from api import body_limit
+from api import authentication, body_limit
 from api.events import EventsIn
 from delivery.events import record
 from delivery.models import Owner, ProviderEvent
@@ -76,6 +77,35 @@ def test_a_vendor_may_look_whether_there_is_a_door() -> None:
 def test_a_body_over_the_limit_is_not_read() -> None:
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": PATH.format("sendgrid")}
     assert body_limit.most(environ) == EventsIn.most_bytes == 4 * 1024 * 1024
+
+
+def test_a_large_body_is_read_without_a_key_where_somebody_signs() -> None:
+    paths = [
+        PATH.format("sendgrid"),
+        PATH.format("sendgrid").rstrip("/"),
+        PATH.format("nobody"),
+        fakes.V1 + "emails/",
+    ]
+    assert [authentication.admits({"PATH_INFO": path}) for path in paths] == [True, True, False, False]
+
+
+def test_a_vendor_that_shows_a_user_and_a_password_is_taken(settings: Any) -> None:
+    settings.GOMAIL_PROVIDERS = ("postmark=django",)
+    settings.PROVIDER_SECRETS = {
+        "POSTMARK_DJANGO_BACKEND": "anymail.backends.postmark.EmailBackend",
+        "POSTMARK_DJANGO_EVENTS_OPTIONS": '{"webhook_secret": "gomail:secret"}',
+    }
+    attempt = accepted("postmark")
+    told = {"RecordType": "Delivery", "MessageID": "m-1", "Recipient": tellers.ADDRESS, "Details": "250 ok"}
+    told |= {"DeliveredAt": "2026-11-28T12:00:00Z", "Metadata": {"gomail_attempt": str(attempt.pk)}}
+    right, wrong = (
+        {"authorization": f"Basic {b64encode(word).decode()}"} for word in (b"gomail:secret", b"g")
+    )
+    statuses = [
+        posted("postmark", Said(body=json.dumps(told).encode(), headers=auth)).status_code
+        for auth in (wrong, right)
+    ]
+    assert (statuses, attempt.email.recipients.get().status) == ([403, 200], "delivered")
 
 
 def test_a_full_post_of_sendgrid_is_taken() -> None:
