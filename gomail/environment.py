@@ -43,7 +43,7 @@ def words(name: str, default: str = "") -> list[str]:
 
 def seconds(name: str, default: str) -> tuple[float, ...]:
     """Return a comma-separated list of seconds; raise ImproperlyConfigured for anything else."""
-    given = words(name, default)
+    given = words(name, default) or [""]
     if wrong := [word for word in given if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", word)]:
         raise ImproperlyConfigured(f"{name} holds {wrong[0]!r}; write seconds, separated by commas: 0,5,300")
     return tuple(map(float, given))

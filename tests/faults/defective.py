@@ -52,6 +52,19 @@ def claim_unchecked() -> None:
     attempts._hold = lambda *emails: None
 
 
+def told_too_early() -> None:
+    """A webhook counts as told when somebody is about to post it."""
+    from delivery.models import WebhookMessage
+    from delivery.webhooks import claims
+
+    def take(room: Any) -> Any:
+        messages = was(room)
+        WebhookMessage.objects.filter(pk__in=[one.pk for one in messages]).update(due_at=None)
+        return messages
+
+    was, claims.take = claims.take, take
+
+
 def timeout_not_sent() -> None:
     """A vendor that has read a mail and does not answer in time is taken for one that has not got it."""
     from urllib3.exceptions import ReadTimeoutError
@@ -195,6 +208,7 @@ CHANGES: dict[str, Change] = {
     "no-journal": no_journal,
     "claim-unchecked": claim_unchecked,
     "timeout-not-sent": timeout_not_sent,
+    "told-too-early": told_too_early,
     "no-renewal": no_renewal,
     "unmarked": unmarked,
     "forgetful-journal": forgetful_journal,

@@ -8,15 +8,17 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from tests.faults import receivers
 from tests.faults.bouncer import bounced
 from tests.faults.broker import Rabbit, rabbit
 from tests.faults.installation import Databases, ask
 from tests.faults.processes import LeftOut, eventually
+from tests.faults.receivers import Receivers
 
 _SMALL = 48  # MiB
 _UNTIL_IT_IS_FULL = {"GOMAIL_DISK_MIN_MB": "0"}  # else nothing would be taken on so small a disk
@@ -34,6 +36,7 @@ class Place:
     server: "Server | None" = None
     disk: "Disk | None" = None
     broker: Rabbit | None = None
+    receivers: Receivers | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +58,21 @@ def with_broker(databases: Databases, folder: Path) -> Iterator[Place]:
     """Have a RabbitMQ beside the usual."""
     with rabbit(folder / "broker") as node, databases.fresh() as url:
         yield Place(database=url, data=folder, broker=node, variables=node.variables)
+
+
+@contextmanager
+def with_receivers(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Have receivers of webhooks beside the usual."""
+    with receivers.listening() as them, databases.fresh() as url:
+        yield Place(database=url, data=folder, receivers=them, variables=them.variables)
+
+
+@contextmanager
+def with_broker_and_receivers(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Have both."""
+    with receivers.listening() as them, with_broker(databases, folder) as place:
+        variables = {**place.variables, **them.variables}
+        yield replace(place, receivers=them, variables=variables)
 
 
 def behind_a_bouncer(connections: int) -> Kind:

@@ -40,6 +40,7 @@ DEFECTS = tuple(
         ("deferred", "DEFERRED transactions", trials.CROWDED),
         ("requeue-stop", "`stop` mail is sent again", _ALWAYS_STOP),
         ("no-journal", "no journal", trials.ANSWERED),
+        ("told-too-early", "a webhook counts as told before it is posted", trials.TOLD),
         ("trusting", "an older state of the file is believed", trials.RESTORED),
         ("async-commit", "PostgreSQL answers a commit before it is on disk", trials.CARELESS),
     )

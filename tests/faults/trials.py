@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from providers import failpoints
-from tests.faults import deaths, endings, lateness, outages, places, restores
+from tests.faults import deaths, endings, lateness, outages, places, restores, told
 from tests.faults.promises import Promise
 from tests.faults.trial import Scene, Trial
 
@@ -153,11 +153,22 @@ CELERY = replace(
     play=deaths.broker_storm, place=places.with_broker, engine="celery",
 )  # fmt: skip
 
+TOLD = replace(
+    _storm(700, 100, 300.0), name="told", says="2,100 webhooks, killed anywhere, receivers of all kinds",
+    play=told.storm, place=places.with_receivers,
+)  # fmt: skip
+TOLD_BY_CELERY = replace(
+    TOLD, name="told-by-celery", says="the same with Celery", letters=350, kills=50, engine="celery",
+    place=places.with_broker_and_receivers,
+)  # fmt: skip
+
 # Two are played at a time, so that the longest go with many short ones.
 FULL = (
     _storm(2200, 310, 600.0),
     *map(at, failpoints.POINTS),
     CELERY,
+    TOLD,
+    TOLD_BY_CELERY,
     ANSWERED,
     FULL_DISK,
     LOST_JOURNAL,

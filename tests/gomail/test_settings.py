@@ -54,6 +54,7 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
         ("GOMAIL_WEBHOOK_PORTS", "0"),
         ("GOMAIL_WEBHOOK_PORTS", "8443 9443"),
         ("GOMAIL_WEBHOOK_SCHEDULE", "0,5s"),
+        ("GOMAIL_WEBHOOK_SCHEDULE", ","),
         ("GOMAIL_WEBHOOK_ALLOWED_NETS", "10.0.0.1/8"),
         ("GOMAIL_WEBHOOK_ALLOWED_NETS", "intranet"),
     ],
