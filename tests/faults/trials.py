@@ -194,7 +194,7 @@ FULL = (
     CARELESS,
 )
 # In little: what a database takes part in is tried on both, the rest on one, so that both take equally long.
-_LITTLE = (_storm(120, 15, 240.0), POISON, RACE)
+_LITTLE = (replace(_storm(120, 15, 240.0), keyless=0.05), POISON, RACE)
 QUICK = {
     "PostgreSQL": (*_LITTLE, GIVEN_UP, REFUSED_LATE, IN_VAIN),
     "SQLite": _LITTLE,  # and a provider's bad days
