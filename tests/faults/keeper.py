@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -57,7 +58,8 @@ class Keeper:
             found, status = os.waitpid(pid, options)
             if found:
                 self._idle.append(self._running.pop(pid))
-                print(f"worker {pid} ended with {os.waitstatus_to_exitcode(status)}", flush=True)
+                with suppress(OSError):  # the disk may be full
+                    print(f"worker {pid} ended with {os.waitstatus_to_exitcode(status)}", flush=True)
 
 
 def _do(job: Job) -> None:

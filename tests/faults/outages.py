@@ -18,7 +18,7 @@ def stopped_database(scene: Scene) -> None:
         scene.place.server.stop()
         time.sleep(AWAY)
         scene.place.server.start()
-        _expect_back(scene)
+        expect_back(scene)
         time.sleep(scene.trial.seconds / 3)
 
 
@@ -30,8 +30,20 @@ def full_disk(scene: Scene) -> None:
         scene.place.disk.fill()
         time.sleep(AWAY)
         scene.place.disk.free()
-        _expect_back(scene)
+        expect_back(scene)
         time.sleep(scene.trial.seconds / 3)
+
+
+def full_log(scene: Scene) -> None:
+    """There is no room for what processes print, from the middle on; some begin only then, and all end so."""
+    assert scene.place.disk
+    with scene.customers.ordering(scene.trial.rate):
+        time.sleep(scene.trial.seconds / 2)
+        scene.place.disk.fill()
+        for kind in ("web", "worker"):
+            for process in scene.nemesis.working(kind)[:1]:
+                scene.nemesis.kill(process, kind)
+        time.sleep(scene.trial.seconds / 2)
 
 
 def few_connections(scene: Scene) -> None:
@@ -44,7 +56,7 @@ def few_connections(scene: Scene) -> None:
     _note_back(scene, order.taken[0].ended - well if order.taken else float("inf"))
 
 
-def _expect_back(scene: Scene) -> None:
+def expect_back(scene: Scene) -> None:
     well = time.time()
 
     def taken() -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import psutil
+
 from tests.faults import receivers
 from tests.faults.bouncer import bounced
 from tests.faults.broker import Rabbit, rabbit
@@ -35,6 +37,7 @@ class Place:
     watched: str = ""  # the URL by which the harness asks; empty: the same
     server: "Server | None" = None
     disk: "Disk | None" = None
+    logs: Path | None = None  # where the processes' output goes; None: to the trial's folder
     broker: Rabbit | None = None
     receivers: Receivers | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +104,11 @@ class Server:
         """End it at once, as a machine that loses its power does."""
         os.kill(self._server.get_pid(), signal.SIGQUIT)
         self._server.get_postmaster_info().process.wait(30)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the server and all that it has started."""
+        parent = psutil.Process(self._server.get_pid())
+        return [parent, *parent.children(recursive=True)]
 
     def start(self) -> None:
         eventually(self._is_started, seconds=60)
@@ -209,6 +217,13 @@ def small_disk(databases: Databases, folder: Path) -> Iterator[Place]:
         here = Databases("", disk.folder) if databases.are_files else databases
         with here.fresh() as url:
             yield Place(database=url, data=disk.folder, disk=disk, variables=_UNTIL_IT_IS_FULL)
+
+
+@contextmanager
+def small_log_disk(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Put nothing but the output of all processes on a small disk."""
+    with _mounted(folder / "disk") as disk, databases.fresh() as url:
+        yield Place(database=url, data=folder, disk=disk, logs=disk.folder)
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def played(
     with trial.place(databases, folder) as place:
         gomail = Installation(
             place.database,
-            folder,
+            place.logs or folder,
             _variables(trial, seed) | vendors.variables() | _data(place) | place.variables,
             commands(trial.workers, trial.engine).with_defect(
                 trial.defect, web=trial.web_defect, worker=trial.worker_defect

@@ -107,6 +107,11 @@ FEW = Trial(
     promise=_REFUSING,
 )  # fmt: skip
 
+FULL_LOG = Trial(
+    name="full-log", says="no room for anybody's log", play=outages.full_log, seconds=12, rate=8, letters=50, kills=2,
+    place=places.small_log_disk, keyless=0.0,
+)  # fmt: skip
+
 _RESTORED = Promise(restored=True, refusals=True)
 _SMALL_HOURS = {"sync": 3, "async": 5, "batch": 1, "file": 1}
 
@@ -180,6 +185,7 @@ FULL = (
     GIVEN_UP,
     STOPPED,
     FEW,
+    FULL_LOG,
     BOUNCED,
     ROLLING,
     CROWDED,
