@@ -1,6 +1,7 @@
 """What makes a machine slow, claims short, patience short, or clocks wrong: no defects, and put on like those."""
 
 import random
+import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,11 @@ def hasty() -> None:
     http.Timeouts.__init__.__kwdefaults__["read"] = READ
 
 
+def another_host() -> None:
+    """This is a machine of another name."""
+    socket.gethostname = lambda: "another"
+
+
 def lying_clock(seconds: int) -> Change:
     """This process's clock is wrong by so much, as far as Python goes; it runs on as it should."""
 
@@ -72,6 +78,7 @@ CHANGES: dict[str, Change] = {
     "brief-lease": brief_lease,
     "slow-reading": slow_reading,
     "hasty": hasty,
+    "another-host": another_host,
     "clock-ahead": lying_clock(600),
     "clock-behind": lying_clock(-600),
 }

@@ -85,8 +85,9 @@ class Customers:
     """A number of customers that take turns in ordering."""
 
     def __init__(self, port: int, number: int, dice: random.Random) -> None:
-        self._port, self._number, self._dice = port, number, dice
-        self._counter = itertools.count()
+        self.ports = [port]  # of the web servers among which they are shared out
+        self._number, self._dice = number, dice
+        self._counter, self._doors = itertools.count(), itertools.count()
         self._lock = threading.Lock()
         self.kinds: Mapping[str, int] = _KINDS
         self.policies: tuple[str, ...] = ("resend", "resend", "stop")
@@ -125,7 +126,8 @@ class Customers:
                 thread.join()
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
+        port = self.ports[next(self._doors) % len(self.ports)]
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
 
     def order(self, kind: str = "") -> Order:
         """Make up an order."""

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -19,6 +20,7 @@ from tests.faults.record import Record
 
 PROCESSES = 4
 _SERVER = ("-m", "gunicorn", "--config")
+_LAUNCHER = "tests.faults.defective"
 _JOINED = "SELECT pid FROM delivery_worker WHERE stopped_at IS NULL"
 _UNSETTLED = "SELECT count(*) FROM delivery_email WHERE due_at IS NOT NULL OR status = 'sending'"
 
@@ -37,7 +39,9 @@ class Commands:
 
 def _launched(command: tuple[str, ...], *names: str) -> tuple[str, ...]:
     wanted = ",".join(filter(None, names))
-    return ("-m", "tests.faults.defective", wanted, "--", *command) if wanted else command
+    if wanted and command[1] == _LAUNCHER:  # it has some already
+        return (*command[:2], f"{command[2]},{wanted}", *command[3:])
+    return ("-m", _LAUNCHER, wanted, "--", *command) if wanted else command
 
 
 def commands(workers: int, engine: str) -> Commands:
@@ -151,6 +155,24 @@ class Installation:
     def stop(self) -> None:
         """End all processes in order."""
         self._running.close()
+
+    def lose_power(self) -> None:
+        """End all processes at once, and those that start them."""
+        for process in self.parents.values():
+            os.killpg(process.pid, signal.SIGKILL)
+        self._running.close()
+
+    def beside(self, name: str) -> "Installation":
+        """Return another machine on the same database, with the same files and a journal of its own."""
+        folder = self.folder / name
+        folder.mkdir()
+        variables = {k: v for k, v in self.environment.items() if k != "PORT"}
+        variables |= {"GOMAIL_JOURNAL_DIR": str(folder / "journal")}
+        other = Installation(
+            self.environment["DATABASE_URL"], folder, variables, self._commands.with_defect(name)
+        )
+        other.web_variables, other.watched = self.web_variables, self.watched
+        return other
 
     def command(self, *arguments: str) -> str:
         """Run one of `manage.py`'s commands beside the processes; return what it prints."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from providers import failpoints
-from tests.faults import deaths, endings, lateness, outages, places, restores, told
+from tests.faults import deaths, endings, lateness, neighbours, outages, places, restores, told
 from tests.faults.promises import Promise
 from tests.faults.trial import Scene, Trial
 
@@ -111,6 +111,10 @@ FULL_LOG = Trial(
     name="full-log", says="no room for anybody's log", play=outages.full_log, seconds=12, rate=8, letters=50, kills=2,
     place=places.small_log_disk, keyless=0.0,
 )  # fmt: skip
+TWO_HOSTS = Trial(
+    name="two-hosts", says="two machines, one loses its power", play=neighbours.two_hosts, seconds=12, letters=100,
+    on=("PostgreSQL",), rate=8, defect="brief-lease", workers=1, keyless=0.0,
+)  # fmt: skip
 
 _RESTORED = Promise(restored=True, refusals=True)
 _SMALL_HOURS = {"sync": 3, "async": 5, "batch": 1, "file": 1}
@@ -186,6 +190,7 @@ FULL = (
     STOPPED,
     FEW,
     FULL_LOG,
+    TWO_HOSTS,
     BOUNCED,
     ROLLING,
     CROWDED,
