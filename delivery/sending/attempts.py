@@ -30,6 +30,10 @@ class ClaimLost(Exception):
     """Our claim has ended and another process may have the email: stop working on it."""
 
 
+class AcceptedBefore(Exception):
+    """A provider has the email by an earlier attempt, as an event or a late answer has told: offer it to nobody."""
+
+
 def write(email: Email, provider: Provider) -> Attempt:
     """Insert the attempt that is about to be made; the caller has made sure of the claim."""
     attempt = _started(email, provider)
@@ -38,13 +42,18 @@ def write(email: Email, provider: Provider) -> Attempt:
 
 
 def begin(email: Email, provider: Provider) -> Attempt:
-    """Renew the lease and insert the attempt in one transaction; raise ClaimLost if the lease has ended."""
+    """Renew the lease and insert the attempt in one transaction.
+
+    Raises ClaimLost if the lease has ended, and AcceptedBefore.
+    """
     return _begun.ask((email, provider))
 
 
 def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
     with transaction.atomic():
         _hold(*(email for email, _ in parts))
+        if any(_was_accepted(email) for email, _ in parts):
+            raise AcceptedBefore
         started = [_started(email, provider) for email, provider in parts]
         _WRITTEN.run(started)
         return started
@@ -94,6 +103,15 @@ def _confirmed(last: Attempt) -> int:
 
 def _has_it(last: Attempt) -> bool:
     return Attempt.objects.filter(pk=last.pk, outcome=Attempt.Outcome.ACCEPTED).exists()
+
+
+def _was_accepted(email: Email) -> bool:
+    """Tell whether an earlier attempt was accepted after all; the email's row is locked.
+
+    Only what is sent again may have been: it costs the others no statement.
+    """
+    accepted = Attempt.objects.filter(email=email, outcome=Attempt.Outcome.ACCEPTED)
+    return email.possible_duplicate and accepted.exists()
 
 
 def _answer(last: Attempt) -> dict[str, Any]:
@@ -176,7 +194,9 @@ class Log:
         following = outages.insist(lambda: self._store_and_begin(provider))
         self.tell()
         if following is None:
-            raise Unknown(f"{self.last.provider} did not accept the email, and an event says that it has it.")
+            raise Unknown(
+                f"{self.last.provider} did not accept the email, and a provider turns out to have it."
+            )
         return following
 
     def _store_and_begin(self, provider: Provider) -> Attempt | None:
@@ -184,7 +204,7 @@ class Log:
             _hold(
                 self._email
             )  # the email's row first, as everywhere: a fixed order of locks prevents deadlocks
-            if not store(self.last) and _has_it(self.last):
+            if (not store(self.last) and _has_it(self.last)) or _was_accepted(self._email):
                 return None
             return write(self._email, provider)
 

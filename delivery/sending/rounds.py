@@ -75,6 +75,9 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
     except attempts.ClaimLost:
         gate.release()
         return None
+    except attempts.AcceptedBefore:
+        gate.release()
+        return _requeue(email, outcomes.at_once(""), rounds=email.rounds - 1)  # which settles it as sent
     return hand_over(Round(email=email, message=message, gate=gate, first=first, going_on=going_on), attempt)
 
 

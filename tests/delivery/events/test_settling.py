@@ -11,7 +11,7 @@ from delivery.content.drafts import Draft
 from delivery.doctor import walk
 from delivery.models import Attempt, Circuit, Email, Suppression
 from delivery.routing import circuit_cache
-from delivery.sending import rounds, unknown
+from delivery.sending import rounds, suppressed, unknown
 from delivery.submission import emails
 from delivery.workers import loop
 from providers.ses.adapter import SES
@@ -155,6 +155,31 @@ def test_an_event_while_it_is_sent_again_is_the_outcome_of_what_came_to_nothing(
     Email.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     loop.clean_up()
     assert (Email.objects.get().status, first(attempt).status) == ("sent", "delivered")
+
+
+def test_an_event_between_the_claim_and_the_offer_keeps_a_second_copy_back(
+    ses: fakes.FakeVendor, monkeypatch: Any
+) -> None:
+    attempt = unknown_attempt(ses)
+    due_again()
+    real = suppressed.leave_out
+    monkeypatch.setattr(suppressed, "leave_out", lambda bundle: (tell(attempt, "delivered"), real(bundle)))
+    email = rounds.dispatch(attempt.email_id)
+    assert email
+    assert (email.status, email.provider, email.attempts.count()) == ("sent", "ses", 1)
+    assert first(attempt).status == "delivered"
+
+
+def test_an_event_while_it_is_offered_again_keeps_it_from_the_next_provider(
+    ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor, while_ses_is_asked: Any
+) -> None:
+    attempt = unknown_attempt(ses)
+    due_again()
+    while_ses_is_asked(lambda _: tell(attempt, "delivered"))
+    ses.script(fakes.SES_THROTTLING)
+    email = rounds.dispatch(attempt.email_id)
+    assert email
+    assert (email.status, email.provider, sendgrid.received) == ("sent", "ses", [])
 
 
 def test_an_event_outranks_a_person_who_said_that_it_was_not_sent(ses: fakes.FakeVendor) -> None:
