@@ -144,8 +144,10 @@ class Mailgun:
         headers = {"headers": {"message-id": f"m-{attempt}"}}
         return {**given, "message": headers, "user-variables": {"gomail_attempt": attempt}, **more}
 
-    def sign(self, data: Any, *, key: str = "mailgun", ago: float = 0, block: str = "signature") -> Said:
-        at, token = str(int(time.time() - ago)), uuid4().hex + uuid4().hex[:18]
+    def sign(
+        self, data: Any, *, key: str = "mailgun", ago: float = 0, block: str = "signature", begins: str = ""
+    ) -> Said:
+        at, token = str(int(time.time() - ago)), (begins + uuid4().hex + uuid4().hex)[:50]
         signature = hmac.new(key.encode(), (at + token).encode(), hashlib.sha256).hexdigest()
         signed = {"timestamp": at, "token": token, "signature": signature}
         return Said(body=json.dumps({block: signed, "event-data": data}).encode())

@@ -68,12 +68,17 @@ class Source:
             return [events.unread(post, told)]
 
     def binding(self, post: Post) -> Binding | None:
-        """Return the token, and what it came with."""
+        """Return what is signed, and what it came with.
+
+        It is the time and the token without anything between: a token that begins with e0 could give that to the time,
+        which says the same then, and would be another one.
+        """
         block = self._believed(post)
         if block is None:
             return None
         data = json.dumps(events.read_json(post.body).get("event-data"), sort_keys=True)
-        return Binding(token=block["token"], digest=hashlib.sha256(data.encode()).hexdigest())
+        signed = block["timestamp"] + block["token"]
+        return Binding(token=signed, digest=hashlib.sha256(data.encode()).hexdigest())
 
     def _believed(self, post: Post) -> Mapping[str, str] | None:
         """Return the block of a signature that one of our keys has made."""

@@ -51,6 +51,16 @@ def test_a_token_is_bound_to_what_it_came_with() -> None:
     assert (first.token == second.token, first.digest == second.digest) == (True, False)
 
 
+def test_a_part_of_the_token_in_the_time_makes_no_other_token() -> None:
+    said = TELLER.sign(TELLER.data(ATTEMPT), begins="e0")
+    told = json.loads(said.body)
+    block = told["signature"]
+    block |= {"timestamp": block["timestamp"] + "e0", "token": block["token"].removeprefix("e0")}
+    source, cut = Source(["mailgun"]), Said(body=json.dumps(told).encode())
+    source.verify(post(cut))
+    assert source.binding(post(cut)) == source.binding(post(said))
+
+
 @pytest.mark.parametrize(
     ("kind", "more", "becomes", "bounce"),
     [
