@@ -17,11 +17,6 @@ from tests import fakes
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers", "links")]
 
 
-@pytest.fixture(autouse=True)
-def _links(settings: Any) -> None:
-    settings.GOMAIL_PUBLIC_URL, settings.GOMAIL_LINK_KEYS = "https://mail.example.org", ("k" * 32,)
-
-
 def kept(answer: Any) -> tuple[str, str]:
     assert answer.status_code in (200, 202), answer.json()
     email = Email.objects.get(pk=answer.json()["id"])
