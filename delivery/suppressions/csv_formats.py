@@ -13,8 +13,9 @@ from delivery.models import Suppression
 from delivery.models.suppression import ALL, LIST, MARKETING
 
 COLUMNS: Final = ("address", "kind", "scope", "reason", "source", "created_at", "expires_at")  # of our own
-_FORMULA = re.compile(r"[=+\-@\t\r]")  # a spreadsheet takes what begins so for something to be computed
-_GUARDED = re.compile(r"'[=+\-@\t\r]")
+# A spreadsheet takes what begins so for something to be computed; the last four are = + - @ in full width.
+_COMPUTED = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_FORMULA, _GUARDED = re.compile(_COMPUTED), re.compile(f"'{_COMPUTED}")
 _SCOPE = re.compile(rf"{ALL}|{MARKETING}|{LIST}.{{1,100}}", re.DOTALL)
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 Kind = Suppression.Kind

@@ -14,7 +14,7 @@ _AT_ONCE = 2000  # rows read from the database, and written in one piece
 def lines(rows: QuerySet[Suppression]) -> Iterator[str]:
     """Yield a file in pieces (RFC 4180), the header first."""
     line = _Line()
-    writer = csv.writer(line)
+    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(csv_formats.COLUMNS)
     for entry in rows.iterator(chunk_size=_AT_ONCE):
         writer.writerow([csv_formats.safe(cell) for cell in _cells(entry)])

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from delivery.suppressions.entries import Finding
 
 MOST_ROWS: Final = 50_000
 _AT_ONCE = 1000  # entries in one transaction
+_MOST_COLUMNS = 50
 _LONGEST_SOURCE = 50
 _DELIMITERS = ",;\t|"
 ADDED, KNOWN, REFUSED = "added", "known", "refused"
@@ -76,8 +78,10 @@ def _read(content: bytes) -> tuple[csv_formats.Format, list[tuple[int, Mapping[s
     first = rows[0][1]
     columns, named = csv_formats.columns_of(first)
     rows = rows[1:] if named else rows
-    if len(rows) > MOST_ROWS:
-        raise Unreadable(f"The file has {len(rows):,} rows; {MOST_ROWS:,} are taken at once")
+    if len(rows) > MOST_ROWS or len(columns) > _MOST_COLUMNS:
+        raise Unreadable(
+            f"{MOST_ROWS:,} rows of {_MOST_COLUMNS} columns are taken at once; the file has more"
+        )
     if not (found := csv_formats.recognised(columns)):
         raise Unreadable(f"No column is called address or email: {', '.join(first)[:200]!a}")
     return found, [(number, _named(columns, row)) for number, row in rows]
@@ -91,9 +95,11 @@ def _decoded(content: bytes) -> str:
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
+    """Return the rows that hold anything, by their numbers; no more than it takes to see that there are too many."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    filled = ((number, row) for number, row in enumerate(reader, 1) if any(cell.strip() for cell in row))
     try:
-        return [(number, row) for number, row in enumerate(reader, 1) if any(cell.strip() for cell in row)]
+        return list(islice(filled, MOST_ROWS + 2))  # the header, and one too many
     except csv.Error as error:
         raise Unreadable(f"The file is no CSV: {error}") from error
 

@@ -246,8 +246,8 @@ def test_the_export_is_safe_in_a_spreadsheet_and_can_be_imported_again(api: fake
     answer = api.get("suppressions/export/")
     text = b"".join(answer).decode()
     assert answer.headers["Content-Disposition"] == 'attachment; filename="suppressions.csv"'
-    assert text.startswith("address,kind,scope,reason,source,created_at,expires_at\r\n")
-    assert "\r\n'=1+1@example.org,hard_bounce,all,\"'=HYPERLINK" in text
+    assert text.startswith('"address","kind","scope","reason","source","created_at","expires_at"\r\n')
+    assert '\r\n"\'=1+1@example.org","hard_bounce","all","\'=HYPERLINK' in text
 
     before = list(
         Suppression.objects.order_by("address").values_list("address", "kind", "scope", "reason", "source")

@@ -94,7 +94,7 @@ def test_all_that_vendors_and_people_write_is_escaped(admin_client: Client) -> N
 def test_the_export_is_the_file_of_the_api(admin_client: Client) -> None:
     add(reason="=1+1")
     text = b"".join(admin_client.get(EXPORT)).decode()  # type: ignore[call-overload]
-    assert text.startswith("address,kind,scope")
+    assert text.startswith('"address","kind","scope"')
     assert "'=1+1" in text
 
 

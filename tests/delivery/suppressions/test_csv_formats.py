@@ -1,11 +1,14 @@
 """Files that vendors give out are read in our words."""
 
+import csv
+import io
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
 
 from delivery.models import Suppression
-from delivery.suppressions import csv_formats, imports
+from delivery.suppressions import csv_formats, exports, imports
 from delivery.suppressions.csv_formats import Unreadable
 from delivery.suppressions.imports import Source
 
@@ -98,11 +101,37 @@ def test_a_row_that_makes_no_sense_is_refused_alone(text: str, message: str) -> 
 
 def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "MOST_ROWS", 1)
-    with pytest.raises(Unreadable, match="2 rows"):
+    with pytest.raises(Unreadable, match="1 rows"):
         imports.run(b"a@example.org\nb@example.org", MINE, dry_run=True)
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_a_file_of_a_million_rows_is_refused_before_they_are_all_in_memory() -> None:
+    content = b"address\n" + b"a@example.org\n" * 1_000_000
+    tracemalloc.start()
+    with pytest.raises(Unreadable, match="50,000 rows"):
+        imports.run(content, MINE, dry_run=True)
+    assert tracemalloc.get_traced_memory()[1] < 8 * len(content)
+    tracemalloc.stop()
+
+
+PAYLOADS = [
+    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠x"),
+    *("=cmd|' /C calc'!A0", '=HYPERLINK("https://x.example","y")', "-2+3+cmd|' /C calc'!A0", '=1";=1'),
+    *("@A1", "+cmd|'x'", "-@A1", "=IMPORTXML(A1)", "=DDE()", "\t@x"),
+]
+
+
+@pytest.mark.django_db
+def test_twenty_formulas_are_neutral_in_an_export() -> None:
+    for number, payload in enumerate(PAYLOADS):
+        Suppression.objects.create(address=f"a{number}@example.org", kind="manual", reason=payload)
+    text = "".join(exports.lines(Suppression.objects.order_by("address")))
+    cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+    assert [cell for cell in cells if cell[:1] in "=+-@\t\r\n＝＋－＠" and cell] == []
+    assert all(line.startswith('"') for line in text.split("\r\n") if line)
+
+
+@pytest.mark.parametrize("text", PAYLOADS)
 def test_a_formula_is_guarded_and_found_again(text: str) -> None:
     assert csv_formats.safe(text) == f"'{text}"
     assert csv_formats.unsafe(csv_formats.safe(text)) == text
