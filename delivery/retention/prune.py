@@ -21,12 +21,13 @@ from delivery.models import (
     EventToken,
     IdempotencyKey,
     ProviderEvent,
+    Suppression,
     WebhookEndpoint,
     WebhookMessage,
 )
 from delivery.models.email import FINISHED
 from delivery.retention import unused_files
-from delivery.suppressions import unsubscribing
+from delivery.suppressions import soft_bounces, unsubscribing
 
 _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
@@ -145,6 +146,18 @@ def _used(tokens: Rows, before: datetime) -> Rows:
     return tokens
 
 
+def _soft_bounces(before: datetime) -> Iterator[Rows]:
+    yield soft_bounces.outdated(clock.now().date())
+
+
+def _expired(before: datetime) -> Iterator[Rows]:
+    yield Suppression.objects.filter(expires_at__lte=clock.now())
+
+
+def _all(rows: Rows, before: datetime) -> Rows:
+    return rows
+
+
 def _webhooks(before: datetime) -> Iterator[Rows]:
     yield WebhookMessage.objects.filter(pk__lt=ids.floor(clock.now() - _WEBHOOKS_KEPT))
 
@@ -186,6 +199,8 @@ BODIES = Rule(name="bodies", walks=_bodies, due=_finished, prune=_empty)
 ATTACHMENTS = Rule(name="attachments", walks=_attachments, due=_of_finished, prune=_forget_content)
 KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)
 CHANGES = Rule(name="changes of circuits", walks=_changes, due=_old, prune=_delete)
+SOFT_BOUNCES = Rule(name="soft bounces of another month", walks=_soft_bounces, due=_all, prune=_delete)
+SUPPRESSIONS = Rule(name="expired suppressions", walks=_expired, due=_all, prune=_delete)
 EVENTS = Rule(name="events that belong to no email", walks=_loose, due=_stray, prune=_delete)
 TOKENS = Rule(name="tokens of events", walks=_tokens, due=_used, prune=_delete)
 WEBHOOKS = Rule(name="webhooks", walks=_webhooks, due=_over, prune=_delete)

@@ -17,6 +17,7 @@ from delivery.webhooks.outbox import Notice
 
 CODE: Final = "all_suppressed"  # the first word of the reason of an email that ended so
 _MOST_NAMED = 5  # recipients in a reason
+_BEFORE = "; an attempt before may have reached it"
 _OPEN = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 
 
@@ -38,6 +39,7 @@ def mark(bundle: Bundle) -> list[Recipient]:
     out = _explained(_kept_out(left, found), found)
     for row in out:
         row.status = Recipient.Status.SUPPRESSED
+        row.reason += _BEFORE if bundle.email.possible_duplicate else ""
     bundle.email.suppressed = tuple(row.address for row in out)
     return out
 

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from django.db.models import QuerySet
+
 from delivery.models import SoftBounce
 
 DAYS: Final = 3  # on so many days
@@ -24,9 +26,9 @@ def count(owner_id: int | None, address: str, at: datetime) -> bool:
     return True
 
 
-def forget_old(today: date) -> int:
-    """Delete what no bounce of today can be counted with; return how many days that were."""
-    return SoftBounce.objects.filter(day__lte=today - WINDOW).delete()[0]
+def outdated(today: date) -> QuerySet[SoftBounce]:
+    """Return what no bounce of today can be counted with."""
+    return SoftBounce.objects.filter(day__lte=today - WINDOW)
 
 
 def _are_too_many(days: list[date]) -> bool:

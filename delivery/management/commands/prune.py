@@ -19,7 +19,16 @@ _RULES = (
     (prune.BODIES, "bodies"),
     (prune.ATTACHMENTS, "attachments"),
 )
-_ALWAYS = (prune.KEYS, prune.CHANGES, prune.EVENTS, prune.TOKENS, prune.WEBHOOKS, prune.ENDPOINTS)
+_ALWAYS = (
+    prune.KEYS,
+    prune.CHANGES,
+    prune.EVENTS,
+    prune.TOKENS,
+    prune.WEBHOOKS,
+    prune.ENDPOINTS,
+    prune.SOFT_BOUNCES,
+    prune.SUPPRESSIONS,
+)
 
 
 class Command(BaseCommand):

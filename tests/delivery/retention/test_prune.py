@@ -32,6 +32,8 @@ from delivery.models import (
     Email,
     IdempotencyKey,
     Recipient,
+    SoftBounce,
+    Suppression,
     Tag,
 )
 from delivery.models.email import FINISHED
@@ -149,6 +151,19 @@ def test_an_email_goes_with_all_that_belongs_to_it() -> None:
             cursor.execute(
                 "INSERT INTO delivery_subject(delivery_subject, rank) VALUES ('integrity-check', 1)"
             )
+
+
+def test_what_counts_and_holds_no_more_is_deleted() -> None:
+    now = timezone.now()
+    for days in (0, 31):
+        SoftBounce.objects.create(address="a@example.org", day=(now - timedelta(days=days)).date())
+        Suppression.objects.create(
+            address=f"{days}@example.org", kind="manual", expires_at=now + timedelta(days=1 - days)
+        )
+    said = pruned()
+    assert "Soft bounces of another month: 1 deleted." in said
+    assert "Expired suppressions: 1 deleted." in said
+    assert (SoftBounce.objects.count(), Suppression.objects.get().address) == (1, "0@example.org")
 
 
 def test_a_dry_run_counts_and_changes_nothing(attachment_folder: Path) -> None:

@@ -141,6 +141,17 @@ def test_an_email_that_may_have_been_sent_stays_unknown_when_nobody_may_get_it_a
     assert len(ses.received) == 1
 
 
+def test_who_may_have_got_it_before_is_said_to(ses: fakes.FakeVendor) -> None:
+    ses.default = close()
+    email = emails.send(draft(to=(BOB, ANN)), owner=None)
+    suppress()
+    Email.objects.filter(pk=email.pk).update(due_at=clock.now() - timedelta(seconds=1))
+    rounds.dispatch(email.pk)
+    bob = email.recipients.get(address=BOB.address)
+    assert (bob.status, "may have reached it" in bob.reason) == ("suppressed", True)
+    assert offered(ses)[-1] == {ANN.address}
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
