@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from delivery.content import links
 from delivery.models import Email
 from tests import fakes
 from tests.legs import LEGS, MIME, Leg, alone, attached, close_all
@@ -169,6 +170,20 @@ def test_a_thread_of_any_honest_length_arrives(leg: Leg, count: int) -> None:
     thread = " ".join(f"<{number:03}.reply.4f3a9c@support.example.org>" for number in range(count))
     for mail in leg.send(headers={"References": thread}):
         assert mail.headers["references"] == thread
+
+
+def test_one_click_arrives_whole_with_every_carrier(leg: Leg, settings: Any) -> None:
+    settings.GOMAIL_PUBLIC_URL, settings.GOMAIL_LINK_KEYS = "https://mail.shop.example", ("k" * 32,)
+    told = set()
+    for mail in leg.send(
+        to_addresses=["ann@example.net"], unsubscribe="news", body="Leave: {{ unsubscribe_url }}\n"
+    ):
+        link = links.url(Email.objects.get().pk)
+        assert mail.headers["list-unsubscribe"] == f"<{link}>"
+        assert mail.headers["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+        assert link in mail.text
+        told.add(link)
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("name", ["References", "List-Unsubscribe"])
