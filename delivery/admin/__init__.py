@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from delivery.admin import access, auth, emails, events, providers, suppressions, webhooks
+from delivery.admin import access, auth, emails, events, providers, suppressions, webhook_endpoints, webhooks
 
-__all__ = ["access", "auth", "emails", "events", "providers", "suppressions", "webhooks"]
+__all__ = ["access", "auth", "emails", "events", "providers", "suppressions", "webhook_endpoints", "webhooks"]
 
 admin.site.index_title = "Today"
 admin.site.index_template = "delivery/dashboard.html"

@@ -38,6 +38,11 @@ def test_an_endpoint_is_looked_at_tested_and_switched_off_and_on(watched: Watche
     look(watched, "webhooks-endpoint")
     watched.page.get_by_role("button", name="Post a test").click()
     watched.page.wait_for_selector("text=A test will be posted")
+    watched.page.get_by_text("New secret…").click()
+    watched.page.get_by_role("button", name="Make it").click()
+    watched.page.wait_for_selector("text=Keep it now")
+    look(watched, "webhooks-secret")
+    watched.page.get_by_role("link", name="I have it").click()
     watched.page.get_by_role("button", name="Switch off").click()
     watched.page.wait_for_selector("text=It is off.")
     look(watched, "webhooks-endpoint-off")
@@ -46,6 +51,24 @@ def test_an_endpoint_is_looked_at_tested_and_switched_off_and_on(watched: Watche
 
     to.refresh_from_db()
     assert to.enabled
+    assert (watched.ran, watched.blocked, watched.outside()) == ([], [], [])
+
+
+def test_an_endpoint_is_made_in_the_browser(watched: Watched) -> None:
+    watched.open(f"{ENDPOINTS}add/")
+    watched.page.fill("[name=url]", "https://127.0.0.1/in")
+    look(watched, "webhooks-new")
+    watched.page.get_by_role("button", name="Save").click()
+    watched.page.wait_for_selector("text=may not reach")
+    look(watched, "webhooks-refused")
+    watched.page.fill("[name=url]", "https://93.184.215.14/in")
+    watched.page.get_by_label("email.bounced").check()
+    watched.page.get_by_role("button", name="Save").click()
+    watched.page.wait_for_selector("text=Keep it now")
+
+    row = WebhookEndpoint.objects.get()
+    assert (row.url, row.events) == ("https://93.184.215.14/in", ["email.bounced"])
+    assert watched.page.input_value("#secret") == row.secret
     assert (watched.ran, watched.blocked, watched.outside()) == ([], [], [])
 
 

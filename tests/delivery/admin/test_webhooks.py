@@ -18,6 +18,7 @@ from tests.delivery.webhooks.endpoints import SECRET, endpoint, message
 pytestmark = pytest.mark.django_db
 ENDPOINTS, MESSAGES, CALLS = (f"/admin/delivery/webhook{name}/" for name in ("endpoint", "message", "call"))
 MAY_READ = ("view_webhookendpoint", "view_webhookmessage", "view_webhookcall")
+PUBLIC = "https://93.184.215.14/hook"
 URL = "https://hooks.example.org/in"
 
 
@@ -179,8 +180,61 @@ def test_the_first_page_tells_of_endpoints_in_trouble(anna: Client) -> None:
     assert "off.example.org" not in said  # a person's choice is no trouble
 
 
-def test_nobody_makes_changes_or_deletes_one_by_hand(anna: Client) -> None:
+def test_an_endpoint_is_made_and_its_secret_is_shown_this_once(anna: Client) -> None:
+    shop = Owner.objects.create(name="shop")
+    asked = {"owner": shop.pk, "url": PUBLIC, "heard": ["email.sent"], "description": "orders"}
+    answer = anna.post(f"{ENDPOINTS}add/", asked)
+
+    row = WebhookEndpoint.objects.get()
+    assert (row.owner, row.url, row.events, row.description) == (shop, PUBLIC, ["email.sent"], "orders")
+    assert row.secret.encode() in answer.content
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert row.secret.encode() not in anna.get(f"{ENDPOINTS}{row.pk}/change/").content
+    assert [entry.user.username for entry in LogEntry.objects.all()] == ["anna"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"url": "https://127.0.0.1/"}, "may not reach"),
+        ({"url": "http://93.184.215.14/"}, "a port that webhooks may not use"),
+        ({"url": PUBLIC, "heard": ["email.sended"]}, "email.sended is not one of the available choices"),
+        ({"url": PUBLIC, "description": "a\nb"}, "Write it in one line"),
+        ({}, "This field is required"),
+    ],
+)
+def test_what_cannot_be_an_endpoint_is_refused_with_a_reason(
+    asked: dict[str, Any], said: str, anna: Client
+) -> None:
+    assert said in text(anna.post(f"{ENDPOINTS}add/", asked))
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_an_owner_who_has_enough_gets_no_further_one(anna: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "MOST", 1)
+    endpoint(url=URL)
+
+    assert "1 endpoints already" in text(anna.post(f"{ENDPOINTS}add/", {"url": PUBLIC}))
+
+
+def test_a_new_secret_is_shown_this_once_and_the_old_one_signs_for_a_day(anna: Client) -> None:
     row = endpoint(url=URL)
-    for path in (f"{ENDPOINTS}add/", f"{ENDPOINTS}{row.pk}/delete/"):
-        assert anna.get(path).status_code == 403
+    answer = order(anna, ENDPOINTS, row, "rotate")
+    row.refresh_from_db()
+
+    assert row.secret != SECRET
+    assert row.previous_secret == SECRET
+    assert row.secret.encode() in answer.content
+    assert SECRET.encode() not in answer.content
+    assert "the one before verifies it, too" in text(answer)
+
+
+def test_who_may_not_add_makes_none() -> None:
+    bert = reader(*MAY_READ, "change_webhookendpoint")
+    assert bert.post(f"{ENDPOINTS}add/", {"url": PUBLIC}).status_code == 403
+
+
+def test_nobody_changes_or_deletes_one_by_hand(anna: Client) -> None:
+    row = endpoint(url=URL)
+    assert anna.get(f"{ENDPOINTS}{row.pk}/delete/").status_code == 403
     assert anna.post(f"{ENDPOINTS}{row.pk}/change/", {"url": "https://evil.example/"}).status_code == 403
