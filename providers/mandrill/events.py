@@ -75,11 +75,14 @@ class Source:
 
 def _fields(post: Post) -> Sequence[tuple[str, str]]:
     try:
-        return parse_qsl(
+        fields = parse_qsl(
             post.body.decode(), keep_blank_values=True, strict_parsing=bool(post.body), max_num_fields=99
         )
     except ValueError as error:
         raise Forged("It is no form.") from error
+    if [name for name, _ in fields] != [_FIELD]:  # what is signed has nothing between names and values
+        raise Forged("It is not the form of Mandrill.")
+    return fields
 
 
 def _is_rehearsal(fields: Sequence[tuple[str, str]]) -> bool:

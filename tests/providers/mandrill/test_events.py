@@ -1,6 +1,7 @@
 """Events of Mandrill are believed if its key has signed them for our URL, and read into our words."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -38,6 +39,16 @@ def test_the_rehearsal_before_there_is_a_key_is_believed_and_tells_nothing(keys:
 def test_the_rehearsals_key_signs_nothing_else() -> None:
     with pytest.raises(Forged):
         Source(["mandrill"]).verify(post(TELLER.say(ATTEMPT, key="test-webhook")))
+
+
+@pytest.mark.parametrize("at", [3, len("mandrill_events") + 1])
+def test_a_signed_text_that_is_cut_elsewhere_is_a_forgery(at: int) -> None:
+    said = TELLER.say(ATTEMPT)
+    signed = "mandrill_events" + dict(parse_qsl(said.body.decode()))["mandrill_events"]
+    with pytest.raises(Forged):
+        Source(["mandrill"]).verify(
+            post(Said(body=urlencode({signed[:at]: signed[at:]}).encode(), headers=said.headers))
+        )
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"&&=", b"a=1&" * 200])
