@@ -156,7 +156,7 @@ def in_base64(text: str) -> bytes:
 def at_second(seconds: object) -> datetime:
     """Return a moment given in seconds since the epoch; raise ValueError if it is none."""
     try:
-        return datetime.fromtimestamp(float(str(seconds)), UTC)
+        return _plausible(datetime.fromtimestamp(float(str(seconds)), UTC))
     except (OverflowError, OSError) as error:
         raise ValueError("It is no moment.") from error
 
@@ -164,7 +164,14 @@ def at_second(seconds: object) -> datetime:
 def at_moment(text: object) -> datetime:
     """Return a moment given by ISO 8601; raise ValueError if it is none."""
     moment = datetime.fromisoformat(str(text))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return _plausible(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _plausible(moment: datetime) -> datetime:
+    """Return it in UTC; raise ValueError so near the ends of time that nothing could be added to it."""
+    if not 1970 <= moment.year < 3000:
+        raise ValueError("No mail is of this year.")
+    return moment.astimezone(UTC)
 
 
 def words(value: object) -> str:

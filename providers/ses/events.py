@@ -127,13 +127,13 @@ class _Told:
         """Return the recipient where there is but one; of several, nobody knows which."""
         return self.everybody()[0] if len(self.everybody()) == 1 else ""
 
-    def event(self, kind: Kind, recipient: str = "", **more: Any) -> Event:
+    def event(self, kind: Kind, recipient: object = "", **more: Any) -> Event:
         given = {
             "kind": kind,
             "name": self.name,
             "at": events.at_moment(self.mail["timestamp"]),
             "attempt": _tag(self.mail),
-            "recipient": recipient,
+            "recipient": events.words(recipient),
             "message_id": str(self.mail["messageId"]),
             "raw": self.fields,
         }

@@ -108,6 +108,13 @@ def test_a_vendor_that_shows_a_user_and_a_password_is_taken(settings: Any) -> No
     assert (statuses, attempt.email.recipients.get().status) == ([403, 200], "delivered")
 
 
+def test_a_post_of_the_vendors_own_that_makes_no_sense_is_taken_and_kept() -> None:
+    message = TELLERS["ses"].message(str(accepted("ses").pk), "Delivery")
+    message["delivery"] |= {"recipients": [None], "timestamp": "0001-01-01T00:00:00+14:00"}
+    answer = posted("ses", Said(body=json.dumps(TELLERS["ses"].envelope(message)).encode()))
+    assert (answer.status_code, answer.json()["other"]) == (200, 1)
+
+
 def test_a_full_post_of_sendgrid_is_taken() -> None:
     teller = tellers.SendGrid()
     attempt = accepted("sendgrid")

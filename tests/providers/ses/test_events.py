@@ -192,6 +192,18 @@ def test_what_cannot_be_read_is_kept(message: str) -> None:
     assert [event.kind for event in parsed(message)] == [Kind.OTHER]
 
 
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z"]
+)
+def test_what_is_of_no_time_that_can_be_reckoned_with_is_kept(at: str) -> None:
+    assert [event.kind for event in told("Delivery", timestamp=at)] == [Kind.OTHER]
+
+
+@pytest.mark.parametrize("address", [None, 5, [], {"emailAddress": "bob@example.org"}])
+def test_an_address_is_a_text_whatever_came(address: object) -> None:
+    assert [type(event.recipient) for event in told("Delivery", recipients=[address])] == [str]
+
+
 def test_a_confirmation_is_kept_with_its_token() -> None:
     said = enveloped(
         "You have chosen", Type="SubscriptionConfirmation", Token="t", SubscribeURL="https://x.example"
