@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from providers import failpoints
-from tests.faults import deaths, endings, lateness, neighbours, outages, places, restores, told
+from tests.faults import deaths, endings, lateness, neighbours, outages, places, restores, stoppages, told
 from tests.faults.promises import Promise
 from tests.faults.trial import Scene, Trial
 
@@ -111,6 +111,14 @@ FULL_LOG = Trial(
     name="full-log", says="no room for anybody's log", play=outages.full_log, seconds=12, rate=8, letters=50, kills=2,
     place=places.small_log_disk, keyless=0.0,
 )  # fmt: skip
+STILL_DATABASE = Trial(
+    name="still-database", says="PostgreSQL stands still for 8 s", play=stoppages.database, seconds=12, letters=60,
+    place=places.own_server(), on=("PostgreSQL",), promise=_REFUSING,
+)  # fmt: skip
+LOCKS = Trial(
+    name="locks", says="a stranger locks tables, and rows in the wrong order", play=stoppages.locks, seconds=24,
+    on=("PostgreSQL",), letters=100, promise=_REFUSING,
+)  # fmt: skip
 TWO_HOSTS = Trial(
     name="two-hosts", says="two machines, one loses its power", play=neighbours.two_hosts, seconds=12, letters=100,
     on=("PostgreSQL",), rate=8, defect="brief-lease", workers=1, keyless=0.0,
@@ -190,6 +198,8 @@ FULL = (
     STOPPED,
     FEW,
     FULL_LOG,
+    STILL_DATABASE,
+    LOCKS,
     TWO_HOSTS,
     BOUNCED,
     ROLLING,
