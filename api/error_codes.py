@@ -111,7 +111,7 @@ REQUEST = {
     ),
     "content_gone": Code(
         status=409,
-        meaning="The email cannot be sent again: its body or an attachment is not kept any more.",
+        meaning="The email cannot be sent again: its body or an attachment is not kept any more, or damaged.",
         remedy="Send a new email with all its content; how long content is kept is set by GoMail's administrator.",
     ),
     "too_many_webhooks": Code(

@@ -1,7 +1,7 @@
 """An email with its rows and files, in memory: made from a draft or loaded, saved, and turned into a Message."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -86,10 +86,15 @@ class Bundle:
             attachments=self.files,
         )
 
-    def keep_files(self) -> None:
-        """Store the content of the attachments; called before any row that names it is saved."""
+    def keep_files(self) -> tuple[border.Attachment, ...]:
+        """Store the content of the attachments, and return them with their hashes.
+
+        Called before any row that names them is saved. Raises storage.Damaged.
+        """
         for row, file in zip(self.attachments, self.files, strict=True):
             row.sha256 = storage.keep(file)
+        pairs = zip(self.files, self.attachments, strict=True)
+        return tuple(replace(file, sha256=row.sha256) for file, row in pairs)
 
     def save(self) -> None:
         """Insert every row; the caller holds the transaction."""
@@ -174,7 +179,7 @@ def read(pk: UUID) -> Bundle:
 
 
 def _whole(email: Email, recipients: list[Recipient], attachments: list[Attachment]) -> Bundle:
-    files = tuple(_file(row) for row in attachments)
+    files = tuple(file(row) for row in attachments)
     return Bundle(email=email, recipients=recipients, attachments=attachments, files=files)
 
 
@@ -244,11 +249,13 @@ def _attachment(email: Email, file: border.Attachment) -> Attachment:
     )
 
 
-def _file(row: Attachment) -> border.Attachment:
+def file(row: Attachment) -> border.Attachment:
+    """Return a stored file as it was promised: whoever reads it finds out whether it still is."""
     return border.Attachment(
         filename=row.filename,
         content_type=row.content_type,
         size=row.size,
         open=row.open,
         content_id=row.content_id,
+        sha256=row.sha256,
     )

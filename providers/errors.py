@@ -69,7 +69,7 @@ class CannotCarry(NotAccepted):
 
 
 class Unreadable(NotAccepted):
-    """An attachment could not be read on our side: no provider was asked."""
+    """An attachment could not be read on our side, or is damaged: no provider was asked, and none is."""
 
     kind = "unreadable"
     outcome = "not_sent"

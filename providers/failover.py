@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from providers.base import Provider
-from providers.errors import NobodyAccepted, NotAccepted
+from providers.errors import NobodyAccepted, NotAccepted, Unreadable
 from providers.message import Message, Receipt
 
 
@@ -19,4 +19,6 @@ def send(
             return attempt(provider, message)
         except NotAccepted as failure:
             failures.append(failure)
+            if isinstance(failure, Unreadable):  # by us: the next provider would not get it either
+                break
     raise NobodyAccepted(failures)

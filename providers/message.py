@@ -26,6 +26,7 @@ class Attachment:
     size: int  # bytes, decoded
     open: Callable[[], BinaryIO] = field(repr=False)
     content_id: str = ""  # without <>; what the HTML may refer to by cid:, see mime.parts
+    sha256: str = ""  # in hex, of what was promised; empty: only the size is compared when it is read
 
 
 @dataclass(frozen=True, kw_only=True)

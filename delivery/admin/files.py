@@ -16,6 +16,7 @@ from delivery.content import links
 from delivery.models import Attachment, Email
 from providers import errors
 from providers.mime import build, content_types
+from providers.wire import body
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -31,8 +32,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 def preview(pk: UUID) -> HttpResponse:
     """Return the HTML body, for a sandboxed frame."""
-    body = get_object_or_404(Email.objects.only("html_body"), pk=pk).html_body
-    response = HttpResponse(_CONNECTING.sub("<x-", body), content_type="text/html; charset=utf-8")
+    html = get_object_or_404(Email.objects.only("html_body"), pk=pk).html_body
+    response = HttpResponse(_CONNECTING.sub("<x-", html), content_type="text/html; charset=utf-8")
     return _confined(response, _BODY_POLICY, frame="SAMEORIGIN")
 
 
@@ -43,9 +44,10 @@ def attachment(pk: UUID, file: int) -> FileResponse:
     if row.pruned_at:
         raise Http404(f"The content of {row.filename} is not kept any more.")
     try:
+        body.verify([bundles.file(row)])
         content = row.open()
-    except FileNotFoundError as error:
-        raise Http404(f"The content of {row.filename} is not stored any more.") from error
+    except errors.NotAccepted as error:
+        raise Http404(error.detail) from error
     response = FileResponse(content, content_type=kind if kind in _HARMLESS else "application/octet-stream")
     return _kept(response, row.filename)
 
@@ -59,12 +61,11 @@ def raw(pk: UUID) -> StreamingHttpResponse:
         message = bundle.message()
         pieces = build.chunks(message)
         first = next(pieces)
-        for file in message.attachments:
-            file.open().close()
+        body.verify(message.attachments)
     except Email.DoesNotExist as error:
         raise Http404("There is no such email.") from error
-    except FileNotFoundError as error:
-        raise Http404("An attachment of this email is not stored any more.") from error
+    except errors.NotAccepted as error:
+        raise Http404(error.detail) from error
     except links.NotSetUp as error:
         raise Http404(f"This email cannot be built: {error}") from error
     except errors.Refused as error:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, BinaryIO, cast
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -20,6 +20,10 @@ _PART = ".part-"
 _ABANDONED_SECONDS = 3600  # longer than any request or hand-over: a file still being written is younger
 
 
+class Damaged(Exception):
+    """An attachment's file is not what was stored under its name any more."""
+
+
 class ContentStorage(FileSystemStorage):
     """Files named by their hash. A file is complete and synced to disk before it gets its name."""
 
@@ -28,16 +32,26 @@ class ContentStorage(FileSystemStorage):
         return name
 
     def renew(self, name: str) -> bool:
-        """Touch this content so that it is not pruned; False: store it again. See docs/decisions/0014."""
+        """Touch this content so that it is not pruned; False: store it again. See docs/decisions/0014 and 0031.
+
+        It is read: who sends the same content again repairs what the disk has damaged. And its entry is synced, because
+        whoever stored it may not have come to that.
+        """
+        file = Path(self.path(name))
         try:
-            os.utime(self.path(name))
-        except (FileNotFoundError, PermissionError):  # missing, or another user's: the new file will be ours
+            os.utime(file)
+            with file.open("rb") as content:
+                is_whole = _hash(content) == file.name
+        except OSError:  # missing, damaged, or another user's: the new file will be ours
             return False
-        return True
+        if is_whole:
+            _make_durable_directory(file.parent, Path(self.location))
+            sync_directory(file.parent)
+        return is_whole
 
     def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
-        _make_durable_directory(target.parent)
+        _make_durable_directory(target.parent, Path(self.location))
         # All in one folder, where remove_partial_files() finds them without walking through every folder.
         handle, temporary = tempfile.mkstemp(dir=self.location, prefix=_PART)
         try:
@@ -62,9 +76,14 @@ def path(sha256: str) -> str:
 
 
 def keep(attachment: Attachment) -> str:
-    """Store the attachment's content unless it is there already, and return its SHA-256 in hex."""
+    """Store the attachment's content unless it is there already and whole, and return its SHA-256 in hex.
+
+    Raises Damaged for content that is not what its attachment says.
+    """
     with attachment.open() as content:
-        sha256 = hashlib.file_digest(cast(FileIO, content), "sha256").hexdigest()
+        sha256 = _hash(content)
+    if attachment.sha256 not in {"", sha256}:
+        raise Damaged(attachment.filename)
     if not _is_kept(path(sha256)):
         with attachment.open() as content:
             attachments().save(path(sha256), File(content))
@@ -107,6 +126,10 @@ def _is_kept(name: str) -> bool:
     return storage.renew(name) if isinstance(storage, ContentStorage) else storage.exists(name)
 
 
+def _hash(content: BinaryIO) -> str:
+    return hashlib.file_digest(cast(FileIO, content), "sha256").hexdigest()
+
+
 def _copy_to_disk(content: "File[Any]", file: IO[bytes]) -> None:
     for chunk in content.chunks(_CHUNK):
         file.write(chunk)
@@ -114,12 +137,18 @@ def _copy_to_disk(content: "File[Any]", file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _make_durable_directory(directory: Path) -> None:
-    """Make the directory and its missing parents; each new entry is synced in its parent directory."""
-    if not directory.is_dir():
-        _make_durable_directory(directory.parent)
+def _make_durable_directory(directory: Path, root: Path) -> None:
+    """Make the directory and its missing parents, and return when the entries of all below the root are on disk.
+
+    Also of those that are there: whoever made one may have been killed before it was synced.
+    """
+    is_there = directory.is_dir()
+    if is_there and root not in directory.parents:
+        return
+    _make_durable_directory(directory.parent, root)
+    if not is_there:
         directory.mkdir(mode=0o700, exist_ok=True)
-        sync_directory(directory.parent)
+    sync_directory(directory.parent)
 
 
 def restrict(path: Path, mode: int) -> None:

@@ -147,6 +147,7 @@ def _offer(this: Round, log: attempts.Log) -> Outcome:
         receipt = failover.send(this.message, this.candidates(), log.attempt)
     except errors.NobodyAccepted as nobody:
         others_in = this.gate.seconds_to_wait()
+        _warn_of_files(this.email, nobody)
         return outcomes.of_nobody(nobody, rounds=this.email.rounds, others_in=others_in)
     except errors.Refused as refusal:
         return outcomes.failed(refusal.detail)
@@ -154,6 +155,11 @@ def _offer(this: Round, log: attempts.Log) -> Outcome:
         reason = doubt.detail
         return outages.insist(lambda: unknown.outcome(this.email, reason))
     return outcomes.sent(receipt)
+
+
+def _warn_of_files(email: Email, nobody: errors.NobodyAccepted) -> None:
+    if isinstance(nobody.failures[-1], errors.Unreadable):
+        logger.error("Email %s waits for its files: %s", email.pk, nobody.failures[-1].detail)
 
 
 def postponed(gate: Gate) -> Outcome:

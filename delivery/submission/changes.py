@@ -6,6 +6,7 @@ from django.db import transaction
 
 from delivery import bundles
 from delivery.db import clock
+from delivery.files import storage
 from delivery.models import Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.sending import transitions
@@ -22,7 +23,7 @@ class TooLate(Exception):
 
 
 class ContentGone(Exception):
-    """The email's body or an attachment has been pruned."""
+    """The email's body or an attachment has been pruned, is missing or damaged."""
 
 
 def cancel(email: Email) -> None:
@@ -56,7 +57,7 @@ def reschedule(email: Email, send_at: datetime) -> None:
 def resend(email: Email, *, key_use: KeyUse | None = None) -> Email:
     """Send a finished email again, as a new email whose resend_of is the old one's id.
 
-    Raises TooLate for an unfinished one, ContentGone if parts of it were pruned.
+    Raises TooLate for an unfinished one, ContentGone if parts of it are not kept any more, or damaged.
     """
     if email.status in _NOT_FINISHED or (email.status == _Status.UNKNOWN and email.due_at):
         raise TooLate
@@ -65,5 +66,5 @@ def resend(email: Email, *, key_use: KeyUse | None = None) -> Email:
         raise ContentGone
     try:
         return emails.accept(bundle.draft(), owner=email.owner, resend_of=email.pk, key_use=key_use)
-    except FileNotFoundError as error:  # a file was deleted by hand, or has just been pruned
+    except (FileNotFoundError, storage.Damaged) as error:  # it was deleted by hand, or has just been pruned
         raise ContentGone from error

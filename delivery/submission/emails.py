@@ -1,6 +1,7 @@
 """Accepts an email for a worker, or hands it over while the client waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
@@ -89,7 +90,7 @@ def _send(
     left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)
-    bundle.keep_files()
+    message = replace(message, attachments=bundle.keep_files())
     gate = Gate(email, able)
     first = gate.next()
     if first is None:

@@ -23,7 +23,7 @@ from providers.readiness import Readiness
 from providers.smtp import readiness
 from providers.smtp.dialog import NONE, STARTTLS, TLS, Envelope, PhaseSMTP
 from providers.smtp.errors import Reporter
-from providers.wire import http
+from providers.wire import body, http
 
 _MOST_MESSAGES = 100  # over one connection
 _LONGEST_REPLY = 200
@@ -84,6 +84,7 @@ class SMTP:
 
     def send(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over a message once; raise a ProviderError if not accepted."""
+        body.verify(message.attachments)  # they are streamed: a server would have had half a mail
         lines = headers.block(_instructions(self._config.host, message, attempt_id))
         envelope = _envelope(lines, message)
 

@@ -2,7 +2,9 @@
 
 from base64 import b64encode
 from binascii import b2a_base64
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from io import BytesIO
 from secrets import token_hex
 from typing import BinaryIO
@@ -12,6 +14,7 @@ from providers.message import Attachment
 from providers.wire import shortage
 
 PIECE = 57 * 1024  # whole base64 lines of 76 characters, and a multiple of 3: pieces encode independently
+DAMAGED, MISSING = "attachment_damaged", "attachment_missing"  # codes of `Unreadable`
 
 
 class Body(BytesIO):
@@ -54,16 +57,32 @@ def _write(body: Body, template: bytes, parts: Mapping[str, Iterable[bytes]]) ->
 
 
 def content(attachment: Attachment) -> Iterator[bytes]:
-    """Yield the file in pieces of PIECE bytes and close it; raise `Unreadable` or `Exhausted` if it cannot be read."""
+    """Yield the file in pieces of PIECE bytes and close it; raise `Unreadable` or `Exhausted` if it cannot be read.
+
+    Whether it is the file that was promised is known at its end, so nothing of it may be under way by then.
+    """
+    digest, size = sha256(), 0
     try:
         with attachment.open() as file:
-            while piece := _filled(file):
+            while size <= attachment.size and (piece := _filled(file)):
+                digest.update(piece)
+                size += len(piece)
                 yield piece
     except OSError as error:
         raise _unread(attachment.filename, error) from error
+    if size != attachment.size or attachment.sha256 not in {"", digest.hexdigest()}:
+        raise Unreadable(f"Attachment damaged: {attachment.filename} is not what was stored.", code=DAMAGED)
+
+
+def verify(attachments: Iterable[Attachment]) -> None:
+    """Read the files to their ends and raise as `content` does, for whoever sends while he reads."""
+    for attachment in attachments:
+        deque(content(attachment), maxlen=0)
 
 
 def _unread(name: str, error: OSError) -> ProviderError:
+    if isinstance(error, FileNotFoundError):
+        return Unreadable(f"Attachment missing: {name} is not stored any more.", code=MISSING)
     told = f"The attachment {name!r} cannot be read: {error.strerror or error}"
     return Exhausted(told, code=type(error).__name__) if shortage.explains(error) else Unreadable(told)
 

@@ -7,7 +7,7 @@ from tests.providers.letters import letter
 FIRST, SECOND = Sandbox("first"), Sandbox("second")
 MOVES_ON = [
     errors.NotAccepted, errors.Unavailable, errors.Throttled, errors.AccountProblem, errors.SenderRefused,
-    errors.DomainRefused, errors.Unreadable, errors.CannotCarry, errors.Exhausted,
+    errors.DomainRefused, errors.CannotCarry, errors.Exhausted,
 ]  # fmt: skip
 STOPS = [errors.Refused, errors.RecipientsRefused, errors.Unknown]
 
@@ -42,6 +42,13 @@ def test_a_bad_or_unknown_one_is_never_offered_elsewhere(kind):
     assert asked == ["first"]
 
 
+def test_what_we_cannot_read_ourselves_is_offered_to_nobody_else():
+    asked = []
+    with pytest.raises(errors.NobodyAccepted):
+        failover.send(letter(), [FIRST, SECOND], failing(errors.Unreadable, asked))
+    assert asked == ["first"]
+
+
 def test_when_nobody_accepts_every_failure_is_told():
     def attempt(provider, message):
         raise errors.Unavailable(f"{provider.name} is down")
@@ -62,7 +69,7 @@ def test_a_bug_is_loud():
 
 
 def test_every_class_is_listed_here():
-    known = {errors.ProviderError, *MOVES_ON, *STOPS}
+    known = {errors.ProviderError, errors.Unreadable, *MOVES_ON, *STOPS}
     assert known == {
         kind
         for kind in vars(errors).values()

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -301,8 +302,20 @@ def test_an_attachment_whose_content_is_gone_says_so(admin: Client) -> None:
     answer = admin.get(f"{LIST}{email.pk}/files/{file.pk}/")
 
     assert answer.status_code == 404
-    assert "The content of invoice.pdf is not stored any more." in text(answer)
+    assert "Attachment missing: invoice.pdf is not stored any more." in text(answer)
     assert admin.get(f"{LIST}{email.pk}/raw/").status_code == 404
+
+
+def test_a_damaged_attachment_says_so(admin: Client, attachment_folder: Path) -> None:
+    email = written()
+    file = attached(email, "invoice.pdf")
+    stored = attachment_folder / storage.path(file.sha256)
+    stored.write_bytes(stored.read_bytes().swapcase())
+
+    answers = [admin.get(f"{LIST}{email.pk}/{path}/") for path in (f"files/{file.pk}", "raw")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert "Attachment damaged: invoice.pdf is not what was stored." in text(answers[0])
 
 
 def test_an_attachment_is_found_only_below_its_own_email(admin: Client) -> None:

@@ -123,13 +123,10 @@ class Stream(BytesIO):
         return super().read(min(size, 1000))
 
 
-def attachment_of(stream) -> Attachment:
-    return Attachment(filename="a", content_type="image/png", size=1, open=lambda: stream)
-
-
 def test_a_file_that_reads_slowly_comes_back_and_is_closed():
     stream = Stream(noise(100_000))
-    part = next(parsed(letter(attachments=(attachment_of(stream),))).iter_attachments())
+    slow = Attachment(filename="a", content_type="image/png", size=100_000, open=lambda: stream)
+    part = next(parsed(letter(attachments=(slow,))).iter_attachments())
     assert part.get_content() == noise(100_000)
     assert stream.closed
 
@@ -140,11 +137,11 @@ def test_a_file_is_read_piece_by_piece():
 
 
 def test_a_file_that_cannot_be_read_is_no_provider_s_fault():
-    def missing():
-        raise FileNotFoundError("gone")
+    def failing():
+        raise OSError("the disk has failed")
 
-    broken = Attachment(filename="a.pdf", content_type="a/b", size=1, open=missing)
-    with pytest.raises(NotAccepted, match=r"a\.pdf.*gone"):
+    broken = Attachment(filename="a.pdf", content_type="a/b", size=1, open=failing)
+    with pytest.raises(NotAccepted, match=r"a\.pdf.*the disk has failed"):
         build.render(letter(attachments=(broken,)))
 
 

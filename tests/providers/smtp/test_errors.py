@@ -1,5 +1,6 @@
 import ssl
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -186,6 +187,14 @@ def test_a_file_that_cannot_be_read_is_not_sent_in_part():
     object.__setattr__(torn, "open", Torn)
     error, received = outcome({}, letter(attachments=(torn,)))
     assert (type(error), received) == (errors.Unreadable, [])
+
+
+def test_a_damaged_file_is_found_before_a_connection():
+    with ScriptedSMTP() as server, pytest.raises(errors.Unreadable):
+        provider_of(server.port).send(
+            letter(attachments=(replace(file(b"whole"), sha256="0" * 64),)), ATTEMPT
+        )
+    assert server.connections == 0
 
 
 @pytest.mark.parametrize("message", [letter(subject="a\nb"), letter(bcc=(Mailbox(address="ü@b.cd"),)),
