@@ -128,5 +128,5 @@ def _blame(made: Made) -> None:
     if made.status == _GONE:
         endpoints.switch_off(endpoint, "It answered 410 Gone: it wants no more webhooks.")
     else:
-        log.warning("A webhook to %s failed for good: %s", endpoint, made.status or made.answer)
+        log.warning("A webhook to endpoint %s failed for good: %s", endpoint.pk, made.status or made.answer)
         endpoints.note_failure(endpoint)

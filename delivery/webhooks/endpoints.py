@@ -66,7 +66,7 @@ def change(endpoint: WebhookEndpoint, **fields: Any) -> None:
 
 def switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
     """Switch an endpoint off on GoMail's own account; the reason is shown to people. What waits stays."""
-    log.warning("The webhook endpoint %s is switched off. %s", endpoint, reason)
+    log.warning("The webhook endpoint %s is switched off. %s", endpoint.pk, reason)  # a URL may hold a key
     _update(endpoint, enabled=False, disabled_reason=reason)
 
 

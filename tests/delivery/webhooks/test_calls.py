@@ -115,6 +115,22 @@ def test_after_the_last_try_it_has_failed(to: WebhookEndpoint, receiver: FaultSe
     assert len(receiver.received) == 3
 
 
+def test_no_url_is_logged_for_it_may_hold_a_key(
+    receiver: FaultServer, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.GOMAIL_WEBHOOK_SCHEDULE = (0.0,)
+    receiver.script(answer(500), hang(), answer(410))
+    to = endpoint(url=f"{receiver.url}/hook?token=s3cret")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(post, "_SECONDS", 0.3)
+        for _ in range(3):
+            message(to)
+            posted(to)
+
+    assert caplog.text.count(str(to.pk)) == 3
+    assert "s3cret" not in caplog.text
+
+
 def test_410_switches_the_endpoint_off_at_once_and_says_why(
     to: WebhookEndpoint, receiver: FaultServer
 ) -> None:
