@@ -59,11 +59,12 @@ def _record(posts: Sequence[_Post]) -> list[Tally]:
         attempts = matching.attempts(told)
         # In one order everywhere: a transaction that inserts the same event is waited for.
         new = _written.run_new([each.row for each in sorted(told, key=lambda each: each.row.key)])
-        _follow([each for each in told if each.row.pk in new], attempts)
+        follow([each for each in told if each.row.pk in new], attempts)
     return [_tally(of_post, new) for of_post in each_told]
 
 
-def _follow(told: Sequence[Told], attempts: matching.Attempts) -> None:
+def follow(told: Sequence[Told], attempts: matching.Attempts) -> None:
+    """Do what follows from new events, in the caller's transaction."""
     about = [each for each in told if each.row.email_id]
     settling.prove(about)  # emails are locked before their recipients, as everywhere
     matching.recipients(about)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from delivery.db import clock
+from delivery.events import parked
 from delivery.journal import Entry
 from delivery.recovery import restores
 from delivery.recovery.restores import Report
@@ -38,7 +39,10 @@ class Command(BaseCommand):
         taken_at = _moment(options["taken_at"])
         work = restores.look if options["dry_run"] else restores.after_restore
         report = work(taken_at=taken_at)
+        told = 0 if options["dry_run"] else parked.apply()  # before the hold of what is in doubt now is over
         self.stdout.write("\n".join(_lines(report, dry_run=options["dry_run"])))
+        if told:
+            self.stdout.write(f"Events that had waited for their attempts and count now: {told:,}")
 
 
 def _moment(text: str | None) -> datetime | None:
