@@ -40,7 +40,8 @@ def suppress(told: Sequence[Told]) -> None:
     """Suppress and let go what events say of addresses; of those alone that the email was for, and for certain."""
     sure = [each for each in told if each.by_address and each.event.certain]
     entries.add([finding for each in sure for finding in _findings(each)])
-    for each in sure:
+    # In one order everywhere: another transaction that counts or lifts the same is waited for.
+    for each in sorted(sure, key=lambda told: told.row.recipient):
         if each.event.kind is Kind.BOUNCED and each.event.bounce is Bounce.SOFT:
             _note_soft_bounce(each)
         elif each.event.not_spam:
