@@ -27,6 +27,11 @@ def shown_to(owner: Owner | None, named: str) -> SuppressionQuerySet:
     return entries.filter(address=addresses.canonical(named.strip())).order_by("first_seen", "id")
 
 
+def are_several_owners() -> bool:
+    """Tell whether there is more than one owner, each of whom must leave the others' mail alone."""
+    return Owner.objects.count() > 1
+
+
 def _is_alone(owner: Owner) -> bool:
     return not Owner.objects.exclude(pk=owner.pk).exists()
 

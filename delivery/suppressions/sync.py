@@ -30,7 +30,8 @@ _LONGEST_ADDRESS, _LONGEST_LIST = 254, 100
 # Vendors list what nobody could write to, too. An address is not mended: it would become somebody else's.
 _ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]+@[^\s@\x00-\x1f\x7f\ud800-\udfff]+")
 _AT_ONCE = 1000  # entries pushed between two renewals
-_FACTS = (Suppression.Kind.HARD_BOUNCE, Suppression.Kind.INVALID)  # true for all teams, whoever met them
+# True for all teams, whoever met them, where an event told of it; what a team enters itself holds for itself alone.
+_FACTS = Q(kind__in=(Suppression.Kind.HARD_BOUNCE, Suppression.Kind.INVALID), event_id__isnull=False)
 
 
 class Busy(Exception):
@@ -143,8 +144,11 @@ def _push(row: VendorList, holder: UUID, lists: Lists, report: Report) -> None:
 
 def _pages(account: str, since: datetime | None) -> Iterator[list[Listed]]:
     """Yield our entries that the vendor has not told us itself, oldest first."""
-    of_all = Q(owner=None) | Q(kind__in=_FACTS)
-    rows = Suppression.objects.in_force().filter(of_all, scope=ALL, expires_at=None).exclude(source=account)
+    rows = (
+        Suppression.objects.in_force()
+        .filter(Q(owner=None) | _FACTS, scope=ALL, expires_at=None)
+        .exclude(source=account)
+    )
     after = ids.floor(since - OVERLAP) if since else UUID(int=0)
     while some := list(rows.filter(pk__gt=after).order_by("pk")[:_AT_ONCE]):
         yield [Listed(address=row.address, cause=Cause(row.kind), reason=row.reason) for row in some]

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from delivery.db import clock
+from delivery.db import clock, ids
 from delivery.models import Owner, Suppression, VendorList
 from delivery.suppressions import entries, sync, vendors
 from delivery.suppressions.entries import Finding
@@ -221,7 +221,8 @@ def test_accounts_without_lists_are_named(there: Vendors, settings: Any) -> None
 def test_ours_are_pushed_only_when_asked_and_only_what_is_true_for_all(there: Vendors) -> None:
     shop = Owner.objects.create(name="shop")
     own("all@example.org")
-    own("bounced@example.org", owner_id=shop.pk, kind="hard_bounce")
+    own("bounced@example.org", owner_id=shop.pk, kind="hard_bounce", event_id=ids.uuid7())
+    own("said@example.org", owner_id=shop.pk, kind="hard_bounce", source="api")
     own("complained@example.org", kind="complaint")
     own("theirs@example.org", owner_id=shop.pk)
     own("news@example.org", kind="unsubscribe")
@@ -295,6 +296,32 @@ def test_what_is_still_suppressed_for_all_stays_on_the_vendors_lists(there: Vend
     assert delete(api).status_code == 204
     assert len(there.having(BOB)) == len(there.lists)
     assert there.calls == []
+
+
+def test_what_one_of_several_teams_entered_itself_is_taken_off_no_vendors_list(
+    there: Vendors, api: fakes.Api
+) -> None:
+    Owner.objects.create(name="another team")
+    listed_everywhere(there)
+    own(owner_id=Owner.objects.get(name="tests").pk)
+    assert delete(api).status_code == 204
+    assert there.calls == []
+
+
+def test_what_another_teams_mail_met_stays_on_the_vendors_lists(there: Vendors, api: fakes.Api) -> None:
+    listed_everywhere(there)
+    for owner in (Owner.objects.get(name="tests"), Owner.objects.create(name="another team")):
+        own(owner_id=owner.pk, kind="complaint", event_id=ids.uuid7())
+    assert delete(api).status_code == 204
+    assert there.calls == []
+
+
+def test_what_ones_own_mail_met_is_taken_off(there: Vendors, api: fakes.Api) -> None:
+    Owner.objects.create(name="another team")
+    listed_everywhere(there)
+    own(owner_id=Owner.objects.get(name="tests").pk, kind="hard_bounce", event_id=ids.uuid7())
+    assert delete(api).status_code == 204
+    assert there.having(BOB) == []
 
 
 def test_who_comes_back_to_one_list_stays_on_the_vendors(there: Vendors, api: fakes.Api) -> None:
