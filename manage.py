@@ -4,9 +4,12 @@
 import os
 import sys
 
+from delivery.files import output
+
 
 def main() -> None:
     """Run one management command."""
+    output.tolerate_loss()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
     if sys.argv[1:2] == ["test"]:
         # Before the settings are read: the suite must never see the keys of the developer's .env.

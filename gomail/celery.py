@@ -12,8 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from kombu import Exchange, Queue
 
+from delivery.files import output
 from gomail import environment
 
+output.tolerate_loss()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gomail.settings")
 _URL = environment.text("CELERY_BROKER_URL")
 _PREFIX = environment.text("CELERY_QUEUE_PREFIX", "gomail")

@@ -6,8 +6,11 @@ import resource
 from typing import Any
 
 from delivery.access import logins  # noqa: F401 - before the processes are forked: they count together
+from delivery.files import output
 from gomail import environment
 from gomail.server.log import ACCESS_FORMAT
+
+output.tolerate_loss()  # before gunicorn makes its logs
 
 _CONNECTIONS = 2400  # that wait for their clients, in one process; half of them of one address
 

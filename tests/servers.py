@@ -61,6 +61,18 @@ class Installation:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def started(self, *arguments: str, output: Path) -> "subprocess.Popen[bytes]":
+        """Start a process that writes all that it prints, at once, to this file."""
+        with output.open("wb") as file:
+            return subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=self.environment | {"PYTHONUNBUFFERED": "1"},
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
     @contextmanager
     def serving(self) -> Iterator["subprocess.Popen[bytes]"]:
         with self.running("-m", "gunicorn", "--config", "python:gomail.gunicorn") as process:
@@ -95,6 +107,16 @@ def migrated() -> bytes:
         environment = os.environ | {"DATABASE_URL": f"sqlite:///{path}"}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
         return path.read_bytes()
+
+
+def stopped(process: "subprocess.Popen[bytes]") -> int:
+    """Stop a process in order, or else kill it with its children; return its exit status."""
+    try:
+        process.terminate()
+        return process.wait(2 * SOON)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def eventually(condition: Any, *, seconds: float = SOON) -> None:

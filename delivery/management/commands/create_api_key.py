@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from delivery.access import keys
 from delivery.content import addresses, headers
+from delivery.files import output
 from delivery.models import ApiKey
 
 _LONGEST_NAME = 100
@@ -38,10 +40,17 @@ class Command(BaseCommand):
             raise CommandError(f"A name has 1 to {_LONGEST_NAME} characters.")
         try:
             headers.refuse_controls(options["name"])
-            _, token = keys.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
+            with transaction.atomic():
+                _, token = keys.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
+                self._tell(token)
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from error
         except headers.InvalidHeader as error:
             raise CommandError(f"The name {error}.") from error
+
+    def _tell(self, token: str) -> None:
+        """Print the key; raise CommandError if it cannot be, because nobody would ever know it."""
         self.stdout.write("Keep it now; it is not shown again:")
         self.stdout.write(token)
+        if output.was_lost():
+            raise CommandError("The key could not be written out, so it was not made.")
