@@ -11,6 +11,7 @@ from delivery.events import timeline
 from delivery.events.timeline import Entry
 from delivery.models import Email
 
+_MOST: Final = 300  # lines
 _SHOWN: Final = {"created": "taken on", "attempt": "offered"}
 
 
@@ -26,8 +27,8 @@ class Line:
 
 
 def of(email: Email) -> Sequence[Line]:
-    """Return the lines, oldest first."""
-    return [_line(entry) for entry in timeline.of(email)]
+    """Return the lines, oldest first; of a mail that is opened again and again the last of them."""
+    return [_line(entry) for entry in timeline.of(email)[-_MOST:]]
 
 
 def _line(entry: Entry) -> Line:

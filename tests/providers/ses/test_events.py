@@ -1,6 +1,7 @@
 """Events of SES are believed if SNS has signed them for our topic, and read into our words."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -123,7 +124,18 @@ def test_without_a_topic_nothing_can_be_verified() -> None:
         verify(enveloped({}), topics=())
 
 
-def test_a_certificate_is_fetched_once_and_a_failure_is_not_kept() -> None:
+def test_made_up_certificates_hold_up_nobody() -> None:
+    with FaultServer() as server:
+        server.default = answer(404, {})
+        certificates = Certificates()
+        for number in range(9):
+            with pytest.raises(CannotVerify):
+                certificates.get(f"{server.url}/SimpleNotificationService-{number}.pem")
+        assert len(server.received) == 1
+
+
+def test_a_certificate_is_fetched_once_and_a_failure_is_not_kept(monkeypatch: Any) -> None:
+    monkeypatch.setattr("providers.ses.certificates._PAUSE", 0.0)
     pem = tellers.certificate().public_bytes(tellers.serialization.Encoding.PEM)
     with FaultServer() as server:
         server.script(answer(503, {}), answer(200, pem))
@@ -223,3 +235,13 @@ def test_the_queue_takes_envelopes_and_raw_events() -> None:
 def test_the_queue_says_what_it_cannot_read(body: bytes) -> None:
     with pytest.raises(events.Unreadable):
         events.queued(body)
+
+
+def test_a_burst_waits_for_the_first_certificate() -> None:
+    pem = tellers.certificate().public_bytes(tellers.serialization.Encoding.PEM)
+    with FaultServer() as server, ThreadPoolExecutor(8) as pool:
+        server.default = answer(200, pem, wait=0.3)
+        certificates, url = Certificates(), f"{server.url}/SimpleNotificationService-1.pem"
+        found = [pool.submit(certificates.get, url) for _ in range(8)]
+        assert {each.result() for each in found} == {tellers.certificate()}
+        assert len(server.received) == 1
