@@ -1,10 +1,16 @@
 """The Django application."""
 
+import codecs
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.backends.signals import connection_created
 
 from providers import failpoints
+
+# Read from Python's files when first used. When a process has no file left they are needed for a warning of Django or
+# the name of a host, and what cannot be read then stays an unknown encoding.
+_CODECS = ("idna", "punycode", "unicode_escape", "latin-1", "ascii")
 
 
 class DeliveryConfig(AppConfig):
@@ -21,4 +27,6 @@ class DeliveryConfig(AppConfig):
 
         connection_created.connect(session.prepare)
         connection_created.connect(watermark.connected)
+        for name in _CODECS:
+            codecs.lookup(name)
         failpoints.arm(settings.GOMAIL_FAILPOINTS)
