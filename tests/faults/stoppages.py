@@ -1,4 +1,4 @@
-"""The database server stands still and goes on, and others have locks that GoMail wants."""
+"""Processes stand still and go on: a worker, the database server, and whoever wants a lock that another one has."""
 
 import os
 import signal
@@ -10,13 +10,35 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from tests.faults import outages
+from tests.faults.circumstances import BRIEF
+from tests.faults.deaths import ill
+from tests.faults.installation import ask
 from tests.faults.trial import Scene
 
 STILL = 8.0  # seconds
 _ROWS = 30  # that a stranger locks at a time
 _IMPATIENCE = "20s"  # after which the stranger looks for a deadlock: GoMail has looked before, and gives way
 _TABLES = ("delivery_email", "delivery_attempt", "delivery_recipient", "delivery_circuit")
+_HELD = (
+    "SELECT delivery_email.id FROM delivery_email JOIN delivery_worker ON delivery_worker.id = delivery_email.worker"
+    " WHERE status = 'sending' AND pid = {}"
+)
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+
+
+def worker(scene: Scene) -> None:
+    """A worker stands still for longer than its claims last, then goes on as if nothing had been."""
+    with ill(scene, "slowish"), scene.customers.ordering(scene.trial.rate):
+        time.sleep(scene.trial.seconds / 2)
+        still = scene.nemesis.working("worker")[:1]
+        with _stopped(still):
+            held = set(ask(scene.gomail.watched, _HELD.format(still[0].pid)))
+            time.sleep(2 * BRIEF)
+            kept = held & set(ask(scene.gomail.watched, _HELD.format(still[0].pid)))
+        time.sleep(scene.trial.seconds / 2)
+    scene.figures["under way"] = str(len(held))
+    scene.expect(bool(held), "the worker that stood still had nothing under way")
+    scene.expect(not kept, f"{len(kept)} were not taken over")
 
 
 def database(scene: Scene) -> None:

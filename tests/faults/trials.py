@@ -5,7 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from providers import failpoints
-from tests.faults import deaths, endings, lateness, neighbours, outages, places, restores, stoppages, told
+from tests.faults import (
+    deaths,
+    endings,
+    lateness,
+    neighbours,
+    outages,
+    places,
+    restores,
+    stoppages,
+    told,
+)
 from tests.faults.promises import Promise
 from tests.faults.trial import Scene, Trial
 
@@ -111,6 +121,10 @@ FULL_LOG = Trial(
     name="full-log", says="no room for anybody's log", play=outages.full_log, seconds=12, rate=8, letters=50, kills=2,
     place=places.small_log_disk, keyless=0.0,
 )  # fmt: skip
+STILL_WORKER = Trial(
+    name="still-worker", says="a worker stands still longer than its claims last", play=stoppages.worker, seconds=8,
+    worker_defect="brief-lease", worker_threads=16, rate=4, letters=60, keyless=0.0, kinds={"async": 3, "sync": 1},
+)  # fmt: skip
 STILL_DATABASE = Trial(
     name="still-database", says="PostgreSQL stands still for 8 s", play=stoppages.database, seconds=12, letters=60,
     place=places.own_server(), on=("PostgreSQL",), promise=_REFUSING,
@@ -198,6 +212,7 @@ FULL = (
     STOPPED,
     FEW,
     FULL_LOG,
+    STILL_WORKER,
     STILL_DATABASE,
     LOCKS,
     TWO_HOSTS,
