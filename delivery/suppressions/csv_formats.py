@@ -9,6 +9,7 @@ from typing import Final
 
 from django.utils.dateparse import parse_date, parse_datetime
 
+from delivery.db.text import storable
 from delivery.models import Suppression
 from delivery.models.suppression import ALL, LIST, MARKETING
 
@@ -16,8 +17,10 @@ COLUMNS: Final = ("address", "kind", "scope", "reason", "source", "created_at", 
 # A spreadsheet takes what begins so for something to be computed; the last four are = + - @ in full width.
 _COMPUTED = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 _FORMULA, _GUARDED = re.compile(_COMPUTED), re.compile(f"'{_COMPUTED}")
-_SCOPE = re.compile(rf"{ALL}|{MARKETING}|{LIST}.{{1,100}}", re.DOTALL)
-_OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+_SCOPE = re.compile(rf"{ALL}|{MARKETING}|{LIST}[^\x00-\x1f\x7f-\x9f]{{1,100}}")
+_OLDEST, _NEWEST = (
+    datetime(year, 1, 1, tzinfo=UTC) for year in (1990, 3000)
+)  # what databases can reckon with
 Kind = Suppression.Kind
 _OF_SES = {"BOUNCE": Kind.HARD_BOUNCE, "COMPLAINT": Kind.COMPLAINT}
 
@@ -85,8 +88,8 @@ def moment(text: str) -> datetime | None:
     except (ValueError, TypeError, OverflowError, OSError) as error:
         raise Unreadable(f"{text[:40]!a} is no time") from error
     aware = found if found.tzinfo else found.replace(tzinfo=UTC)
-    if aware < _OLDEST:
-        raise Unreadable(f"{text[:40]!a} is too long ago")
+    if not _OLDEST <= aware < _NEWEST:
+        raise Unreadable(f"{text[:40]!a} is too {'long ago' if aware < _OLDEST else 'far ahead'}")
     return aware
 
 
@@ -112,7 +115,7 @@ def _ours(row: Mapping[str, str]) -> Line:
         kind=kind,
         scope=scope,
         reason=row.get("reason", ""),
-        source=row.get("source", ""),
+        source=storable(row.get("source", "")),
         at=moment(row.get("createdat", "")),
         expires_at=moment(row.get("expiresat", "")),
     )

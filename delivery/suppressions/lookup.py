@@ -23,6 +23,8 @@ def shown_to(owner: Owner | None, named: str) -> SuppressionQuerySet:
     """Return the entries in force that an id or an address names and this owner may look at, first cause first."""
     if pk := _id(named):
         return managed_by(owner).filter(pk=pk)
+    if "\x00" in named:  # which PostgreSQL cannot even look for
+        return Suppression.objects.none()
     entries = Suppression.objects.in_force().seen_by(owner)
     return entries.filter(address=addresses.canonical(named.strip())).order_by("first_seen", "id")
 

@@ -31,6 +31,17 @@ def shown(answer: Any) -> list[str]:
     return [row["address"] for row in answer.json()["results"]]
 
 
+def test_an_address_that_no_database_stores_is_not_found(api: fakes.Api) -> None:
+    add()
+    assert [
+        api.get("suppressions/bob%00@example.org/").status_code,
+        delete(api, "bob%00@example.org").status_code,
+    ] == [
+        404,
+        404,
+    ]
+
+
 @pytest.fixture
 def another_team(db: None) -> fakes.Api:
     return fakes.Api(Client(), keys.issue("another team", scopes=keys.USUAL_SCOPES)[1])

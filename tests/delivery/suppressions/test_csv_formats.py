@@ -87,7 +87,10 @@ def test_the_file_is_recognised_and_read(name: str) -> None:
         ("EmailAddress,Reason\nb@example.org,FUN", "not known"),
         ("address,kind\nb@example.org,fun", "no kind"),
         ("address,scope\nb@example.org,fun", "no scope"),
+        ("address,scope\nb@example.org,list:a\0b", "no scope"),
         ("address,created_at\nb@example.org,soon", "no time"),
+        ("address,created_at\nb@example.org,9999-12-31T23:59:59-14:00", "too far ahead"),
+        ("address,expires_at\nb@example.org,9999-12-31T23:59:59-14:00", "too far ahead"),
         ("address,expires_at\nb@example.org,2020-01-01", "expired"),
         ("address\nBob <b@example.org>", "Bob <b@example.org>"),
     ],
@@ -97,6 +100,12 @@ def test_a_row_that_makes_no_sense_is_refused_alone(text: str, message: str) -> 
     assert [row.result for row in report.results] == ["refused"]
     assert message in report.results[0].message
     assert not Suppression.objects.exists()
+
+
+@pytest.mark.django_db
+def test_what_no_database_stores_is_left_out_of_a_source() -> None:
+    imports.run(b"address,source\nb@example.org,a\0b\n", MINE, dry_run=False)
+    assert Suppression.objects.get().source == "ab"
 
 
 def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
