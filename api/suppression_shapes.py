@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -17,6 +17,7 @@ from delivery.models.suppression import ALL, LIST, MARKETING
 from delivery.suppressions import imports
 from delivery.suppressions.imports import Report
 
+BY_KEY: Final = "gm_live_"  # how `by` begins where a key entered it
 _LONGEST_REASON = 1000
 _Kind = Suppression.Kind
 
@@ -69,6 +70,9 @@ class NewSerializer(StrictSerializer):
 class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
     """One address that gets no mail of one scope, with the first cause."""
 
+    by = serializers.SerializerMethodField(
+        help_text="the key that entered it, or `person`; empty: GoMail itself"
+    )
     for_all = serializers.SerializerMethodField(help_text="keeps the mail of every team from it")
 
     class Meta:
@@ -77,6 +81,10 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
             *("id", "address", "kind", "scope", "source", "count", "first_seen", "last_seen", "expires_at"),
             *("reason", "by", "for_all"),
         )
+
+    def get_by(self, entry: Suppression) -> str:
+        """Return no person's name: clients are not told who works here."""
+        return entry.by if not entry.by or entry.by.startswith(BY_KEY) else "person"
 
     def get_for_all(self, entry: Suppression) -> bool:
         """Tell whether it is nobody's own."""

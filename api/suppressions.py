@@ -185,4 +185,4 @@ def _owner_id(request: Request) -> int | None:
 
 def _by(request: Request) -> str:
     used = key(request)
-    return f"gm_live_{used.public_id}" if used else ""
+    return f"{suppression_shapes.BY_KEY}{used.public_id}" if used else ""

@@ -206,7 +206,8 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
 
     def _end(self, request: HttpRequest, entry: Suppression, reason: str) -> HttpResponse:
         with transaction.atomic():
-            ended = entries.end([entry], by=request.user.get_username(), reason=reason)
+            self.log_change(request, entry, "Let go.")  # who did it is for the operator, not for clients
+            ended = entries.end([entry], by="person", reason=reason)
         for account, why in vendors.remove_ended(ended).items():
             messages.warning(request, f"The list of {account} still has {entry.address}: {why}")
         messages.success(request, f"{entry.address} may be written to again, as far as this entry goes.")

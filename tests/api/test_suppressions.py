@@ -31,6 +31,11 @@ def shown(answer: Any) -> list[str]:
     return [row["address"] for row in answer.json()["results"]]
 
 
+def test_a_person_is_not_named_to_clients(api: fakes.Api) -> None:
+    add(source="admin", by="anna")
+    assert api.get(f"suppressions/{BOB}/").json()["by"] == "person"
+
+
 def test_an_address_that_no_database_stores_is_not_found(api: fakes.Api) -> None:
     add()
     assert [

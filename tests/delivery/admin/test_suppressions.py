@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
 from delivery.db import clock
-from delivery.models import Owner, Suppression
+from delivery.models import Owner, Suppression, WebhookMessage
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
+from delivery.webhooks import endpoints
 from tests.delivery.admin import pages
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +83,15 @@ def test_an_entry_is_let_go_with_a_reason_and_not_without(admin_client: Client) 
     assert admin_client.post(page, {"reason": "New mailbox"}).status_code == 302
     assert not Suppression.objects.exists()
     assert admin_client.get(page).status_code == 404
+
+
+def test_who_let_an_address_go_is_told_to_operators_and_to_no_client(admin_client: Client) -> None:
+    entry = add()
+    endpoints.create(entry.owner, url="https://one.example/")
+    admin_client.post(of(entry, "let_go"), {"reason": "New mailbox"})
+    assert WebhookMessage.objects.get().data["by"] == "person"
+    logged = LogEntry.objects.get()
+    assert (logged.user.get_username(), logged.change_message) == ("admin", "Let go.")
 
 
 def test_all_that_vendors_and_people_write_is_escaped(admin_client: Client) -> None:
