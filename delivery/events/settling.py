@@ -13,6 +13,7 @@ from delivery.events.matching import Attempts, Told
 from delivery.events.standings import Stage, Standing
 from delivery.models import Attempt, ProviderEvent, Recipient
 from delivery.sending import attempts, transitions
+from providers.events import Kind
 
 # What a vendor may say of an attempt that it has refused: there, the mail was never on its way.
 _FINAL = frozenset({"delivered", "bounced", "suppressed", "rejected", "complained"})
@@ -22,7 +23,7 @@ def prove(told: Iterable[Told]) -> list[Told]:
     """Settle attempts in doubt that the vendor tells of, in the caller's transaction; return what settled one."""
     proofs: dict[UUID, Told] = {}
     for each in told:
-        if each.attempt and not each.row.bot and each.attempt.outcome != Attempt.Outcome.ACCEPTED:
+        if _proves(each) and each.attempt and each.attempt.outcome != Attempt.Outcome.ACCEPTED:
             proofs.setdefault(each.attempt.pk, each)
     settled = []
     for each in sorted(proofs.values(), key=lambda proof: (_attempt(proof).email_id, _attempt(proof).pk)):
@@ -30,6 +31,11 @@ def prove(told: Iterable[Told]) -> list[Told]:
             _attempt(each).outcome = Attempt.Outcome.ACCEPTED
             settled.append(each)
     return settled
+
+
+def _proves(told: Told) -> bool:
+    """Tell whether the vendor must have had the mail: not by what a machine did, or by news of the account."""
+    return not told.row.bot and told.event.kind is not Kind.ACCOUNT
 
 
 def move(told: Sequence[Told], known_attempts: Attempts) -> None:

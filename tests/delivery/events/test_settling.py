@@ -14,6 +14,7 @@ from delivery.routing import circuit_cache
 from delivery.sending import rounds, suppressed, unknown
 from delivery.submission import emails
 from delivery.workers import loop
+from providers.events import Trouble
 from providers.ses.adapter import SES
 from tests import fakes
 from tests.delivery.events.told import first, tell
@@ -86,6 +87,12 @@ def test_a_resend_that_waits_is_called_off(ses: fakes.FakeVendor) -> None:
 def test_a_mail_opened_by_a_machine_proves_nothing(ses: fakes.FakeVendor) -> None:
     attempt = unknown_attempt(ses)
     tell(attempt, "opened", bot=True)
+    assert Email.objects.get().status == "unknown"
+
+
+def test_news_of_the_account_prove_nothing_of_a_mail(ses: fakes.FakeVendor) -> None:
+    attempt = unknown_attempt(ses)
+    tell(attempt, "account", trouble=Trouble.ACCOUNT)
     assert Email.objects.get().status == "unknown"
 
 
