@@ -16,11 +16,13 @@ from delivery.models.suppression import ALL, LIST, MARKETING
 COLUMNS: Final = ("address", "kind", "scope", "reason", "source", "created_at", "expires_at")  # of our own
 # A spreadsheet takes what begins so for something to be computed; the last four are = + - @ in full width.
 _COMPUTED = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
-_FORMULA, _GUARDED = re.compile(_COMPUTED), re.compile(f"'{_COMPUTED}")
+_FORMULA, _GUARDED = (
+    re.compile(f"'*{_COMPUTED}"),
+    re.compile(f"'+{_COMPUTED}"),
+)  # an address may begin with '=
 _SCOPE = re.compile(rf"{ALL}|{MARKETING}|{LIST}[^\x00-\x1f\x7f-\x9f]{{1,100}}")
-_OLDEST, _NEWEST = (
-    datetime(year, 1, 1, tzinfo=UTC) for year in (1990, 3000)
-)  # what databases can reckon with
+# What databases can reckon with.
+_OLDEST, _NEWEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1990, 3000))
 Kind = Suppression.Kind
 _OF_SES = {"BOUNCE": Kind.HARD_BOUNCE, "COMPLAINT": Kind.COMPLAINT}
 

@@ -126,7 +126,7 @@ def test_a_file_of_a_million_rows_is_refused_before_they_are_all_in_memory() -> 
 PAYLOADS = [
     *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠x"),
     *("=cmd|' /C calc'!A0", '=HYPERLINK("https://x.example","y")', "-2+3+cmd|' /C calc'!A0", '=1";=1'),
-    *("@A1", "+cmd|'x'", "-@A1", "=IMPORTXML(A1)", "=DDE()", "\t@x"),
+    *("'=1", "''@x", "@A1", "+cmd|'x'", "-@A1", "=IMPORTXML(A1)", "=DDE()", "\t@x"),
 ]
 
 
