@@ -16,6 +16,8 @@ NEWEST = 500  # a search by text returns only so many, the newest: sorting all m
 _MANY = 20_000  # matches that SQLite sorts quickly; with more, reading the log from its end is faster
 _LONGEST_ADDRESS = 254
 _MOST_WORDS = 16
+# SQLite knows the index by its own condition alone, word for word.
+_IN_TROUBLE = f"status IN ({', '.join(repr(status) for status in IN_TROUBLE)})"
 _AFTER_EVERYTHING = "\U0010ffff"
 
 
@@ -35,7 +37,8 @@ def by_recipient_status(emails: QuerySet[Email], status: str) -> QuerySet[Email]
     """
     recipients = Recipient.objects.filter(status=status)
     if status in IN_TROUBLE:
-        return emails.filter(pk__in=recipients.order_by().values("email"))
+        few = recipients.extra(where=[_IN_TROUBLE]).order_by()  # noqa: S610 - our own words
+        return emails.filter(pk__in=few.values("email"))
     return emails.filter(Exists(recipients.filter(email=OuterRef("pk"))))
 
 

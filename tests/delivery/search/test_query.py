@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from delivery.models import Email, Owner, Recipient
+from delivery.models.email import IN_TROUBLE
 from delivery.search import query, subject_index
 
 pytestmark = pytest.mark.django_db
@@ -214,3 +215,14 @@ def test_vacuum_keeps_the_index_true(tmp_path: Path) -> None:
                 "SELECT id FROM delivery_email WHERE rowid IN (SELECT rowid FROM delivery_subject('word77'))"
             )
             assert database.execute(query).fetchall() == [("77",)]
+
+
+@pytest.mark.parametrize("status", IN_TROUBLE)
+def test_recipients_in_trouble_are_read_from_their_own_index(status: str) -> None:
+    email = written("Hello")
+    written("Another").recipients.update(status="delivered")
+    email.recipients.update(status=status)
+    those = query.by_recipient_status(Email.objects.all(), status)
+    assert list(those) == [email]
+    if connection.vendor == "sqlite":  # PostgreSQL reads a table of two rows whole
+        assert "recipient_in_trouble" in those.explain()
