@@ -1,16 +1,22 @@
 """Vendors post from many machines at once, the same events, too: each is kept once, and nobody waits in a circle."""
 
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection
 
+from delivery.content.drafts import Draft
 from delivery.events import record
 from delivery.models import Attempt, Email, ProviderEvent, Recipient, SoftBounce, Suppression
-from providers.events import Bounce, Event
-from tests.delivery.events.told import event
-from tests.delivery.factories import under_way
+from delivery.submission import emails
+from providers.events import Bounce, Event, Kind
+from providers.ses.adapter import SES
+from tests import fakes
+from tests.delivery.events.told import NOON, event
+from tests.delivery.factories import ANN, BOB, under_way
 
 pytestmark = pytest.mark.django_db(transaction=True)
 THREADS = 8
@@ -69,3 +75,45 @@ def test_bounces_of_the_same_addresses_in_any_order_keep_nobody_waiting_in_a_cir
         for done in [pool.submit(post, attempts) for attempts in posts]:
             done.result()
     assert SoftBounce.objects.count() == len(addresses)
+
+
+@pytest.mark.usefixtures("providers")
+def test_events_of_mails_that_are_being_sent_and_their_senders_wait_in_no_circle(
+    ses: fakes.FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = SES.send
+
+    def send(self: SES, message: Any, attempt_id: str) -> Any:
+        asked.append(attempt_id)
+        return real(self, message, attempt_id)
+
+    def tell(seed: int) -> None:
+        chance = random.Random(seed)
+        while not over.is_set():
+            some = chance.sample(asked, min(len(asked), 20))
+            record.record("ses", [told(each, chance.choice(("accepted", "delivered"))) for each in some])
+        connection.close()
+
+    def told(attempt: str, kind: str) -> Event:
+        given = {"name": kind, "attempt": attempt, "recipient": BOB.address, "message_id": attempt}
+        return Event(kind=Kind(kind), at=NOON, **given)
+
+    def post(number: int) -> None:
+        emails.send(Draft(sender=ANN, to=(BOB,), subject=str(number), text="Hi"), owner=None)
+        connection.close()
+
+    monkeypatch.setattr(SES, "send", send)
+    over = threading.Event()
+    with ThreadPoolExecutor(THREADS + 3) as pool:
+        tellers = [pool.submit(tell, seed) for seed in range(3)]
+        sent = [pool.submit(post, number) for number in range(80)]
+        for done in sent:
+            done.result()
+        over.set()
+        for done in tellers:
+            done.result()
+    record.record("ses", [told(each, "delivered") for each in asked])
+    assert set(Email.objects.values_list("status", flat=True)) == {"sent"}
+    assert set(Recipient.objects.values_list("status", flat=True)) == {"delivered"}
+    assert (len(asked), Attempt.objects.filter(outcome="accepted").count()) == (80, 80)
