@@ -12,9 +12,11 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 
 from delivery import bundles
+from delivery.bundles import Bundle
 from delivery.content import links
-from delivery.models import Attachment, Email
+from delivery.models import Attachment, Email, ProviderEvent, Recipient
 from providers import errors
+from providers.events import Kind
 from providers.mime import build, content_types
 from providers.wire import body
 
@@ -58,6 +60,7 @@ def raw(pk: UUID) -> StreamingHttpResponse:
         bundle = bundles.read(pk)
         if not bundle.is_whole():
             raise Http404("The body or an attachment of this email is not kept any more.")
+        _restore_offered(bundle)
         message = bundle.message()
         pieces = build.chunks(message)
         first = next(pieces)
@@ -73,6 +76,15 @@ def raw(pk: UUID) -> StreamingHttpResponse:
     return _kept(
         StreamingHttpResponse(_joined(first, pieces), content_type="application/octet-stream"), f"{pk}.eml"
     )
+
+
+def _restore_offered(bundle: Bundle) -> None:
+    """Put back, in memory, who was offered the email and is suppressed by what the vendor told later."""
+    told = ProviderEvent.objects.filter(email=bundle.email, kind=Kind.SUPPRESSED.value)
+    named = set(told.values_list("recipient", flat=True))
+    for row in bundle.recipients:
+        if row.canonical in named or (named and len(bundle.recipients) == 1):
+            row.status = Recipient.Status.ACCEPTED
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
