@@ -104,7 +104,7 @@ def test_the_log_looks_right_and_asks_nobody_else(watched: Watched, settings: An
     watched.page.wait_for_load_state("networkidle")
     frame = watched.page.frame_locator("iframe.gm-preview")
     assert frame.get_by_text("Thank you, Ann").is_visible()
-    assert watched.page.get_by_text("TooManyRequestsException").is_visible()
+    assert watched.page.get_by_text("TooManyRequestsException", exact=True).is_visible()
     keep(watched.page, "admin-email.png")
 
     assert (watched.outside(), errors) == ([], [])
