@@ -271,6 +271,11 @@ if GOMAIL_FAILPOINTS and not environment.truth("GOMAIL_TESTING", default=False):
 # together after 30 s. GOMAIL_HOLD_SECONDS_SES is one provider's own.
 GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
 
+# The virus scanner, unix:///… or tcp://host:3310. If set, attachments are scanned and never sent unscanned.
+CLAMD_URL = environment.text("CLAMD_URL")
+# Archives that are refused because nobody can look into them: encrypted, rar, 7z; or none.
+GOMAIL_REFUSED_ARCHIVES = tuple(environment.words("GOMAIL_REFUSED_ARCHIVES", "encrypted"))
+
 # Webhooks out: networks of one's own that they may reach, ports beside 443, seconds before each try.
 GOMAIL_WEBHOOK_ALLOWED_NETS = environment.networks("GOMAIL_WEBHOOK_ALLOWED_NETS")
 GOMAIL_WEBHOOK_PORTS = environment.ports("GOMAIL_WEBHOOK_PORTS")

@@ -10,6 +10,7 @@ from django.test import Client
 
 from delivery import journal
 from delivery.access import keys
+from delivery.files import scan
 from delivery.models import ApiKey
 from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured
@@ -67,6 +68,7 @@ def _fresh_memory() -> None:
     watermark.forget()
     screening.forget()
     listeners.forget()
+    scan.forget()
     shortage.forget()
 
 

@@ -75,13 +75,18 @@ def path(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def digest(attachment: Attachment) -> str:
+    """Return the SHA-256 of the content that the attachment has now, in hex."""
+    with attachment.open() as content:
+        return _hash(content)
+
+
 def keep(attachment: Attachment) -> str:
     """Store the attachment's content unless it is there already and whole, and return its SHA-256 in hex.
 
     Raises Damaged for content that is not what its attachment says.
     """
-    with attachment.open() as content:
-        sha256 = _hash(content)
+    sha256 = digest(attachment)
     if attachment.sha256 not in {"", sha256}:
         raise Damaged(attachment.filename)
     if not _is_kept(path(sha256)):
