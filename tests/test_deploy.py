@@ -66,6 +66,21 @@ def test_every_secret_and_volume_of_a_service_is_declared(name: str) -> None:
     assert {volume.partition(":")[0] for volume in service.get("volumes", [])} <= set(COMPOSE["volumes"])
 
 
+def test_every_configuration_of_a_service_is_a_file() -> None:
+    used = {one["source"] for service in COMPOSE["services"].values() for one in service.get("configs", [])}
+    assert used == set(COMPOSE["configs"])
+    assert all((DEPLOY / one["file"]).is_file() for one in COMPOSE["configs"].values())
+
+
+def test_clamd_takes_the_largest_file_and_ends_before_it_is_given_up() -> None:
+    lines = (DEPLOY / "clamd.conf").read_text().splitlines()
+    said = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    assert int(said["StreamMaxLength"].removesuffix("M")) * 1024 * 1024 > 7 * 1024 * 1024
+    assert int(said["MaxScanTime"]) < 10_000
+    assert said["TCPSocket"] == "3310"
+    assert "CLAMD_URL=tcp://clamd:3310" in (DEPLOY / "gomail.env.example").read_text()
+
+
 def test_every_process_shares_attachments_and_journal() -> None:
     assert {tuple(service["volumes"]) for service in GOMAIL.values()} == {
         ("attachments:/var/lib/gomail/attachments", "journal:/var/lib/gomail/journal")
@@ -102,7 +117,7 @@ def test_the_proxy_on_the_host_is_the_one_that_is_trusted() -> None:
 
 def test_every_image_can_be_pinned_by_its_digest() -> None:
     images = [service["image"] for service in COMPOSE["services"].values() if service["image"] != "gomail"]
-    assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w:.-]+\}", image) for image in images)
+    assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w:./-]+\}", image) for image in images)
     assert "FROM ${PYTHON_IMAGE}" in (DEPLOY / "Dockerfile").read_text()
     assert set(COMPOSE["x-gomail"]["build"]["args"]) == {"PYTHON_IMAGE"}
 
