@@ -7,7 +7,8 @@ from rest_framework.response import Response
 from api import preferences
 from api.errors import ContractError, shape
 from delivery.models import Email
-from delivery.sending import suppressed
+from delivery.models.email import NOT_SENT_YET
+from delivery.sending import scanning, suppressed
 from providers import failpoints
 
 ACCEPTED = "Email sent to recipients"
@@ -21,9 +22,12 @@ MESSAGES = {
     Email.Status.CANCELLED: "The email was cancelled before it was sent",
     Email.Status.QUARANTINED: "The email is in quarantine: it crashed the processes that tried to send it",
     Email.Status.EXPIRED: "No provider could take the email before its deadline",
+    Email.Status.FAILED: "The email was not sent; its record says why",
 }
 SENT_TO_THE_REST = "Email sent to recipients, without those that are suppressed"
 ACCEPTED_FOR_LATER = "The email is accepted and will be sent"
+NOT_SCANNED = "The attachments could not be scanned yet; the email is kept and will be sent once they are"
+_TOLD_BY_REASON = (suppressed.CODE, *scanning.CODES)  # codes that a reason may begin with
 SENT_AGAIN = (
     "A provider may or may not have taken the email; it will be sent again and marked possible_duplicate"
 )
@@ -35,6 +39,8 @@ def message_of(email: Email) -> str:
         return SENT_AGAIN
     if email.suppressed and email.status == Email.Status.SENT:
         return SENT_TO_THE_REST
+    if scanning.is_awaited(email) and email.status in NOT_SENT_YET:
+        return NOT_SCANNED
     untried = email.status == Email.Status.QUEUED and not email.rounds
     return ACCEPTED_FOR_LATER if untried else MESSAGES[Email.Status(email.status)]
 
@@ -43,13 +49,18 @@ def _left_out(email: Email) -> dict[str, list[str]]:
     return {"suppressed": list(email.suppressed)} if email.suppressed else {}
 
 
+def _code(email: Email) -> str:
+    """Return the code of the reason why an email has failed."""
+    word = email.reason.partition(":")[0]
+    return word if word in _TOLD_BY_REASON else "refused_by_provider"
+
+
 def taken(request: Request, email: Email) -> Response:
     """Answer with an email's status: 200 if a provider accepted it, 202 while we still have it, 400 if it failed."""
     failpoints.reach("before-answer")
     where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
     if email.status == Email.Status.FAILED:
-        code = suppressed.CODE if email.reason.startswith(suppressed.CODE) else "refused_by_provider"
-        error = ContractError(code, email.reason)
+        error = ContractError(_code(email), email.reason)
         return Response({**shape(error), **where}, status=error.status_code)
     answer = {"success": True, "message": message_of(email), **where, **_left_out(email)}
     if email.status in {Email.Status.SENT, Email.Status.PARTIAL}:

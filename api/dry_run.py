@@ -10,6 +10,9 @@ from delivery.models import Recipient
 from delivery.submission.dry_run import Explanation, Offer
 
 _OFFERED = "The email would be offered to the providers in this order; nothing was sent or stored"
+_NOT_SCANNED = (
+    "The attachments could not be scanned now, and the email would wait for it; nothing was sent or stored"
+)
 _KEPT = "No provider could be offered the email now; it would be kept and offered later; nothing was sent or stored"
 
 
@@ -104,6 +107,6 @@ class ExplainedSerializer(serializers.Serializer[Any]):
 
 def answer(found: Explanation) -> dict[str, Any]:
     """Return the body of the answer."""
-    message = _OFFERED if found.is_offered else _KEPT
+    message = _NOT_SCANNED if found.not_scanned else _OFFERED if found.is_offered else _KEPT
     told = {"message": message, "email": found.bundle, "providers": found.offers}
     return {"success": True, "dry_run": True, **ExplainedSerializer(told).data}

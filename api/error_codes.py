@@ -134,6 +134,33 @@ REQUEST = {
         meaning="This Idempotency-Key was used with another request.",
         remedy="Use a new key for every new email, and the same key only to repeat the very same request.",
     ),
+    "malware": Code(
+        status=422,
+        meaning="The virus scanner found malware in an attachment.",
+        remedy="Clean the machine that the file comes from; `message` names the file and what was found.",
+    ),
+    "archive_refused": Code(
+        status=422,
+        meaning="An archive is beyond the limits (1,000 entries, 100 MB unpacked, packed 100 to 1, 3 deep), damaged, "
+        "untrue about itself, or of a kind that is not taken.",
+        remedy="`message` says why. Send the files without the archive, fewer of them, or a link.",
+    ),
+    "archive_encrypted": Code(
+        status=422,
+        meaning="An attachment is encrypted, so that it cannot be scanned for malware.",
+        remedy="Send it unencrypted or as a link; GoMail's administrator may allow it (GOMAIL_REFUSED_ARCHIVES).",
+    ),
+    "disguised_attachment": Code(
+        status=422,
+        meaning="An attachment, or a file in an archive, is a program under the name of a document or a picture.",
+        remedy="Do not send it; if it is meant, give it the extension of a program.",
+    ),
+    "not_scanned": Code(
+        status=422,
+        meaning="The virus scanner gave no verdict on an attachment before the email's deadline. The stored email is "
+        "`failed`.",
+        remedy="Send it again; if it happens again, GoMail's administrator looks at the scanner (`manage.py doctor`).",
+    ),
     "one_recipient_only": Code(
         status=422,
         meaning="An email with `unsubscribe` names several recipients; a shared link unsubscribes the wrong one.",

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api import error_codes, no_room
 from delivery.content.links import NotSetUp
 from delivery.events import posts
+from delivery.files.refused import FileRefused
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
 from delivery.submission import backpressure, changes, idempotency
@@ -71,6 +72,8 @@ def translated(exc: Exception) -> ContractError:
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
     if isinstance(exc, exceptions.ValidationError):
         return _invalid(exc)
+    if isinstance(exc, FileRefused):
+        return ContractError(exc.code, str(exc))
     if isinstance(exc, tuple(_TOLD)):
         code, told = _TOLD[type(exc)]
         return ContractError(code, told.format(exc))

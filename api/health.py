@@ -39,6 +39,9 @@ class HealthSerializer(serializers.Serializer[Health]):
     disk = serializers.CharField(
         help_text="ok, nearly full: emails are refused until there is room, or what cannot be written"
     )
+    scanner = serializers.CharField(
+        help_text="the virus scanner: ok, away (emails with attachments wait for it), or off"
+    )
     clock = serializers.CharField(
         help_text="ok, or by how much this machine's clock differs from the database's, which is the one that counts"
     )

@@ -12,6 +12,7 @@ from django.db import connection
 from delivery.content import addresses, links
 from delivery.db import durability as postgresql
 from delivery.db.outages import AWAY
+from delivery.files import archives, clamd
 from delivery.routing import configured
 
 _SECRET_KEY_LENGTH = 50
@@ -119,6 +120,28 @@ def unsubscribe_links(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Until then emails with `unsubscribe` are refused; docs/suppressions.md says what to set."
     return [Warning(missing, hint=hint, id="gomail.W010")]
+
+
+@register
+def scanner(**_: Any) -> Sequence[CheckMessage]:
+    """Refuse a scanner that can never be asked, and words that refuse nothing."""
+    return [*_wrong_scanner(), *_unknown_archives()]
+
+
+def _wrong_scanner() -> list[CheckMessage]:
+    try:
+        if settings.CLAMD_URL:
+            clamd.address(settings.CLAMD_URL)
+    except ValueError as error:
+        return [Error(f"CLAMD_URL cannot be used: {error}.", id="gomail.E008")]
+    return []
+
+
+def _unknown_archives() -> list[CheckMessage]:
+    unknown = set(settings.GOMAIL_REFUSED_ARCHIVES) - {*archives.POLICIES, "none"}
+    hint = f"Write {', '.join(archives.POLICIES)}, separated by commas, or none."
+    said = "GOMAIL_REFUSED_ARCHIVES holds {!r}."
+    return [Error(said.format(word), hint=hint, id="gomail.E009") for word in sorted(unknown)]
 
 
 @register

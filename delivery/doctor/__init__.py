@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from delivery import journal
-from delivery.doctor import arrivals, files, repairs, surroundings, walk, webhooks
+from delivery.doctor import arrivals, files, repairs, scanner, surroundings, walk, webhooks
 from delivery.doctor.files import IsWhole, has_its_hash, has_its_size
 from delivery.doctor.findings import Finding, Tell
 from delivery.doctor.invariants import Invariant
@@ -123,6 +123,7 @@ _AFTER = (
     _Question(ask=surroundings.doubts_are_settled),
     _Question(ask=surroundings.nothing_is_quarantined),
     _Question(ask=surroundings.keys_are_of_use),
+    _Question(ask=scanner.scanner_answers),
     _Question(ask=arrivals.events_come),
     _Question(ask=arrivals.no_event_is_missing),
     _Question(ask=arrivals.every_message_is_read),

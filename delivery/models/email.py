@@ -259,6 +259,8 @@ class Attachment(models.Model):
     content_id = models.CharField(max_length=255, blank=True)
     size = models.PositiveIntegerField()  # bytes
     sha256 = models.CharField(max_length=64, db_index=True)
+    # clamd's version and its signatures' by which it was found clean; empty: it was not scanned
+    scanned_as = models.CharField(max_length=200, blank=True, default="", db_default="")
     pruned_at = models.DateTimeField(null=True)  # when the content stopped being kept for this email
 
     class Meta:

@@ -9,14 +9,14 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from delivery.db import clock
-from delivery.files import writable
+from delivery.files import scan, writable
 from delivery.models import Circuit, ProviderCheck
 from delivery.monitoring import readiness
 from delivery.queue import heartbeats, watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
 
-_OK, _NOT_KNOWN = "ok", "not known"
+_OK, _NOT_KNOWN, _AWAY = "ok", "not known", "away"
 READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"
 _VERDICTS = {True: "ready", False: "not ready"}
 
@@ -41,6 +41,7 @@ class Health:
     database: str  # "ok", or what is wrong
     queue: str = _NOT_KNOWN  # "ok", or "full"
     disk: str = _NOT_KNOWN  # "ok", "nearly full", or what cannot be written
+    scanner: str = _NOT_KNOWN  # "ok", "away", or "off"
     clock: str = _NOT_KNOWN  # "ok", or by how much this machine's differs from the database's
     workers: int = 0  # delivery workers that are running
     providers: Mapping[str, ProviderHealth] = field(default_factory=dict)  # in order of preference
@@ -53,6 +54,7 @@ class Health:
         well = (
             self.workers
             and self.clock == _OK
+            and self.scanner != _AWAY
             and all(provider.is_well for provider in self.providers.values())
         )
         return READY if well else DEGRADED
@@ -74,6 +76,7 @@ def _found() -> Health:
         database=watermark.WORD if watermark.held_before() else _OK,
         queue="full" if reading.queue_is_full else _OK,
         disk=_disk(reading.short_of_room),
+        scanner=_scanner(),
         clock=_clock(),
         workers=heartbeats.running().count(),
         providers=_providers(),
@@ -85,6 +88,12 @@ def _disk(short_of_room: Sequence[str]) -> str:
     if places:
         return f"cannot be written: {', '.join(places)}"
     return "nearly full" if short_of_room else _OK
+
+
+def _scanner() -> str:
+    if not scan.is_on():
+        return "off"
+    return _OK if scan.answers() else _AWAY
 
 
 def _clock() -> str:

@@ -19,7 +19,7 @@ from delivery.journal import Entry
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import LEASE, NOT_SENT_YET
 from delivery.queue import heartbeats
-from delivery.sending import notices, outcomes, replay, transitions, unknown
+from delivery.sending import notices, outcomes, replay, scanning, transitions, unknown
 from delivery.sending.outcomes import Outcome
 
 INTERRUPTED = "The process ended between the call and the record of its outcome."
@@ -80,11 +80,16 @@ def _concluded(email: Email, interrupted: QuerySet[Attempt]) -> Outcome:
 
 
 def expire(email: Email) -> None:
-    """Expire an email after its deadline; an unknown one stays unknown and is not sent again."""
+    """Expire an email after its deadline; an unknown one stays unknown and is not sent again.
+
+    One whose attachments were never scanned has failed: no provider has been asked.
+    """
     overdue = Email.objects.overdue().filter(pk=email.pk)
     given_up: dict[str, Any] = {"due_at": None, "finished_at": clock.now()}
     with transaction.atomic():
-        if overdue.filter(status__in=NOT_SENT_YET).update(status=Email.Status.EXPIRED, **given_up):
+        if scanning.is_awaited(email):
+            transitions.move(email, overdue.filter(status__in=NOT_SENT_YET), outcomes.failed(email.reason))
+        elif overdue.filter(status__in=NOT_SENT_YET).update(status=Email.Status.EXPIRED, **given_up):
             transitions.undecided(email).update(status=Recipient.Status.EXPIRED)
             notices.expired(email)
         else:

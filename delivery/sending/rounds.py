@@ -13,11 +13,13 @@ from delivery.bundles import Bundle
 from delivery.content import links
 from delivery.db import outages
 from delivery.db.outages import AWAY
+from delivery.files.refused import FileRefused
+from delivery.files.scan import NotScanned
 from delivery.models import Attempt, Email
 from delivery.queue import claims, leases
 from delivery.routing import configured
 from delivery.routing.gate import Gate
-from delivery.sending import attempts, outcomes, replay, suppressed, transitions, unknown
+from delivery.sending import attempts, outcomes, replay, scanning, suppressed, transitions, unknown
 from delivery.sending.outcomes import Outcome
 from providers import errors, failover, failpoints
 from providers.base import Provider
@@ -56,10 +58,8 @@ def _dispatch(bundle: Bundle, going_on: GoingOn) -> Email | None:
 def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
     email = bundle.email
     failpoints.reach("after-claim", about=email.subject)
-    try:
-        suppressed.leave_out(bundle)
-    except suppressed.AllSuppressed as nobody:
-        return _end_suppressed(bundle, nobody)
+    if kept_back := _kept_back(bundle):
+        return kept_back
     try:
         message = bundle.message()
         able, email.left_out = configured.eligible(message)
@@ -79,6 +79,21 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
         gate.release()
         return _requeue(email, outcomes.at_once(""), rounds=email.rounds - 1)  # which settles it as sent
     return hand_over(Round(email=email, message=message, gate=gate, first=first, going_on=going_on), attempt)
+
+
+def _kept_back(bundle: Bundle) -> Email | None:
+    """Return the email if nobody may get it, or not yet."""
+    email = bundle.email
+    try:
+        suppressed.leave_out(bundle)
+        scanning.insist(bundle)
+    except suppressed.AllSuppressed as nobody:
+        return _end_suppressed(bundle, nobody)
+    except FileRefused as refusal:
+        return _end_refused(bundle, refusal)
+    except NotScanned as why:
+        return _requeue(email, scanning.waiting(why), rounds=email.rounds - 1)  # nobody was asked
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +193,16 @@ def _end_suppressed(bundle: Bundle, nobody: suppressed.AllSuppressed) -> Email:
         known = transitions.judged(email, outcomes.suppressed(str(nobody)))
         if transitions.move(email, email.still_mine(), known) and known.status == Email.Status.FAILED:
             suppressed.record(email, nobody.recipients)
+    email.refresh_from_db()
+    return email
+
+
+def _end_refused(bundle: Bundle, refusal: FileRefused) -> Email:
+    """Write down that the scanner has found something; an earlier round may have sent it before there was one."""
+    email = bundle.email
+    with transaction.atomic():
+        if transitions.move(email, email.still_mine(), transitions.judged(email, scanning.failed(refusal))):
+            scanning.keep_from_resending(bundle, refusal)
     email.refresh_from_db()
     return email
 

@@ -7,7 +7,7 @@ from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.models import Owner
 from delivery.routing import configured, gate, refusals
-from delivery.sending import suppressed
+from delivery.sending import scanning, suppressed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,29 +27,31 @@ class Explanation:
 
     bundle: Bundle  # not saved
     offers: tuple[Offer, ...]  # one for each configured provider, in order of preference
+    not_scanned: str = ""  # why it would wait for the virus scanner first
 
     @property
     def is_offered(self) -> bool:
         """Tell whether any provider would be asked now; else the email would wait in the queue."""
-        return any(offer.offered for offer in self.offers)
+        return not self.not_scanned and any(offer.offered for offer in self.offers)
 
 
 def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
     """Return the providers that would be offered a draft now, and why the others would not.
 
-    Raises NobodyCanCarry, AllSuppressed or links.NotSetUp.
+    Raises NobodyCanCarry, AllSuppressed, FileRefused or links.NotSetUp.
     """
     bundle = bundles.claimed(draft, owner)
     suppressed.mark(bundle)
     message = bundle.message()
     _, unfit = configured.eligible(message)
+    not_scanned = scanning.check(bundle, scanning.deadline())
     fitted = configured.fitted(message)
     offers: list[Offer] = []
     for name in configured.names():
         sender = refusals.own_sender(owner, name, draft.sender.address.lower())
         offer = _offer(name, sender, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1)
         offers.append(replace(offer, fitted=() if name in unfit else fitted[name]))
-    return Explanation(bundle=bundle, offers=tuple(offers))
+    return Explanation(bundle=bundle, offers=tuple(offers), not_scanned=not_scanned)
 
 
 def _offer(name: str, sender: str, unfit: str, position: int) -> Offer:

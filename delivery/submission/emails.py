@@ -13,20 +13,27 @@ from delivery.models import Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
-from delivery.sending import attempts, rounds, suppressed, transitions
+from delivery.sending import attempts, outcomes, rounds, scanning, suppressed, transitions
 from delivery.submission import backpressure, idempotency
 from delivery.submission.idempotency import KeyUse
 from providers import failpoints
 
 
 def accept(
-    draft: Draft, *, owner: Owner | None, key_use: KeyUse | None = None, resend_of: UUID | None = None
+    draft: Draft,
+    *,
+    owner: Owner | None,
+    key_use: KeyUse | None = None,
+    resend_of: UUID | None = None,
+    scan_until: float | None = None,
 ) -> Email:
     """Accept an email for a worker to hand over, now or at its time.
 
-    Raises Overloaded, NobodyCanCarry, AllSuppressed or links.NotSetUp before anything is stored.
+    Raises Overloaded, NobodyCanCarry, AllSuppressed, FileRefused or links.NotSetUp before anything is stored.
+    `scan_until`: how long the virus scanner may hold it, see scanning.deadline.
     """
-    return _made_once(key_use, lambda: _accept(draft, owner, key_use, resend_of))
+    until = scan_until or scanning.deadline()
+    return _made_once(key_use, lambda: _accept(draft, owner, key_use, resend_of, until))
 
 
 def send(
@@ -56,13 +63,16 @@ def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
         raise
 
 
-def _accept(draft: Draft, owner: Owner | None, key_use: KeyUse | None, resend_of: UUID | None) -> Email:
+def _accept(
+    draft: Draft, owner: Owner | None, key_use: KeyUse | None, resend_of: UUID | None, scan_until: float
+) -> Email:
     backpressure.refuse_if_too_high(draft.priority)
     bundle = bundles.waiting(draft, owner)
     bundle.email.resend_of = resend_of
     if refusal := suppressed.refusals([bundle])[0]:
         raise refusal
     _, bundle.email.left_out = configured.eligible(bundle.message())
+    bundle.email.reason = scanning.check(bundle, scan_until)
     bundle.keep_files()
     with transaction.atomic():
         _save(bundle, key_use)
@@ -90,11 +100,12 @@ def _send(
     left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)
+    unscanned = scanning.check(bundle, scanning.deadline())
     message = replace(message, attachments=bundle.keep_files())
     gate = Gate(email, able)
-    first = gate.next()
+    first = None if unscanned else gate.next()
     if first is None:
-        transitions.apply(email, rounds.postponed(gate))
+        transitions.apply(email, outcomes.wait(unscanned, rounds=1) if unscanned else rounds.postponed(gate))
         with transaction.atomic():
             _save(bundle, key_use)
             suppressed.tell(email, left)

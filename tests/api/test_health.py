@@ -66,6 +66,7 @@ def test_it_is_ready_when_nothing_is_wrong() -> None:
         "database": "ok",
         "queue": "ok",
         "disk": "ok",
+        "scanner": "off",
         "clock": "ok",
         "workers": 1,
         "providers": {"ses": WELL, "sendgrid": WELL},
@@ -139,7 +140,8 @@ def test_a_database_that_cannot_be_used_is_503_without_its_words() -> None:
         answer = Client().get("/health/ready")
         assert Client().get("/health/live").status_code == 200
     assert answer.status_code == 503
-    unknown = {"queue": "not known", "disk": "not known", "clock": "not known", "workers": 0, "providers": {}}
+    parts = dict.fromkeys(("queue", "disk", "scanner", "clock"), "not known")
+    unknown = {**parts, "workers": 0, "providers": {}}
     assert answer.json() == {"status": "unavailable", "database": "cannot be used", **unknown}
     assert answer["Cache-Control"] == "no-store"
 

@@ -77,3 +77,23 @@ def test_an_sqlite_that_cannot_return_rows_is_an_error(
     monkeypatch.setattr(checks.connection, "vendor", "sqlite")
     monkeypatch.setattr(checks.sqlite3, "sqlite_version_info", version)
     assert ids(checks.sqlite()) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("", []), ("unix:///run/clamd.ctl", []), ("tcp://clamd:3310", []), ("clamd:3310", ["gomail.E008"])],
+)
+def test_a_scanner_that_can_never_be_asked_is_an_error(settings: Any, url: str, expected: list[str]) -> None:
+    settings.CLAMD_URL = url
+    assert ids(checks.scanner()) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(("encrypted", "rar", "7z"), []), (("none",), []), (("encrypt",), ["gomail.E009"])],
+)
+def test_a_kind_of_archive_that_nobody_knows_is_an_error(
+    settings: Any, words: tuple[str, ...], expected: list[str]
+) -> None:
+    settings.GOMAIL_REFUSED_ARCHIVES = words
+    assert ids(checks.scanner()) == expected
