@@ -108,7 +108,7 @@ def test_an_email_with_a_damaged_file_is_not_sent_again(
 def test_an_upload_that_is_damaged_before_the_first_attempt_is_not_sent_either(
     attachment_folder: Path, ses: fakes.FakeVendor
 ) -> None:
-    reads = iter([b"content", b"content", b"CONTENT"])  # hashed, stored, sent
+    reads = iter([b"content", b"content", b"content", b"CONTENT"])  # looked through, hashed, stored, sent
     upload = replace(a_file(), open=lambda: BytesIO(next(reads)))
     email = emails.send(draft(attachments=(upload,)), owner=None)
 
