@@ -67,7 +67,7 @@ def _over_smtp(build: Callable[[int], Any]) -> FarEnd:
             provider = build(mailbox.port)
             yield (
                 provider,
-                lambda: _mail(mailbox.envelopes[-1].content, set(mailbox.envelopes[-1].rcpt_tos)),
+                lambda: read_envelope(mailbox.envelopes[-1]),
             )
             provider.close()
 
@@ -174,6 +174,16 @@ def _postmark(request: Request) -> Received:
     )
 
 
+READERS: dict[str, Callable[[Request], Received]] = {
+    "ses": _ses, "sendgrid": _sendgrid, "mailgun": _mailgun, "mandrill": _mandrill, "postmark": _postmark,
+}  # fmt: skip
+
+
+def read_envelope(envelope: Any) -> Received:
+    """Return what a mail server has received."""
+    return _mail(envelope.content, set(envelope.rcpt_tos))
+
+
 def _smtp(port: int) -> Provider:
     return smtp.SMTP(smtp.Config(host="127.0.0.1", port=port, security="none", timeouts=PATIENT))
 
@@ -185,11 +195,7 @@ def _django_smtp(port: int) -> Provider:
 
 
 FAR_ENDS: dict[str, FarEnd] = {
-    "ses": _over_http("ses", _ses),
-    "sendgrid": _over_http("sendgrid", _sendgrid),
-    "mailgun": _over_http("mailgun", _mailgun),
-    "mandrill": _over_http("mandrill", _mandrill),
+    **{name: _over_http(name, read) for name, read in READERS.items()},
     "smtp": _over_smtp(_smtp),
-    "postmark": _over_http("postmark", _postmark),
     "django_smtp": _over_smtp(_django_smtp),
 }

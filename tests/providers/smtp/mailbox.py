@@ -1,5 +1,6 @@
 """A real SMTP server on loopback, with logins, a limit of size and recipients that it does not know."""
 
+from collections import deque
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -17,7 +18,12 @@ class Mailbox:
         self.envelopes: list[Envelope] = []
         self.logins: list[tuple[str, str]] = []
         self.sessions: set[Any] = set()
+        self._replies: deque[str] = deque()
         self._options = options
+
+    def script(self, *replies: str) -> None:
+        """Answer the next messages with these, one each, keeping them nevertheless; empty: hang up instead."""
+        self._replies.extend(replies)
 
     def __enter__(self) -> "Mailbox":
         defaults = {"data_size_limit": LIMIT, "auth_require_tls": False, "authenticator": self._authenticate}
@@ -38,9 +44,14 @@ class Mailbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
         self.envelopes.append(envelope)
         self.sessions.add(session.peer)
+        if self._replies:
+            reply = self._replies.popleft()
+            if not reply:
+                server.transport.abort()
+            return reply
         return f"250 2.0.0 Ok: queued as Q{len(self.envelopes)}"
 
     def _authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:
