@@ -51,7 +51,8 @@ def begin(email: Email, provider: Provider) -> Attempt:
 
 def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
     with transaction.atomic():
-        _hold(*(email for email, _ in parts))
+        # In the order in which events lock emails, too; what an event is settling may be sent again at this moment.
+        _hold(*sorted((email for email, _ in parts), key=lambda email: email.pk))
         if any(_was_accepted(email) for email, _ in parts):
             raise AcceptedBefore
         started = [_started(email, provider) for email, provider in parts]

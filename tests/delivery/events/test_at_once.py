@@ -3,16 +3,19 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from delivery.content.drafts import Draft
 from delivery.events import record
 from delivery.models import Attempt, Email, ProviderEvent, Recipient, SoftBounce, Suppression
+from delivery.sending import attempts, transitions
 from delivery.submission import emails
 from providers.events import Bounce, Event, Kind
+from providers.sandbox.adapter import Sandbox
 from providers.ses.adapter import SES
 from tests import fakes
 from tests.delivery.events.told import NOON, event
@@ -117,3 +120,27 @@ def test_events_of_mails_that_are_being_sent_and_their_senders_wait_in_no_circle
     assert set(Email.objects.values_list("status", flat=True)) == {"sent"}
     assert set(Recipient.objects.values_list("status", flat=True)) == {"delivered"}
     assert (len(asked), Attempt.objects.filter(outcome="accepted").count()) == (80, 80)
+
+
+def test_an_event_of_two_emails_that_are_just_sent_again_waits_in_no_circle() -> None:
+    one, two = (under_way(epoch=2, possible_duplicate=True) for _ in range(2))
+    locked, waiting = threading.Event(), threading.Event()
+
+    def settle() -> None:
+        with transaction.atomic():
+            transitions.prove(one.pk, by="event:delivered")
+            locked.set()
+            waiting.wait(1)
+            transitions.prove(two.pk, by="event:delivered")
+        connection.close()
+
+    def begin() -> None:
+        locked.wait(5)
+        with suppress(attempts.AcceptedBefore):  # as soon as the event is written down
+            attempts._begin([(two.email, Sandbox()), (one.email, Sandbox())])
+        connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(settle), pool.submit(begin)]:
+            done.result(20)
+    assert set(Attempt.objects.values_list("outcome", flat=True)) == {"accepted"}
