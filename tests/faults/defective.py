@@ -138,6 +138,16 @@ def bcc_dropped() -> None:
     made, Bundle.message = Bundle.message, message  # type: ignore[method-assign]
 
 
+def files_unchecked() -> None:
+    """An attachment is sent as it lies on disk, whatever was promised."""
+    from delivery import bundles
+
+    def file(row: Any) -> Any:
+        return replace(made(row), sha256="")
+
+    made, bundles.file = bundles.file, file
+
+
 def ttl_lock() -> None:
     """A claim that has run out is free, whatever its owner is doing; nobody asks what it has begun."""
     from delivery.models import Email
@@ -214,6 +224,7 @@ CHANGES: dict[str, Change] = {
     "forgetful-journal": forgetful_journal,
     "misnaming": misnaming,
     "bcc-dropped": bcc_dropped,
+    "files-unchecked": files_unchecked,
     "async-commit": async_commit,
     "trusting": trusting,
 }

@@ -35,6 +35,7 @@ DEFECTS = tuple(
         ("unmarked", "a copy is not marked", trials.IN_VAIN),
         ("misnaming", "the wrong provider is named", trials.IN_VAIN),
         ("bcc-dropped", "the second round has no Bcc", trials.IN_VAIN),
+        ("files-unchecked", "files are sent as they lie on disk", trials.DAMAGED),
         ("commit-after-send", "the attempt is written after the call", trials.at("after-response")),
         ("ttl-lock", "a claim ends while its owner sends", trials.LATE),
         ("deferred", "DEFERRED transactions", trials.CROWDED),

@@ -6,6 +6,7 @@ from typing import Any
 
 from providers import failpoints
 from tests.faults import (
+    damages,
     deaths,
     endings,
     lateness,
@@ -117,6 +118,10 @@ FEW = Trial(
     promise=_REFUSING,
 )  # fmt: skip
 
+DAMAGED = Trial(
+    name="damaged-files", says="files are altered, cut, deleted, sent again", play=damages.damaged_files, seconds=8,
+    rate=5, letters=50, keyless=0.0, kinds={"file": 3, "async": 1, "batch": 1}, promise=_SURE,
+)  # fmt: skip
 FULL_LOG = Trial(
     name="full-log", says="no room for anybody's log", play=outages.full_log, seconds=12, rate=8, letters=50, kills=2,
     place=places.small_log_disk, keyless=0.0,
@@ -211,6 +216,7 @@ FULL = (
     GIVEN_UP,
     STOPPED,
     FEW,
+    DAMAGED,
     FULL_LOG,
     STILL_WORKER,
     STILL_DATABASE,
