@@ -3,7 +3,7 @@
 import time
 
 from tests.faults import processes
-from tests.faults.deaths import ill
+from tests.faults.deaths import ill, place
 from tests.faults.trial import Scene
 
 _COUNT = "SELECT count(*) FROM delivery_email WHERE status = '{}'"
@@ -25,6 +25,7 @@ def given_up(scene: Scene) -> None:
     with ill(scene, "refusing"):
         _kill_a_worker(scene)
         _await(scene, "failed")
+    place(scene, "async", scene.customers.subject)  # all others may be over by now
     scene.drain()
     found = {end: scene.ask(_COUNT.format(end)) for end in _ENDS}
     scene.figures |= {end: str(number) for end, number in found.items()}
