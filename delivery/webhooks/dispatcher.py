@@ -10,6 +10,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
+from django.db import IntegrityError
+
 from delivery.models import WebhookMessage
 from delivery.webhooks import calls, claims
 from delivery.webhooks.calls import Made
@@ -62,8 +64,23 @@ class Dispatcher:
         for call in [call for call in self._under_way if call.done()]:
             self._end(call, self._under_way.pop(call))
         if self._unrecorded:
-            calls.record(self._unrecorded)
+            self._record_all()
             self._unrecorded = []
+
+    def _record_all(self) -> None:
+        try:
+            calls.record(self._unrecorded)
+        except IntegrityError:
+            self._record_each()
+
+    def _record_each(self) -> None:
+        """Write them down one by one: of some the message is gone, pruned or by an older state of the database."""
+        while self._unrecorded:
+            try:
+                calls.record(self._unrecorded[:1])
+            except IntegrityError:
+                log.warning("Webhook %s is not on record any more", self._unrecorded[0].message.pk)
+            del self._unrecorded[0]
 
     def _end(self, call: "Future[Made]", message: WebhookMessage) -> None:
         made = None if call.exception() else call.result()

@@ -65,6 +65,20 @@ def test_forty_endpoints_that_hang_delay_no_other(
     assert time.monotonic() - begun < 2.0
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_is_gone_when_its_call_ends_holds_up_no_other(
+    dispatcher: Dispatcher, receiver: FaultServer
+) -> None:
+    gone, other = message(endpoint(url=receiver.url)), message(endpoint(url=receiver.url))
+    assert dispatcher.step() == 2
+    WebhookMessage.objects.filter(
+        pk=gone.pk
+    ).delete()  # as after an older state of the database has come back
+    work(dispatcher, until=lambda: len(receiver.received) == 2 and delivered() == 1)
+
+    assert [call.message_id for call in WebhookCall.objects.all()] == [other.pk]
+
+
 def test_what_was_called_is_written_down_when_the_database_is_back(
     dispatcher: Dispatcher, receiver: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
