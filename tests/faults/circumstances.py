@@ -1,6 +1,7 @@
 """What makes a machine slow, claims short, patience short, or clocks wrong: no defects, and put on like those."""
 
 import random
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 SHORT, BRIEF = 1.0, 10.0  # seconds that a claim lasts
+FILES = 64  # that a process may have open, connections among them
 READ = 2.0  # seconds that a hasty GoMail waits for an answer
 Change = Callable[[], None]
 
@@ -56,6 +58,11 @@ def hasty() -> None:
     http.Timeouts.__init__.__kwdefaults__["read"] = READ
 
 
+def few_files() -> None:
+    """A process, and whatever it starts, may open few files."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+
+
 def another_host() -> None:
     """This is a machine of another name."""
     socket.gethostname = lambda: "another"
@@ -78,6 +85,7 @@ CHANGES: dict[str, Change] = {
     "brief-lease": brief_lease,
     "slow-reading": slow_reading,
     "hasty": hasty,
+    "few-files": few_files,
     "another-host": another_host,
     "clock-ahead": lying_clock(600),
     "clock-behind": lying_clock(-600),

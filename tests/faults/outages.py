@@ -1,13 +1,15 @@
-"""What GoMail stands on fails: its database stops, its disk is full, connections are few."""
+"""What GoMail stands on fails: its database stops, its disk is full, connections or files are few."""
 
 import time
 from contextlib import suppress
 
 from tests.faults import processes
+from tests.faults.deaths import ill
 from tests.faults.trial import Scene
 
 AWAY = 5.0  # seconds
 BACK = 5.0  # seconds after which requests must be taken again
+_OPENED = "SELECT count(*) FROM delivery_circuitchange WHERE state = 'open'"
 
 
 def stopped_database(scene: Scene) -> None:
@@ -44,6 +46,16 @@ def full_log(scene: Scene) -> None:
             for process in scene.nemesis.working(kind)[:1]:
                 scene.nemesis.kill(process, kind)
         time.sleep(scene.trial.seconds / 2)
+
+
+def few_files(scene: Scene) -> None:
+    """No process may open more than a few files: what cannot be taken is refused, and no provider is blamed."""
+    with ill(scene, "brisk"), scene.customers.ordering(scene.trial.rate):
+        time.sleep(scene.trial.seconds)
+    refused = sum(e.status == 503 for order in scene.customers.orders for e in order.exchanges)
+    scene.figures["503"] = str(refused)
+    scene.expect(refused > 0, "no request was refused")
+    scene.expect(not scene.ask(_OPENED), "a provider's circuit opened")
 
 
 def few_connections(scene: Scene) -> None:

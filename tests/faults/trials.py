@@ -118,6 +118,10 @@ FEW = Trial(
     promise=_REFUSING,
 )  # fmt: skip
 
+FEW_FILES = Trial(
+    name="few-files", says="64 open files, 80 customers", play=outages.few_files, seconds=20, defect="few-files",
+    threads=16, worker_threads=8, customers=80, rate=40, keyless=0.0, promise=_REFUSING,
+)  # fmt: skip
 DAMAGED = Trial(
     name="damaged-files", says="files are altered, cut, deleted, sent again", play=damages.damaged_files, seconds=8,
     rate=5, letters=50, keyless=0.0, kinds={"file": 3, "async": 1, "batch": 1}, promise=_SURE,
@@ -216,6 +220,7 @@ FULL = (
     GIVEN_UP,
     STOPPED,
     FEW,
+    FEW_FILES,
     DAMAGED,
     FULL_LOG,
     STILL_WORKER,
