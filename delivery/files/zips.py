@@ -49,15 +49,13 @@ class _Directory:
 
 
 def read(file: BinaryIO, size: int, *, is_named: bool) -> list[Entry] | None:
-    """Return the entries of a zip of this size in bytes; None if it is none.
+    """Return the entries of a zip of this size in bytes; None if it is none: without a directory nobody opens it.
 
-    With `is_named` its first bytes are those of a zip, and then one without a directory is damaged. Raises
+    With `is_named` its first bytes are those of a zip, and then bytes behind its end are seen over. Raises
     ArchiveRefused for more than 1,000 entries, by the declared number or by the true one.
     """
     found = _directory(file, size, lenient=is_named)
     if found is None:
-        if is_named:
-            raise ArchiveRefused(DAMAGED)
         return None
     if found.entries > MOST_ENTRIES:
         raise ArchiveRefused(f"it has {found.entries:,} entries; {MOST_ENTRIES:,} are the most")
