@@ -6,21 +6,21 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from api import answers, errors, preferences, schemas, sending
-from api.authentication import owner
+from api.authentication import key, owner
 from api.errors import ContractError, shape
 from api.fields import fail
 from api.parsers import StrictJSONParser
 from api.serializers import DraftSerializer, FailureSerializer, StrictSerializer
-from delivery.models import ApiKey, Email, Owner
+from api.throttling import Throttled
+from delivery.models import ApiKey, Email
 from delivery.submission import batches
 
 MOST = 1000
 MAX_BODY_BYTES = 8 * 1024 * 1024  # of all emails together: making the text of HTML takes up to a second a MiB
 _BODIES = ("body", "text_body", "html_body")
-_FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
+_FAILURES = dict.fromkeys((400, 401, 403, 405, 409, 413, 429, 500, 503), FailureSerializer)
 
 
 @extend_schema_field(DraftSerializer(many=True))
@@ -70,7 +70,7 @@ class BatchResultSerializer(serializers.Serializer[Any]):
     results = ResultSerializer(many=True)
 
 
-class Batches(APIView):
+class Batches(Throttled):
     """Accept up to 1,000 emails for a worker to send."""
 
     http_method_names = ("post",)
@@ -89,7 +89,7 @@ class Batches(APIView):
         serializer = BatchSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         items = [_item(request, *entry) for entry in enumerate(serializer.validated_data["emails"])]
-        return _answer(_accepted(items, owner(request)))
+        return _answer(_accepted(request, items))
 
 
 def _body_bytes(entry: Any) -> int:
@@ -108,8 +108,9 @@ def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractE
         return errors.translated(error)
 
 
-def _accepted(items: list[batches.Item | ContractError], owner: Owner | None) -> list[Email | ContractError]:
-    good = iter(batches.accept([item for item in items if isinstance(item, batches.Item)], owner=owner))
+def _accepted(request: Request, items: list[batches.Item | ContractError]) -> list[Email | ContractError]:
+    valid = [item for item in items if isinstance(item, batches.Item)]
+    good = iter(batches.accept(valid, owner=owner(request), key=key(request)))
     return [item if isinstance(item, ContractError) else _taken(next(good)) for item in items]
 
 

@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import answers, fields, preferences, sending
-from api.authentication import owner
+from api.authentication import key, owner
 from api.parsers import StrictJSONParser
 from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
+from api.throttling import Throttled
 from api.views import EmailDetail
 from delivery.models import ApiKey, Email
 from delivery.submission import changes
@@ -54,17 +55,20 @@ class CancelEmail(_OfOneEmail):
         return shown(email)
 
 
-class ResendEmail(_OfOneEmail):
+class ResendEmail(Throttled, _OfOneEmail):
     """Send a finished email again, as a new one whose resend_of is the old one's id."""
 
-    @extend_schema(operation_id="resend_email", request=None, responses={202: TakenSerializer, **_FAILURES})
+    @extend_schema(
+        operation_id="resend_email",
+        request=None,
+        responses={202: TakenSerializer, 429: FailureSerializer, **_FAILURES},
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Resend."""
         email = self.get_object()
         sending.refuse_change(request, email)
-        return answers.taken(
-            request, changes.resend(email, key_use=preferences.key_use(request, resend=email.pk))
-        )
+        use = preferences.key_use(request, resend=email.pk)
+        return answers.taken(request, changes.resend(email, key=key(request), key_use=use))
 
 
 class OneEmail(EmailDetail):

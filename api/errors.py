@@ -13,6 +13,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import error_codes, no_room
+from delivery.access.limits import Over
+from delivery.access.pauses import Paused
 from delivery.content.links import NotSetUp
 from delivery.events import posts
 from delivery.files.refused import FileRefused
@@ -72,7 +74,7 @@ def translated(exc: Exception) -> ContractError:
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
     if isinstance(exc, exceptions.ValidationError):
         return _invalid(exc)
-    if isinstance(exc, FileRefused):
+    if isinstance(exc, (FileRefused, Over)):
         return ContractError(exc.code, str(exc))
     if isinstance(exc, tuple(_TOLD)):
         code, told = _TOLD[type(exc)]
@@ -87,6 +89,7 @@ def translated(exc: Exception) -> ContractError:
 _TOLD: dict[type[Exception], tuple[str, str]] = {
     NobodyCanCarry: ("no_provider_can_carry", "No provider can carry this email: {}"),
     AllSuppressed: ("all_suppressed", "{}"),
+    Paused: ("paused", "{}"),
     NotSetUp: ("unsubscribe_not_set_up", "{}"),
     posts.Refused: ("forged_event", "{}"),
     posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),
@@ -129,6 +132,8 @@ def _headers(error: ContractError, exc: Exception, context: dict[str, Any]) -> d
         return {"WWW-Authenticate": "Bearer"}
     if error.status_code == 405:
         return {"Allow": ", ".join(context["view"].allowed_methods)}
+    if isinstance(exc, Over):
+        return {"Retry-After": str(exc.seconds)} if exc.seconds is not None else {}
     waits = error.status_code == 503 or error.code == "idempotency_key_in_use"
     return {"Retry-After": RETRY_AFTER} if waits else {}
 

@@ -51,7 +51,11 @@ def send(request: Request, draft: Draft, told: Callable[[Request, Email], Respon
 
     If it takes too long, the client gets the email's current status as an early answer.
     """
-    given: dict[str, Any] = {"owner": owner(request), "key_use": preferences.key_use(request, draft=draft)}
+    given: dict[str, Any] = {
+        "owner": owner(request),
+        "key": key(request),
+        "key_use": preferences.key_use(request, draft=draft),
+    }
     if preferences.wants_async(request) or draft.is_for_later(clock.now()):
         return emails.accept(draft, **given)
     return emails.send(draft, **given, accepted=lambda email: _leave(request, email, told))

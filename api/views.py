@@ -12,7 +12,6 @@ from drf_spectacular.utils import (
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from api import answers, parameters, preferences, schemas, sending
 from api import dry_run as explained
@@ -28,6 +27,7 @@ from api.serializers import (
     FailureSerializer,
     TakenSerializer,
 )
+from api.throttling import Throttled
 from delivery.models import ApiKey, Email
 from delivery.submission import dry_run
 
@@ -39,11 +39,11 @@ _ANSWER = PolymorphicProxySerializer(
     serializers=[TakenSerializer, ExplainedSerializer],
     resource_type_field_name=None,
 )
-_FAILURES = dict.fromkeys((400, 401, 403, 405, 409, 413, 422, 500, 503), FailureSerializer)
+_FAILURES = dict.fromkeys((400, 401, 403, 405, 409, 413, 422, 429, 500, 503), FailureSerializer)
 _NOT_READ = dict.fromkeys((400, 401, 403, 405, 500, 503), FailureSerializer)
 
 
-class SendEmail(APIView):
+class SendEmail(Throttled):
     """Send one email."""
 
     http_method_names = ("post",)

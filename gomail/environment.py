@@ -36,6 +36,14 @@ def number(name: str, default: int, *, least: int = 1) -> int:
     return int(word)
 
 
+def rate(name: str) -> float:
+    """Return how many there may be a second, 0 unless it is set; raise ImproperlyConfigured for anything else."""
+    word = text(name, "0")
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", word):
+        raise ImproperlyConfigured(f"{name} is {word!r}; write a number a second, such as 10 or 2.5.")
+    return float(word)
+
+
 def words(name: str, default: str = "") -> list[str]:
     """Return the words of a comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

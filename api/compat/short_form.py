@@ -6,11 +6,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from api import answers, errors, fields, schemas, sending
 from api.parsers import StrictJSONParser
 from api.serializers import text_and_html
+from api.throttling import Throttled
 from delivery.content import addresses
 from delivery.content.drafts import Draft
 from delivery.models import ApiKey, Email
@@ -53,7 +53,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
-class PostEmail(APIView):
+class PostEmail(Throttled):
     """Send one email to one person."""
 
     http_method_names = ("post",)
@@ -64,7 +64,9 @@ class PostEmail(APIView):
         operation_id="post_email",
         request=ShortFormSerializer,
         examples=schemas.SHORT_FORM,
-        responses=dict.fromkeys((200, 202, 400, 401, 403, 405, 409, 413, 422, 500, 503), AnswerSerializer),
+        responses=dict.fromkeys(
+            (200, 202, 400, 401, 403, 405, 409, 413, 422, 429, 500, 503), AnswerSerializer
+        ),
     )
     def post(self, request: Request) -> Response:
         """Accept the email, offer it to the providers in order, and answer with its status."""

@@ -66,7 +66,8 @@ def find(token: str) -> ApiKey | None:
 
 @lru_cache(maxsize=1024)  # the query took a sixth of the time of a send
 def _live(public_id: str, second: tuple[int, int]) -> ApiKey | None:
-    return ApiKey.objects.select_related("owner").filter(public_id=public_id, revoked_at=None).first()
+    live = ApiKey.objects.select_related("owner", "owner__limits", "limits")
+    return live.filter(public_id=public_id, revoked_at=None).first()
 
 
 def note_use(key: ApiKey) -> None:

@@ -9,9 +9,12 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BigIntegerField
+from django.db.models.expressions import Expression
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _A_SECOND = 1_000_000_000  # nanoseconds
@@ -21,7 +24,21 @@ _QUESTIONS = {  # seconds since the epoch
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())::double precision",
     "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
 }
+IN_NANOSECONDS = {
+    "postgresql": "((extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000)",
+    "sqlite": "(CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER) * 1000000)",
+}
 log = logging.getLogger(__name__)
+
+
+class Nanoseconds(Expression):
+    """The same in a statement; PostgreSQL asks its clock for each row, after waiting for its lock."""
+
+    output_field = BigIntegerField()
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Ask PostgreSQL to the microsecond, SQLite to the millisecond."""
+        return IN_NANOSECONDS[connection.vendor], ()
 
 
 @dataclass(frozen=True, kw_only=True)

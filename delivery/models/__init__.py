@@ -6,6 +6,7 @@ from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.event import EventToken, ProviderEvent
 from delivery.models.idempotency import IdempotencyKey
+from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.readiness import ProviderCheck
 from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink, VendorList
@@ -21,6 +22,7 @@ __all__ = [
     "Email",
     "EventToken",
     "IdempotencyKey",
+    "Limits",
     "Lineage",
     "Owner",
     "ProviderCheck",
@@ -30,6 +32,7 @@ __all__ = [
     "Suppression",
     "Tag",
     "UnsubscribeLink",
+    "UsedMinute",
     "VendorList",
     "Watermark",
     "WebhookCall",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from delivery.db import clock
@@ -13,9 +14,12 @@ class Owner(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    paused_at = models.DateTimeField(null=True, editable=False)  # since then nothing is taken or sent
 
     class Meta:
         ordering = ("name",)
+        # read by EmailQuerySet.unpaused
+        indexes = [models.Index(fields=["id"], name="owner_paused", condition=Q(paused_at__isnull=False))]
 
     def __str__(self) -> str:
         return self.name
@@ -43,9 +47,12 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_at = models.DateTimeField(null=True, editable=False)  # since then nothing is taken or sent
 
     class Meta:
         ordering = ("-created_at",)
+        # read by EmailQuerySet.unpaused
+        indexes = [models.Index(fields=["id"], name="key_paused", condition=Q(paused_at__isnull=False))]
         verbose_name = "API key"
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from delivery.db import clock, ids
 from delivery.files import storage
-from delivery.models.access import Owner
+from delivery.models.access import ApiKey, Owner
 from delivery.models.lineage import THE_ONE, Lineage
 from providers.mime import content_types
 
@@ -52,12 +52,19 @@ class EmailQuerySet(models.QuerySet["Email"]):
     def due(self) -> Self:
         """Keep the emails that a worker should hand over now, longest due first."""
         now = Now() + _A_MILLISECOND
-        return self.waiting().free().filter(due_at__lte=now, expires_at__gt=Now()).order_by("due_at")
+        ready = self.waiting().free().unpaused()
+        return ready.filter(due_at__lte=now, expires_at__gt=Now()).order_by("due_at")
 
     def free(self) -> Self:
         """Leave out what is held because an older state of the database has come back: it may have been sent since."""
         held = Lineage.objects.filter(pk=THE_ONE).values("held_before")
         return self.filter(created_at__gt=Coalesce(Subquery(held), _LONG_AGO))
+
+    def unpaused(self) -> Self:
+        """Leave out what waits for a paused owner or key. The subqueries name no row of ours: each is run once."""
+        paused = Q(paused_at__isnull=False)
+        owners, keys = Owner.objects.order_by().filter(paused), ApiKey.objects.order_by().filter(paused)
+        return self.exclude(owner__in=owners.values("pk")).exclude(key__in=keys.values("pk"))
 
     def innocent(self) -> Self:
         """Leave out the suspects."""
@@ -69,7 +76,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def overdue(self) -> Self:
         """Keep the emails that are still waiting after their deadline."""
-        return self.waiting().free().filter(expires_at__lte=Now())
+        return self.waiting().free().unpaused().filter(expires_at__lte=Now())
 
     def orphaned(self) -> Self:
         """Keep the emails whose claim has ended: the lease is over, or too far ahead since the clock was set back."""
@@ -108,6 +115,15 @@ class Email(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     owner = models.ForeignKey(
         Owner, null=True, on_delete=models.PROTECT, related_name="emails", db_index=False
+    )
+    # The key it was sent with; None: without one, or before this was noted. Keys are never deleted: none is looked up.
+    key = models.ForeignKey(
+        ApiKey,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="emails",
+        db_index=False,
+        db_constraint=False,
     )
     created_at = models.DateTimeField(default=timezone.now)
 

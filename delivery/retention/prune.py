@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from delivery.access import stored
 from delivery.db import clock, ids
 from delivery.files import storage
 from delivery.models import (
@@ -182,15 +183,18 @@ def _delete(rows: Rows) -> None:
 
 
 def _delete_emails(emails: Rows) -> None:
+    stored.emails_go(emails)
     unsubscribing.keep_links(emails)
     _delete(emails)
 
 
 def _empty(emails: Rows) -> None:
+    stored.bodies_go(emails)
     emails.update(text_body="", html_body="", body_pruned_at=clock.now())
 
 
 def _forget_content(attachments: Rows) -> None:
+    stored.files_go(attachments)
     attachments.update(pruned_at=clock.now())
 
 

@@ -6,22 +6,27 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from delivery import bundles
+from delivery.access import limits, pauses, terms
+from delivery.access.limits import Asked, Over
+from delivery.access.terms import Account
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.content.links import NotSetUp
 from delivery.files.refused import FileRefused
-from delivery.models import Email, Owner
+from delivery.models import ApiKey, Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending import scanning, suppressed
 from delivery.sending.suppressed import AllSuppressed
-from delivery.submission import backpressure, emails
+from delivery.submission import backpressure, emails, idempotency
 from delivery.submission.backpressure import Overloaded
+from delivery.submission.emails import Client
 from delivery.submission.idempotency import KeyUse, UsedOtherwise
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction; a crash loses at most the last one
+_TRIES = 3  # against repeats of the same batch at the same moment
 Refusal = NobodyCanCarry | Overloaded | AllSuppressed | NotSetUp | FileRefused
 Result = Email | UsedOtherwise | Refusal
 
@@ -34,33 +39,80 @@ class Item:
     key_use: KeyUse | None = None
 
 
-def accept(items: Sequence[Item], *, owner: Owner | None) -> list[Result]:
-    """Accept the emails for a worker to hand over; return for each item the email, or the error that refused it."""
+def accept(items: Sequence[Item], *, owner: Owner | None, key: ApiKey | None = None) -> list[Result]:
+    """Accept the emails for a worker to hand over; return for each item the email, or the error that refused it.
+
+    Raises Paused or Over for the whole batch: then nothing of it is stored.
+    """
+    pauses.refuse(owner, key)
+    client = Client(owner=owner, key=key)
+    if accounts := terms.accounts(owner, key):
+        return _accept_whole(items, client, accounts)
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
     scan_until = scanning.deadline()  # of all together
-    return [result for chunk in chunks for result in _accept_chunk(chunk, owner, scan_until)]
+    return [result for chunk in chunks for result in _accept_chunk(chunk, client, scan_until)]
 
 
-def _accept_chunk(items: Sequence[Item], owner: Owner | None, scan_until: float) -> list[Result]:
+def _accept_whole(items: Sequence[Item], client: Client, accounts: Sequence[Account]) -> list[Result]:
+    """Accept all of them in one transaction, so that limits are taken for all or for none."""
+    refusal: Exception = idempotency.StillRunning()
+    scan_until = scanning.deadline()  # of all together
+    for _ in range(_TRIES):
+        try:
+            return _try_whole(items, client, accounts, scan_until)
+        except idempotency.Taken:  # a repeat was faster: what it has stored is known now
+            continue
+        except Over as over:
+            refusal = over
+            if not any(item.key_use and _known(item) for item in items[:1]):
+                break
+    raise refusal
+
+
+def _try_whole(
+    items: Sequence[Item], client: Client, accounts: Sequence[Account], scan_until: float
+) -> list[Result]:
+    known = [_known(item) for item in items]
+    fresh = [item for item, found in zip(items, known, strict=True) if found is None]
+    made = _without_suppressed([_prepared(item.draft, client) for item in fresh])
+    made = [_scanned(result, scan_until) for result in made]
+    whole = [
+        (bundle, item.key_use) for bundle, item in zip(made, fresh, strict=True) if isinstance(bundle, Bundle)
+    ]
+    asked = limits.ask(accounts, [bundle for bundle, _ in whole])
+    _save([bundle for bundle, _ in whole], [(use, bundle.email) for bundle, use in whole if use], asked)
+    results = iter([result.email if isinstance(result, Bundle) else result for result in made])
+    return [next(results) if found is None else found for found in known]
+
+
+def _known(item: Item) -> Email | UsedOtherwise | None:
+    try:
+        return idempotency.find(item.key_use) if item.key_use else None
+    except UsedOtherwise as refusal:
+        return refusal
+
+
+def _accept_chunk(items: Sequence[Item], client: Client, scan_until: float) -> list[Result]:
     if any(item.key_use for item in items):  # some may have been accepted before
-        return [_accept_one(item, owner, scan_until) for item in items]
-    results = _without_suppressed([_prepared(item.draft, owner) for item in items])
+        return [_accept_one(item, client, scan_until) for item in items]
+    results = _without_suppressed([_prepared(item.draft, client) for item in items])
     results = [_scanned(result, scan_until) for result in results]
     _save([result for result in results if isinstance(result, Bundle)])
     return [result.email if isinstance(result, Bundle) else result for result in results]
 
 
-def _accept_one(item: Item, owner: Owner | None, scan_until: float) -> Result:
+def _accept_one(item: Item, client: Client, scan_until: float) -> Result:
+    use = item.key_use
     try:
-        return emails.accept(item.draft, owner=owner, key_use=item.key_use, scan_until=scan_until)
+        return emails.accept(item.draft, owner=client.owner, key=client.key, key_use=use, scan_until=scan_until)
     except (NobodyCanCarry, UsedOtherwise, Overloaded, AllSuppressed, NotSetUp, FileRefused) as refusal:
         return refusal
 
 
-def _prepared(draft: Draft, owner: Owner | None) -> Bundle | Refusal:
+def _prepared(draft: Draft, client: Client) -> Bundle | Refusal:
     try:
         backpressure.refuse_if_too_high(draft.priority)
-        bundle = bundles.waiting(draft, owner)
+        bundle = bundles.waiting(draft, client.owner, client.key)
         _, bundle.email.left_out = configured.eligible(bundle.message())
     except (NobodyCanCarry, Overloaded, NotSetUp) as refusal:
         return refusal
@@ -68,14 +120,13 @@ def _prepared(draft: Draft, owner: Owner | None) -> Bundle | Refusal:
 
 
 def _scanned(result: Bundle | Refusal, until: float) -> Bundle | Refusal:
-    """Look through the files of an email that is taken, have them scanned, and store them."""
+    """Look through the files of an email that is taken, and have them scanned."""
     if not isinstance(result, Bundle):
         return result
     try:
         result.email.reason = scanning.check(result, until)
     except FileRefused as refusal:
         return refusal
-    result.keep_files()
     return result
 
 
@@ -86,8 +137,12 @@ def _without_suppressed(results: Sequence[Bundle | Refusal]) -> list[Bundle | Re
     return [(next(refusals) or result) if isinstance(result, Bundle) else result for result in results]
 
 
-def _save(chunk: list[Bundle]) -> None:
+def _save(chunk: list[Bundle], uses: Sequence[tuple[KeyUse, Email]] = (), asked: Asked | None = None) -> None:
+    for bundle in chunk:
+        bundle.keep_files()
     with transaction.atomic():
+        idempotency.bind(uses)
+        limits.take(asked)
         bundles.save_all(chunk)
         notifier.notify(bundle.email for bundle in chunk)
         failpoints.reach("in-accept")

@@ -7,7 +7,7 @@ from django.db import transaction
 from delivery import bundles
 from delivery.db import clock
 from delivery.files import storage
-from delivery.models import Email, Recipient
+from delivery.models import ApiKey, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.sending import transitions
 from delivery.submission import emails
@@ -54,7 +54,7 @@ def reschedule(email: Email, send_at: datetime) -> None:
     email.refresh_from_db()
 
 
-def resend(email: Email, *, key_use: KeyUse | None = None) -> Email:
+def resend(email: Email, *, key: ApiKey | None = None, key_use: KeyUse | None = None) -> Email:
     """Send a finished email again, as a new email whose resend_of is the old one's id.
 
     Raises TooLate for an unfinished one, ContentGone if parts of it are not kept any more, or damaged.
@@ -65,6 +65,6 @@ def resend(email: Email, *, key_use: KeyUse | None = None) -> Email:
     if not bundle.is_whole():
         raise ContentGone
     try:
-        return emails.accept(bundle.draft(), owner=email.owner, resend_of=email.pk, key_use=key_use)
+        return emails.accept(bundle.draft(), owner=email.owner, key=key, resend_of=email.pk, key_use=key_use)
     except (FileNotFoundError, storage.Damaged) as error:  # it was deleted by hand, or has just been pruned
         raise ContentGone from error

@@ -1,15 +1,17 @@
 """Accepts an email for a worker, or hands it over while the client waits."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import transaction
 
 from delivery import bundles
+from delivery.access import limits, pauses, terms
+from delivery.access.limits import Asked, Over
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
-from delivery.models import Email, Owner
+from delivery.models import ApiKey, Email, Owner
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
@@ -19,27 +21,37 @@ from delivery.submission.idempotency import KeyUse
 from providers import failpoints
 
 
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """Who sends: an owner, by one of its keys; neither where no key is required."""
+
+    owner: Owner | None
+    key: ApiKey | None = None
+
+
 def accept(
     draft: Draft,
     *,
     owner: Owner | None,
+    key: ApiKey | None = None,
     key_use: KeyUse | None = None,
     resend_of: UUID | None = None,
     scan_until: float | None = None,
 ) -> Email:
     """Accept an email for a worker to hand over, now or at its time.
 
-    Raises Overloaded, NobodyCanCarry, AllSuppressed, FileRefused or links.NotSetUp before anything is stored.
-    `scan_until`: how long the virus scanner may hold it, see scanning.deadline.
+    Raises Overloaded, NobodyCanCarry, AllSuppressed, FileRefused, links.NotSetUp, Paused or Over before anything is
+    stored. `scan_until`: how long the virus scanner may hold it, see scanning.deadline.
     """
-    until = scan_until or scanning.deadline()
-    return _made_once(key_use, lambda: _accept(draft, owner, key_use, resend_of, until))
+    client, until = Client(owner=owner, key=key), scan_until or scanning.deadline()
+    return _made_once(key_use, lambda: _accept(draft, client, key_use, resend_of, until))
 
 
 def send(
     draft: Draft,
     *,
     owner: Owner | None,
+    key: ApiKey | None = None,
     key_use: KeyUse | None = None,
     accepted: Callable[[Email], None] = lambda _: None,
 ) -> Email:
@@ -48,7 +60,8 @@ def send(
     The email and its first attempt are stored in one transaction before the provider is called, the outcome in another
     one after it. Raises as `accept` does, before anything is stored.
     """
-    return _made_once(key_use, lambda: _send(draft, owner, key_use, accepted))
+    client = Client(owner=owner, key=key)
+    return _made_once(key_use, lambda: _send(draft, client, key_use, accepted))
 
 
 def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
@@ -57,49 +70,52 @@ def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
         return known
     try:
         return make()
-    except idempotency.Taken:
+    except (idempotency.Taken, Over):  # Over: by the first request of two with this key
         if key_use and (known := idempotency.find(key_use)):
             return known
         raise
 
 
 def _accept(
-    draft: Draft, owner: Owner | None, key_use: KeyUse | None, resend_of: UUID | None, scan_until: float
+    draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, scan_until: float
 ) -> Email:
+    pauses.refuse(client.owner, client.key)
     backpressure.refuse_if_too_high(draft.priority)
-    bundle = bundles.waiting(draft, owner)
+    bundle = bundles.waiting(draft, client.owner, client.key)
     bundle.email.resend_of = resend_of
     if refusal := suppressed.refusals([bundle])[0]:
         raise refusal
     _, bundle.email.left_out = configured.eligible(bundle.message())
+    asked = limits.ask(terms.accounts(client.owner, client.key), [bundle])
     bundle.email.reason = scanning.check(bundle, scan_until)
     bundle.keep_files()
     with transaction.atomic():
-        _save(bundle, key_use)
+        _save(bundle, key_use, asked)
         notifier.notify([bundle.email])
     failpoints.reach("after-commit")
     return bundle.email
 
 
-def _save(bundle: Bundle, key_use: KeyUse | None) -> None:
-    """Insert an email; the key first, so that of two requests with one key the second fails here.
+def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None) -> None:
+    """Insert an email; the key first, so that of two requests with one key the second fails here, and costs nothing.
 
     The caller holds the transaction.
     """
     if key_use:
         idempotency.bind([(key_use, bundle.email)])
+    limits.take(asked)
     bundle.save()
     failpoints.reach("in-accept")
 
 
-def _send(
-    draft: Draft, owner: Owner | None, key_use: KeyUse | None, accepted: Callable[[Email], None]
-) -> Email:
+def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callable[[Email], None]) -> Email:
+    pauses.refuse(client.owner, client.key)
     backpressure.refuse_if_too_high(draft.priority)
-    bundle = bundles.claimed(draft, owner)
+    bundle = bundles.claimed(draft, client.owner, client.key)
     left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)
+    asked = limits.ask(terms.accounts(client.owner, client.key), [bundle])
     unscanned = scanning.check(bundle, scanning.deadline())
     message = replace(message, attachments=bundle.keep_files())
     gate = Gate(email, able)
@@ -107,15 +123,15 @@ def _send(
     if first is None:
         transitions.apply(email, outcomes.wait(unscanned, rounds=1) if unscanned else rounds.postponed(gate))
         with transaction.atomic():
-            _save(bundle, key_use)
+            _save(bundle, key_use, asked)
             suppressed.tell(email, left)
         return email
     try:
         with transaction.atomic():
-            _save(bundle, key_use)
+            _save(bundle, key_use, asked)
             suppressed.tell(email, left)
             attempt = attempts.write(email, first)
-    except idempotency.Taken:
+    except (idempotency.Taken, Over):
         gate.release()
         raise
     failpoints.reach("after-commit")

@@ -346,7 +346,7 @@ def many(count: int, *, days: int = 10) -> None:
     )
 
 
-@pytest.mark.parametrize(("option", "statements"), [("--bodies", 5), ("--emails", 14)])
+@pytest.mark.parametrize(("option", "statements"), [("--bodies", 6), ("--emails", 15)])
 def test_each_transaction_costs_few_statements(option: str, statements: int) -> None:
     def needed(emails: int) -> int:
         many(emails)

@@ -1,0 +1,47 @@
+"""Pauses: of a paused owner or key nothing is taken and nothing that waits is sent, until somebody resumes it."""
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from delivery.db import clock
+from delivery.models import ApiKey, Email, Owner
+
+
+class Paused(Exception):
+    """The owner or the key is paused."""
+
+
+def refuse(owner: Owner | None, key: ApiKey | None = None) -> None:
+    """Raise Paused if one of them is paused; a key in memory knows within a second."""
+    for holder in (owner, key):
+        if holder and holder.paused_at:
+            whose = "This API key" if isinstance(holder, ApiKey) else "This API key's owner"
+            raise Paused(f"{whose} is paused: nothing is taken, and what waits stays until it is resumed.")
+
+
+def pause(holder: Owner | ApiKey) -> bool:
+    """Pause it from now on; tell whether it was not paused before."""
+    paused = type(holder).objects.filter(pk=holder.pk, paused_at=None).update(paused_at=clock.now())
+    holder.refresh_from_db(fields=["paused_at"])
+    return bool(paused)
+
+
+def resume(holder: Owner | ApiKey) -> bool:
+    """End the pause; tell whether there was one. The deadlines of what waits move by its length: nothing is lost."""
+    rows = type(holder).objects.filter(pk=holder.pk, paused_at__isnull=False)
+    with transaction.atomic():
+        paused_at = rows.select_for_update().values_list("paused_at", flat=True).first()
+        if paused_at is not None:
+            waiting = waiting_of(holder)
+            waiting.update(expires_at=F("expires_at") + (clock.now() - paused_at))
+            rows.update(paused_at=None)
+    holder.refresh_from_db(fields=["paused_at"])
+    return paused_at is not None
+
+
+def waiting_of(holder: Owner | ApiKey) -> QuerySet[Email]:
+    """Return the emails of an owner or a key that wait to be sent."""
+    waiting = Email.objects.waiting().order_by()
+    if isinstance(holder, ApiKey):
+        return waiting.filter(owner=holder.owner_id, key=holder)
+    return waiting.filter(owner=holder)

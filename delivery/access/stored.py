@@ -1,0 +1,76 @@
+"""How many bytes of bodies and attachments are kept: counted once for each account, then kept up to date."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import BigIntegerField, F, Func, QuerySet, Sum, Value
+from django.db.models.functions import Greatest
+
+from delivery.models import Attachment, Email, Limits
+
+_NOTHING: Final = Value(0, output_field=BigIntegerField())
+
+
+class _Octets(Func):
+    """The bytes of a text in UTF-8."""
+
+    function = "OCTET_LENGTH"
+    output_field = BigIntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        """Older versions of SQLite have no such function."""
+        return self.as_sql(compiler, connection, template="LENGTH(CAST(%(expressions)s AS BLOB))")
+
+
+def count_anew(row: int) -> None:
+    """Count what the owner or the key of this row keeps; nothing of theirs is taken meanwhile."""
+    with transaction.atomic():
+        limits = Limits.objects.select_for_update().get(pk=row)
+        whose = {"key": limits.key_id} if limits.key_id else {"owner": limits.owner_id}
+        emails = Email.objects.order_by().filter(**whose)
+        files = Attachment.objects.order_by().filter(**{f"email__{name}": pk for name, pk in whose.items()})
+        kept = sum(number for *_, number in (*_bodies(emails), *_files(files)))
+        Limits.objects.filter(pk=row).update(stored=kept)
+
+
+def bodies_go(emails: QuerySet[Email]) -> None:
+    """Count off the bodies of these emails, in the transaction that deletes them; a second time they count nothing."""
+    if _is_counted():
+        _count_off(_bodies(emails.order_by()))
+
+
+def emails_go(emails: QuerySet[Email]) -> None:
+    """Count off all that these emails keep, in the transaction that deletes them."""
+    if _is_counted():
+        _count_off(_bodies(emails.order_by()))
+        _count_off(_files(Attachment.objects.order_by().filter(email__in=emails)))
+
+
+def files_go(attachments: QuerySet[Attachment]) -> None:
+    """Count off these attachments, in the transaction that forgets them."""
+    if _is_counted():
+        _count_off(_files(attachments.order_by()))
+
+
+def _is_counted() -> bool:
+    return Limits.objects.filter(stored__isnull=False).exists()
+
+
+def _bodies(emails: QuerySet[Email]) -> list[tuple[int | None, int | None, int]]:
+    size = Sum(_Octets("text_body") + _Octets("html_body"))
+    kept = emails.filter(body_pruned_at=None).values_list("owner", "key")
+    return list(kept.annotate(size=size))
+
+
+def _files(attachments: QuerySet[Attachment]) -> list[tuple[int | None, int | None, int]]:
+    kept = attachments.filter(pruned_at=None).values_list("email__owner", "email__key")
+    return list(kept.annotate(bytes=Sum("size")))
+
+
+def _count_off(sizes: Iterable[tuple[int | None, int | None, int]]) -> None:
+    for owner, key, size in sizes:
+        counted = Limits.objects.filter(stored__isnull=False)
+        less = Greatest(F("stored") - size, _NOTHING)
+        counted.filter(owner=owner, owner__isnull=False).update(stored=less)
+        counted.filter(key=key, key__isnull=False).update(stored=less)

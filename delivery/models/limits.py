@@ -1,0 +1,49 @@
+"""What an owner or a key may do, and what it has used of that."""
+
+from django.db import models
+from django.db.models import Q
+
+from delivery.models.access import ApiKey, Owner
+
+
+class Limits(models.Model):
+    """The limits of one owner or one key. In a column None means the default of the settings, 0 no limit."""
+
+    owner = models.OneToOneField(Owner, null=True, on_delete=models.CASCADE, related_name="limits")
+    key = models.OneToOneField(ApiKey, null=True, on_delete=models.CASCADE, related_name="limits")
+    per_second = models.FloatField(null=True, blank=True)  # recipients
+    burst = models.PositiveIntegerField(null=True, blank=True)  # recipients at once
+    daily = models.PositiveIntegerField(null=True, blank=True)  # recipients in 24 hours
+    waiting = models.PositiveIntegerField(null=True, blank=True)  # emails that are not finished
+    stored_mb = models.PositiveIntegerField(null=True, blank=True)  # bodies and attachments that are kept
+
+    # When the whole burst is free again: nanoseconds since the epoch by the database's clock. Whole numbers add up.
+    full_at = models.BigIntegerField(default=0, db_default=0, editable=False)
+    day_used = models.BigIntegerField(default=0, db_default=0, editable=False)  # the sum of its UsedMinutes
+    stored = models.BigIntegerField(null=True, editable=False)  # bytes; None: not counted yet
+
+    class Meta:
+        verbose_name_plural = "limits"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False, key__isnull=True) | Q(owner__isnull=True, key__isnull=False),
+                name="limits_of_an_owner_or_a_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"limits of {self.owner or self.key}"
+
+
+class UsedMinute(models.Model):
+    """How many recipients one minute took of a daily quota; they are free again 24 hours after the minute's end."""
+
+    limits = models.ForeignKey(Limits, on_delete=models.CASCADE, related_name="minutes", db_index=False)
+    minute = models.BigIntegerField()  # since the epoch
+    recipients = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["limits", "minute"], name="used_minute_once")]
+
+    def __str__(self) -> str:
+        return f"{self.recipients} in minute {self.minute}"
