@@ -97,7 +97,8 @@ def _take(account: Account, row: int, asked: Cost) -> None:
 def _conditions(account: Account, row: int, asked: Cost) -> tuple[QuerySet[Limits], dict[str, Any]]:
     """Return the row, if what is asked fits, and what becomes of it."""
     terms, rows = account.terms, Limits.objects.filter(pk=row)
-    changes: dict[str, Any] = {"day_used": F("day_used")}  # locks the row if nothing else is to be changed
+    # Stored bytes add up also while they are not limited, once they are counted; before, nothing changes.
+    changes: dict[str, Any] = {"stored": F("stored") + asked.bytes}
     if terms.per_second:
         each, recipients = usage.interval(account), asked.recipients
         allowed = Nanoseconds() + _whole((terms.burst - recipients) * each)
@@ -108,7 +109,6 @@ def _conditions(account: Account, row: int, asked: Cost) -> tuple[QuerySet[Limit
         changes["day_used"] = F("day_used") + asked.recipients
     if terms.stored:
         rows = rows.filter(stored__lte=terms.stored - asked.bytes)
-        changes["stored"] = F("stored") + asked.bytes
     return rows, changes
 
 

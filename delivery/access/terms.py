@@ -52,7 +52,8 @@ def accounts(owner: Owner | None, key: ApiKey | None = None) -> tuple[Account, .
 
 
 def _accounts(owner: Owner, key: ApiKey | None) -> Iterator[Account]:
-    of_owner = _terms(_row(owner) or Limits(), _defaults())
+    default, own = _defaults(), _row(owner)
+    of_owner = _terms(own, default) if own else default
     if of_owner.limit_something():
         yield Account(owner=owner.pk, key=None, terms=of_owner)
     if key and (row := _row(key)) and (of_key := _terms(row, Terms())).limit_something():
@@ -67,9 +68,10 @@ def _row(holder: Owner | ApiKey) -> Limits | None:
 
 
 def _defaults() -> Terms:
+    per_second = settings.GOMAIL_RATE_PER_SECOND
     return Terms(
-        per_second=settings.GOMAIL_RATE_PER_SECOND,
-        burst=settings.GOMAIL_RATE_BURST,
+        per_second=per_second,
+        burst=settings.GOMAIL_RATE_BURST or math.ceil(_A_BURST * per_second),
         daily=settings.GOMAIL_DAILY_EMAILS,
         waiting=settings.GOMAIL_WAITING_EMAILS,
         stored=settings.GOMAIL_STORED_MB * _MIB,
@@ -78,7 +80,7 @@ def _defaults() -> Terms:
 
 def _terms(row: Limits, default: Terms) -> Terms:
     per_second = default.per_second if row.per_second is None else row.per_second
-    burst = default.burst if row.burst is None else row.burst
+    burst = settings.GOMAIL_RATE_BURST if row.burst is None and row.owner_id else row.burst
     return Terms(
         per_second=per_second,
         burst=burst or math.ceil(_A_BURST * per_second),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from uuid import UUID
 
-from delivery.models import Email
+from delivery.models import Email, Owner
 from delivery.models.email import EmailQuerySet
 
 HIGH, NORMAL = LANES = Email.Priority.HIGH, Email.Priority.NORMAL
@@ -78,15 +78,21 @@ def _read_ahead(priority: str, lane: _Lane) -> list[list[UUID]]:
 
 
 def owners(lane: str, last: int) -> Iterator[int]:
-    """Yield the ids of owners with waiting emails, each once, starting after the owner `last`."""
+    """Yield the ids of owners with waiting emails, each once, starting after the owner `last`.
+
+    Paused ones are passed over by their ids: none of their emails is looked at.
+    """
     waiting = Email.objects.waiting().filter(priority=lane, owner__isnull=False)
-    first = None
-    for _ in range(_MOST_OWNERS):
+    paused = set(Owner.objects.filter(paused_at__isnull=False).order_by().values_list("pk", flat=True))
+    first, found = None, 0
+    while found < _MOST_OWNERS:
         owner = _following(waiting, last)
         if owner is None or owner == first:
             return
         first, last = first or owner, owner
-        yield owner
+        if owner not in paused:
+            found += 1
+            yield owner
 
 
 def some(emails: EmailQuerySet, most: int = _AT_A_TURN) -> list[UUID]:

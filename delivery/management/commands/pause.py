@@ -1,0 +1,21 @@
+"""manage.py pause: of an owner or a key nothing is taken, and nothing that waits is sent."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from delivery.access import pauses
+from delivery.management import arguments
+
+
+class Command(BaseCommand):
+    help = "Pauses an owner or a key: nothing new is taken, nothing that waits is sent, nothing is lost."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        arguments.add_holder(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        holder = arguments.holder(options)
+        done = "is paused" if pauses.pause(holder) else "was paused already"
+        waiting = pauses.waiting_of(holder).count()
+        self.stdout.write(f"{holder} {done}. {waiting:,} emails wait until `manage.py resume`.")

@@ -1,0 +1,20 @@
+"""manage.py resume: ends the pause of an owner or a key."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from delivery.access import pauses
+from delivery.management import arguments
+
+
+class Command(BaseCommand):
+    help = "Ends the pause of an owner or a key: what waits is sent, its deadlines are later by the pause."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        arguments.add_holder(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        holder = arguments.holder(options)
+        done = "is resumed" if pauses.resume(holder) else "was not paused"
+        self.stdout.write(f"{holder} {done}. {pauses.waiting_of(holder).count():,} emails wait to be sent.")

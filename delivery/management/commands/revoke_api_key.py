@@ -1,0 +1,40 @@
+"""manage.py revoke_api_key: ends a key, and says what becomes of what waits."""
+
+import time
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from delivery.access import holders, pauses
+from delivery.models import ApiKey
+from delivery.submission import cancelling
+
+_KNOWN_EVERYWHERE: Final = 1.1  # seconds; a process knows a key for one second (delivery/access/keys)
+
+
+class Command(BaseCommand):
+    help = "Revokes a key from now on. What waits of it is sent all the same, or cancelled."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", metavar="ID", help="the public id of the key")
+        parser.add_argument("--waiting", choices=("send", "cancel"), default="send", help="default: send")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        key = self._key(options["id"])
+        key.revoke()
+        if options["waiting"] == "cancel":
+            time.sleep(_KNOWN_EVERYWHERE)
+            cancelled = cancelling.cancel_all(pauses.waiting_of(key))
+            self.stdout.write(f"{key} is revoked; {cancelled:,} emails that waited are cancelled.")
+        else:
+            waiting = pauses.waiting_of(key).count()
+            self.stdout.write(f"{key} is revoked; {waiting:,} emails wait and will be sent.")
+
+    def _key(self, public_id: str) -> ApiKey:
+        try:
+            found = holders.find(None, public_id)
+        except holders.Unknown as error:
+            raise CommandError(str(error)) from error
+        if not isinstance(found, ApiKey):
+            raise CommandError(f"There is no key {public_id}.")
+        return found
