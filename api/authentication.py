@@ -41,17 +41,25 @@ class BearerKey(BaseAuthentication):
         return "Bearer"
 
 
-class KeyHasScope(BasePermission):
-    """Require a key with the view's `scope`; no key only if API_KEY_REQUIRED is false."""
+class AnyKey(BasePermission):
+    """Require a key, whatever it may do; no key only if API_KEY_REQUIRED is false."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the request is allowed; raise NotAuthenticated for a missing key, unlike a missing scope."""
-        used = key(request)
-        if used is None:
-            if settings.API_KEY_REQUIRED:
-                raise NotAuthenticated
-            return request.META.get("HTTP_SEC_FETCH_SITE", "none") in _OWN_PAGES
-        return view.scope in used.scopes
+        if key(request) is not None:
+            return True
+        if settings.API_KEY_REQUIRED:
+            raise NotAuthenticated
+        return request.META.get("HTTP_SEC_FETCH_SITE", "none") in _OWN_PAGES
+
+
+class KeyHasScope(AnyKey):
+    """Require a key with the view's `scope`; no key only if API_KEY_REQUIRED is false."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the request is allowed."""
+        allowed, used = super().has_permission(request, view), key(request)
+        return allowed and (used is None or view.scope in used.scopes)
 
 
 def admits(environ: Mapping[str, Any]) -> bool:

@@ -59,6 +59,21 @@ class Text(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
+@extend_schema_field(bool)
+class Switch(serializers.Field):  # type: ignore[type-arg]
+    """true or false, and no other word for it."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return it."""
+        if not isinstance(data, bool):
+            raise fail("wrong_type", "must be true or false.")
+        return data
+
+    def to_representation(self, value: bool) -> bool:
+        """Return it unchanged."""
+        return value
+
+
 @extend_schema_field({"type": "string", "format": "date-time"})
 class Moment(serializers.Field):  # type: ignore[type-arg]
     """A time in ISO 8601 with its offset from UTC, at most a year ahead."""

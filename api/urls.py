@@ -5,7 +5,19 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from api import batches, changes, docs, events, health, providers, suppressions, unsubscribe, views
+from api import (
+    batches,
+    cancelling,
+    changes,
+    docs,
+    events,
+    health,
+    me,
+    providers,
+    suppressions,
+    unsubscribe,
+    views,
+)
 from api.compat import short_form
 from api.webhooks import views as webhooks
 
@@ -22,6 +34,7 @@ urlpatterns = [
     *_either(V1 + "send-email/", views.SendEmail.as_view(), "send-email"),
     *_either(V1 + "send-mail/", views.SendMail.as_view(), "send-mail"),
     *_either(V1 + "emails/", views.Emails.as_view(), "emails"),
+    *_either(V1 + "emails/cancel/", cancelling.CancelEmails.as_view(), "cancel-emails"),
     *_either(V1 + "emails/<str:id>/", changes.OneEmail.as_view(), "email"),
     *_either(V1 + "emails/<str:id>/cancel/", changes.CancelEmail.as_view(), "cancel"),
     *_either(V1 + "emails/<str:id>/resend/", changes.ResendEmail.as_view(), "resend"),
@@ -33,6 +46,7 @@ urlpatterns = [
     *_either(V1 + "suppressions/export/", suppressions.SuppressionExport.as_view(), "suppressions-export"),
     *_either(V1 + "suppressions/<path:named>/", suppressions.OneSuppression.as_view(), "suppression"),
     *_either(V1 + "providers/", providers.Providers.as_view(), "providers"),
+    *_either(V1 + "me/", me.Me.as_view(), "me"),
     *_either(V1 + "webhooks/", webhooks.Endpoints.as_view(), "webhooks"),
     *_either(V1 + "webhooks/<str:id>/", webhooks.OneEndpoint.as_view(), "webhook"),
     *_either(V1 + "webhooks/<str:id>/rotate/", webhooks.Rotate.as_view(), "rotate-webhook"),

@@ -33,28 +33,13 @@ class Events(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
-@extend_schema_field(bool)
-class Switch(serializers.Field):  # type: ignore[type-arg]
-    """true or false, and no other word for it."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        """Return it."""
-        if not isinstance(data, bool):
-            raise fail("wrong_type", "must be true or false.")
-        return data
-
-    def to_representation(self, value: bool) -> bool:
-        """Return it unchanged."""
-        return value
-
-
 class EndpointInSerializer(StrictSerializer):
     """What a client says of an endpoint."""
 
     url = fields.Text(longest=post.LONGEST_URL, required=False)
     events = Events(required=False)
     description = fields.Text(longest=_LONGEST_DESCRIPTION, header=True, required=False)
-    enabled = Switch(required=False)
+    enabled = fields.Switch(required=False)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Keep an empty description: it takes the one before away."""

@@ -1,17 +1,72 @@
 """Cancelling many emails that wait, in transactions so short that no sender waits for one."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from delivery.db import clock, pieces
-from delivery.models import Email, Recipient
+from delivery.models import ApiKey, Email, Owner, Recipient, Tag
 from delivery.models.email import NOT_SENT_YET
+from delivery.search import query
 from delivery.submission.changes import CANCELLED
 
 _UNDECIDED: Final = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which emails to cancel; each field that is given narrows it."""
+
+    key: str = ""  # public id
+    tag: str = ""
+    sender: str = ""  # an address or a @domain, in lower case
+    recipient: str = ""  # a whole address
+    created_after: datetime | None = None  # inclusive
+    created_before: datetime | None = None  # exclusive
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing was given."""
+        return self == Wanted()
+
+
+def waiting(owner: Owner | None, wanted: Wanted) -> QuerySet[Email]:
+    """Return the owner's emails that wait and match."""
+    found: QuerySet[Email] = Email.objects.owned_by(owner).waiting().order_by()
+    if wanted.key:
+        found = found.filter(key__public_id=wanted.key)
+    if wanted.tag:
+        found = found.filter(pk__in=Tag.objects.filter(name=wanted.tag).values("email"))
+    if wanted.sender:
+        found = found.filter(_sent_from(wanted.sender))
+    if wanted.recipient:
+        found = query.by_recipient(found, wanted.recipient)
+    if wanted.created_after:
+        found = found.filter(created_at__gte=wanted.created_after)
+    if wanted.created_before:
+        found = found.filter(created_at__lt=wanted.created_before)
+    return found
+
+
+def that_may_be_changed_by(key: ApiKey | None, emails: QuerySet[Email]) -> QuerySet[Email]:
+    """Keep the emails that this key could have sent: it may not change others."""
+    if key is None:
+        return emails
+    if key.from_addresses:
+        senders = Q()
+        for rule in key.from_addresses:
+            senders |= _sent_from(rule)
+        emails = emails.filter(senders)
+    if ApiKey.Scope.ESSENTIAL not in key.scopes:
+        emails = emails.exclude(purpose=Email.Purpose.ESSENTIAL)
+    return emails
+
+
+def _sent_from(rule: str) -> Q:
+    return Q(from_address__iendswith=rule) if rule.startswith("@") else Q(from_address__iexact=rule)
 
 
 def cancel_all(waiting: QuerySet[Email]) -> int:

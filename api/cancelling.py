@@ -1,0 +1,116 @@
+"""Cancelling all emails that wait and match."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import fields
+from api.authentication import key, owner
+from api.fields import fail
+from api.parsers import StrictJSONParser
+from api.serializers import FailureSerializer, StrictSerializer
+from delivery.access import keys
+from delivery.content import addresses
+from delivery.models import ApiKey
+from delivery.submission import cancelling
+from delivery.submission.cancelling import Wanted
+
+_FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
+_PREFIX = "gm_live_"
+_EXAMPLE = OpenApiExample(
+    "How many would be cancelled",
+    value={"filter": {"tag": "spring"}, "dry_run": True},
+    request_only=True,
+    media_type=StrictJSONParser.media_type,
+)
+
+
+class Address(fields.Text):
+    """A whole address."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Refuse what is none."""
+        try:
+            return addresses.canonical(addresses.bare(super().to_internal_value(data).strip()))
+        except addresses.InvalidAddress as error:
+            raise fail("invalid_address", str(error)) from error
+
+
+class Sender(fields.Text):
+    """A whole address, or a domain behind an @."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Refuse what is neither."""
+        try:
+            return keys.sender_rule(super().to_internal_value(data).strip())
+        except addresses.InvalidAddress as error:
+            raise fail("invalid_address", str(error)) from error
+
+
+class FilterSerializer(StrictSerializer):
+    """Which emails; all fields that are given must match."""
+
+    key = fields.Text(longest=100, required=False, help_text="the public id of the key they were sent with")
+    tag = fields.Text(longest=100, required=False)
+    sender = Sender(longest=320, required=False, help_text="an address, or a domain such as @example.org")
+    recipient = Address(longest=320, required=False, help_text="a whole address")
+    created_after = fields.Moment(required=False, help_text="inclusive")
+    created_before = fields.Moment(required=False, help_text="exclusive")
+
+    def to_wanted(self, values: Any) -> Wanted:
+        """Return the filter; refuse an empty one, which would cancel everything."""
+        public_id = values.get("key", "").removeprefix(_PREFIX).partition("_")[0]
+        wanted = Wanted(**{**values, "key": public_id})
+        if wanted.is_empty():
+            raise fail("empty", "must say which emails; an empty filter would cancel all of them.", "filter")
+        return wanted
+
+
+class CancelSerializer(StrictSerializer):
+    """What to cancel."""
+
+    filter = FilterSerializer()
+    dry_run = fields.Switch(required=False, help_text="only count them")
+
+
+class CancelledSerializer(serializers.Serializer[Any]):
+    """How many."""
+
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+    count = serializers.IntegerField()
+    dry_run = serializers.BooleanField()
+
+
+class CancelEmails(APIView):
+    """Cancel all emails that wait and match; an unknown one is not sent again."""
+
+    http_method_names = ("post",)
+    scope = ApiKey.Scope.SEND
+    parser_classes = (StrictJSONParser,)
+
+    @extend_schema(
+        operation_id="cancel_emails",
+        request=CancelSerializer,
+        examples=[_EXAMPLE],
+        responses={200: CancelledSerializer, **_FAILURES},
+    )
+    def post(self, request: Request) -> Response:
+        """Count them, and cancel them unless it is a dry run."""
+        serializer = CancelSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        wanted = FilterSerializer().to_wanted(asked["filter"])
+        found = cancelling.that_may_be_changed_by(key(request), cancelling.waiting(owner(request), wanted))
+        if asked.get("dry_run"):
+            return _answer(found.count(), "would be cancelled", dry_run=True)
+        return _answer(cancelling.cancel_all(found), "are cancelled", dry_run=False)
+
+
+def _answer(count: int, what: str, *, dry_run: bool) -> Response:
+    told = {"success": True, "message": f"{count:,} emails {what}", "count": count, "dry_run": dry_run}
+    return Response(told)

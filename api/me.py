@@ -1,0 +1,81 @@
+"""Whose key this is, what it may do, and what is left of its limits."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import throttling
+from api.authentication import AnyKey, key, owner
+from api.serializers import FailureSerializer
+from delivery.access.usage import Policy
+
+_FAILURES = dict.fromkeys((401, 403, 405, 500, 503), FailureSerializer)
+
+
+class KeySerializer(serializers.Serializer[Any]):
+    """The key of the request."""
+
+    id = serializers.CharField(source="public_id", help_text="the public part, which may be shown")
+    scopes = serializers.ListField(child=serializers.CharField())
+    from_addresses = serializers.ListField(
+        child=serializers.CharField(), help_text="addresses and @domains it may send from; empty: any"
+    )
+    created_at = serializers.DateTimeField()
+    paused = serializers.SerializerMethodField()
+
+    def get_paused(self, used: Any) -> bool:
+        """Tell whether nothing is taken from this key."""
+        return used.paused_at is not None
+
+
+class OwnerSerializer(serializers.Serializer[Any]):
+    """The owner of the key, whose emails it sends and sees."""
+
+    name = serializers.CharField()
+    paused = serializers.SerializerMethodField()
+
+    def get_paused(self, whose: Any) -> bool:
+        """Tell whether nothing is taken from this owner."""
+        return whose.paused_at is not None
+
+
+class LimitSerializer(serializers.Serializer[Policy]):
+    """One limit, and what is left of it now."""
+
+    name = serializers.CharField(help_text="burst, daily, waiting, stored; of the key itself: key-burst …")
+    quota = serializers.IntegerField(help_text="recipients; waiting: emails; stored: bytes")
+    left = serializers.IntegerField()
+    window = serializers.IntegerField(
+        allow_null=True, help_text="seconds in which the whole quota comes back; null: nobody knows"
+    )
+    more_in = serializers.IntegerField(
+        allow_null=True, help_text="seconds until more is left; null: nobody knows"
+    )
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    """The answer; without a key, where none is required, there is nothing to tell."""
+
+    success = serializers.BooleanField(default=True)
+    message = serializers.CharField()
+    key = KeySerializer(allow_null=True)
+    owner = OwnerSerializer(allow_null=True)
+    limits = LimitSerializer(many=True, help_text="empty: there is no limit")
+
+
+class Me(APIView):
+    """What a key may find out about itself, whatever its scopes are."""
+
+    http_method_names = ("get", "head")
+    permission_classes = (AnyKey,)
+
+    @extend_schema(operation_id="me", responses={200: MeSerializer, **_FAILURES})
+    def get(self, request: Request) -> Response:
+        """Answer whose key it is, its scopes, its limits, and what is left."""
+        told = {"key": key(request), "owner": owner(request), "limits": throttling.policies(request)}
+        found = MeSerializer({"success": True, "message": "Your key", **told}).data
+        return Response(found)
