@@ -52,8 +52,8 @@ class EmailQuerySet(models.QuerySet["Email"]):
     def due(self) -> Self:
         """Keep the emails that a worker should hand over now, longest due first."""
         now = Now() + _A_MILLISECOND
-        ready = self.waiting().free().unpaused()
-        return ready.filter(due_at__lte=now, expires_at__gt=Now()).order_by("due_at")
+        ready = self.waiting().free().unpaused().filter(due_at__lte=now, expires_at__gt=Now())
+        return ready.order_by("due_at")
 
     def free(self) -> Self:
         """Leave out what is held because an older state of the database has come back: it may have been sent since."""
@@ -62,8 +62,9 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def unpaused(self) -> Self:
         """Leave out what waits for a paused owner or key. The subqueries name no row of ours: each is run once."""
-        paused = Q(paused_at__isnull=False)
-        owners, keys = Owner.objects.order_by().filter(paused), ApiKey.objects.order_by().filter(paused)
+        owners, keys = (
+            holders.objects.order_by().filter(paused_at__isnull=False) for holders in (Owner, ApiKey)
+        )
         return self.exclude(owner__in=owners.values("pk")).exclude(key__in=keys.values("pk"))
 
     def innocent(self) -> Self:
@@ -118,12 +119,7 @@ class Email(models.Model):
     )
     # The key it was sent with; None: without one, or before this was noted. Keys are never deleted: none is looked up.
     key = models.ForeignKey(
-        ApiKey,
-        null=True,
-        on_delete=models.PROTECT,
-        related_name="emails",
-        db_index=False,
-        db_constraint=False,
+        ApiKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     created_at = models.DateTimeField(default=timezone.now)
 
