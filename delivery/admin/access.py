@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,10 +14,11 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from delivery.access import keys
-from delivery.admin import base, pages
+from delivery.access import keys, pauses
+from delivery.admin import base, holders, pages
 from delivery.content import addresses
 from delivery.models import ApiKey, Owner
+from delivery.submission import cancelling
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -69,7 +69,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(base.ReadOnlyAdmin):
+class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     """API keys: issued here or by manage.py create_api_key, shown once, then only revoked."""
 
     form = KeyForm
@@ -79,8 +79,18 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
     search_fields = ("public_id", "owner__name")
     search_help_text = "An owner or the public part of a key"
     actions_row = ("revoke",)
-    actions_detail = ("revoke",)
-    readonly_fields = ("shown", "owner", "may", "from_whom", "state", "created", "last_used", "revoked")
+    actions_detail = ("revoke", "pause", "limits")
+    readonly_fields = (
+        "shown",
+        "owner",
+        "may",
+        "from_whom",
+        "state",
+        "paused",
+        "created",
+        "last_used",
+        "revoked",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Require the permission to add keys, which ReadOnlyAdmin ignores."""
@@ -133,15 +143,14 @@ class ApiKeyAdmin(base.ReadOnlyAdmin):
     @base.action(description="Revoke…", icon="block", url_path="revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation on GET, revoke on POST."""
-        key = get_object_or_404(ApiKey.objects.select_related("owner"), pk=_number(object_id))
+        key = get_object_or_404(ApiKey.objects.select_related("owner"), pk=pages.number(object_id))
         back = reverse("admin:delivery_apikey_change", args=[key.pk])
         if request.method != "POST":
             context = {**self.admin_site.each_context(request), "opts": self.opts, "object": key, "key": key}
-            return TemplateResponse(
-                request, "delivery/revoke.html", {**context, "title": "Revoke API key", "back": back}
-            )
-        key.revoke()
-        self.log_change(request, key, "Revoked.")
+            shown = {"title": "Revoke API key", "back": back, "waiting": pauses.waiting_of(key).count()}
+            return TemplateResponse(request, "delivery/revoke.html", {**context, **shown})
+        cancelled = cancelling.revoke(key, cancel=request.POST.get("waiting") == "cancel")
+        self.log_change(request, key, f"Revoked. {cancelled} emails that waited were cancelled.")
         messages.success(request, f"The key gm_live_{key.public_id} is revoked. Nobody can use it any more.")
         return HttpResponseRedirect(back)
 
@@ -192,11 +201,12 @@ class OwnerForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Owner)
-class OwnerAdmin(base.ModelAdmin):
+class OwnerAdmin(holders.HeldAdmin):
     """Owners can be renamed but not deleted: their emails remain theirs."""
 
     form = OwnerForm
-    list_display = ("name", "created")
+    list_display = ("name", "paused", "created")
+    actions_detail = ("pause", "limits")
     sortable_by = ()
     search_fields = ("name",)
     fields = ("name",)
@@ -209,8 +219,3 @@ class OwnerAdmin(base.ModelAdmin):
     def created(self, owner: Owner) -> SafeString:
         """Show when it was created."""
         return pages.moment(owner.created_at)
-
-
-def _number(object_id: str) -> int:
-    text = unquote(object_id)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -1,5 +1,6 @@
 """Cancelling many emails that wait, in transactions so short that no sender waits for one."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,12 +9,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from delivery.access import pauses
 from delivery.db import clock, pieces
 from delivery.models import ApiKey, Email, Owner, Recipient, Tag
 from delivery.models.email import NOT_SENT_YET
 from delivery.search import query
 from delivery.submission.changes import CANCELLED
 
+_KNOWN_EVERYWHERE: Final = 1.1  # seconds; a process knows a key for one second (delivery/access/keys)
 _UNDECIDED: Final = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 
 
@@ -67,6 +70,15 @@ def that_may_be_changed_by(key: ApiKey | None, emails: QuerySet[Email]) -> Query
 
 def _sent_from(rule: str) -> Q:
     return Q(from_address__iendswith=rule) if rule.startswith("@") else Q(from_address__iexact=rule)
+
+
+def revoke(key: ApiKey, *, cancel: bool) -> int:
+    """Revoke a key; cancel what waits of it, or let it be sent. Returns how many were cancelled."""
+    key.revoke()
+    if not cancel:
+        return 0
+    time.sleep(_KNOWN_EVERYWHERE)  # until then some process may take an email by it
+    return cancel_all(pauses.waiting_of(key))
 
 
 def cancel_all(waiting: QuerySet[Email]) -> int:

@@ -1,15 +1,12 @@
 """manage.py revoke_api_key: ends a key, and says what becomes of what waits."""
 
-import time
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from delivery.access import holders, pauses
 from delivery.models import ApiKey
 from delivery.submission import cancelling
-
-_KNOWN_EVERYWHERE: Final = 1.1  # seconds; a process knows a key for one second (delivery/access/keys)
 
 
 class Command(BaseCommand):
@@ -21,10 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = self._key(options["id"])
-        key.revoke()
+        cancelled = cancelling.revoke(key, cancel=options["waiting"] == "cancel")
         if options["waiting"] == "cancel":
-            time.sleep(_KNOWN_EVERYWHERE)
-            cancelled = cancelling.cancel_all(pauses.waiting_of(key))
             self.stdout.write(f"{key} is revoked; {cancelled:,} emails that waited are cancelled.")
         else:
             waiting = pauses.waiting_of(key).count()

@@ -1,0 +1,113 @@
+"""Pausing and limiting, on the pages of owners and of keys."""
+
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from delivery.access import holders, pauses, terms, usage
+from delivery.admin import base, pages
+from delivery.models import ApiKey, Limits, Owner
+
+_MOST: Final = 1_000_000_000
+_FASTEST: Final = 1_000_000
+_BLANK: Final = "Empty: the default of the settings. 0: no limit."
+
+
+def _field(label: str, most: int = _MOST) -> forms.IntegerField:
+    return forms.IntegerField(label=label, required=False, min_value=0, max_value=most)
+
+
+class LimitsForm(forms.Form):
+    """The limits of an owner or a key."""
+
+    per_second = forms.FloatField(
+        label="Recipients a second", required=False, min_value=0, max_value=_FASTEST
+    )
+    burst = _field("Recipients at once", _FASTEST)
+    daily = _field("Recipients in 24 hours")
+    waiting = _field("Emails that are not finished")
+    stored_mb = _field("MiB that are kept")
+
+    def clean_per_second(self) -> float | None:
+        """Refuse a rate so small that its nanoseconds are no number of the database."""
+        value: float | None = self.cleaned_data["per_second"]
+        if value and value < 0.001:
+            raise forms.ValidationError("A rate is 0, or 0.001 at least.")
+        return value
+
+
+class HeldAdmin(base.ModelAdmin):
+    """An admin page of an owner or a key, with buttons that pause and limit it."""
+
+    def has_hold_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Require the permission to change it."""
+        return request.user.has_perm(f"delivery.change_{self.opts.model_name}")
+
+    @base.action(description="Pause or resume…", icon="pause", url_path="pause", permissions=["hold"])
+    def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for confirmation on GET; pause, or end the pause, on POST."""
+        holder = self._holder(object_id)
+        if request.method != "POST":
+            context = {"waiting": pauses.waiting_of(holder).count(), "title": "Pause"}
+            return self._page(request, holder, "delivery/pause.html", context)
+        if request.POST.get("order") == "resume":
+            changed, word = pauses.resume(holder), "Resumed."
+        else:
+            changed, word = pauses.pause(holder), "Paused."
+        if changed:
+            self.log_change(request, holder, word)
+        messages.success(request, f"{holder}: {word.lower()}")
+        return HttpResponseRedirect(self._back(holder))
+
+    @base.action(description="Limits…", icon="speed", url_path="limits", permissions=["hold"])
+    def limits(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show what may be sent and what is left on GET, change it on POST."""
+        holder = self._holder(object_id)
+        form = LimitsForm(request.POST if request.method == "POST" else None, initial=_limits(holder))
+        if request.method == "POST" and form.is_valid():
+            holders.set_limits(holder, form.cleaned_data)
+            self.log_change(request, holder, "Changed the limits.")
+            messages.success(request, f"{holder}: the limits count within a second.")
+            return HttpResponseRedirect(self._back(holder))
+        context = {"form": form, "policies": _policies(holder), "blank": _BLANK, "title": "Limits"}
+        return self._page(request, holder, "delivery/limits.html", context)
+
+    @base.display(description="Paused")
+    def paused(self, holder: Owner | ApiKey) -> SafeString | str:
+        """Show since when nothing is taken or sent."""
+        return pages.moment(holder.paused_at) if holder.paused_at else "–"
+
+    def _holder(self, object_id: str) -> Owner | ApiKey:
+        found: Owner | ApiKey = get_object_or_404(self.model, pk=pages.number(object_id))
+        return found
+
+    def _back(self, holder: Owner | ApiKey) -> str:
+        return reverse(f"admin:delivery_{self.opts.model_name}_change", args=[holder.pk])
+
+    def _page(
+        self, request: HttpRequest, holder: Owner | ApiKey, template: str, context: dict[str, Any]
+    ) -> HttpResponse:
+        shown = {"opts": self.opts, "object": holder, "holder": holder, "back": self._back(holder)}
+        return TemplateResponse(
+            request, template, {**self.admin_site.each_context(request), **shown, **context}
+        )
+
+
+def _limits(holder: Owner | ApiKey) -> dict[str, Any]:
+    try:
+        row = holder.limits
+    except ObjectDoesNotExist:
+        row = Limits()
+    return {name: getattr(row, name) for name in LimitsForm.base_fields}
+
+
+def _policies(holder: Owner | ApiKey) -> list[usage.Policy]:
+    owner, key = (holder, None) if isinstance(holder, Owner) else (holder.owner, holder)
+    return [one for each in terms.accounts(owner, key) for one in usage.policies(each, usage.of(each))]
