@@ -5,10 +5,8 @@ The names are explained in .env.example. A secret may be given as NAME_FILE, the
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 
-from gomail import accounts, environment, logs, proxies
+from gomail import accounts, environment, logs, proxies, theme
 from gomail.environment import BASE_DIR
 
 DEBUG = environment.truth("DJANGO_DEBUG", default=False)
@@ -164,82 +162,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 
-def _page(title: str, icon: str, model: str) -> dict[str, object]:
-    app, name = model.split(".")
-    return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
-        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
-    }
-
-
-_TEAL = {
-    "50": "oklch(98.4% .014 180.7)",
-    "100": "oklch(95.3% .051 180.8)",
-    "200": "oklch(91% .096 180.4)",
-    "300": "oklch(85.5% .138 181.1)",
-    "400": "oklch(77.7% .152 181.9)",
-    "500": "oklch(65% .13 183)",
-    "600": "oklch(51.1% .096 186.4)",
-    "700": "oklch(43.7% .078 188.2)",
-    "800": "oklch(38.6% .063 188.4)",
-    "900": "oklch(33% .055 190)",
-    "950": "oklch(27.7% .046 192.5)",
-}
-
-UNFOLD = {
-    "SITE_TITLE": "GoMail",
-    "SITE_HEADER": "GoMail",
-    "SITE_SUBHEADER": "every email, every attempt",
-    "SITE_SYMBOL": "mail",
-    "SITE_URL": None,
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("delivery/icon.svg")}
-    ],
-    "COLORS": {"primary": _TEAL},
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-    "SHOW_BACK_BUTTON": True,
-    "STYLES": [lambda request: static("delivery/admin.css")],
-    "DASHBOARD_CALLBACK": "delivery.admin.dashboard.context",
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "title": "Log",
-                "items": [
-                    _page("Emails", "mail", "delivery.email"),
-                    _page("Events", "inbox", "delivery.providerevent"),
-                ],
-            },
-            {
-                "title": "Delivery",
-                "items": [
-                    _page("Providers", "alt_route", "delivery.circuit"),
-                    _page("Suppressions", "block", "delivery.suppression"),
-                ],
-            },
-            {
-                "title": "Webhooks",
-                "items": [
-                    _page("Endpoints", "webhook", "delivery.webhookendpoint"),
-                    _page("Messages", "outgoing_mail", "delivery.webhookmessage"),
-                    _page("Calls", "swap_vert", "delivery.webhookcall"),
-                ],
-            },
-            {
-                "title": "Access",
-                "items": [
-                    _page("API keys", "key", "delivery.apikey"),
-                    _page("Owners", "apps", "delivery.owner"),
-                    _page("Users", "person", "auth.user"),
-                    _page("Groups", "group", "auth.group"),
-                ],
-            },
-        ],
-    },
-}
-
+UNFOLD = theme.UNFOLD
 LOGGING = logs.LOGGING
 TEST_RUNNER = "pytest_django.runner.TestRunner"
 

@@ -102,9 +102,10 @@ def _accept_chunk(items: Sequence[Item], client: Client, scan_until: float) -> l
 
 
 def _accept_one(item: Item, client: Client, scan_until: float) -> Result:
-    use = item.key_use
     try:
-        return emails.accept(item.draft, owner=client.owner, key=client.key, key_use=use, scan_until=scan_until)
+        return emails.accept_one_of_many(
+            item.draft, client=client, key_use=item.key_use, scan_until=scan_until
+        )
     except (NobodyCanCarry, UsedOtherwise, Overloaded, AllSuppressed, NotSetUp, FileRefused) as refusal:
         return refusal
 

@@ -36,15 +36,19 @@ def accept(
     key: ApiKey | None = None,
     key_use: KeyUse | None = None,
     resend_of: UUID | None = None,
-    scan_until: float | None = None,
 ) -> Email:
     """Accept an email for a worker to hand over, now or at its time.
 
     Raises Overloaded, NobodyCanCarry, AllSuppressed, FileRefused, links.NotSetUp, Paused or Over before anything is
-    stored. `scan_until`: how long the virus scanner may hold it, see scanning.deadline.
+    stored.
     """
-    client, until = Client(owner=owner, key=key), scan_until or scanning.deadline()
+    client, until = Client(owner=owner, key=key), scanning.deadline()
     return _made_once(key_use, lambda: _accept(draft, client, key_use, resend_of, until))
+
+
+def accept_one_of_many(draft: Draft, *, client: Client, key_use: KeyUse | None, scan_until: float) -> Email:
+    """Do the same; `scan_until`: how long the virus scanner may hold all of them, see scanning.deadline."""
+    return _made_once(key_use, lambda: _accept(draft, client, key_use, None, scan_until))
 
 
 def send(
