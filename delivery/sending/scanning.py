@@ -10,6 +10,7 @@ from typing import Final
 
 from django.conf import settings
 
+from delivery.access import stored
 from delivery.bundles import Bundle
 from delivery.db import clock
 from delivery.files import archives, refused, scan, storage
@@ -75,9 +76,14 @@ def is_awaited(email: Email) -> bool:
 
 
 def keep_from_resending(bundle: Bundle, refusal: FileRefused) -> None:
-    """Keep malware no longer: the files count as pruned, and the email cannot be sent again."""
+    """Keep malware no longer: the files count as pruned, and the email cannot be sent again.
+
+    The caller holds the transaction.
+    """
     if isinstance(refusal, Malware):
-        Attachment.objects.filter(email=bundle.email).update(pruned_at=clock.now())
+        files = Attachment.objects.filter(email=bundle.email)
+        stored.files_go(files)
+        files.update(pruned_at=clock.now())
 
 
 def _scan(bundle: Bundle, until: float) -> list[Attachment]:
