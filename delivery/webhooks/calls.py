@@ -20,6 +20,7 @@ from delivery.db.compiled import Insert
 from delivery.db.text import storable
 from delivery.models import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import endpoints, post, schedule, sign
+from delivery.webhooks.lookups import Unresolved
 from providers.errors import ProviderError
 from providers.wire import http, waiting
 
@@ -78,7 +79,7 @@ def record(calls: Sequence[Made]) -> None:
 def _answer(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str, float | None]:
     try:
         answer = post.post(url, headers, body)
-    except (post.Forbidden, post.Unresolved) as problem:
+    except (post.Forbidden, Unresolved) as problem:
         return None, str(problem), None
     except ProviderError as problem:
         return None, problem.detail, None

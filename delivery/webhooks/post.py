@@ -6,10 +6,8 @@ is followed, and no proxy of the environment is asked.
 """
 
 import re
-import socket
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
@@ -17,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
+from delivery.webhooks import lookups
+from delivery.webhooks.lookups import Unresolved
 from providers.errors import Exhausted, Unavailable
 from providers.wire import http
 from providers.wire.body import Body
@@ -24,7 +24,8 @@ from providers.wire.body import Body
 LONGEST_URL: Final = 2000  # characters
 _SECONDS: Final = 15.0  # for a whole call, with the look-up of its name
 _CONNECT_SECONDS: Final = 5.0
-_LOOKUP_SECONDS: Final = 3.0  # at most, where a client waits for it
+_LOOKUP_SECONDS: Final = 10.0  # of them: a name server that is down costs 5 s before the next one is asked
+_CLIENTS_SECONDS: Final = 3.0  # for a look-up that a client waits for
 _ADDRESSES_TRIED: Final = 2
 _PORTS: Final = {"https": 443, "http": 80}
 _URL: Final = re.compile(r"[!\"$-\[\]-~]+")  # printable ASCII but # and \\
@@ -38,15 +39,10 @@ _DISGUISED: Final = tuple(
 _IN_USE: Final = ip_network(
     "2000::/3"
 )  # all of IPv6 that is routed: not ::/96, 64:ff9b::/96, fec0::/10, mapped
-_lookups = ThreadPoolExecutor(4, thread_name_prefix="webhook-lookup")
 
 
 class Forbidden(Exception):
     """Webhooks may not go there. The message is for the client, and tells nothing of the network."""
-
-
-class Unresolved(Exception):
-    """The host's name has no address now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +63,9 @@ class _Target:
 def check(url: str) -> None:
     """Raise `Forbidden` if webhooks may not go there. A name that cannot be looked up now is asked at each call."""
     target = _target(url)
-    looked_up = _lookups.submit(resolve, target.host, target.port)
     try:
-        _refuse(target, looked_up.result(_LOOKUP_SECONDS))
-    except (Unresolved, TimeoutError):
+        _refuse(target, lookups.addresses(target.host, target.port, seconds=_CLIENTS_SECONDS))
+    except Unresolved:
         return
 
 
@@ -78,7 +73,7 @@ def post(url: str, headers: Mapping[str, str], content: bytes) -> http.Answer:
     """Return the answer to one POST of JSON; raise `Forbidden`, `Unresolved`, or an error of the transport."""
     deadline = time.monotonic() + _SECONDS
     target = _target(url)
-    addresses = resolve(target.host, target.port)
+    addresses = lookups.addresses(target.host, target.port, seconds=_LOOKUP_SECONDS)
     _refuse(target, addresses)
     described = {**headers, "Host": target.netloc, "Content-Type": "application/json", "User-Agent": "gomail"}
     *others, last = addresses[:_ADDRESSES_TRIED]
@@ -88,15 +83,6 @@ def post(url: str, headers: Mapping[str, str], content: bytes) -> http.Answer:
         except (Unavailable, Exhausted):
             continue  # it cannot be reached: nothing was sent
     return _ask(target, last, described, content, deadline)
-
-
-def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host, those to be preferred first; raise `Unresolved`."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Unresolved(f"The name {host} has no address now: {error}") from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _ask(

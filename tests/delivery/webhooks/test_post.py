@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_network
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from delivery.webhooks import post
+from delivery.webhooks import claims, post
+from delivery.webhooks.lookups import Unresolved
 from providers.errors import Unavailable, Unknown
 from providers.wire import trust
 from tests.delivery.webhooks import urls
@@ -137,8 +139,29 @@ def test_a_name_that_cannot_be_looked_up_is_asked_again_at_each_call(monkeypatch
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     post.check("https://hooks.example.org/")
-    with pytest.raises(post.Unresolved):
+    with pytest.raises(Unresolved):
         post.post("https://hooks.example.org/", {}, b"{}")
+
+
+def test_a_name_server_that_hangs_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def wait(*args: Any, **options: Any) -> Any:
+        over.wait(5)
+        return []
+
+    monkeypatch.setattr(post, "_LOOKUP_SECONDS", 0.1)
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    begun = time.monotonic()
+    with pytest.raises(Unresolved, match=r"within 0\.1 s"):
+        post.post("https://slow.example.org/", {}, b"{}")
+    assert time.monotonic() - begun < 2
+    over.set()
+
+
+def test_a_call_is_over_long_before_its_lease() -> None:
+    assert claims.LEASE.total_seconds() >= 2 * post._SECONDS
+    assert post._LOOKUP_SECONDS + post._CONNECT_SECONDS <= post._SECONDS
 
 
 def test_a_port_must_be_listed(receiver: FaultServer, settings: Any) -> None:
