@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from delivery.events.matching import Told
 from delivery.models import Suppression
-from delivery.models.suppression import ALL
+from delivery.models.suppression import ALL, LIST
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
 from delivery.webhooks import outbox
@@ -59,13 +59,12 @@ def _findings(told: Told) -> Iterator[Finding]:
     cause = _CAUSES.get((told.event.kind, told.event.bounce))
     if cause is None or told.event.not_spam:
         return
-    listed = told.event.list_name
     yield Finding(
         # A vendor's own list keeps the address from all teams.
         owner_id=None if cause == _Cause.VENDOR else _owner(told),
         address=told.row.recipient,
         kind=cause,
-        scope=f"list:{listed}" if listed else ALL,
+        scope=_list(told) or ALL,
         source=told.row.account,
         event_id=told.row.pk,
         reason=told.row.reason or told.row.name,
@@ -91,7 +90,13 @@ def _lift(told: Told, cause: Suppression.Kind) -> None:
         [cause],
         by=told.row.account,
         reason=f"{told.row.account}: {told.row.name}",
+        scope=_list(told),
     )
+
+
+def _list(told: Told) -> str:
+    """Return the scope of the list that was left or joined; empty: all of them."""
+    return f"{LIST}{told.row.list_name}" if told.row.list_name else ""
 
 
 def _is_told(told: Told) -> bool:

@@ -46,9 +46,11 @@ def _event(row: ProviderEvent) -> Event:
         at=row.at,
         attempt=str(row.attempt or ""),
         recipient=row.recipient,
-        certain=row.certain,
+        certain=row.certain or row.not_spam,  # as rows has made of it
         bounce=Bounce(row.bounce),
         bot=row.bot,
+        not_spam=row.not_spam,
+        list_name=row.list_name,
         trouble=Trouble(row.trouble),
         code=row.code,
         reason=row.reason,

@@ -26,6 +26,8 @@ def of(account: str, event: Event) -> ProviderEvent:
         certain=event.certain and not event.not_spam,  # a complaint taken back says nothing of the mail's way
         bounce=event.bounce.value,
         bot=event.bot,
+        not_spam=event.not_spam and event.certain,
+        list_name=storable(event.list_name)[:100],
         trouble=event.trouble.value,
         code=storable(event.code)[:100],
         reason=storable(event.reason),

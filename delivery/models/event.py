@@ -30,6 +30,10 @@ class ProviderEvent(models.Model):
     certain = models.BooleanField(default=True)  # False: it says nothing sure of this recipient
     bounce = models.CharField(max_length=4, blank=True)  # hard or soft
     bot = models.BooleanField(default=False)  # opened or clicked by a machine
+    # a complaint that this recipient, for certain, takes back
+    not_spam = models.BooleanField(default=False, db_default=False)
+    # the list that was left or joined; empty: all of them
+    list_name = models.CharField(max_length=100, blank=True, default="", db_default="")
     trouble = models.CharField(max_length=8, blank=True)  # what it says of the account or the sender
     code = models.CharField(max_length=100, blank=True)
     reason = models.TextField(blank=True)

@@ -59,12 +59,16 @@ def find(finding: Finding) -> Suppression:
     return Suppression.objects.get(owner=row.owner_id, address=row.address, kind=row.kind, scope=row.scope)
 
 
-def lift(owner_id: int | None, address: str, kinds: Collection[str], *, by: str, reason: str) -> int:
+def lift(  # noqa: PLR0913 - which entries, and what is told of their end
+    owner_id: int | None, address: str, kinds: Collection[str], *, by: str, reason: str, scope: str = ""
+) -> int:
     """Let an address go that this owner's entries of these kinds keep out; return how many ended.
 
-    The caller holds the transaction. An entry for all is ended by `owner_id=None` alone.
+    The caller holds the transaction. An entry for all is ended by `owner_id=None` alone. `scope`: of the entries to be
+    ended; empty: of any.
     """
     given = {"owner_id": owner_id, "address": addresses.canonical(address.strip()), "kind__in": kinds}
+    given |= {"scope": scope} if scope else {}
     return len(end(list(Suppression.objects.filter(**given)), by=by, reason=reason))
 
 

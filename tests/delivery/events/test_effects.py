@@ -88,6 +88,14 @@ def test_who_comes_back_is_let_in_again() -> None:
     assert suppressions() == []
 
 
+def test_who_comes_back_to_one_list_is_let_in_there_alone() -> None:
+    attempt = accepted()
+    for name in ("news", "offers", ""):
+        tell(attempt, "unsubscribed", list_name=name, distinction=name)
+    tell(attempt, "resubscribed", list_name="news", after=9)
+    assert suppressions() == [("unsubscribe", "marketing", False), ("unsubscribe", "list:offers", False)]
+
+
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
