@@ -39,12 +39,23 @@ class Attempts:
         return self._by_id.get(row.attempt) if row.attempt else None
 
     def accepted(self) -> Mapping[UUID, list[UUID]]:
-        """Return the accepted attempts by their emails."""
+        """Return the accepted attempts by their emails.
+
+        One that was in doubt is asked for again: its answer may have been stored before the recipients were locked.
+        """
+        self._look_again()
         found: dict[UUID, list[UUID]] = defaultdict(list)
         for attempt in self._by_id.values():
             if attempt.outcome == Attempt.Outcome.ACCEPTED:
                 found[attempt.email_id].append(attempt.pk)
         return found
+
+    def _look_again(self) -> None:
+        doubted = [pk for pk, attempt in self._by_id.items() if attempt.outcome in Attempt.IN_DOUBT]
+        if doubted:
+            accepted = Attempt.objects.filter(pk__in=doubted, outcome=Attempt.Outcome.ACCEPTED).order_by()
+            for pk in accepted.values_list("pk", flat=True):
+                self._by_id[pk].outcome = Attempt.Outcome.ACCEPTED
 
 
 def attempts(told: Sequence[Told]) -> Attempts:

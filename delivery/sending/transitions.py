@@ -14,7 +14,7 @@ from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
 from delivery.db.text import storable
 from delivery.models import Attempt, Email, Recipient
-from delivery.sending import attempts, notices, outcomes, unknown
+from delivery.sending import attempts, copies, notices, outcomes, unknown
 from delivery.sending.outcomes import Outcome
 from providers import failpoints
 
@@ -29,7 +29,7 @@ _Part = tuple[Email, Outcome, Attempt]
 
 def record(email: Email, outcome: Outcome, last: Attempt) -> None:
     """Store a round's outcome and its last attempt in one transaction."""
-    if outcome.status == Email.Status.SENT:
+    if outcome.status == Email.Status.SENT and not email.possible_duplicate:
         _recorded.ask((email, outcome, last))
     else:
         _record_one(email, outcome, last)
@@ -57,11 +57,16 @@ _recorded = GroupCommit(_record)
 def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
     with transaction.atomic():
         known = judged(email, outcome)
+        if email.possible_duplicate:
+            copies.hold(email)
         moved = _move_mine([(email, known)])
         if not moved:  # the claim was lost
+            copies.hold(email)
             _settle_late(email, outcome, last)
         if not attempts.store(last) and moved:
             known = _corrected(email, known)
+        if last.outcome == Attempt.Outcome.ACCEPTED and (email.possible_duplicate or not moved):
+            copies.show_accepted(last, but=(*outcome.rejected, *email.suppressed))
         failpoints.reach("in-finish")
     if moved:
         apply(email, known)
@@ -93,7 +98,11 @@ def prove(attempt: UUID, *, by: str) -> bool:
     doubted = Attempt.objects.filter(Q(outcome__in=Attempt.IN_DOUBT) | denied, pk=attempt)
     if not doubted.update(outcome=Attempt.Outcome.ACCEPTED, settled_by=by, settled_at=clock.now()):
         return False
+    if found.email.possible_duplicate:
+        copies.hold(found.email)
     _settle_late(found.email, outcomes.sent_late(found.provider, SETTLED_BY_EVENT), found)
+    if found.email.possible_duplicate:
+        copies.show_accepted(found)
     return True
 
 

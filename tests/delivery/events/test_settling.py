@@ -189,6 +189,18 @@ def test_an_event_while_it_is_offered_again_keeps_it_from_the_next_provider(
     assert (email.status, email.provider, sendgrid.received) == ("sent", "ses", [])
 
 
+def test_a_bounce_while_it_is_offered_again_does_not_hide_that_the_second_copy_is_accepted(
+    ses: fakes.FakeVendor, while_ses_is_asked: Any
+) -> None:
+    attempt = unknown_attempt(ses)
+    due_again()
+    while_ses_is_asked(lambda _: tell(attempt, "bounced"))
+    email = rounds.dispatch(attempt.email_id)
+    assert email
+    assert (email.status, email.possible_duplicate, len(ses.received)) == ("sent", True, 2)
+    assert first(attempt).status == "accepted"
+
+
 def test_an_event_outranks_a_person_who_said_that_it_was_not_sent(ses: fakes.FakeVendor) -> None:
     attempt = unknown_attempt(ses)
     unknown.deny(attempt.email, by="anna")
