@@ -86,7 +86,7 @@ def test_a_server_without_a_file_left_says_503_blames_nobody_and_recovers(server
     assert rows(server, "select * from delivery_circuit") == []
     assert rows(server, "select * from delivery_attempt where outcome in ('unknown', 'started')") == []
     eventually(lambda: ask(server, email("", number=999))[0] == 200)
-    assert ask(server, page("/health/ready"))[0] == 200
+    eventually(lambda: ask(server, page("/health/ready"))[0] == 200)  # other threads close theirs a little later
 
 
 def test_each_503_says_when_to_come_back(server: Server) -> None:
