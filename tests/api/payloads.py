@@ -33,16 +33,20 @@ BROKEN = [
     "a\x0bBcc: victim@evil.example",
     "a\r\n.\r\nMAIL FROM:<x@evil.example>",
 ]
-# Nothing is wrong with these: they must arrive as they are.
-LITERAL = [
-    "a%0d%0aBcc: victim@evil.example",
-    "a%0ABcc:victim@evil.example",
-    "a\\r\\nBcc: victim@evil.example",
+# Encoded words that would hide an address or a line, or are no text: refused in names, where encoded words are read.
+HIDING = [
     "=?utf-8?q?a=0D=0ABcc=3A_victim=40evil.example?=",
     "=?utf-8?b?YQ0KQmNjOiB2aWN0aW1AZXZpbC5leGFtcGxl?=",
     "=?utf-8?q?victim=40evil.example?=",
-    "=?iso-2022-jp?b?GyRCJCIbKEI=?=",
     "=?unknown?q?a?=",
+]
+# Nothing is wrong with these: they must arrive as they are, those above too where they are no names.
+LITERAL = [
+    *HIDING,
+    "a%0d%0aBcc: victim@evil.example",
+    "a%0ABcc:victim@evil.example",
+    "a\\r\\nBcc: victim@evil.example",
+    "=?iso-2022-jp?b?GyRCJCIbKEI=?=",
     "=?utf-8?q?open",
     "a =?utf-8?q?b?= c",
     "{{ settings.SECRET_KEY }}",

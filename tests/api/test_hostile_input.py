@@ -109,9 +109,15 @@ def as_meant(format_name: str, fields: Fields) -> Fields:
     return fields
 
 
+def is_a_name(place: str) -> bool:
+    """Tell whether it is the name of a mailbox."""
+    return place in IN_A_HEADER and place.endswith("name")
+
+
 def broken() -> Iterator[tuple[str, Fields]]:
     for place, fields in (IN_A_HEADER | NEAR_A_HEADER).items():
-        yield from ((place, fields(text)) for text in payloads.BROKEN)
+        hiding = payloads.HIDING if is_a_name(place) else []
+        yield from ((place, fields(text)) for text in (*payloads.BROKEN, *hiding))
     for text in payloads.BROKEN:
         yield "filename", {"attachments": [File(filename=text)]}
     for place, fields in (NEAR_A_HEADER | {"header's value": IN_A_HEADER["header's value"]}).items():
@@ -123,8 +129,8 @@ def broken() -> Iterator[tuple[str, Fields]]:
 def literal() -> Iterator[tuple[str, Fields]]:
     for place, fields in (IN_A_HEADER | NEAR_A_HEADER).items():
         for text in payloads.LITERAL:
-            if place in IN_A_HEADER and place.endswith("name") and ("<" in text or ">" in text):
-                continue  # our rule for names; ambiguous() has them
+            if is_a_name(place) and ("<" in text or ">" in text or text in payloads.HIDING):
+                continue  # our rule for names; ambiguous() and broken() have them
             yield place, fields(text)
     yield from (("subject", {"subject": text}) for text in payloads.SUBJECTS)
     yield from (("body", {"body": text}) for text in payloads.BODIES)

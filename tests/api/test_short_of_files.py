@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.processes
 FILES = 64
 SLOW = answer(200, {"MessageId": "m-1"}, wait=0.3)
 NOISE = random.Random(1).randbytes(100_000)
+_MOST_LOST = 9  # answers of 180
 
 
 @pytest.fixture
@@ -54,11 +55,15 @@ def page(path: str) -> bytes:
 
 
 def ask(server: Server, request: bytes) -> tuple[int, bool]:
-    """Return the status, and whether it says when to come back."""
-    with server.connect() as connection:
+    """Return the status, and whether it says when to come back; 0 if the answer was lost.
+
+    A refusal is sent before the request is read, and what is left unread resets a connection.
+    """
+    head = b""
+    with suppress(ConnectionError), server.connect() as connection:
         connection.sendall(request)
         head = whole_answer(connection).partition(b"\r\n\r\n")[0].lower()
-    return int(head.split()[1]), b"\r\nretry-after: " in head
+    return int(head.split()[1]) if head else 0, b"\r\nretry-after: " in head
 
 
 def rows(server: Server, query: str) -> list[Any]:
@@ -81,12 +86,15 @@ def crowd(server: Server) -> Counter[tuple[int, bool]]:
 def test_a_server_without_a_file_left_says_503_blames_nobody_and_recovers(server: Server) -> None:
     met = crowd(server)
 
-    assert {status for status, _ in met} == {200, 202, 503}, met
+    assert {status for status, _ in met} - {0} == {200, 202, 503}, met
+    assert met[0, False] <= _MOST_LOST, met
     assert "Too many open files" in server.log.read_text()  # the crowd was too much for it
     assert rows(server, "select * from delivery_circuit") == []
     assert rows(server, "select * from delivery_attempt where outcome in ('unknown', 'started')") == []
     eventually(lambda: ask(server, email("", number=999))[0] == 200)
-    eventually(lambda: ask(server, page("/health/ready"))[0] == 200)  # other threads close theirs a little later
+    eventually(
+        lambda: ask(server, page("/health/ready"))[0] == 200
+    )  # other threads close theirs a little later
 
 
 def test_each_503_says_when_to_come_back(server: Server) -> None:
