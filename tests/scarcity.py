@@ -19,7 +19,8 @@ def no_files_left(*, but: int = 0) -> Iterator[None]:
     taken: list[int] = []
     highest = max(int(opened.name) for opened in _OPEN.iterdir())
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+        # Some that are free for sure: below the highest none may be, and then none could be given back.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + but, hard))
         for _ in range(3):
             taken += _all_that_are_left()
             time.sleep(0.01)  # threads of servers before are still closing theirs
