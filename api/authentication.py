@@ -12,7 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from delivery.access import keys
-from delivery.models import ApiKey, Owner
+from delivery.models import ApiKey, Team
 from delivery.routing import configured
 
 _EVENTS = "/api/v1/email-service/events/"
@@ -91,7 +91,7 @@ def key(request: Request) -> ApiKey | None:
     return cast("ApiKey | None", request.auth)
 
 
-def owner(request: Request) -> Owner | None:
-    """Return the owner whose emails this request sends and sees; None: those sent without a key."""
+def team(request: Request) -> Team | None:
+    """Return the team whose emails this request sends and sees; None: those sent without a key."""
     used = key(request)
-    return used.owner if used else None
+    return used.team if used else None

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import answers, errors, preferences, schemas, sending
-from api.authentication import key, owner
+from api.authentication import key, team
 from api.errors import ContractError, shape
 from api.fields import fail
 from api.parsers import StrictJSONParser
@@ -110,7 +110,7 @@ def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractE
 
 def _accepted(request: Request, items: list[batches.Item | ContractError]) -> list[Email | ContractError]:
     valid = [item for item in items if isinstance(item, batches.Item)]
-    good = iter(batches.accept(valid, owner=owner(request), key=key(request)))
+    good = iter(batches.accept(valid, team=team(request), key=key(request)))
     return [item if isinstance(item, ContractError) else _taken(next(good)) for item in items]
 
 

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import fields
-from api.authentication import key, owner
+from api.authentication import key, team
 from api.fields import fail
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer, StrictSerializer
@@ -105,7 +105,7 @@ class CancelEmails(APIView):
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
         wanted = FilterSerializer().to_wanted(asked["filter"])
-        found = cancelling.that_may_be_changed_by(key(request), cancelling.waiting(owner(request), wanted))
+        found = cancelling.that_may_be_changed_by(key(request), cancelling.waiting(team(request), wanted))
         if asked.get("dry_run"):
             return _answer(found.count(), "would be cancelled", dry_run=True)
         return _answer(cancelling.cancel_all(found), "are cancelled", dry_run=False)

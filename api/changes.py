@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import answers, fields, preferences, sending
-from api.authentication import key, owner
+from api.authentication import key, team
 from api.parsers import StrictJSONParser
 from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
 from api.throttling import Throttled
@@ -39,8 +39,8 @@ class _OfOneEmail(generics.GenericAPIView[Email]):
     lookup_url_kwarg = "id"
 
     def get_queryset(self) -> Any:
-        """Return the emails of the key's owner."""
-        return Email.objects.owned_by(owner(self.request))
+        """Return the emails of the key's team."""
+        return Email.objects.owned_by(team(self.request))
 
 
 class CancelEmail(_OfOneEmail):

@@ -93,7 +93,7 @@ REQUEST = {
     ),
     "paused": Code(
         status=403,
-        meaning="This API key or its owner is paused: nothing new is taken, and what waits is neither sent nor lost.",
+        meaning="This API key or its team is paused: nothing new is taken, and what waits is neither sent nor lost.",
         remedy="Ask GoMail's administrator; `manage.py resume` ends the pause, and what waits is sent then.",
     ),
     "not_found": Code(
@@ -210,23 +210,23 @@ REQUEST = {
     ),
     "rate_limited": Code(
         status=429,
-        meaning="More recipients than the rate of this API key or of its owner allows.",
+        meaning="More recipients than the rate of this API key or of its team allows.",
         remedy="Repeat the request after the seconds in Retry-After. Where that is missing the request is larger than "
         "the limit and never fits: ask for less at once.",
     ),
     "daily_quota_exceeded": Code(
         status=429,
-        meaning="More recipients than this API key or its owner may have in any 24 hours.",
+        meaning="More recipients than this API key or its team may have in any 24 hours.",
         remedy="Repeat the request after the seconds in Retry-After; there the day has room for all of it.",
     ),
     "waiting_quota_exceeded": Code(
         status=429,
-        meaning="As many emails of this API key or its owner are not finished as may be.",
+        meaning="As many emails of this API key or its team are not finished as may be.",
         remedy="Wait until some are sent, or cancel some; Retry-After is a guess.",
     ),
     "storage_quota_exceeded": Code(
         status=429,
-        meaning="As many bytes of bodies and attachments are kept for this API key or its owner as may be.",
+        meaning="As many bytes of bodies and attachments are kept for this API key or its team as may be.",
         remedy="Send less or smaller files, or ask GoMail's administrator to keep them for a shorter time; Retry-After "
         "is a guess.",
     ),

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import parameters
-from api.authentication import owner
+from api.authentication import team
 from api.errors import ContractError
 from api.serializers import FailureSerializer, anonymous
 from delivery.db import clock
@@ -142,8 +142,8 @@ class Timeline(generics.GenericAPIView[Email]):
     filter_backends = ()
 
     def get_queryset(self) -> Any:
-        """Return the emails of the key's owner."""
-        return Email.objects.owned_by(owner(self.request)).defer("text_body", "html_body")
+        """Return the emails of the key's team."""
+        return Email.objects.owned_by(team(self.request)).defer("text_body", "html_body")
 
     @extend_schema(
         operation_id="email_events",

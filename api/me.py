@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import throttling
-from api.authentication import AnyKey, key, owner
+from api.authentication import AnyKey, key, team
 from api.serializers import FailureSerializer
 from delivery.access.usage import Policy
 
@@ -32,14 +32,14 @@ class KeySerializer(serializers.Serializer[Any]):
         return used.paused_at is not None
 
 
-class OwnerSerializer(serializers.Serializer[Any]):
-    """The owner of the key, whose emails it sends and sees."""
+class TeamSerializer(serializers.Serializer[Any]):
+    """The team of the key, whose emails it sends and sees."""
 
     name = serializers.CharField()
     paused = serializers.SerializerMethodField()
 
     def get_paused(self, whose: Any) -> bool:
-        """Tell whether nothing is taken from this owner."""
+        """Tell whether nothing is taken from this team."""
         return whose.paused_at is not None
 
 
@@ -63,7 +63,7 @@ class MeSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField(default=True)
     message = serializers.CharField()
     key = KeySerializer(allow_null=True)
-    owner = OwnerSerializer(allow_null=True)
+    team = TeamSerializer(allow_null=True)
     limits = LimitSerializer(many=True, help_text="empty: there is no limit")
 
 
@@ -76,6 +76,6 @@ class Me(APIView):
     @extend_schema(operation_id="me", responses={200: MeSerializer, **_FAILURES})
     def get(self, request: Request) -> Response:
         """Answer whose key it is, its scopes, its limits, and what is left."""
-        told = {"key": key(request), "owner": owner(request), "limits": throttling.policies(request)}
+        told = {"key": key(request), "team": team(request), "limits": throttling.policies(request)}
         found = MeSerializer({"success": True, "message": "Your key", **told}).data
         return Response(found)

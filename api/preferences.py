@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from api.authentication import owner
+from api.authentication import team
 from api.errors import ContractError
 from delivery.submission import idempotency
 from delivery.submission.idempotency import KeyUse
@@ -35,7 +35,7 @@ def key_use(request: Request, number: int | None = None, **content: Any) -> KeyU
         error = {"field": "Idempotency-Key", "code": "invalid_value", "message": message}
         raise ContractError("invalid", f"Idempotency-Key: {message}", [error])
     own = key if number is None else f"{key}{_SEPARATOR}{number}"
-    return idempotency.use(own, owner(request), **content)
+    return idempotency.use(own, team(request), **content)
 
 
 def wants_async(request: Request) -> bool:

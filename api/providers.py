@@ -1,4 +1,4 @@
-"""providers/: the status of each provider, redacted for the owner of the key."""
+"""providers/: the status of each provider, redacted for the team of the key."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import parameters
-from api.authentication import key, owner
+from api.authentication import key, team
 from api.serializers import FailureSerializer
 from delivery.models import ApiKey, Circuit
 from delivery.monitoring import provider_status
@@ -171,7 +171,7 @@ class Providers(APIView):
             provider_status.ask_again()
         found = {
             "message": "The providers, in order of preference",
-            "providers": provider_status.for_owner(owner(request)),
+            "providers": provider_status.for_team(team(request)),
             "left_out": provider_status.left_out(),
         }
         return Response({"success": True, **ProvidersSerializer(found).data})

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import early_answer, preferences
-from api.authentication import key, owner
+from api.authentication import key, team
 from api.errors import ContractError
 from delivery.access import keys
 from delivery.content.drafts import Draft
@@ -52,7 +52,7 @@ def send(request: Request, draft: Draft, told: Callable[[Request, Email], Respon
     If it takes too long, the client gets the email's current status as an early answer.
     """
     given: dict[str, Any] = {
-        "owner": owner(request),
+        "team": team(request),
         "key": key(request),
         "key_use": preferences.key_use(request, draft=draft),
     }

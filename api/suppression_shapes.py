@@ -88,7 +88,7 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
 
     def get_for_all(self, entry: Suppression) -> bool:
         """Tell whether it is nobody's own."""
-        return entry.owner_id is None
+        return entry.team_id is None
 
 
 class FoundSerializer(SuppressionSerializer):

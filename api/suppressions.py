@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import suppression_files, suppression_shapes
-from api.authentication import key, owner
+from api.authentication import key, team
 from api.errors import ContractError
 from api.filters import SuppressionFilter
 from api.forms.parsers import MultiPartParser
@@ -66,8 +66,8 @@ class Suppressions(generics.ListAPIView[Suppression], _ByMethod):
     pagination_class = NewestFirst.of("Suppressions")
 
     def get_queryset(self) -> QuerySet[Suppression]:
-        """Return the entries in force of the key's owner."""
-        return lookup.managed_by(owner(self.request))
+        """Return the entries in force of the key's team."""
+        return lookup.managed_by(team(self.request))
 
     @extend_schema(
         operation_id="suppress",
@@ -94,7 +94,7 @@ class OneSuppression(_ByMethod):
     @extend_schema(operation_id="suppression", responses={200: FoundSerializer, **_ONE})
     def get(self, request: Request, named: str) -> Response:
         """Answer with the first entry, and the others of the same address."""
-        if not (found := list(lookup.shown_to(owner(request), named))):
+        if not (found := list(lookup.shown_to(team(request), named))):
             raise Http404
         return Response(suppression_shapes.found(found, "The suppression"))
 
@@ -106,8 +106,8 @@ class OneSuppression(_ByMethod):
 
         204; or 200 with `not_removed`, which says why a vendor's list still has it.
         """
-        mine = lookup.managed_by(owner(request))
-        found = list(lookup.shown_to(owner(request), named))
+        mine = lookup.managed_by(team(request))
+        found = list(lookup.shown_to(team(request), named))
         if not found:
             raise Http404
         if not (yours := [entry for entry in found if mine.filter(pk=entry.pk).exists()]):
@@ -141,7 +141,7 @@ class SuppressionImport(APIView):
     def post(self, request: Request) -> Response:
         """Take the file, and answer with what became of each row."""
         asked = suppression_files.options(request)
-        source = Source(owner_id=_owner_id(request), by=_by(request), kind=asked.kind)
+        source = Source(team_id=_team_id(request), by=_by(request), kind=asked.kind)
         try:
             report = imports.run(suppression_files.content(request), source, dry_run=asked.dry_run)
         except csv_formats.Unreadable as error:
@@ -166,7 +166,7 @@ class SuppressionExport(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """Write the file."""
-        mine = lookup.managed_by(owner(request))
+        mine = lookup.managed_by(team(request))
         rows = DjangoFilterBackend().filter_queryset(request, mine, self)
         response = StreamingHttpResponse(exports.lines(rows), content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = 'attachment; filename="suppressions.csv"'
@@ -175,11 +175,11 @@ class SuppressionExport(APIView):
 
 
 def _finding(request: Request, **asked: Any) -> Finding:
-    return Finding(owner_id=_owner_id(request), source="api", at=clock.now(), by=_by(request), **asked)
+    return Finding(team_id=_team_id(request), source="api", at=clock.now(), by=_by(request), **asked)
 
 
-def _owner_id(request: Request) -> int | None:
-    whose = owner(request)
+def _team_id(request: Request) -> int | None:
+    whose = team(request)
     return whose.pk if whose else None
 
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.authentication import key, owner
+from api.authentication import key, team
 from delivery.access import terms, usage
 from delivery.access.usage import Policy
 
@@ -33,8 +33,8 @@ class Throttled(APIView):
 
 
 def policies(request: Request) -> list[Policy]:
-    """Return the limits of the request's owner and key, with what is left of each."""
-    accounts = terms.accounts(owner(request), key(request))
+    """Return the limits of the request's team and key, with what is left of each."""
+    accounts = terms.accounts(team(request), key(request))
     return [policy for account in accounts for policy in usage.policies(account, usage.of(account))]
 
 

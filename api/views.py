@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from api import answers, parameters, preferences, schemas, sending
 from api import dry_run as explained
-from api.authentication import owner
+from api.authentication import team
 from api.dry_run import ExplainedSerializer
 from api.filters import EmailFilter
 from api.forms.parsers import MultiPartParser, UrlencodedParser
@@ -64,7 +64,7 @@ class SendEmail(Throttled):
         serializer.is_valid(raise_exception=True)
         draft = sending.allowed(request, serializer.to_draft())
         if only_explain:
-            return Response(explained.answer(dry_run.explain(draft, owner=owner(request))))
+            return Response(explained.answer(dry_run.explain(draft, team=team(request))))
         return answers.taken(request, sending.send(request, draft, answers.taken))
 
 
@@ -78,8 +78,8 @@ class Emails(generics.ListAPIView[Email]):
     filterset_class = EmailFilter
 
     def get_queryset(self) -> QuerySet[Email]:
-        """Return the emails of the key's owner, without the bodies."""
-        mine = Email.objects.owned_by(owner(self.request))
+        """Return the emails of the key's team, without the bodies."""
+        mine = Email.objects.owned_by(team(self.request))
         return mine.defer("text_body", "html_body").prefetch_related("recipients")
 
 
@@ -93,8 +93,8 @@ class EmailDetail(generics.RetrieveAPIView[Email]):
     lookup_url_kwarg = "id"
 
     def get_queryset(self) -> QuerySet[Email]:
-        """Return the emails of the key's owner."""
-        mine = Email.objects.owned_by(owner(self.request))
+        """Return the emails of the key's team."""
+        mine = Email.objects.owned_by(team(self.request))
         return mine.prefetch_related("recipients", "attachments", "attempts")
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

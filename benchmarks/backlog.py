@@ -10,15 +10,15 @@ _TEXT = ("Hello, this is a line of an ordinary letter to somebody.\n" * 20)[:850
 
 
 def main(number: int) -> None:
-    from delivery.models import Owner
+    from delivery.models import Team
     from delivery.submission import batches
 
-    owner = Owner.objects.get()
+    team = Team.objects.get()
     items = _items(number)
-    batches.accept(items[:1], owner=owner)  # the connection, and whatever is looked up once
+    batches.accept(items[:1], team=team)  # the connection, and whatever is looked up once
     started = time.perf_counter()
     for start in range(1, number, _CHUNK):
-        batches.accept(items[start : start + _CHUNK], owner=owner)
+        batches.accept(items[start : start + _CHUNK], team=team)
     print(time.perf_counter() - started)
 
 

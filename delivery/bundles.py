@@ -13,7 +13,7 @@ from delivery.content import addresses, bodies, links
 from delivery.content.drafts import Draft, without_repeats
 from delivery.db import clock, compiled, ids, session
 from delivery.files import storage
-from delivery.models import ApiKey, Attachment, Email, Owner, Recipient, Tag
+from delivery.models import ApiKey, Attachment, Email, Recipient, Tag, Team
 from delivery.models.email import LEASE
 from providers import message as border
 
@@ -127,12 +127,12 @@ class Bundle:
         return tuple(border.Mailbox(address=address, name=name) for address, name in self.email.reply_to)
 
 
-def claimed(draft: Draft, owner: Owner | None, key: ApiKey | None = None) -> Bundle:
+def claimed(draft: Draft, team: Team | None, key: ApiKey | None = None) -> Bundle:
     """Return a new email that the caller is about to hand over itself, claimed by this process.
 
     Nothing is saved yet.
     """
-    bundle = waiting(draft, owner, key)
+    bundle = waiting(draft, team, key)
     email = bundle.email
     email.status, email.due_at, email.epoch, email.rounds = Email.Status.SENDING, None, 1, 1
     email.lease_until = Now() + LEASE  # by the database's clock, which also decides when it has ended
@@ -140,9 +140,9 @@ def claimed(draft: Draft, owner: Owner | None, key: ApiKey | None = None) -> Bun
     return bundle
 
 
-def waiting(draft: Draft, owner: Owner | None, key: ApiKey | None = None) -> Bundle:
+def waiting(draft: Draft, team: Team | None, key: ApiKey | None = None) -> Bundle:
     """Return a new email for a worker to hand over, now or at its time. Nothing is saved yet."""
-    email = _email(draft, owner)
+    email = _email(draft, team)
     email.key = key
     return Bundle(
         email=email,
@@ -199,13 +199,13 @@ def _by_email(rows: Iterable[Part]) -> dict[UUID, list[Part]]:
     return found
 
 
-def _email(draft: Draft, owner: Owner | None) -> Email:
+def _email(draft: Draft, team: Team | None) -> Email:
     now = clock.now()
     due_at = max(now, draft.send_at or now)
     return Email(
         id=ids.at(now),
         created_at=now,
-        owner=owner,
+        team=team,
         from_address=draft.sender.address,
         from_name=draft.sender.name,
         reply_to=[[box.address, box.name] for box in without_repeats(draft.reply_to)[0]],

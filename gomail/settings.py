@@ -177,7 +177,7 @@ WORKER_THREADS = environment.number("WORKER_THREADS", 32)
 # Back-pressure: with more emails waiting, or less free MiB on a disk, no further email is accepted.
 GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
 GOMAIL_DISK_MIN_MB = environment.number("GOMAIL_DISK_MIN_MB", 256, least=0)
-# What an owner may do unless its own row says otherwise (docs/limits.md); 0: no limit.
+# What a team may do unless its own row says otherwise (docs/limits.md); 0: no limit.
 GOMAIL_RATE_PER_SECOND = environment.rate("GOMAIL_RATE_PER_SECOND")
 GOMAIL_RATE_BURST = environment.number("GOMAIL_RATE_BURST", 0, least=0)
 GOMAIL_DAILY_EMAILS = environment.number("GOMAIL_DAILY_EMAILS", 0, least=0)

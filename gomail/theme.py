@@ -71,7 +71,7 @@ UNFOLD = {
                 "title": "Access",
                 "items": [
                     _page("API keys", "key", "delivery.apikey"),
-                    _page("Owners", "apps", "delivery.owner"),
+                    _page("Teams", "apps", "delivery.team"),
                     _page("Users", "person", "auth.user"),
                     _page("Groups", "group", "auth.group"),
                 ],

@@ -71,7 +71,7 @@ def test_no_mail_goes_twice_and_every_doubt_is_settled(
             to=(Mailbox(address=f"to{number}@example.org"),),
             text="Hi",
         )
-        emails.send(draft, owner=None)
+        emails.send(draft, team=None)
     in_doubt = Email.objects.filter(status="unknown").count()
     chance.shuffle(late)
     assert {told(*each) for each in late * 2} == {200}

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from api import parameters
-from api.authentication import owner
+from api.authentication import team
 from api.pagination import NewestFirst
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer
@@ -37,7 +37,7 @@ _CALL = OpenApiParameter("call", UUID, OpenApiParameter.PATH)
 
 
 class _OfOwn(generics.GenericAPIView[WebhookEndpoint]):
-    """Something about the endpoints of the key's owner."""
+    """Something about the endpoints of the key's team."""
 
     http_method_names: tuple[str, ...] = ("post",)
     parser_classes = (StrictJSONParser,)
@@ -51,8 +51,8 @@ class _OfOwn(generics.GenericAPIView[WebhookEndpoint]):
         return ApiKey.Scope.WEBHOOKS_READ if reads else ApiKey.Scope.WEBHOOKS_WRITE
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
-        """Return the endpoints of the key's owner."""
-        return endpoints.of(owner(self.request))
+        """Return the endpoints of the key's team."""
+        return endpoints.of(team(self.request))
 
 
 class Endpoints(_OfOwn):
@@ -75,7 +75,7 @@ class Endpoints(_OfOwn):
         """Make one; its secret is in this answer and in no other."""
         serializer = NewEndpointSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        made = endpoints.create(owner(request), **serializer.validated_data)
+        made = endpoints.create(team(request), **serializer.validated_data)
         place = {"Location": reverse("webhook", args=[made.pk])}
         return _shown(made, WithSecretSerializer, status=status.HTTP_201_CREATED, headers=place)
 

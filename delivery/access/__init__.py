@@ -1,1 +1,1 @@
-"""Who may use the API: keys and their owners."""
+"""Who may use the API: keys and their teams."""

@@ -1,4 +1,4 @@
-"""Owners and keys by the names that a person gives, and the limits that are set for them."""
+"""Teams and keys by the names that a person gives, and the limits that are set for them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,32 +6,32 @@ from typing import Any
 from django.db import transaction
 
 from delivery.access import stored
-from delivery.models import ApiKey, Limits, Owner
+from delivery.models import ApiKey, Limits, Team
 
 _PREFIX = "gm_live_"
 
 
 class Unknown(Exception):
-    """There is no such owner or key."""
+    """There is no such team or key."""
 
 
-def find(name: str | None, key: str | None) -> Owner | ApiKey:
-    """Return the owner of this name, or the key of this public id; raise Unknown."""
+def find(name: str | None, key: str | None) -> Team | ApiKey:
+    """Return the team of this name, or the key of this public id; raise Unknown."""
     if bool(name) == bool(key):
-        raise Unknown("Name an owner, or a key by --key and its public id.")
-    found: Owner | ApiKey | None = (
-        ApiKey.objects.select_related("owner").filter(public_id=_public_id(key)).first()
+        raise Unknown("Name a team, or a key by --key and its public id.")
+    found: Team | ApiKey | None = (
+        ApiKey.objects.select_related("team").filter(public_id=_public_id(key)).first()
         if key
-        else Owner.objects.filter(name=name).first()
+        else Team.objects.filter(name=name).first()
     )
     if found is None:
-        raise Unknown(f"There is no {'key' if key else 'owner'} {key or name}.")
+        raise Unknown(f"There is no {'key' if key else 'team'} {key or name}.")
     return found
 
 
-def set_limits(holder: Owner | ApiKey, changes: Mapping[str, float | int | None]) -> Limits:
-    """Change the given limits of an owner or a key and return its row; each counts within a second."""
-    whose: dict[str, Any] = {"key" if isinstance(holder, ApiKey) else "owner": holder}
+def set_limits(holder: Team | ApiKey, changes: Mapping[str, float | int | None]) -> Limits:
+    """Change the given limits of a team or a key and return its row; each counts within a second."""
+    whose: dict[str, Any] = {"key" if isinstance(holder, ApiKey) else "team": holder}
     with transaction.atomic():
         row, _ = Limits.objects.get_or_create(**whose)
         Limits.objects.filter(pk=row.pk).update(**changes, full_at=0)

@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from delivery.content import addresses
 from delivery.db import clock
-from delivery.models import ApiKey, Owner
+from delivery.models import ApiKey, Team
 from providers.message import Mailbox
 
 USUAL_SCOPES = tuple(scope for scope in ApiKey.Scope.values if scope != ApiKey.Scope.ESSENTIAL)
@@ -24,14 +24,12 @@ _SECRET_LENGTH = 32  # × log2(62): 190 bits
 _LAST_USED_STEP = timedelta(minutes=1)  # a busy key costs one write a minute
 
 
-def issue(
-    owner_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()
-) -> tuple[ApiKey, str]:
-    """Issue a key to an owner, created if new; return it with its token, which is not stored. Raises InvalidAddress."""
-    owner, _ = Owner.objects.get_or_create(name=owner_name)
+def issue(team_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()) -> tuple[ApiKey, str]:
+    """Issue a key to a team, created if new; return it with its token, which is not stored. Raises InvalidAddress."""
+    team, _ = Team.objects.get_or_create(name=team_name)
     public_id, token = new_token()
     key = ApiKey.objects.create(
-        owner=owner,
+        team=team,
         public_id=public_id,
         digest=digest(token),
         scopes=list(scopes),
@@ -66,7 +64,7 @@ def find(token: str) -> ApiKey | None:
 
 @lru_cache(maxsize=1024)  # the query took a sixth of the time of a send
 def _live(public_id: str, second: tuple[int, int]) -> ApiKey | None:
-    live = ApiKey.objects.select_related("owner", "owner__limits", "limits")
+    live = ApiKey.objects.select_related("team", "team__limits", "limits")
     return live.filter(public_id=public_id, revoked_at=None).first()
 
 

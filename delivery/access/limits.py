@@ -178,7 +178,7 @@ _OF_WHAT: Final = {
 
 
 def _words(policy: Policy, asked: int, seconds: int | None) -> str:
-    whose = "This API key" if policy.name.startswith("key-") else "This API key's owner"
+    whose = "This API key" if policy.name.startswith("key-") else "This API key's team"
     may = f"{whose} may have {_OF_WHAT[policy.code].format(quota=policy.quota)}; {asked:,} were asked for"
     if seconds is None:
         return f"{may}, which never fits. Ask for less in one request."

@@ -1,31 +1,31 @@
-"""Pauses: of a paused owner or key nothing is taken and nothing that waits is sent, until somebody resumes it."""
+"""Pauses: of a paused team or key nothing is taken and nothing that waits is sent, until somebody resumes it."""
 
 from django.db.models import F, QuerySet
 
 from delivery.db import clock, pieces
-from delivery.models import ApiKey, Email, Owner
+from delivery.models import ApiKey, Email, Team
 
 
 class Paused(Exception):
-    """The owner or the key is paused."""
+    """The team or the key is paused."""
 
 
-def refuse(owner: Owner | None, key: ApiKey | None = None) -> None:
+def refuse(team: Team | None, key: ApiKey | None = None) -> None:
     """Raise Paused if one of them is paused; a key in memory knows within a second."""
-    for holder in (owner, key):
+    for holder in (team, key):
         if holder and holder.paused_at:
-            whose = "This API key" if isinstance(holder, ApiKey) else "This API key's owner"
+            whose = "This API key" if isinstance(holder, ApiKey) else "This API key's team"
             raise Paused(f"{whose} is paused: nothing is taken, and what waits stays until it is resumed.")
 
 
-def pause(holder: Owner | ApiKey) -> bool:
+def pause(holder: Team | ApiKey) -> bool:
     """Pause it from now on; tell whether it was not paused before."""
     paused = type(holder).objects.filter(pk=holder.pk, paused_at=None).update(paused_at=clock.now())
     holder.refresh_from_db(fields=["paused_at"])
     return bool(paused)
 
 
-def resume(holder: Owner | ApiKey) -> bool:
+def resume(holder: Team | ApiKey) -> bool:
     """End the pause; tell whether there was one. The deadlines of what waits move by its length: nothing is lost.
 
     They move before the pause ends. If this stops in the middle, the next one moves some of them twice.
@@ -41,9 +41,9 @@ def resume(holder: Owner | ApiKey) -> bool:
     return resumed
 
 
-def waiting_of(holder: Owner | ApiKey) -> QuerySet[Email]:
-    """Return the emails of an owner or a key that wait to be sent."""
+def waiting_of(holder: Team | ApiKey) -> QuerySet[Email]:
+    """Return the emails of a team or a key that wait to be sent."""
     waiting = Email.objects.waiting().order_by()
     if isinstance(holder, ApiKey):
-        return waiting.filter(owner=holder.owner_id, key=holder)
-    return waiting.filter(owner=holder)
+        return waiting.filter(team=holder.team_id, key=holder)
+    return waiting.filter(team=holder)

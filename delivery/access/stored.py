@@ -24,10 +24,10 @@ class _Octets(Func):
 
 
 def count_anew(row: int) -> None:
-    """Count what the owner or the key of this row keeps; nothing of theirs is taken meanwhile."""
+    """Count what the team or the key of this row keeps; nothing of theirs is taken meanwhile."""
     with transaction.atomic():
         limits = Limits.objects.select_for_update().get(pk=row)
-        whose = {"key": limits.key_id} if limits.key_id else {"owner": limits.owner_id}
+        whose = {"key": limits.key_id} if limits.key_id else {"team": limits.team_id}
         emails = Email.objects.order_by().filter(**whose)
         files = Attachment.objects.order_by().filter(**{f"email__{name}": pk for name, pk in whose.items()})
         kept = sum(number for *_, number in (*_bodies(emails), *_files(files)))
@@ -59,18 +59,18 @@ def _is_counted() -> bool:
 
 def _bodies(emails: QuerySet[Email]) -> list[tuple[int | None, int | None, int]]:
     size = Sum(_Octets("text_body") + _Octets("html_body"))
-    kept = emails.filter(body_pruned_at=None).values_list("owner", "key")
+    kept = emails.filter(body_pruned_at=None).values_list("team", "key")
     return list(kept.annotate(size=size))
 
 
 def _files(attachments: QuerySet[Attachment]) -> list[tuple[int | None, int | None, int]]:
-    kept = attachments.filter(pruned_at=None).values_list("email__owner", "email__key")
+    kept = attachments.filter(pruned_at=None).values_list("email__team", "email__key")
     return list(kept.annotate(bytes=Sum("size")))
 
 
 def _count_off(sizes: Iterable[tuple[int | None, int | None, int]]) -> None:
-    for owner, key, size in sizes:
+    for team, key, size in sizes:
         counted = Limits.objects.filter(stored__isnull=False)
         less = Greatest(F("stored") - size, _NOTHING)
-        counted.filter(owner=owner, owner__isnull=False).update(stored=less)
+        counted.filter(team=team, team__isnull=False).update(stored=less)
         counted.filter(key=key, key__isnull=False).update(stored=less)

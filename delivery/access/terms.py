@@ -1,4 +1,4 @@
-"""What an owner and a key may do: their own rows of limits, and the defaults of the settings.
+"""What a team and a key may do: their own rows of limits, and the defaults of the settings.
 
 Who has no limit has no account here, and costs no statement: the rows come with the key (delivery/access/keys).
 """
@@ -11,7 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 
-from delivery.models import ApiKey, Limits, Owner
+from delivery.models import ApiKey, Limits, Team
 
 _MIB: Final = 1024 * 1024
 _A_BURST: Final = 60  # seconds of the rate that may come at once, unless a burst is set
@@ -34,10 +34,10 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An owner, or a key, with limits."""
+    """A team, or a key, with limits."""
 
-    owner: int
-    key: int | None  # None: the account is the owner's
+    team: int
+    key: int | None  # None: the account is the team's
     terms: Terms
 
     @property
@@ -46,21 +46,21 @@ class Account:
         return "key-" if self.key else ""
 
 
-def accounts(owner: Owner | None, key: ApiKey | None = None) -> tuple[Account, ...]:
-    """Return the accounts that limit what this key of this owner sends; the owner's first, in every process."""
-    return tuple(_accounts(owner, key)) if owner else ()
+def accounts(team: Team | None, key: ApiKey | None = None) -> tuple[Account, ...]:
+    """Return the accounts that limit what this key of this team sends; the team's first, in every process."""
+    return tuple(_accounts(team, key)) if team else ()
 
 
-def _accounts(owner: Owner, key: ApiKey | None) -> Iterator[Account]:
-    default, own = _defaults(), _row(owner)
-    of_owner = _terms(own, default) if own else default
-    if of_owner.limit_something():
-        yield Account(owner=owner.pk, key=None, terms=of_owner)
+def _accounts(team: Team, key: ApiKey | None) -> Iterator[Account]:
+    default, own = _defaults(), _row(team)
+    of_team = _terms(own, default) if own else default
+    if of_team.limit_something():
+        yield Account(team=team.pk, key=None, terms=of_team)
     if key and (row := _row(key)) and (of_key := _terms(row, Terms())).limit_something():
-        yield Account(owner=owner.pk, key=key.pk, terms=of_key)
+        yield Account(team=team.pk, key=key.pk, terms=of_key)
 
 
-def _row(holder: Owner | ApiKey) -> Limits | None:
+def _row(holder: Team | ApiKey) -> Limits | None:
     try:
         return holder.limits
     except ObjectDoesNotExist:
@@ -80,7 +80,7 @@ def _defaults() -> Terms:
 
 def _terms(row: Limits, default: Terms) -> Terms:
     per_second = default.per_second if row.per_second is None else row.per_second
-    burst = settings.GOMAIL_RATE_BURST if row.burst is None and row.owner_id else row.burst
+    burst = settings.GOMAIL_RATE_BURST if row.burst is None and row.team_id else row.burst
     return Terms(
         per_second=per_second,
         burst=burst or math.ceil(_A_BURST * per_second),

@@ -82,7 +82,7 @@ def interval(account: Account) -> int:
 
 def waiting(account: Account) -> QuerySet[Email]:
     """Return the emails of an account that are not finished: a worker has them to send, or somebody is sending them."""
-    mine = Email.objects.order_by().filter(owner=account.owner)
+    mine = Email.objects.order_by().filter(team=account.team)
     mine = mine.filter(key=account.key) if account.key else mine
     return mine.filter(Q(due_at__isnull=False) | Q(status=Email.Status.SENDING))
 
@@ -103,13 +103,11 @@ def _read(account: Account) -> Usage | None:
 
 
 def _rows(account: Account) -> QuerySet[Limits]:
-    return (
-        Limits.objects.filter(key=account.key) if account.key else Limits.objects.filter(owner=account.owner)
-    )
+    return Limits.objects.filter(key=account.key) if account.key else Limits.objects.filter(team=account.team)
 
 
 def _make(account: Account) -> None:
-    row = Limits(key_id=account.key) if account.key else Limits(owner_id=account.owner)
+    row = Limits(key_id=account.key) if account.key else Limits(team_id=account.team)
     Limits.objects.bulk_create([row], ignore_conflicts=True)
 
 

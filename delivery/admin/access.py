@@ -1,4 +1,4 @@
-"""Pages of API keys and their owners: keys are issued, shown once, and revoked; nothing is deleted."""
+"""Pages of API keys and their teams: keys are issued, shown once, and revoked; nothing is deleted."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ from django.utils.safestring import SafeString
 from delivery.access import keys, pauses
 from delivery.admin import base, holders, pages
 from delivery.content import addresses
-from delivery.models import ApiKey, Owner
+from delivery.models import ApiKey, Team
 from delivery.submission import cancelling
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """The form for a new key."""
 
-    owner_name = base.OneLine(
-        label="Owner",
+    team_name = base.OneLine(
+        label="Team",
         max_length=100,
         widget=base.Line(attrs={"autocomplete": "off", "placeholder": "web shop"}),
     )
@@ -48,16 +48,16 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         fields: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """List the existing owners in the help text."""
+        """List the existing teams in the help text."""
         super().__init__(*args, **kwargs)
-        names = ", ".join(Owner.objects.values_list("name", flat=True)[:20])
-        there_are = f" Existing owners: {names}." if names else ""
-        said = "The application that will use the key; a new name creates an owner.{}"
-        self.fields["owner_name"].help_text = format_html(said, there_are)
+        names = ", ".join(Team.objects.values_list("name", flat=True)[:20])
+        there_are = f" Existing teams: {names}." if names else ""
+        said = "The application that will use the key; a new name creates a team.{}"
+        self.fields["team_name"].help_text = format_html(said, there_are)
 
-    def clean_owner_name(self) -> str:
+    def clean_team_name(self) -> str:
         """Strip surrounding spaces."""
-        return str(self.cleaned_data["owner_name"]).strip()
+        return str(self.cleaned_data["team_name"]).strip()
 
     def clean_senders(self) -> list[str]:
         """Parse each line as a rule."""
@@ -73,16 +73,16 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     """API keys: issued here or by manage.py create_api_key, shown once, then only revoked."""
 
     form = KeyForm
-    list_display = ("shown", "owner", "may", "from_whom", "state", "last_used", "created")
-    list_select_related = ("owner",)
+    list_display = ("shown", "team", "may", "from_whom", "state", "last_used", "created")
+    list_select_related = ("team",)
     sortable_by = ()
-    search_fields = ("public_id", "owner__name")
-    search_help_text = "An owner or the public part of a key"
+    search_fields = ("public_id", "team__name")
+    search_help_text = "A team or the public part of a key"
     actions_row = ("revoke",)
     actions_detail = ("revoke", "pause", "limits")
     readonly_fields = (
         "shown",
-        "owner",
+        "team",
         "may",
         "from_whom",
         "state",
@@ -106,7 +106,7 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         """Show the form's fields for a new key, all columns for an existing one."""
-        fields = self.readonly_fields if obj else ("owner_name", "granted", "senders")
+        fields = self.readonly_fields if obj else ("team_name", "granted", "senders")
         return [(None, {"fields": fields})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
@@ -124,7 +124,7 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
             raise PermissionDenied
         asked = form.cleaned_data
         key, obj.token = keys.issue(
-            asked["owner_name"], scopes=asked["granted"], from_addresses=asked["senders"]
+            asked["team_name"], scopes=asked["granted"], from_addresses=asked["senders"]
         )
         obj.__dict__.update({name: value for name, value in key.__dict__.items() if name != "_state"})
         obj._state.adding = False
@@ -143,7 +143,7 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     @base.action(description="Revoke…", icon="block", url_path="revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation on GET, revoke on POST."""
-        key = get_object_or_404(ApiKey.objects.select_related("owner"), pk=pages.number(object_id))
+        key = get_object_or_404(ApiKey.objects.select_related("team"), pk=pages.number(object_id))
         back = reverse("admin:delivery_apikey_change", args=[key.pk])
         if request.method != "POST":
             context = {**self.admin_site.each_context(request), "opts": self.opts, "object": key, "key": key}
@@ -190,21 +190,21 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         return pages.moment(key.revoked_at) if key.revoked_at else "–"
 
 
-class OwnerForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The name of an owner."""
+class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The name of a team."""
 
     name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
 
     class Meta:
-        model = Owner
+        model = Team
         fields = ("name",)
 
 
-@admin.register(Owner)
-class OwnerAdmin(holders.HeldAdmin):
-    """Owners can be renamed but not deleted: their emails remain theirs."""
+@admin.register(Team)
+class TeamAdmin(holders.HeldAdmin):
+    """Teams can be renamed but not deleted: their emails remain theirs."""
 
-    form = OwnerForm
+    form = TeamForm
     list_display = ("name", "paused", "created")
     actions_detail = ("pause", "limits")
     sortable_by = ()
@@ -216,6 +216,6 @@ class OwnerAdmin(holders.HeldAdmin):
         return False
 
     @admin.display(description="Created")
-    def created(self, owner: Owner) -> SafeString:
+    def created(self, team: Team) -> SafeString:
         """Show when it was created."""
-        return pages.moment(owner.created_at)
+        return pages.moment(team.created_at)

@@ -166,7 +166,7 @@ def _find(object_id: str) -> Email | None:
     except ValueError:
         return None
     related = ("recipients", "attachments", "attempts")
-    return Email.objects.select_related("owner").prefetch_related(*related).filter(pk=pk).first()
+    return Email.objects.select_related("team").prefetch_related(*related).filter(pk=pk).first()
 
 
 def _recipients() -> QuerySet[Recipient]:

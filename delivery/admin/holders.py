@@ -1,4 +1,4 @@
-"""Pausing and limiting, on the pages of owners and of keys."""
+"""Pausing and limiting, on the pages of teams and of keys."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from delivery.access import holders, pauses, terms, usage
 from delivery.admin import base, pages
-from delivery.models import ApiKey, Limits, Owner
+from delivery.models import ApiKey, Limits, Team
 
 _MOST: Final = 1_000_000_000
 _FASTEST: Final = 1_000_000
@@ -25,7 +25,7 @@ def _field(label: str, most: int = _MOST) -> forms.IntegerField:
 
 
 class LimitsForm(forms.Form):
-    """The limits of an owner or a key."""
+    """The limits of a team or a key."""
 
     per_second = forms.FloatField(
         label="Recipients a second", required=False, min_value=0, max_value=_FASTEST
@@ -44,7 +44,7 @@ class LimitsForm(forms.Form):
 
 
 class HeldAdmin(base.ModelAdmin):
-    """An admin page of an owner or a key, with buttons that pause and limit it."""
+    """An admin page of a team or a key, with buttons that pause and limit it."""
 
     def has_hold_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Require the permission to change it."""
@@ -80,19 +80,19 @@ class HeldAdmin(base.ModelAdmin):
         return self._page(request, holder, "delivery/limits.html", context)
 
     @base.display(description="Paused")
-    def paused(self, holder: Owner | ApiKey) -> SafeString | str:
+    def paused(self, holder: Team | ApiKey) -> SafeString | str:
         """Show since when nothing is taken or sent."""
         return pages.moment(holder.paused_at) if holder.paused_at else "–"
 
-    def _holder(self, object_id: str) -> Owner | ApiKey:
-        found: Owner | ApiKey = get_object_or_404(self.model, pk=pages.number(object_id))
+    def _holder(self, object_id: str) -> Team | ApiKey:
+        found: Team | ApiKey = get_object_or_404(self.model, pk=pages.number(object_id))
         return found
 
-    def _back(self, holder: Owner | ApiKey) -> str:
+    def _back(self, holder: Team | ApiKey) -> str:
         return reverse(f"admin:delivery_{self.opts.model_name}_change", args=[holder.pk])
 
     def _page(
-        self, request: HttpRequest, holder: Owner | ApiKey, template: str, context: dict[str, Any]
+        self, request: HttpRequest, holder: Team | ApiKey, template: str, context: dict[str, Any]
     ) -> HttpResponse:
         shown = {"opts": self.opts, "object": holder, "holder": holder, "back": self._back(holder)}
         return TemplateResponse(
@@ -100,7 +100,7 @@ class HeldAdmin(base.ModelAdmin):
         )
 
 
-def _limits(holder: Owner | ApiKey) -> dict[str, Any]:
+def _limits(holder: Team | ApiKey) -> dict[str, Any]:
     try:
         row = holder.limits
     except ObjectDoesNotExist:
@@ -108,6 +108,6 @@ def _limits(holder: Owner | ApiKey) -> dict[str, Any]:
     return {name: getattr(row, name) for name in LimitsForm.base_fields}
 
 
-def _policies(holder: Owner | ApiKey) -> list[usage.Policy]:
-    owner, key = (holder, None) if isinstance(holder, Owner) else (holder.owner, holder)
-    return [one for each in terms.accounts(owner, key) for one in usage.policies(each, usage.of(each))]
+def _policies(holder: Team | ApiKey) -> list[usage.Policy]:
+    team, key = (holder, None) if isinstance(holder, Team) else (holder.team, holder)
+    return [one for each in terms.accounts(team, key) for one in usage.policies(each, usage.of(each))]

@@ -20,14 +20,14 @@ from django.utils.text import Truncator
 from delivery.admin import base, pages
 from delivery.content import addresses
 from delivery.db import clock
-from delivery.models import Owner, Suppression
+from delivery.models import Suppression, Team
 from delivery.models.suppression import ALL, LIST, MARKETING
 from delivery.suppressions import entries, exports, vendors
 from delivery.suppressions.entries import Finding
 
 _Kind = Suppression.Kind
 _LONGEST_LIST, _LONGEST_REASON, _LONGEST_SHOWN = 100, 1000, 40
-_PARAMETERS = frozenset({"kind__exact", "owner__id__exact", "source", "scope_kind"})
+_PARAMETERS = frozenset({"kind__exact", "team__id__exact", "source", "scope_kind"})
 
 
 class ScopeFilter(base.Filter):  # type: ignore[misc]
@@ -54,7 +54,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
     )
     whose = forms.ModelChoiceField(
         label="Whose mail",
-        queryset=Owner.objects.all(),
+        queryset=Team.objects.all(),
         required=False,
         empty_label="everybody's",
         widget=base.Choice,
@@ -94,7 +94,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
         """Return what the valid form says."""
         given, now = self.cleaned_data, clock.now()
         return Finding(
-            owner_id=given["whose"].pk if given["whose"] else None,
+            team_id=given["whose"].pk if given["whose"] else None,
             address=given["who"],
             kind=given["why"],
             scope=f"{LIST}{given['only_list'].strip()}" if given["only_list"].strip() else ALL,
@@ -115,9 +115,9 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
     list_filter = (
         ("kind", base.ChoicesFilter),
         ScopeFilter,
-        ("owner", base.RelatedFilter),
+        ("team", base.RelatedFilter),
     )
-    list_select_related = ("owner",)
+    list_select_related = ("team",)
     list_per_page = 50
     list_max_show_all = 0
     paginator = base.EndlessPaginator
@@ -195,7 +195,7 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
     @base.action(description="Let go…", icon="undo", url_path="let-go", permissions=["let_go"])
     def let_go(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason on GET, end the entry on POST."""
-        entry = get_object_or_404(Suppression.objects.select_related("owner"), pk=_id(object_id))
+        entry = get_object_or_404(Suppression.objects.select_related("team"), pk=_id(object_id))
         reason = request.POST.get("reason", "").strip()[:_LONGEST_REASON]
         if request.method == "POST" and reason:
             return self._end(request, entry, reason)
@@ -230,8 +230,8 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
 
     @admin.display(description="Whose mail")
     def whose(self, entry: Suppression) -> str:
-        """Show the owner."""
-        return str(entry.owner) if entry.owner else "everybody's"
+        """Show the team."""
+        return str(entry.team) if entry.team else "everybody's"
 
     @admin.display(description="First")
     def first(self, entry: Suppression) -> SafeString:

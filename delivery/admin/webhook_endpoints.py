@@ -38,14 +38,12 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = WebhookEndpoint
-        fields = ("owner",)
+        fields = ("team",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Say whose events it is told of."""
         super().__init__(*args, **kwargs)
-        self.fields[
-            "owner"
-        ].help_text = "It is told of the owner's emails. None: of those sent without a key."
+        self.fields["team"].help_text = "It is told of the team's emails. None: of those sent without a key."
 
     def clean_url(self) -> str:
         """Refuse a URL that webhooks may not go to."""
@@ -57,29 +55,29 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         return url
 
     def clean(self) -> dict[str, Any]:
-        """Refuse one more than an owner may have."""
+        """Refuse one more than a team may have."""
         cleaned: dict[str, Any] = super().clean() or {}
-        if endpoints.of(cleaned.get("owner")).count() >= endpoints.MOST:
-            raise forms.ValidationError(f"This owner has {endpoints.MOST} endpoints already.")
+        if endpoints.of(cleaned.get("team")).count() >= endpoints.MOST:
+            raise forms.ValidationError(f"This team has {endpoints.MOST} endpoints already.")
         return cleaned
 
 
 @admin.register(WebhookEndpoint)
 class EndpointAdmin(webhook_lists.LogAdmin):
-    """Endpoints are made here or by their owners through the API; then they are watched, and switched on and off."""
+    """Endpoints are made here or by their teams through the API; then they are watched, and switched on and off."""
 
     form = EndpointForm
 
-    list_display = ("place", "owner", "hears", "state", "created")
-    list_select_related = ("owner",)
-    search_fields = ("url", "owner__name", "description")
-    search_help_text = "A part of a URL, an owner, or a description"
+    list_display = ("place", "team", "hears", "state", "created")
+    list_select_related = ("team",)
+    search_fields = ("url", "team__name", "description")
+    search_help_text = "A part of a URL, a team, or a description"
     template = "delivery/webhook_endpoint.html"
     missing = "There is no such endpoint."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         """Leave out what was deleted, and the secrets."""
-        rows = WebhookEndpoint.objects.filter(deleted_at=None).select_related("owner")
+        rows = WebhookEndpoint.objects.filter(deleted_at=None).select_related("team")
         return rows.defer("secret", "previous_secret")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -88,7 +86,7 @@ class EndpointAdmin(webhook_lists.LogAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         """Show the form's fields."""
-        return [(None, {"fields": ("owner", "url", "heard", "description")})]
+        return [(None, {"fields": ("team", "url", "heard", "description")})]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Offer one button only, which leads to the page with the secret."""
@@ -101,7 +99,7 @@ class EndpointAdmin(webhook_lists.LogAdmin):
             raise PermissionDenied
         asked = form.cleaned_data
         made = endpoints.create(
-            asked["owner"], url=asked["url"], events=asked["heard"], description=asked["description"]
+            asked["team"], url=asked["url"], events=asked["heard"], description=asked["description"]
         )
         obj.__dict__.update({name: value for name, value in made.__dict__.items() if name != "_state"})
         obj._state.adding = False

@@ -101,7 +101,7 @@ def _call(call: WebhookCall) -> tuple[WebhookCall, Label]:
 def _facts(row: WebhookEndpoint) -> list[tuple[str, Any]]:
     until = row.previous_until
     facts = [
-        ("Owner", row.owner or "emails sent without a key"),
+        ("Team", row.team or "emails sent without a key"),
         ("Description", row.description),
         ("Waiting", _waiting(row)),
         ("Takes nothing since", row.failing_since and pages.moment(row.failing_since)),

@@ -99,7 +99,7 @@ def fingerprint(several: Iterable[str]) -> str:
 
 
 def hidden(text: str) -> str:
-    """Return the text with addresses replaced: it is about one owner's mail and shown to another."""
+    """Return the text with addresses replaced: it is about one team's mail and shown to another."""
     return _ANY.sub("[address]", text)
 
 

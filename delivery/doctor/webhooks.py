@@ -29,7 +29,7 @@ def endpoints_take_them() -> Finding:
         question="endpoints",
         well="Every endpoint of webhooks takes them.",
         broken="Endpoints of webhooks that GoMail has switched off, that take nothing, or that are too slow",
-        todo="Look at their calls in the admin, and tell their owners. One that is off is switched on there, or by "
+        todo="Look at their calls in the admin, and tell their teams. One that is off is switched on there, or by "
         "`PATCH webhooks/{id}/`; `webhooks/{id}/replay/` tells it again what failed.",
     )
     off, failing = Q(enabled=False) & ~Q(disabled_reason=""), Q(enabled=True) & ~Q(failing_since=None)

@@ -61,7 +61,7 @@ def _findings(told: Told) -> Iterator[Finding]:
         return
     yield Finding(
         # A vendor's own list keeps the address from all teams.
-        owner_id=None if cause == _Cause.VENDOR else _owner(told),
+        team_id=None if cause == _Cause.VENDOR else _team(told),
         address=told.row.recipient,
         kind=cause,
         scope=_list(told) or ALL,
@@ -74,7 +74,7 @@ def _findings(told: Told) -> Iterator[Finding]:
 
 def _note_soft_bounce(told: Told) -> None:
     entries.note_soft_bounce(
-        _owner(told),
+        _team(told),
         told.row.recipient,
         told.row.at,
         source=told.row.account,
@@ -85,7 +85,7 @@ def _note_soft_bounce(told: Told) -> None:
 
 def _lift(told: Told, cause: Suppression.Kind) -> None:
     entries.lift(
-        _owner(told),
+        _team(told),
         told.row.recipient,
         [cause],
         by=told.row.account,
@@ -117,8 +117,8 @@ def _notice(told: Told, kind: str) -> Notice:
         data["bounce"] = row.bounce
     if told.event.kind in {Kind.OPENED, Kind.CLICKED}:
         data["bot"] = row.bot
-    return Notice(kind=kind, owner_id=_owner(told), data=data, at=row.at)
+    return Notice(kind=kind, team_id=_team(told), data=data, at=row.at)
 
 
-def _owner(told: Told) -> int | None:
-    return told.attempt.email.owner_id if told.attempt else None
+def _team(told: Told) -> int | None:
+    return told.attempt.email.team_id if told.attempt else None

@@ -1,6 +1,6 @@
 """The database's tables."""
 
-from delivery.models.access import ApiKey, Owner
+from delivery.models.access import ApiKey, Team
 from delivery.models.attempt import Attempt
 from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.email import Attachment, Email, Recipient, Tag
@@ -24,13 +24,13 @@ __all__ = [
     "IdempotencyKey",
     "Limits",
     "Lineage",
-    "Owner",
     "ProviderCheck",
     "ProviderEvent",
     "Recipient",
     "SoftBounce",
     "Suppression",
     "Tag",
+    "Team",
     "UnsubscribeLink",
     "UsedMinute",
     "VendorList",

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from delivery.db import clock, ids
 from delivery.files import storage
-from delivery.models.access import ApiKey, Owner
+from delivery.models.access import OWNER_COLUMN, ApiKey, Team
 from delivery.models.lineage import THE_ONE, Lineage
 from providers.mime import content_types
 
@@ -41,9 +41,9 @@ def _deadline() -> datetime:
 class EmailQuerySet(models.QuerySet["Email"]):
     """Queries on the log."""
 
-    def owned_by(self, owner: Owner | None) -> Self:
-        """Keep the emails of one owner; None: those sent without an API key."""
-        return self.filter(owner=owner)
+    def owned_by(self, team: Team | None) -> Self:
+        """Keep the emails of one team; None: those sent without an API key."""
+        return self.filter(team=team)
 
     def waiting(self) -> Self:
         """Keep the emails that a worker will hand over: not sent yet, or unknown and to be sent again."""
@@ -61,11 +61,11 @@ class EmailQuerySet(models.QuerySet["Email"]):
         return self.filter(created_at__gt=Coalesce(Subquery(held), _LONG_AGO))
 
     def unpaused(self) -> Self:
-        """Leave out what waits for a paused owner or key. The subqueries name no row of ours: each is run once."""
-        owners, keys = (
-            holders.objects.order_by().filter(paused_at__isnull=False) for holders in (Owner, ApiKey)
+        """Leave out what waits for a paused team or key. The subqueries name no row of ours: each is run once."""
+        teams, keys = (
+            holders.objects.order_by().filter(paused_at__isnull=False) for holders in (Team, ApiKey)
         )
-        return self.exclude(owner__in=owners.values("pk")).exclude(key__in=keys.values("pk"))
+        return self.exclude(team__in=teams.values("pk")).exclude(key__in=keys.values("pk"))
 
     def innocent(self) -> Self:
         """Leave out the suspects."""
@@ -114,8 +114,13 @@ class Email(models.Model):
         ESSENTIAL = "essential"
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    owner = models.ForeignKey(
-        Owner, null=True, on_delete=models.PROTECT, related_name="emails", db_index=False
+    team = models.ForeignKey(
+        Team,
+        db_column=OWNER_COLUMN,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="emails",
+        db_index=False,
     )
     # The key it was sent with; None: without one, or before this was noted. Keys are never deleted: none is looked up.
     key = models.ForeignKey(
@@ -178,12 +183,12 @@ class Email(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = [
-            models.Index(fields=["owner", "id"], name="email_by_owner"),
+            models.Index(fields=["team", "id"], name="email_by_owner"),
             models.Index(fields=["status", "id"], name="email_by_status"),
             models.Index(fields=["provider", "id"], name="email_by_provider"),
             # read by queue/fairness
             models.Index(
-                fields=["priority", "owner", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
+                fields=["priority", "team", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
             ),
             # read by queue/sweep
             models.Index(fields=["priority", "due_at"], name="email_due", condition=Q(due_at__isnull=False)),

@@ -25,7 +25,7 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
 class IdempotencyKey(models.Model):
     """A client's key for one request; a repeated request gets the email of the first one."""
 
-    scope = models.CharField(max_length=20)  # the owner's id, or empty without an API key
+    scope = models.CharField(max_length=20)  # the team's id, or empty without an API key
     key = models.CharField(
         max_length=300
     )  # in a batch: the client's key, a control character, the item's number

@@ -1,15 +1,17 @@
-"""What an owner or a key may do, and what it has used of that."""
+"""What a team or a key may do, and what it has used of that."""
 
 from django.db import models
 from django.db.models import Q
 
-from delivery.models.access import ApiKey, Owner
+from delivery.models.access import OWNER_COLUMN, ApiKey, Team
 
 
 class Limits(models.Model):
-    """The limits of one owner or one key. In a column None means the default of the settings, 0 no limit."""
+    """The limits of one team or one key. In a column None means the default of the settings, 0 no limit."""
 
-    owner = models.OneToOneField(Owner, null=True, on_delete=models.CASCADE, related_name="limits")
+    team = models.OneToOneField(
+        Team, db_column=OWNER_COLUMN, null=True, on_delete=models.CASCADE, related_name="limits"
+    )
     key = models.OneToOneField(ApiKey, null=True, on_delete=models.CASCADE, related_name="limits")
     per_second = models.FloatField(null=True, blank=True)  # recipients
     burst = models.PositiveIntegerField(null=True, blank=True)  # recipients at once
@@ -26,13 +28,13 @@ class Limits(models.Model):
         verbose_name_plural = "limits"
         constraints = [
             models.CheckConstraint(
-                condition=Q(owner__isnull=False, key__isnull=True) | Q(owner__isnull=True, key__isnull=False),
+                condition=Q(team__isnull=False, key__isnull=True) | Q(team__isnull=True, key__isnull=False),
                 name="limits_of_an_owner_or_a_key",
             )
         ]
 
     def __str__(self) -> str:
-        return f"limits of {self.owner or self.key}"
+        return f"limits of {self.team or self.key}"
 
 
 class UsedMinute(models.Model):

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from delivery.db import clock, ids
-from delivery.models.access import Owner
+from delivery.models.access import OWNER_COLUMN, Team
 
 ALL, MARKETING, LIST = "all", "marketing", "list:"  # scopes; the last is followed by the list's name
 
@@ -14,9 +14,9 @@ ALL, MARKETING, LIST = "all", "marketing", "list:"  # scopes; the last is follow
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     """Questions about suppressions."""
 
-    def seen_by(self, owner: Owner | None) -> "SuppressionQuerySet":
-        """Keep those that hold for this owner's emails: its own, and those for all."""
-        return self.filter(Q(owner=owner) | Q(owner=None))
+    def seen_by(self, team: Team | None) -> "SuppressionQuerySet":
+        """Keep those that hold for this team's emails: its own, and those for all."""
+        return self.filter(Q(team=team) | Q(team=None))
 
     def in_force(self, now: datetime | None = None) -> "SuppressionQuerySet":
         """Leave out those that have expired."""
@@ -24,7 +24,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
 
 class Suppression(models.Model):
-    """One address that gets no mail of one scope from one owner, by its first cause; repeats are counted."""
+    """One address that gets no mail of one scope from one team, by its first cause; repeats are counted."""
 
     class Kind(models.TextChoices):
         HARD_BOUNCE = "hard_bounce", "bounced"
@@ -35,9 +35,14 @@ class Suppression(models.Model):
         VENDOR = "vendor", "on a provider's list"
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    owner = models.ForeignKey(
-        Owner, null=True, on_delete=models.PROTECT, related_name="suppressions", db_index=False
-    )  # None: for the emails of all owners
+    team = models.ForeignKey(
+        Team,
+        db_column=OWNER_COLUMN,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="suppressions",
+        db_index=False,
+    )  # None: for the emails of all teams
     address = models.CharField(max_length=254)  # canonical
     kind = models.CharField(max_length=11, choices=Kind.choices)
     scope = models.CharField(max_length=105, default=ALL, db_default=ALL)  # all, marketing, list:<name>
@@ -57,16 +62,16 @@ class Suppression(models.Model):
         constraints = [
             # read by suppressions/screening for each email that is offered
             models.UniqueConstraint(
-                fields=["address", "owner", "kind", "scope"], name="suppression_of_an_owner"
+                fields=["address", "team", "kind", "scope"], name="suppression_of_an_owner"
             ),
             # NULL differs from NULL in the one above
             models.UniqueConstraint(
-                fields=["address", "kind", "scope"], name="suppression_for_all", condition=Q(owner=None)
+                fields=["address", "kind", "scope"], name="suppression_for_all", condition=Q(team=None)
             ),
         ]
         indexes = [
             # read by the filters of the list
-            models.Index(fields=["owner", "id"], name="suppression_by_owner"),
+            models.Index(fields=["team", "id"], name="suppression_by_owner"),
             models.Index(fields=["kind", "id"], name="suppression_by_kind"),
             models.Index(fields=["scope", "id"], name="suppression_by_scope"),
             models.Index(fields=["source", "id"], name="suppression_by_source"),
@@ -79,15 +84,17 @@ class Suppression(models.Model):
 class SoftBounce(models.Model):
     """A day on which an address bounced softly and finally; several such days make a suppression."""
 
-    owner = models.ForeignKey(Owner, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    team = models.ForeignKey(
+        Team, db_column=OWNER_COLUMN, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     address = models.CharField(max_length=254)  # canonical
     day = models.DateField(db_index=True)  # UTC
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["address", "owner", "day"], name="soft_bounce_of_an_owner"),
+            models.UniqueConstraint(fields=["address", "team", "day"], name="soft_bounce_of_an_owner"),
             models.UniqueConstraint(
-                fields=["address", "day"], name="soft_bounce_of_nobody", condition=Q(owner=None)
+                fields=["address", "day"], name="soft_bounce_of_nobody", condition=Q(team=None)
             ),
         ]
 
@@ -112,7 +119,9 @@ class UnsubscribeLink(models.Model):
     """What the unsubscribe link of a deleted email is for: mail is read, and its link used, years later."""
 
     id = models.UUIDField(primary_key=True, editable=False)  # of the email
-    owner = models.ForeignKey(Owner, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    team = models.ForeignKey(
+        Team, db_column=OWNER_COLUMN, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     address = models.CharField(max_length=254, db_index=True)  # canonical
     scope = models.CharField(max_length=105)
 

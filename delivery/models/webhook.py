@@ -6,16 +6,21 @@ from django.db.models import Q
 from django.utils import timezone
 
 from delivery.db import ids
-from delivery.models.access import Owner
+from delivery.models.access import OWNER_COLUMN, Team
 
 
 class WebhookEndpoint(models.Model):
-    """A URL that an owner wants to be told at."""
+    """A URL that a team wants to be told at."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     # None: told of the emails sent without an API key
-    owner = models.ForeignKey(
-        Owner, null=True, blank=True, on_delete=models.PROTECT, related_name="webhook_endpoints"
+    team = models.ForeignKey(
+        Team,
+        db_column=OWNER_COLUMN,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="webhook_endpoints",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     url = models.CharField(max_length=2000)

@@ -1,8 +1,8 @@
-"""The status of each provider, in full for the operators, and redacted for one owner.
+"""The status of each provider, in full for the operators, and redacted for one team.
 
-An owner is one tenant among several. Vendors quote addresses in their answers, and a circuit's reason is a vendor's
-answer about some owner's email. So an owner sees the facts about the provider (state, times, kinds and codes of
-failures, limits, quota); a vendor's text about an email only if the email is the owner's; senders only if the owner
+A team is one tenant among several. Vendors quote addresses in their answers, and a circuit's reason is a vendor's
+answer about some team's email. So a team sees the facts about the provider (state, times, kinds and codes of
+failures, limits, quota); a vendor's text about an email only if the email is the team's; senders only if the team
 uses them; and the vendor's statements about the account with addresses removed.
 """
 
@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from delivery.content import addresses
 from delivery.db import clock
-from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
+from delivery.models import ApiKey, Attempt, Circuit, Email, ProviderCheck, Team
 from delivery.monitoring import arrivals, readiness
 from delivery.monitoring.arrivals import Arrivals
 from delivery.routing import configured
@@ -66,7 +66,7 @@ class Failure:
     error: str  # the kind of a ProviderError
     code: str  # the provider's
     detail: str  # its answer
-    owner_id: int | None  # of the email
+    team_id: int | None  # of the email
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +99,14 @@ def of(name: str) -> ProviderStatus:
     return next(status for status in everything() if status.name == name)
 
 
-def for_owner(owner: Owner | None) -> list[ProviderStatus]:
-    """Return the statuses redacted for an owner; None: the owner of emails sent without an API key."""
-    senders = _senders_of(owner)
-    return [_redacted(status, owner, senders) for status in everything()]
+def for_team(team: Team | None) -> list[ProviderStatus]:
+    """Return the statuses redacted for a team; None: the team of emails sent without an API key."""
+    senders = _senders_of(team)
+    return [_redacted(status, team, senders) for status in everything()]
 
 
 def left_out() -> list[str]:
-    """Return a sentence for each provider that is configured and cannot be used; fit for any owner."""
+    """Return a sentence for each provider that is configured and cannot be used; fit for any team."""
     return _hidden(configured.problems())
 
 
@@ -171,11 +171,11 @@ def _failure(attempt: Attempt | None) -> Failure | None:
         error=attempt.error,
         code=attempt.code,
         detail=attempt.detail,
-        owner_id=attempt.email.owner_id,
+        team_id=attempt.email.team_id,
     )
 
 
-def _redacted(status: ProviderStatus, owner: Owner | None, senders: set[str]) -> ProviderStatus:
+def _redacted(status: ProviderStatus, team: Team | None, senders: set[str]) -> ProviderStatus:
     domains = {address.rpartition("@")[2] for address in senders}
     known = domains | senders
     own = [refused for refused in status.senders_refused if refused.sender in known]
@@ -183,7 +183,7 @@ def _redacted(status: ProviderStatus, owner: Owner | None, senders: set[str]) ->
         status,
         circuit=_redacted_circuit(status.circuit),
         senders_refused=tuple(map(_redacted_circuit, own[:_MOST_SENDERS_REFUSED])),
-        last_failure=_redacted_failure(status.last_failure, owner),
+        last_failure=_redacted_failure(status.last_failure, team),
         check=_redacted_check(status.check, senders),
     )
 
@@ -199,8 +199,8 @@ def _redacted_circuit(circuit: CircuitStatus) -> CircuitStatus:
     )
 
 
-def _redacted_failure(failure: Failure | None, owner: Owner | None) -> Failure | None:
-    if failure is None or failure.owner_id == (owner.pk if owner else None):
+def _redacted_failure(failure: Failure | None, team: Team | None) -> Failure | None:
+    if failure is None or failure.team_id == (team.pk if team else None):
         return failure
     return replace(failure, code=addresses.hidden(failure.code), detail="")
 
@@ -224,10 +224,10 @@ def _hidden(sentences: Sequence[str]) -> list[str]:
     return [addresses.hidden(sentence) for sentence in sentences]
 
 
-def _senders_of(owner: Owner | None) -> set[str]:
-    """Return the sender addresses of an owner: of its newest 1,000 emails, of its keys, and the default sender."""
-    newest = Email.objects.owned_by(owner).order_by("-id").values_list("from_address", flat=True)
-    named: Any = ApiKey.objects.filter(owner=owner, revoked_at=None).values_list("from_addresses", flat=True)
+def _senders_of(team: Team | None) -> set[str]:
+    """Return the sender addresses of a team: of its newest 1,000 emails, of its keys, and the default sender."""
+    newest = Email.objects.owned_by(team).order_by("-id").values_list("from_address", flat=True)
+    named: Any = ApiKey.objects.filter(team=team, revoked_at=None).values_list("from_addresses", flat=True)
     rules = (rule for some in named for rule in some)
     used = {addresses.canonical(address) for address in newest[:_MOST_EMAILS]}
     used |= {f"postmaster{rule}" if rule.startswith("@") else rule for rule in rules}

@@ -1,1 +1,1 @@
-"""The queue: claims and leases of due emails, fairness between owners, heartbeats, watermark, broker."""
+"""The queue: claims and leases of due emails, fairness between teams, heartbeats, watermark, broker."""

@@ -1,4 +1,4 @@
-"""The order of sending: high priority before normal, and round robin between owners."""
+"""The order of sending: high priority before normal, and round robin between teams."""
 
 import threading
 import time
@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from uuid import UUID
 
-from delivery.models import Email, Owner
+from delivery.models import Email, Team
 from delivery.models.email import EmailQuerySet
 
 HIGH, NORMAL = LANES = Email.Priority.HIGH, Email.Priority.NORMAL
-_AT_A_TURN = 5  # emails of one owner in one turn
-_MOST_OWNERS = 50  # read at once
-_READ_AHEAD = 100  # emails read at once when there are few owners: several turns of each
-_FRESH_SECONDS = 1.0  # a new owner has a turn after at most this time
+_AT_A_TURN = 5  # emails of one team in one turn
+_MOST_TEAMS = 50  # read at once
+_READ_AHEAD = 100  # emails read at once when there are few teams: several turns of each
+_FRESH_SECONDS = 1.0  # a new team has a turn after at most this time
 _EMPTY_SECONDS = 0.5  # an empty queue is read again after this time, by one thread
 
 
@@ -23,9 +23,9 @@ class _Lane:
 
     def __init__(self) -> None:
         self.empty_until = 0.0
-        self.last_owner = 0
-        self._turn: deque[UUID] = deque()  # one turn of every owner
-        self._further: deque[UUID] = deque()  # their further turns, valid for a second: other owners may come
+        self.last_team = 0
+        self._turn: deque[UUID] = deque()  # one turn of every team
+        self._further: deque[UUID] = deque()  # their further turns, valid for a second: other teams may come
         self._fresh_until = 0.0
 
     def next(self) -> UUID | None:
@@ -34,8 +34,8 @@ class _Lane:
         fresh = self._further and time.monotonic() < self._fresh_until
         return self._further.popleft() if fresh else None
 
-    def fill(self, owners: list[list[UUID]]) -> None:
-        turns = zip_longest(*(_turns(emails) for emails in owners), fillvalue=())
+    def fill(self, teams: list[list[UUID]]) -> None:
+        turns = zip_longest(*(_turns(emails) for emails in teams), fillvalue=())
         first, *further = [list(chain(*turn)) for turn in turns] or [[]]
         self._turn, self._further = deque(first), deque(chain(*further))
         self._fresh_until = time.monotonic() + _FRESH_SECONDS
@@ -69,30 +69,30 @@ class FairQueue:
 
 
 def _read_ahead(priority: str, lane: _Lane) -> list[list[UUID]]:
-    """Return due emails of each owner that has any, starting after the owner that was last."""
+    """Return due emails of each team that has any, starting after the team that was last."""
     emails = Email.objects.due().innocent().filter(priority=priority)
-    in_turn = list(owners(priority, lane.last_owner))
-    lane.last_owner = in_turn[-1] if in_turn else lane.last_owner
+    in_turn = list(teams(priority, lane.last_team))
+    lane.last_team = in_turn[-1] if in_turn else lane.last_team
     most = max(_AT_A_TURN, _READ_AHEAD // (1 + len(in_turn)))
-    return [some(emails.filter(owner=owner), most) for owner in (None, *in_turn)]
+    return [some(emails.filter(team=team), most) for team in (None, *in_turn)]
 
 
-def owners(lane: str, last: int) -> Iterator[int]:
-    """Yield the ids of owners with waiting emails, each once, starting after the owner `last`.
+def teams(lane: str, last: int) -> Iterator[int]:
+    """Yield the ids of teams with waiting emails, each once, starting after the team `last`.
 
     Paused ones are passed over by their ids: none of their emails is looked at.
     """
-    waiting = Email.objects.waiting().filter(priority=lane, owner__isnull=False)
-    paused = set(Owner.objects.filter(paused_at__isnull=False).order_by().values_list("pk", flat=True))
+    waiting = Email.objects.waiting().filter(priority=lane, team__isnull=False)
+    paused = set(Team.objects.filter(paused_at__isnull=False).order_by().values_list("pk", flat=True))
     first, found = None, 0
-    while found < _MOST_OWNERS:
-        owner = _following(waiting, last)
-        if owner is None or owner == first:
+    while found < _MOST_TEAMS:
+        team = _following(waiting, last)
+        if team is None or team == first:
             return
-        first, last = first or owner, owner
-        if owner not in paused:
+        first, last = first or team, team
+        if team not in paused:
             found += 1
-            yield owner
+            yield team
 
 
 def some(emails: EmailQuerySet, most: int = _AT_A_TURN) -> list[UUID]:
@@ -100,10 +100,10 @@ def some(emails: EmailQuerySet, most: int = _AT_A_TURN) -> list[UUID]:
     return list(emails.values_list("pk", flat=True)[:most])
 
 
-def _following(waiting: EmailQuerySet, owner: int) -> int | None:
-    """Return the id of the next owner with waiting emails, in a circle."""
-    owners = waiting.order_by("owner").values_list("owner", flat=True)
-    return owners.filter(owner__gt=owner).first() or owners.first()
+def _following(waiting: EmailQuerySet, team: int) -> int | None:
+    """Return the id of the next team with waiting emails, in a circle."""
+    teams = waiting.order_by("team").values_list("team", flat=True)
+    return teams.filter(team__gt=team).first() or teams.first()
 
 
 def _turns(emails: list[UUID]) -> list[list[UUID]]:

@@ -1,4 +1,4 @@
-"""Starved emails: a broker's queue is first in, first out, so one owner's newsletter can hold up all the others."""
+"""Starved emails: a broker's queue is first in, first out, so one team's newsletter can hold up all the others."""
 
 import threading
 import time
@@ -14,11 +14,11 @@ from delivery.queue import fairness
 
 PATIENCE = timedelta(seconds=2)  # an email due for longer should have been sent by its own message
 _READ_AGAIN_SECONDS = 1.0
-Waiting = tuple[int | None, UUID]  # owner's id, email's id
+Waiting = tuple[int | None, UUID]  # team's id, email's id
 
 
 class StarvedEmails:
-    """Gives out emails that have been due for too long to the threads of one process, round robin between owners.
+    """Gives out emails that have been due for too long to the threads of one process, round robin between teams.
 
     An email may be given out twice, here or by another process; the claim decides.
     """
@@ -27,11 +27,11 @@ class StarvedEmails:
         """Start empty."""
         self._lock = threading.Lock()
         self._ready: dict[str, deque[Waiting]] = {lane: deque() for lane in fairness.LANES}
-        self._last_owner: dict[str, int] = dict.fromkeys(fairness.LANES, 0)
+        self._last_team: dict[str, int] = dict.fromkeys(fairness.LANES, 0)
         self._look_at: dict[str, float] = dict.fromkeys(fairness.LANES, 0.0)
 
     def take(self, lane: str, *, but: int | None) -> UUID | None:
-        """Return a starved email of an owner other than `but`, or None if none is known.
+        """Return a starved email of a team other than `but`, or None if none is known.
 
         While one thread reads the database, the others get None instead of waiting.
         """
@@ -48,14 +48,14 @@ class StarvedEmails:
             ready.extend(self._look(lane))
             self._look_at[lane] = time.monotonic() + _READ_AGAIN_SECONDS
         while ready:
-            owner, pk = ready.popleft()
-            if owner != but:
+            team, pk = ready.popleft()
+            if team != but:
                 return pk
         return None
 
     def _look(self, lane: str) -> Iterator[Waiting]:
         overdue = Email.objects.due().innocent().filter(priority=lane, due_at__lte=Now() - PATIENCE)
-        yield from ((None, pk) for pk in fairness.some(overdue.filter(owner=None)))
-        for owner in fairness.owners(lane, self._last_owner[lane]):
-            self._last_owner[lane] = owner
-            yield from ((owner, pk) for pk in fairness.some(overdue.filter(owner=owner)))
+        yield from ((None, pk) for pk in fairness.some(overdue.filter(team=None)))
+        for team in fairness.teams(lane, self._last_team[lane]):
+            self._last_team[lane] = team
+            yield from ((team, pk) for pk in fairness.some(overdue.filter(team=team)))

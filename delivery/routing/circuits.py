@@ -259,11 +259,11 @@ def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, *
 
 
 def _tell(circuit: Circuit, state: Circuit.State, fields: Mapping[str, Any]) -> None:
-    """Tell webhooks that a provider has gone, or is back; what a vendor said of one owner's mail is not told to all."""
+    """Tell webhooks that a provider has gone, or is back; what a vendor said of one team's mail is not told to all."""
     was_closed, is_closed = circuit.state == _State.CLOSED, state is _State.CLOSED
     if circuit.sender_domain or was_closed == is_closed:
         return
     kind = "provider.recovered" if is_closed else "provider.unavailable"
     trouble = Circuit.Trouble(fields["trouble"]).label if "trouble" in fields else state.label
     data = {"provider": circuit.provider, "state": state.value, "reason": "" if is_closed else trouble}
-    outbox.enqueue([Notice(kind=kind, owner_id=None, data=data)])
+    outbox.enqueue([Notice(kind=kind, team_id=None, data=data)])

@@ -70,7 +70,7 @@ class Refusal:
     """Why a provider may not be used now, and when to ask again."""
 
     reason: (
-        str  # for the email's owner: without the provider's words, which may quote another owner's addresses
+        str  # for the email's team: without the provider's words, which may quote another team's addresses
     )
     until: datetime
 

@@ -47,4 +47,4 @@ def _kind(status: str, was: str) -> str | None:
 
 def _notice(kind: str, email: Email, *, status: str, provider: str = "", reason: str = "") -> Notice:
     data = {"email_id": email.pk, "status": status, "provider": provider, "reason": reason}
-    return Notice(kind=kind, owner_id=email.owner_id, data=data)
+    return Notice(kind=kind, team_id=email.team_id, data=data)

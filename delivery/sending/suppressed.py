@@ -52,9 +52,9 @@ def leave_out(bundle: Bundle) -> None:
 
 
 def refusals(several: Sequence[Bundle]) -> list[AllSuppressed | None]:
-    """Return for each new email of one owner why nobody may get it, None if somebody may; nothing is marked."""
+    """Return for each new email of one team why nobody may get it, None if somebody may; nothing is marked."""
     parts = [(_mail(bundle.email), [row.canonical for row in bundle.recipients]) for bundle in several]
-    found = screening.kept_out_each(several[0].email.owner_id, parts) if several else []
+    found = screening.kept_out_each(several[0].email.team_id, parts) if several else []
     return [_refusal(bundle, out) for bundle, out in zip(several, found, strict=True)]
 
 
@@ -97,7 +97,7 @@ def _left(bundle: Bundle) -> list[Recipient]:
 
 
 def _mail(email: Email) -> Mail:
-    return Mail(owner_id=email.owner_id, purpose=email.purpose, unsubscribe=email.unsubscribe)
+    return Mail(team_id=email.team_id, purpose=email.purpose, unsubscribe=email.unsubscribe)
 
 
 def _reason(entry: Suppression) -> str:
@@ -107,4 +107,4 @@ def _reason(entry: Suppression) -> str:
 
 def _notice(email: Email, row: Recipient) -> Notice:
     data = {"email_id": email.pk, "recipient": row.address, "reason": row.reason}
-    return Notice(kind="email.suppressed", owner_id=email.owner_id, data=data)
+    return Notice(kind="email.suppressed", team_id=email.team_id, data=data)

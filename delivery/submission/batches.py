@@ -13,7 +13,7 @@ from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.content.links import NotSetUp
 from delivery.files.refused import FileRefused
-from delivery.models import ApiKey, Email, Owner
+from delivery.models import ApiKey, Email, Team
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.configured import NobodyCanCarry
@@ -39,14 +39,14 @@ class Item:
     key_use: KeyUse | None = None
 
 
-def accept(items: Sequence[Item], *, owner: Owner | None, key: ApiKey | None = None) -> list[Result]:
+def accept(items: Sequence[Item], *, team: Team | None, key: ApiKey | None = None) -> list[Result]:
     """Accept the emails for a worker to hand over; return for each item the email, or the error that refused it.
 
     Raises Paused or Over for the whole batch: then nothing of it is stored.
     """
-    pauses.refuse(owner, key)
-    client = Client(owner=owner, key=key)
-    if accounts := terms.accounts(owner, key):
+    pauses.refuse(team, key)
+    client = Client(team=team, key=key)
+    if accounts := terms.accounts(team, key):
         return _accept_whole(items, client, accounts)
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
     scan_until = scanning.deadline()  # of all together
@@ -113,7 +113,7 @@ def _accept_one(item: Item, client: Client, scan_until: float) -> Result:
 def _prepared(draft: Draft, client: Client) -> Bundle | Refusal:
     try:
         backpressure.refuse_if_too_high(draft.priority)
-        bundle = bundles.waiting(draft, client.owner, client.key)
+        bundle = bundles.waiting(draft, client.team, client.key)
         _, bundle.email.left_out = configured.eligible(bundle.message())
     except (NobodyCanCarry, Overloaded, NotSetUp) as refusal:
         return refusal

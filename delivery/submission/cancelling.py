@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from delivery.access import pauses
 from delivery.db import clock, pieces
-from delivery.models import ApiKey, Email, Owner, Recipient, Tag
+from delivery.models import ApiKey, Email, Recipient, Tag, Team
 from delivery.models.email import NOT_SENT_YET
 from delivery.search import query
 from delivery.submission.changes import CANCELLED
@@ -36,9 +36,9 @@ class Wanted:
         return self == Wanted()
 
 
-def waiting(owner: Owner | None, wanted: Wanted) -> QuerySet[Email]:
-    """Return the owner's emails that wait and match."""
-    found: QuerySet[Email] = Email.objects.owned_by(owner).waiting().order_by()
+def waiting(team: Team | None, wanted: Wanted) -> QuerySet[Email]:
+    """Return the team's emails that wait and match."""
+    found: QuerySet[Email] = Email.objects.owned_by(team).waiting().order_by()
     if wanted.key:
         found = found.filter(key__public_id=wanted.key)
     if wanted.tag:

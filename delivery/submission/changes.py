@@ -65,6 +65,6 @@ def resend(email: Email, *, key: ApiKey | None = None, key_use: KeyUse | None = 
     if not bundle.is_whole():
         raise ContentGone
     try:
-        return emails.accept(bundle.draft(), owner=email.owner, key=key, resend_of=email.pk, key_use=key_use)
+        return emails.accept(bundle.draft(), team=email.team, key=key, resend_of=email.pk, key_use=key_use)
     except (FileNotFoundError, storage.Damaged) as error:  # it was deleted by hand, or has just been pruned
         raise ContentGone from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from delivery import bundles
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
-from delivery.models import Owner
+from delivery.models import Team
 from delivery.routing import configured, gate, refusals
 from delivery.sending import scanning, suppressed
 
@@ -35,12 +35,12 @@ class Explanation:
         return not self.not_scanned and any(offer.offered for offer in self.offers)
 
 
-def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
+def explain(draft: Draft, *, team: Team | None) -> Explanation:
     """Return the providers that would be offered a draft now, and why the others would not.
 
     Raises NobodyCanCarry, AllSuppressed, FileRefused or links.NotSetUp.
     """
-    bundle = bundles.claimed(draft, owner)
+    bundle = bundles.claimed(draft, team)
     suppressed.mark(bundle)
     message = bundle.message()
     _, unfit = configured.eligible(message)
@@ -48,7 +48,7 @@ def explain(draft: Draft, *, owner: Owner | None) -> Explanation:
     fitted = configured.fitted(message)
     offers: list[Offer] = []
     for name in configured.names():
-        sender = refusals.own_sender(owner, name, draft.sender.address.lower())
+        sender = refusals.own_sender(team, name, draft.sender.address.lower())
         offer = _offer(name, sender, unfit.get(name, ""), sum(offer.offered for offer in offers) + 1)
         offers.append(replace(offer, fitted=() if name in unfit else fitted[name]))
     return Explanation(bundle=bundle, offers=tuple(offers), not_scanned=not_scanned)

@@ -11,7 +11,7 @@ from delivery.access import limits, pauses, terms
 from delivery.access.limits import Asked, Over
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
-from delivery.models import ApiKey, Email, Owner
+from delivery.models import ApiKey, Email, Team
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
@@ -23,16 +23,16 @@ from providers import failpoints
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """Who sends: an owner, by one of its keys; neither where no key is required."""
+    """Who sends: a team, by one of its keys; neither where no key is required."""
 
-    owner: Owner | None
+    team: Team | None
     key: ApiKey | None = None
 
 
 def accept(
     draft: Draft,
     *,
-    owner: Owner | None,
+    team: Team | None,
     key: ApiKey | None = None,
     key_use: KeyUse | None = None,
     resend_of: UUID | None = None,
@@ -42,7 +42,7 @@ def accept(
     Raises Overloaded, NobodyCanCarry, AllSuppressed, FileRefused, links.NotSetUp, Paused or Over before anything is
     stored.
     """
-    client, until = Client(owner=owner, key=key), scanning.deadline()
+    client, until = Client(team=team, key=key), scanning.deadline()
     return _made_once(key_use, lambda: _accept(draft, client, key_use, resend_of, until))
 
 
@@ -54,7 +54,7 @@ def accept_one_of_many(draft: Draft, *, client: Client, key_use: KeyUse | None, 
 def send(
     draft: Draft,
     *,
-    owner: Owner | None,
+    team: Team | None,
     key: ApiKey | None = None,
     key_use: KeyUse | None = None,
     accepted: Callable[[Email], None] = lambda _: None,
@@ -64,7 +64,7 @@ def send(
     The email and its first attempt are stored in one transaction before the provider is called, the outcome in another
     one after it. Raises as `accept` does, before anything is stored.
     """
-    client = Client(owner=owner, key=key)
+    client = Client(team=team, key=key)
     return _made_once(key_use, lambda: _send(draft, client, key_use, accepted))
 
 
@@ -83,14 +83,14 @@ def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
 def _accept(
     draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, scan_until: float
 ) -> Email:
-    pauses.refuse(client.owner, client.key)
+    pauses.refuse(client.team, client.key)
     backpressure.refuse_if_too_high(draft.priority)
-    bundle = bundles.waiting(draft, client.owner, client.key)
+    bundle = bundles.waiting(draft, client.team, client.key)
     bundle.email.resend_of = resend_of
     if refusal := suppressed.refusals([bundle])[0]:
         raise refusal
     _, bundle.email.left_out = configured.eligible(bundle.message())
-    asked = limits.ask(terms.accounts(client.owner, client.key), [bundle])
+    asked = limits.ask(terms.accounts(client.team, client.key), [bundle])
     bundle.email.reason = scanning.check(bundle, scan_until)
     bundle.keep_files()
     with transaction.atomic():
@@ -113,13 +113,13 @@ def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None) -> None:
 
 
 def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callable[[Email], None]) -> Email:
-    pauses.refuse(client.owner, client.key)
+    pauses.refuse(client.team, client.key)
     backpressure.refuse_if_too_high(draft.priority)
-    bundle = bundles.claimed(draft, client.owner, client.key)
+    bundle = bundles.claimed(draft, client.team, client.key)
     left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)
-    asked = limits.ask(terms.accounts(client.owner, client.key), [bundle])
+    asked = limits.ask(terms.accounts(client.team, client.key), [bundle])
     unscanned = scanning.check(bundle, scanning.deadline())
     message = replace(message, attachments=bundle.keep_files())
     gate = Gate(email, able)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError
 
 from delivery.db import clock
-from delivery.models import Email, IdempotencyKey, Owner
+from delivery.models import Email, IdempotencyKey, Team
 from providers.message import Attachment
 
 _PIECE = 1024 * 1024
@@ -38,9 +38,9 @@ class KeyUse:
     fingerprint: str
 
 
-def use(key: str, owner: Owner | None, **content: Any) -> KeyUse:
-    """Return the use of a key by a request with this content; keys of different owners are independent."""
-    return KeyUse(scope=str(owner.pk) if owner else "", key=key, fingerprint=_fingerprint(content))
+def use(key: str, team: Team | None, **content: Any) -> KeyUse:
+    """Return the use of a key by a request with this content; keys of different teams are independent."""
+    return KeyUse(scope=str(team.pk) if team else "", key=key, fingerprint=_fingerprint(content))
 
 
 def find(key_use: KeyUse) -> Email | None:

@@ -25,7 +25,7 @@ Kind = Suppression.Kind
 class Finding:
     """A reason to suppress an address, as somebody reported it once."""
 
-    owner_id: int | None  # whose emails it keeps out; None: everybody's
+    team_id: int | None  # whose emails it keeps out; None: everybody's
     address: str
     kind: str  # of Suppression.Kind
     scope: str = ALL  # all, marketing, list:<name>
@@ -56,18 +56,18 @@ def add(findings: Sequence[Finding]) -> list[Suppression]:
 def find(finding: Finding) -> Suppression:
     """Return the entry that a finding has become, or has been counted in."""
     row = _row(finding)
-    return Suppression.objects.get(owner=row.owner_id, address=row.address, kind=row.kind, scope=row.scope)
+    return Suppression.objects.get(team=row.team_id, address=row.address, kind=row.kind, scope=row.scope)
 
 
 def lift(  # noqa: PLR0913 - which entries, and what is told of their end
-    owner_id: int | None, address: str, kinds: Collection[str], *, by: str, reason: str, scope: str = ""
+    team_id: int | None, address: str, kinds: Collection[str], *, by: str, reason: str, scope: str = ""
 ) -> int:
-    """Let an address go that this owner's entries of these kinds keep out; return how many ended.
+    """Let an address go that this team's entries of these kinds keep out; return how many ended.
 
-    The caller holds the transaction. An entry for all is ended by `owner_id=None` alone. `scope`: of the entries to be
+    The caller holds the transaction. An entry for all is ended by `team_id=None` alone. `scope`: of the entries to be
     ended; empty: of any.
     """
-    given = {"owner_id": owner_id, "address": addresses.canonical(address.strip()), "kind__in": kinds}
+    given = {"team_id": team_id, "address": addresses.canonical(address.strip()), "kind__in": kinds}
     given |= {"scope": scope} if scope else {}
     return len(end(list(Suppression.objects.filter(**given)), by=by, reason=reason))
 
@@ -85,7 +85,7 @@ def scope_of(kind: str, scope: str) -> str:
 
 
 def note_soft_bounce(  # noqa: PLR0913 - the facts of a Finding, which it does not become at once
-    owner_id: int | None,
+    team_id: int | None,
     address: str,
     at: datetime,
     *,
@@ -98,10 +98,10 @@ def note_soft_bounce(  # noqa: PLR0913 - the facts of a Finding, which it does n
     The caller holds the transaction. Returns the entry if this bounce made one; the count then begins anew.
     """
     address = addresses.canonical(address.strip())
-    if not soft_bounces.count(owner_id, address, at):
+    if not soft_bounces.count(team_id, address, at):
         return None
     finding = Finding(
-        owner_id=owner_id,
+        team_id=team_id,
         address=address,
         kind=Kind.HARD_BOUNCE,
         source=source,
@@ -122,7 +122,7 @@ def _merged(findings: Iterable[Finding]) -> list[Suppression]:
     rows: dict[tuple[str, int, str, str], Suppression] = {}
     for finding in findings:
         row = _row(finding)
-        known = rows.setdefault((row.address, row.owner_id or 0, row.kind, row.scope), row)
+        known = rows.setdefault((row.address, row.team_id or 0, row.kind, row.scope), row)
         if known is not row:
             _count(known, row)
     return [rows[key] for key in sorted(rows)]
@@ -131,7 +131,7 @@ def _merged(findings: Iterable[Finding]) -> list[Suppression]:
 def _row(finding: Finding) -> Suppression:
     return Suppression(
         id=ids.uuid7(),
-        owner_id=finding.owner_id,
+        team_id=finding.team_id,
         address=addresses.canonical(finding.address.strip()),
         kind=finding.kind,
         scope=scope_of(finding.kind, finding.scope),
@@ -156,7 +156,7 @@ def _count(known: Suppression, repeat: Suppression) -> None:
 def _notice(kind: str, entry: Suppression, **changes: str) -> Notice:
     names = ("id", "address", "kind", "scope", "source", "reason")
     data = {name: getattr(entry, name) for name in names}
-    return Notice(kind=kind, owner_id=entry.owner_id, data={**data, **changes})
+    return Notice(kind=kind, team_id=entry.team_id, data={**data, **changes})
 
 
 def _changed() -> None:

@@ -52,7 +52,7 @@ class Report:
 class Source:
     """Who imports, for whom."""
 
-    owner_id: int | None
+    team_id: int | None
     by: str
     kind: str = ""  # of rows whose file says none
     source: str = "csv"
@@ -155,7 +155,7 @@ def _would_be_new(lines: Sequence[Line], source: Source) -> set[tuple[str, str, 
         for line in lines
     }
     several = {address for address, _, _ in wanted}
-    known = Suppression.objects.in_force().filter(owner=source.owner_id, address__in=several)
+    known = Suppression.objects.in_force().filter(team=source.team_id, address__in=several)
     return wanted - {_identity(row) for row in known}
 
 
@@ -165,7 +165,7 @@ def _identity(row: Suppression) -> tuple[str, str, str]:
 
 def _finding(line: Line, source: Source) -> Finding:
     return Finding(
-        owner_id=source.owner_id,
+        team_id=source.team_id,
         address=line.address,
         kind=line.kind,
         scope=line.scope,

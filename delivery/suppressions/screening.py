@@ -23,25 +23,25 @@ Kind = Suppression.Kind
 class Mail:
     """What decides which entries keep an email from a recipient."""
 
-    owner_id: int | None
+    team_id: int | None
     purpose: str = Email.Purpose.TRANSACTIONAL
     unsubscribe: str = ""  # the scope of its unsubscribe link: marketing or list:<name>; empty: it has none
 
 
 def kept_out(mail: Mail, addresses: Collection[str]) -> dict[str, Suppression]:
     """Return, by canonical address, the entry that keeps this mail from it; who may get it is absent."""
-    return kept_out_each(mail.owner_id, [(mail, addresses)])[0]
+    return kept_out_each(mail.team_id, [(mail, addresses)])[0]
 
 
 def kept_out_each(
-    owner_id: int | None, parts: Sequence[tuple[Mail, Collection[str]]]
+    team_id: int | None, parts: Sequence[tuple[Mail, Collection[str]]]
 ) -> list[dict[str, Suppression]]:
-    """Return the same for each of several mails of one owner, and ask for all of them at once."""
+    """Return the same for each of several mails of one team, and ask for all of them at once."""
     addresses = list(dict.fromkeys(address for _, several in parts for address in several))
     if not addresses or _emptiness.is_known():
         return [{} for _ in parts]
     of: dict[str, list[Suppression]] = {}
-    for entry in _entries(owner_id, addresses):
+    for entry in _entries(team_id, addresses):
         of.setdefault(entry.address, []).append(entry)
     return [dict(_stopped(mail, several, of)) for mail, several in parts]
 
@@ -68,13 +68,13 @@ def _applies(entry: Suppression, mail: Mail) -> bool:
     return entry.scope.startswith(LIST) and entry.scope == mail.unsubscribe
 
 
-def _entries(owner_id: int | None, addresses: Sequence[str]) -> Iterable[Suppression]:
+def _entries(team_id: int | None, addresses: Sequence[str]) -> Iterable[Suppression]:
     for start in range(0, len(addresses), _AT_ONCE):
-        yield from _OF.run(addresses[start : start + _AT_ONCE], owner=owner_id)
+        yield from _OF.run(addresses[start : start + _AT_ONCE], team=team_id)
 
 
 def _of(several: compiled.Parameters) -> QuerySet[Suppression]:
-    whose = Q(owner=Parameter("owner")) | Q(owner=None)
+    whose = Q(team=Parameter("team")) | Q(team=None)
     in_force = Q(expires_at=None) | Q(expires_at__gt=Now())
     return Suppression.objects.filter(whose, in_force, address__in=several).order_by("first_seen")
 

@@ -11,14 +11,14 @@ DAYS: Final = 3  # on so many days
 WINDOW: Final = timedelta(days=30)  # within so long
 
 
-def count(owner_id: int | None, address: str, at: datetime) -> bool:
+def count(team_id: int | None, address: str, at: datetime) -> bool:
     """Count a final soft bounce in the caller's transaction; tell whether it was one too many, which begins anew."""
     day = at.astimezone(UTC).date()
     SoftBounce.objects.bulk_create(
-        [SoftBounce(owner_id=owner_id, address=address, day=day)], ignore_conflicts=True
+        [SoftBounce(team_id=team_id, address=address, day=day)], ignore_conflicts=True
     )
     near = SoftBounce.objects.filter(
-        owner=owner_id, address=address, day__gt=day - WINDOW, day__lt=day + WINDOW
+        team=team_id, address=address, day__gt=day - WINDOW, day__lt=day + WINDOW
     )
     if not _are_too_many(sorted(near.values_list("day", flat=True))):
         return False

@@ -103,9 +103,7 @@ def _read(row: VendorList, holder: UUID, lists: Lists, report: Report, *, full: 
 def _taken(account: str, page: Sequence[Listed]) -> list[Suppression]:
     """Enter those of a page that are not known yet."""
     found = {_identity(finding): finding for finding in _findings(account, page)}
-    known = Suppression.objects.in_force().filter(
-        owner=None, address__in={address for address, _, _ in found}
-    )
+    known = Suppression.objects.in_force().filter(team=None, address__in={address for address, _, _ in found})
     for identity in known.values_list("address", "kind", "scope"):
         found.pop(identity, None)
     with transaction.atomic():
@@ -117,7 +115,7 @@ def _findings(account: str, page: Iterable[Listed]) -> Iterator[Finding]:
         address = addresses.canonical(entry.address.strip())
         if _ADDRESS.fullmatch(address) and len(address) <= _LONGEST_ADDRESS:
             yield Finding(
-                owner_id=None,
+                team_id=None,
                 address=address,
                 kind=entry.cause.value,
                 scope=f"{LIST}{storable(entry.list_name)[:_LONGEST_LIST]}" if entry.list_name else ALL,
@@ -146,7 +144,7 @@ def _pages(account: str, since: datetime | None) -> Iterator[list[Listed]]:
     """Yield our entries that the vendor has not told us itself, oldest first."""
     rows = (
         Suppression.objects.in_force()
-        .filter(Q(owner=None) | _FACTS, scope=ALL, expires_at=None)
+        .filter(Q(team=None) | _FACTS, scope=ALL, expires_at=None)
         .exclude(source=account)
     )
     after = ids.floor(since - OVERLAP) if since else UUID(int=0)

@@ -66,10 +66,10 @@ def _link(pk: UUID) -> UnsubscribeLink | None:
 
 
 def _links(emails: QuerySet[Email]) -> Iterable[UnsubscribeLink]:
-    rows = emails.order_by().values_list("pk", "owner_id", "unsubscribe", "recipients__address")
-    for pk, owner_id, scope, address in rows:
+    rows = emails.order_by().values_list("pk", "team_id", "unsubscribe", "recipients__address")
+    for pk, team_id, scope, address in rows:
         if address:
-            yield UnsubscribeLink(id=pk, owner_id=owner_id, scope=scope, address=addresses.canonical(address))
+            yield UnsubscribeLink(id=pk, team_id=team_id, scope=scope, address=addresses.canonical(address))
 
 
 def _sender(pk: UUID) -> str:
@@ -79,7 +79,7 @@ def _sender(pk: UUID) -> str:
 
 def _finding(link: UnsubscribeLink) -> Finding:
     return Finding(
-        owner_id=link.owner_id,
+        team_id=link.team_id,
         address=link.address,
         kind=Suppression.Kind.UNSUBSCRIBE,
         scope=link.scope,
@@ -90,4 +90,4 @@ def _finding(link: UnsubscribeLink) -> Finding:
 
 def _notice(link: UnsubscribeLink, entry: Suppression) -> Notice:
     data = {"email_id": link.pk, "recipient": link.address, "scope": entry.scope, "by": "link"}
-    return Notice(kind="email.unsubscribed", owner_id=link.owner_id, data=data)
+    return Notice(kind="email.unsubscribed", team_id=link.team_id, data=data)

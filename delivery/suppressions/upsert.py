@@ -12,7 +12,7 @@ _AT_ONCE = 500  # rows in one statement
 _FIELDS = Suppression._meta.concrete_fields
 _TABLE = Suppression._meta.db_table
 # What makes two reports one entry; NULL differs from NULL, so entries for all have an index of their own.
-_OF_AN_OWNER = "(address, owner_id, kind, scope)"
+_OF_A_TEAM = "(address, owner_id, kind, scope)"
 _FOR_ALL = "(address, kind, scope) WHERE owner_id IS NULL"
 # An entry ends with the last of its reports; with one that has no end it has none.
 _REPEATED = f"""
@@ -28,9 +28,9 @@ _REPEATED = f"""
 
 def run(rows: Sequence[Suppression]) -> list[Suppression]:
     """Write rows that differ in what identifies them; return those that are new. The caller holds the transaction."""
-    for_all = [row for row in rows if row.owner_id is None]
-    owned = [row for row in rows if row.owner_id is not None]
-    return [*_new(for_all, _FOR_ALL), *_new(owned, _OF_AN_OWNER)]
+    for_all = [row for row in rows if row.team_id is None]
+    owned = [row for row in rows if row.team_id is not None]
+    return [*_new(for_all, _FOR_ALL), *_new(owned, _OF_A_TEAM)]
 
 
 def _new(rows: Sequence[Suppression], identity: str) -> Iterator[Suppression]:

@@ -25,19 +25,19 @@ def remove_ended(ended: list[Suppression]) -> dict[str, str]:
     """Take addresses off the vendors' lists whose entries have ended; return, by account, why one could not.
 
     No transaction may be open. A vendor's list keeps everybody's mail: an address stays on it that is still suppressed
-    for all or by what a vendor told of another owner's mail, or of which only a list's entry ended. What one of several
-    owners entered and ended itself concerns no vendor, either.
+    for all or by what a vendor told of another team's mail, or of which only a list's entry ended. What one of several
+    teams entered and ended itself concerns no vendor, either.
     """
     addresses = {entry.address for entry in ended if entry.scope in (ALL, MARKETING) and _concerns(entry)}
-    told = Q(owner=None) | Q(event_id__isnull=False)
+    told = Q(team=None) | Q(event_id__isnull=False)
     kept = Suppression.objects.in_force().filter(told, address__in=addresses)
     gone = addresses - set(kept.values_list("address", flat=True))
     return _removed(sorted(gone)) if gone else {}
 
 
 def _concerns(entry: Suppression) -> bool:
-    """Tell whether the end of an entry may end what a vendor lists, for all owners."""
-    return entry.owner_id is None or entry.event_id is not None or not lookup.are_several_owners()
+    """Tell whether the end of an entry may end what a vendor lists, for all teams."""
+    return entry.team_id is None or entry.event_id is not None or not lookup.are_several_teams()
 
 
 def _removed(addresses: list[str]) -> dict[str, str]:

@@ -12,31 +12,31 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from delivery.db import clock
-from delivery.models import Owner, WebhookEndpoint, WebhookMessage
+from delivery.models import Team, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import kinds, listeners, outbox, post, sign
 from delivery.webhooks.outbox import Notice
 
-MOST: Final = 50  # of an owner: each of its events is written once for each
+MOST: Final = 50  # of a team: each of its events is written once for each
 _OVERLAP = timedelta(hours=24)  # in which calls are signed with the secret before, too
 _PATIENCE = timedelta(days=5)
 log = logging.getLogger(__name__)
 
 
 class TooMany(Exception):
-    """The owner has as many endpoints as it may have."""
+    """The team has as many endpoints as it may have."""
 
 
 class SwitchedOff(Exception):
     """Nothing is posted to an endpoint that is off."""
 
 
-def of(owner: Owner | None) -> QuerySet[WebhookEndpoint]:
-    """Return the endpoints of an owner; None: those of the emails sent without a key."""
-    return WebhookEndpoint.objects.filter(owner=owner, deleted_at=None)
+def of(team: Team | None) -> QuerySet[WebhookEndpoint]:
+    """Return the endpoints of a team; None: those of the emails sent without a key."""
+    return WebhookEndpoint.objects.filter(team=team, deleted_at=None)
 
 
 def create(
-    owner: Owner | None,
+    team: Team | None,
     *,
     url: str,
     events: Collection[str] = (),
@@ -45,11 +45,11 @@ def create(
 ) -> WebhookEndpoint:
     """Return a new endpoint with its secret; raise `post.Forbidden` for a URL that may not be called."""
     post.check(url)
-    if of(owner).count() >= MOST:
+    if of(team).count() >= MOST:
         raise TooMany
     fields = {"url": url, "events": list(events), "description": description, "enabled": enabled}
     made = WebhookEndpoint.objects.create(
-        owner=owner, secret=sign.new_secret(), created_at=clock.now(), **fields
+        team=team, secret=sign.new_secret(), created_at=clock.now(), **fields
     )
     listeners.forget()
     return made
@@ -88,7 +88,7 @@ def send_test(endpoint: WebhookEndpoint) -> WebhookMessage:
     if not endpoint.enabled:
         raise SwitchedOff
     data = {"endpoint_id": endpoint.pk}
-    return outbox.tell(endpoint.pk, Notice(kind=kinds.TEST, owner_id=endpoint.owner_id, data=data))
+    return outbox.tell(endpoint.pk, Notice(kind=kinds.TEST, team_id=endpoint.team_id, data=data))
 
 
 def secrets(endpoint: WebhookEndpoint, now: datetime) -> list[str]:

@@ -18,6 +18,6 @@ EMAILS: Final = (
     "email.unsubscribed",
 )
 SUPPRESSIONS: Final = ("suppression.added", "suppression.removed")
-PROVIDERS: Final = ("provider.unavailable", "provider.recovered")  # concern every owner
+PROVIDERS: Final = ("provider.unavailable", "provider.recovered")  # concern every team
 TEST: Final = "webhook.test"  # asked for by a person, told whatever the endpoint listens to
 ALL: Final = (*EMAILS, *SUPPRESSIONS, *PROVIDERS)

@@ -16,11 +16,11 @@ class _Listener:
     """An endpoint that is switched on."""
 
     endpoint: UUID
-    owner_id: int | None
+    team_id: int | None
     events: frozenset[str]  # empty: all
 
-    def hears(self, kind: str, owner_id: int | None) -> bool:
-        concerns = kind in kinds.PROVIDERS or self.owner_id == owner_id
+    def hears(self, kind: str, team_id: int | None) -> bool:
+        concerns = kind in kinds.PROVIDERS or self.team_id == team_id
         return concerns and (not self.events or kind in self.events)
 
 
@@ -47,9 +47,9 @@ class _Reader:
 _reader = _Reader()
 
 
-def of(kind: str, owner_id: int | None) -> list[UUID]:
+def of(kind: str, team_id: int | None) -> list[UUID]:
     """Return the endpoints that are told of this; a change by another process is known after a second."""
-    return [listener.endpoint for listener in _reader.known() if listener.hears(kind, owner_id)]
+    return [listener.endpoint for listener in _reader.known() if listener.hears(kind, team_id)]
 
 
 def forget() -> None:
@@ -60,6 +60,6 @@ def forget() -> None:
 def _read() -> list[_Listener]:
     rows = WebhookEndpoint.objects.filter(enabled=True, deleted_at=None).order_by("pk")
     return [
-        _Listener(endpoint=pk, owner_id=owner_id, events=frozenset(events))
-        for pk, owner_id, events in rows.values_list("pk", "owner_id", "events")
+        _Listener(endpoint=pk, team_id=team_id, events=frozenset(events))
+        for pk, team_id, events in rows.values_list("pk", "team_id", "events")
     ]

@@ -19,7 +19,7 @@ class Notice:
     """Something that endpoints may want to be told of."""
 
     kind: str  # one of webhooks/kinds
-    owner_id: int | None  # whose it is; None: nobody's, or everybody's
+    team_id: int | None  # whose it is; None: nobody's, or everybody's
     # Thin: ids, recipient, provider, reason; "email_id" where it is about an email.
     data: Mapping[str, object]
     at: datetime | None = None  # when it happened; None: now
@@ -39,7 +39,7 @@ def tell(endpoint: UUID, notice: Notice) -> WebhookMessage:
 
 
 def _messages(notice: Notice) -> Iterator[WebhookMessage]:
-    return (_message(endpoint, notice) for endpoint in listeners.of(notice.kind, notice.owner_id))
+    return (_message(endpoint, notice) for endpoint in listeners.of(notice.kind, notice.team_id))
 
 
 def _message(endpoint: UUID, notice: Notice) -> WebhookMessage:

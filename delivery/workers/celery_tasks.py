@@ -25,7 +25,7 @@ _posting: list[threading.Thread] = []  # posts webhooks until the process is tol
 
 @shared_task(name=broker.HAND_OVER)
 def hand_over(pk: str) -> None:
-    """Hand over an email if it is due, and a starved email of another owner."""
+    """Hand over an email if it is due, and a starved email of another team."""
     loop.guarded(
         lambda: _hand_over(UUID(pk)), f"Email {pk} could not be handed over; its claim ends with its lease"
     )
@@ -104,7 +104,7 @@ def _hand_over(pk: UUID) -> None:
     if not loop.may_begin(_goes_on):
         return
     email = loop.dispatch(pk, _goes_on)
-    other = _starved.take(email.priority, but=email.owner_id) if email else None
+    other = _starved.take(email.priority, but=email.team_id) if email else None
     if other and loop.may_begin(_goes_on):
         loop.dispatch(other, _goes_on)
 

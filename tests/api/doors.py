@@ -4,7 +4,7 @@ from typing import Any
 
 from django.test import Client
 
-from delivery.models import Attempt, Owner
+from delivery.models import Attempt, Team
 from tests import fakes
 from tests.delivery.factories import under_way
 from tests.tellers import TELLERS, Said
@@ -13,8 +13,8 @@ PATH = fakes.V1 + "events/{}/"
 
 
 def accepted(provider: str) -> Attempt:
-    """Return the accepted attempt of an email of the key's owner, if there is a key."""
-    sent = {"status": "sent", "lease_until": None, "owner": Owner.objects.first()}
+    """Return the accepted attempt of an email of the key's team, if there is a key."""
+    sent = {"status": "sent", "lease_until": None, "team": Team.objects.first()}
     return under_way(outcome="accepted", provider=provider, **sent)
 
 

@@ -87,7 +87,7 @@ def test_a_revoked_key_is_401_within_a_second(token: str) -> None:
         assert_401(ask(f"Bearer {token}"))
 
 
-def test_a_revoked_key_leaves_the_others_of_its_owner(token: str) -> None:
+def test_a_revoked_key_leaves_the_others_of_its_team(token: str) -> None:
     _, second = keys.issue("tests", scopes=["read"])
     ApiKey.objects.get(public_id=token.split("_")[2]).revoke()
     assert ask(f"Bearer {second}").status_code == 200

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from delivery.access import keys
 from delivery.db import pieces
-from delivery.models import ApiKey, Email, Owner, Recipient
+from delivery.models import ApiKey, Email, Recipient, Team
 from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued
@@ -108,7 +108,7 @@ def test_a_filter_that_is_not_understood_is_refused(api: fakes.Api, body: Any) -
     assert statuses() == ["scheduled"]
 
 
-def test_another_owners_emails_are_not_touched(api: fakes.Api) -> None:
+def test_another_teams_emails_are_not_touched(api: fakes.Api) -> None:
     later(api, tags=["spring"])
     other = fakes.Api(Client(), keys.issue("forum", scopes=["send"])[1])
     assert cancel(other, tag="spring").json()["count"] == 0
@@ -123,10 +123,10 @@ def test_a_key_cancels_nothing_that_it_could_not_have_sent(api: fakes.Api) -> No
 
 
 def test_what_is_sent_stays_sent_and_what_is_unknown_is_not_sent_again(api: fakes.Api) -> None:
-    owner = Owner.objects.get()
-    rounds.dispatch(queued(owner=owner).pk)
-    doubted = queued(owner=owner, status="unknown")
-    queued(owner=owner, status="sending", due_at=None)
+    team = Team.objects.get()
+    rounds.dispatch(queued(team=team).pk)
+    doubted = queued(team=team, status="unknown")
+    queued(team=team, status="sending", due_at=None)
     assert cancel(api, sender="ann@example.org").json()["count"] == 1
     assert statuses() == ["sending", "sent", "unknown"]
     doubted.refresh_from_db()

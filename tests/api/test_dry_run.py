@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from delivery.access import keys
-from delivery.models import Attempt, Circuit, CircuitChange, Email, Owner
+from delivery.models import Attempt, Circuit, CircuitChange, Email, Team
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
 from tests.api.wire import File, Service, as_form, as_json
@@ -119,9 +119,9 @@ def test_one_that_is_not_used_now_says_why(service: Service, fields: Any, reason
 def test_a_refusal_of_a_sender_is_told_to_those_who_met_it_alone(
     service: Service, refused: str, whose: str
 ) -> None:
-    (mine,) = Owner.objects.all()
-    owner = mine if whose == "own" else Owner.objects.create(name="rival")
-    email = Email.objects.create(owner=owner, from_address="me@example.org")
+    (mine,) = Team.objects.all()
+    team = mine if whose == "own" else Team.objects.create(name="rival")
+    email = Email.objects.create(team=team, from_address="me@example.org")
     Attempt.objects.create(
         email=email, provider="ses", epoch=1, outcome="refused_temporarily", error="sender_refused"
     )

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from delivery.access import keys
-from delivery.models import Email, Owner, Recipient, Tag
+from delivery.models import Email, Recipient, Tag, Team
 from tests import fakes
 
 pytestmark = pytest.mark.django_db
@@ -17,14 +17,14 @@ NOBODY = "018f0000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
-def owner(token: str) -> Owner:
-    return Owner.objects.get(name="tests")
+def team(token: str) -> Team:
+    return Team.objects.get(name="tests")
 
 
 def store(
-    owner: Owner | None, *, to: str = "ann@example.org", tags: tuple[str, ...] = (), **columns: Any
+    team: Team | None, *, to: str = "ann@example.org", tags: tuple[str, ...] = (), **columns: Any
 ) -> Email:
-    email = Email.objects.create(owner=owner, from_address="me@example.org", tags=list(tags), **columns)
+    email = Email.objects.create(team=team, from_address="me@example.org", tags=list(tags), **columns)
     Recipient.objects.create(email=email, kind="to", address=to, canonical=to.lower())
     Tag.objects.bulk_create(Tag(email=email, name=name) for name in tags)
     return email
@@ -41,30 +41,30 @@ def walk(api: fakes.Api, link: str) -> list[str]:
     return [email["id"] for email in page["results"]] + (walk(api, page["next"]) if page["next"] else [])
 
 
-def test_every_email_is_on_one_page_once_newest_first(api: fakes.Api, owner: Owner) -> None:
-    expected = [str(store(owner).pk) for _ in range(120)]
+def test_every_email_is_on_one_page_once_newest_first(api: fakes.Api, team: Team) -> None:
+    expected = [str(store(team).pk) for _ in range(120)]
     for query in ("", "?page_size=7", "?page_size=200", "?page_size=100000"):
         assert walk(api, LOG + query) == sorted(expected, reverse=True)
 
 
-def test_pages_are_walked_back_to_the_first(api: fakes.Api, owner: Owner) -> None:
+def test_pages_are_walked_back_to_the_first(api: fakes.Api, team: Team) -> None:
     for _ in range(30):
-        store(owner)
+        store(team)
     first = api.get("emails/", page_size=10).json()
     second = api.client.get(first["next"], headers=api.headers).json()
     assert api.client.get(second["previous"], headers=api.headers).json()["results"] == first["results"]
 
 
-def test_an_email_that_comes_in_meanwhile_shifts_no_page(api: fakes.Api, owner: Owner) -> None:
-    expected = sorted((str(store(owner).pk) for _ in range(20)), reverse=True)
+def test_an_email_that_comes_in_meanwhile_shifts_no_page(api: fakes.Api, team: Team) -> None:
+    expected = sorted((str(store(team).pk) for _ in range(20)), reverse=True)
     first = api.get("emails/", page_size=10).json()
-    store(owner)
+    store(team)
     assert walk(api, first["next"]) == expected[10:]
 
 
-def test_each_filter_finds_its_emails(api: fakes.Api, owner: Owner) -> None:
-    sent = store(owner, status="sent", provider="ses", tags=("spring",), subject="Your order 55")
-    failed = store(owner, status="failed", to="bob@example.org", subject="Hello")
+def test_each_filter_finds_its_emails(api: fakes.Api, team: Team) -> None:
+    sent = store(team, status="sent", provider="ses", tags=("spring",), subject="Your order 55")
+    failed = store(team, status="failed", to="bob@example.org", subject="Hello")
     assert ids(api.get("emails/", status="sent")) == [str(sent.pk)]
     assert ids(api.get("emails/", recipient="BOB@example.org")) == [str(failed.pk)]
     assert ids(api.get("emails/", provider="ses")) == [str(sent.pk)]
@@ -76,8 +76,8 @@ def test_each_filter_finds_its_emails(api: fakes.Api, owner: Owner) -> None:
     assert ids(api.get("emails/", status="failed", tag="spring")) == []
 
 
-def test_emails_are_found_by_when_they_were_accepted(api: fakes.Api, owner: Owner) -> None:
-    email = store(owner)
+def test_emails_are_found_by_when_they_were_accepted(api: fakes.Api, team: Team) -> None:
+    email = store(team)
     hour = timedelta(hours=1)
     now = datetime.now(UTC)
     for moment, after, before in [
@@ -91,8 +91,8 @@ def test_emails_are_found_by_when_they_were_accepted(api: fakes.Api, owner: Owne
         assert ids(api.get("emails/", created_before=moment)) == [str(email.pk)] * before
 
 
-def test_one_email_is_shown_whole_in_the_contracts_shape(api: fakes.Api, owner: Owner) -> None:
-    email = store(owner, subject="<script>alert(1)</script>", text_body="Hi")
+def test_one_email_is_shown_whole_in_the_contracts_shape(api: fakes.Api, team: Team) -> None:
+    email = store(team, subject="<script>alert(1)</script>", text_body="Hi")
     answer = api.get(f"emails/{email.pk}/")
     assert answer.status_code == 200
     body = answer.json()
@@ -170,9 +170,9 @@ DATES = [
 @pytest.mark.parametrize(
     "name", ["status", "recipient", "provider", "tag", "q", "created_after", "created_before", "nonsense"]
 )
-def test_a_hostile_parameter_is_400_or_finds_nothing(api: fakes.Api, owner: Owner, name: str) -> None:
+def test_a_hostile_parameter_is_400_or_finds_nothing(api: fakes.Api, team: Team, name: str) -> None:
     api.client.raise_request_exception = False
-    store(owner)
+    store(team)
     for value in HOSTILE + DATES:
         answer = api.client.get(f"{LOG}?{name}={value}", headers=api.headers)
         assert answer.status_code in {200, 400}, (value, answer.content)
@@ -213,8 +213,8 @@ def test_a_cursor_or_page_size_that_cannot_be_is_400(api: fakes.Api, query: str)
 @pytest.mark.parametrize(
     ("query", "field", "code", "hint"),
     [
-        ("ordering=owner__keys__digest", "ordering", "unknown_field", ""),
-        ("owner=5", "owner", "unknown_field", ""),
+        ("ordering=team__keys__digest", "ordering", "unknown_field", ""),
+        ("team=5", "team", "unknown_field", ""),
         ("id__gt=0", "id__gt", "unknown_field", ""),
         ("format=xml", "format", "unknown_field", ""),
         ("staus=sent", "staus", "unknown_field", " Did you mean status?"),
@@ -246,8 +246,8 @@ def other(api: fakes.Api) -> fakes.Api:
     return fakes.Api(Client(), keys.issue("others", scopes=["send", "read"])[1])
 
 
-def test_the_emails_of_another_owner_are_nowhere(api: fakes.Api, other: fakes.Api, owner: Owner) -> None:
-    email = store(owner, status="sent", provider="ses", tags=("spring",), subject="secret")
+def test_the_emails_of_another_team_are_nowhere(api: fakes.Api, other: fakes.Api, team: Team) -> None:
+    email = store(team, status="sent", provider="ses", tags=("spring",), subject="secret")
     for query in (
         {},
         {"status": "sent"},
@@ -264,10 +264,10 @@ def test_the_emails_of_another_owner_are_nowhere(api: fakes.Api, other: fakes.Ap
     assert ids(other.client.get(f"{LOG}?cursor={position}", headers=other.headers)) == []
 
 
-def test_an_email_of_another_owner_is_answered_like_one_that_is_not_there(
-    other: fakes.Api, owner: Owner
+def test_an_email_of_another_team_is_answered_like_one_that_is_not_there(
+    other: fakes.Api, team: Team
 ) -> None:
-    for email in (store(owner), store(None)):
+    for email in (store(team), store(None)):
         theirs, nobodys = other.get(f"emails/{email.pk}/"), other.get(f"emails/{NOBODY}/")
         assert (theirs.status_code, theirs.content) == (404, nobodys.content)
         assert dict(theirs.items()) == dict(nobodys.items())
@@ -280,7 +280,7 @@ def test_a_key_sees_nothing_of_what_was_sent_without_one(api: fakes.Api, token: 
     assert ids(fakes.Api(Client(), "").get("emails/")) == [str(email.pk)]
 
 
-def test_a_key_that_may_only_send_reads_nothing(owner: Owner) -> None:
+def test_a_key_that_may_only_send_reads_nothing(team: Team) -> None:
     sender = fakes.Api(Client(), keys.issue("sender", scopes=["send"])[1])
-    for path in ("emails/", f"emails/{store(owner).pk}/"):
+    for path in ("emails/", f"emails/{store(team).pk}/"):
         assert (sender.get(path).status_code, sender.get(path).json()["code"]) == (403, "scope_missing")

@@ -11,7 +11,7 @@ from django.test import Client
 from api import authentication, body_limit
 from api.events import EventsIn
 from delivery.events import record
-from delivery.models import Owner, ProviderEvent
+from delivery.models import ProviderEvent, Team
 from providers.events import CannotVerify
 from providers.ses.certificates import Certificates
 from tests import fakes, tellers
@@ -144,7 +144,7 @@ def test_the_timeline_tells_of_attempts_and_events(api: fakes.Api) -> None:
 
 
 def test_the_timeline_tells_what_settled_a_doubt(api: fakes.Api) -> None:
-    attempt = under_way(outcome="unknown", status="unknown", lease_until=None, owner=Owner.objects.first())
+    attempt = under_way(outcome="unknown", status="unknown", lease_until=None, team=Team.objects.first())
     told(attempt)
     found = api.get(f"emails/{attempt.email_id}/").json()
     assert (found["status"], found["attempts"][0]["settled_by"]) == ("sent", "event:delivered")

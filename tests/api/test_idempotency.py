@@ -84,14 +84,14 @@ def test_the_files_of_a_form_are_part_of_the_request(api: fakes.Api, ses: fakes.
     assert len(ses.received) == 1
 
 
-def test_a_key_is_its_owners_alone(api: fakes.Api, ses: fakes.FakeVendor) -> None:
+def test_a_key_is_its_teams_alone(api: fakes.Api, ses: fakes.FakeVendor) -> None:
     other = fakes.Api(Client(), keys.issue("another shop", scopes=ApiKey.Scope.values)[1])
 
     assert post(api, "order-1").json()["id"] != post(other, "order-1").json()["id"]
     assert post(other, "order-1", subject="Else").status_code == 422
 
 
-def test_two_keys_of_one_owner_share_what_was_repeated(api: fakes.Api, ses: fakes.FakeVendor) -> None:
+def test_two_keys_of_one_team_share_what_was_repeated(api: fakes.Api, ses: fakes.FakeVendor) -> None:
     rotated = fakes.Api(Client(), keys.issue("tests", scopes=ApiKey.Scope.values)[1])
 
     assert post(api, "order-1").json()["id"] == post(rotated, "order-1").json()["id"]

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from delivery.access import keys, pauses
-from delivery.models import ApiKey, Limits, Owner
+from delivery.models import ApiKey, Limits, Team
 from tests import fakes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
@@ -22,7 +22,7 @@ def test_any_key_may_ask(scope: str) -> None:
     told = answer.json()
     key = ApiKey.objects.get()
     assert answer.status_code == 200
-    assert (told["owner"], told["limits"]) == ({"name": "shop", "paused": False}, [])
+    assert (told["team"], told["limits"]) == ({"name": "shop", "paused": False}, [])
     assert (told["key"]["id"], told["key"]["scopes"]) == (key.public_id, [scope])
     assert told["key"]["from_addresses"] == ["@example.org"]
     assert key.digest not in answer.content.decode()
@@ -30,8 +30,8 @@ def test_any_key_may_ask(scope: str) -> None:
 
 def test_it_says_what_is_left() -> None:
     api = of("send")
-    owner, key = Owner.objects.get(), ApiKey.objects.get()
-    Limits.objects.create(owner=owner, per_second=1, burst=5)
+    team, key = Team.objects.get(), ApiKey.objects.get()
+    Limits.objects.create(team=team, per_second=1, burst=5)
     Limits.objects.create(key=key, daily=10, waiting=3)
     assert api.send().status_code == 200
     told = {one.pop("name"): one for one in api.get("me/").json()["limits"]}
@@ -43,10 +43,10 @@ def test_it_says_what_is_left() -> None:
 
 def test_it_says_what_is_paused() -> None:
     api = of("read")
-    pauses.pause(Owner.objects.get())
+    pauses.pause(Team.objects.get())
     pauses.pause(ApiKey.objects.get())
     told = api.get("me/").json()
-    assert (told["owner"]["paused"], told["key"]["paused"]) == (True, True)
+    assert (told["team"]["paused"], told["key"]["paused"]) == (True, True)
 
 
 def test_nobody_without_a_key_may_ask(db: None) -> None:
@@ -57,4 +57,4 @@ def test_nobody_without_a_key_may_ask(db: None) -> None:
 def test_where_no_key_is_required_there_is_nothing_to_tell(settings: Any) -> None:
     settings.API_KEY_REQUIRED = False
     told = fakes.Api(Client(), "").get("me/").json()
-    assert (told["key"], told["owner"], told["limits"]) == (None, None, [])
+    assert (told["key"], told["team"], told["limits"]) == (None, None, [])

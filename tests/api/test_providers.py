@@ -1,4 +1,4 @@
-"""providers/: how each provider stands, and nothing of another owner's mail."""
+"""providers/: how each provider stands, and nothing of another team's mail."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery.access import keys
-from delivery.models import ApiKey, Attempt, Circuit, Email, Owner, ProviderCheck
+from delivery.models import ApiKey, Attempt, Circuit, Email, ProviderCheck, Team
 from delivery.monitoring import provider_status
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
@@ -35,8 +35,8 @@ def first(api: fakes.Api, **parameters: Any) -> Any:
     return ask(api, **parameters)["providers"][0]
 
 
-def attempt(owner: str, sender: str = "me@example.org", **fields: Any) -> Attempt:
-    email = Email.objects.create(owner=Owner.objects.get(name=owner), from_address=sender)
+def attempt(team: str, sender: str = "me@example.org", **fields: Any) -> Attempt:
+    email = Email.objects.create(team=Team.objects.get(name=team), from_address=sender)
     return Attempt.objects.create(email=email, provider="ses", epoch=1, **fields)
 
 
@@ -128,7 +128,7 @@ def test_what_it_said_of_itself_is_shown_with_your_own_senders(api: fakes.Api) -
     assert check["senders"].keys() == {"default@example.org"}
 
 
-def test_nobody_sees_an_address_of_another_owner(api: fakes.Api, other: fakes.Api) -> None:
+def test_nobody_sees_an_address_of_another_team(api: fakes.Api, other: fakes.Api) -> None:
     said = f"Email address is not verified: {THEIRS}"
     attempt("rival", THEIRS, outcome="refused_temporarily", error="sender_refused", code=THEIRS, detail=said)
     ProviderCheck.objects.create(
@@ -164,7 +164,7 @@ def test_the_reason_why_an_email_waits_quotes_nobody_elses_address(
     assert "rival" not in str(shown) + str(waiting.json()) + str(tried.json())
 
 
-def test_a_key_sees_the_senders_that_its_owner_uses_or_may_use(other: fakes.Api) -> None:
+def test_a_key_sees_the_senders_that_its_team_uses_or_may_use(other: fakes.Api) -> None:
     keys.issue("rival", scopes=["read"], from_addresses=["news@rival.example", "@shop.example"])
     used = ("default@example.org", "news@rival.example", "postmaster@shop.example", "ann@elsewhere.example")
     told = {address: {"verified": True, "detail": ""} for address in used}

@@ -29,7 +29,7 @@ def error(answer: Any) -> tuple[int, str, list[tuple[str, str]]]:
 
 
 def suppress(address: str, kind: str = "hard_bounce") -> None:
-    given = {"owner_id": None, "source": "ses", "at": clock.now(), "reason": "No such user"}
+    given = {"team_id": None, "source": "ses", "at": clock.now(), "reason": "No such user"}
     entries.add([Finding(address=address, kind=kind, **given)])
 
 

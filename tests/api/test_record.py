@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.models import Email, Owner
+from delivery.models import Email, Team
 from delivery.routing import circuits
 from delivery.sending import unknown
 from tests import fakes
@@ -58,9 +58,9 @@ def test_an_attempt_shows_its_kind_of_error_and_that_it_was_settled_but_not_by_w
 
 
 def test_possible_duplicates_are_marked_and_found(api: fakes.Api) -> None:
-    owner = Owner.objects.get(name="tests")
+    team = Team.objects.get(name="tests")
     once, twice = (
-        str(Email.objects.create(owner=owner, from_address="me@example.org", possible_duplicate=again).pk)
+        str(Email.objects.create(team=team, from_address="me@example.org", possible_duplicate=again).pk)
         for again in (False, True)
     )
     for word, expected in (("true", [twice]), ("false", [once])):

@@ -7,7 +7,7 @@ from django.test import Client
 
 from delivery.access import keys
 from delivery.db import clock
-from delivery.models import Owner, Suppression
+from delivery.models import Suppression, Team
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
 from tests import fakes
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 BOB = "bob@example.org"
 
 
-def add(address: str = BOB, kind: str = "hard_bounce", owner: str | None = "tests", **changes: Any) -> Any:
-    whose = Owner.objects.get_or_create(name=owner)[0].pk if owner else None
-    given = {"owner_id": whose, "source": "ses", "at": clock.now(), "reason": "No such user"}
+def add(address: str = BOB, kind: str = "hard_bounce", team: str | None = "tests", **changes: Any) -> Any:
+    whose = Team.objects.get_or_create(name=team)[0].pk if team else None
+    given = {"team_id": whose, "source": "ses", "at": clock.now(), "reason": "No such user"}
     return entries.add([Finding(address=address, kind=kind, **{**given, **changes})])[0]
 
 
@@ -140,7 +140,7 @@ def test_a_filter_that_is_none_is_refused(api: fakes.Api, path: str, filters: di
         ({"address": BOB, "scope": "list:"}, "scope", "empty"),
         ({"address": BOB, "expires_at": "2020-01-01T00:00:00Z"}, "expires_at", "invalid_value"),
         ({"address": BOB, "reason": "x" * 1001}, "reason", "too_long"),
-        ({"address": BOB, "owner": 5}, "owner", "unknown_field"),
+        ({"address": BOB, "team": 5}, "team", "unknown_field"),
     ],
 )
 def test_an_entry_that_is_none_is_refused(api: fakes.Api, fields: Any, field: str, code: str) -> None:
@@ -166,10 +166,10 @@ def test_another_teams_entries_are_like_ones_that_do_not_exist(
 def test_entries_for_all_are_one_teams_own_and_with_several_teams_the_operators(
     api: fakes.Api, token: str
 ) -> None:
-    add(owner=None)
+    add(team=None)
     assert shown(api.get("suppressions/")) == [BOB]
 
-    Owner.objects.create(name="another team")
+    Team.objects.create(name="another team")
     assert shown(api.get("suppressions/")) == []
     told = api.get(f"suppressions/{BOB}/").json()
     assert (told["address"], told["for_all"]) == (BOB, True)
@@ -177,7 +177,7 @@ def test_entries_for_all_are_one_teams_own_and_with_several_teams_the_operators(
     assert (refused.status_code, refused.json()["code"]) == (403, "suppressed_for_all")
     assert api.get(f"suppressions/{told['id']}/").status_code == 404
 
-    Owner.objects.filter(name="another team").delete()
+    Team.objects.filter(name="another team").delete()
     assert delete(api, BOB).status_code == 204
 
 
@@ -236,7 +236,7 @@ def test_a_file_is_imported_with_a_result_for_each_row_and_a_dry_run_says_the_sa
     assert (wet["added"], wet["known"], wet["refused"], wet["format"]) == (1, 2, 1, "gomail")
     assert (dry["dry_run"], wet["dry_run"]) == (True, False)
     new = Suppression.objects.get(address="new@example.org")
-    assert (new.source, new.owner.name if new.owner else None) == ("csv", "tests")
+    assert (new.source, new.team.name if new.team else None) == ("csv", "tests")
 
 
 def test_a_file_comes_as_a_form_too(api: fakes.Api) -> None:

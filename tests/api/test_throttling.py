@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from delivery.access import keys, stored
-from delivery.models import Email, IdempotencyKey, Limits, Owner
+from delivery.models import Email, IdempotencyKey, Limits, Team
 from tests import fakes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
@@ -28,7 +28,7 @@ WAYS: dict[str, tuple[str, Any]] = {
 
 
 def limit(**row: Any) -> None:
-    Limits.objects.update_or_create(owner=Owner.objects.get(name="tests"), defaults=row)
+    Limits.objects.update_or_create(team=Team.objects.get(name="tests"), defaults=row)
     keys._live.cache_clear()
 
 

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from api import body_limit
-from delivery.models import Email, Owner, Suppression, UnsubscribeLink, WebhookMessage
+from delivery.models import Email, Suppression, Team, UnsubscribeLink, WebhookMessage
 from delivery.queue.fairness import FairQueue
 from delivery.retention import prune
 from delivery.sending import rounds
@@ -121,7 +121,7 @@ def test_a_post_of_any_form_unsubscribes_without_cookie_login_or_redirect(
     assert (entry.address, entry.kind, entry.scope, entry.source, entry.count) == (
         *("ann@example.org", "unsubscribe", "list:news", "link", 2),
     )
-    assert entry.owner.name == "tests"
+    assert entry.team.name == "tests"
 
 
 def test_it_ends_its_list_and_nothing_else(api: fakes.Api, ses: fakes.FakeVendor, browser: Client) -> None:
@@ -198,7 +198,7 @@ def test_it_is_answered_when_the_person_has_been_erased(
 
 
 def test_webhooks_are_told_once(api: fakes.Api, ses: fakes.FakeVendor, browser: Client) -> None:
-    endpoint(owner=Owner.objects.get(name="tests"), events=["email.unsubscribed", "suppression.added"])
+    endpoint(team=Team.objects.get(name="tests"), events=["email.unsubscribed", "suppression.added"])
     link = sent(api, ses)
     for _ in range(2):
         browser.post(link)

@@ -1,4 +1,4 @@
-"""webhooks/: endpoints with their secret once, calls and replays, each owner's own."""
+"""webhooks/: endpoints with their secret once, calls and replays, each team's own."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from api.error_codes import FIELD
 from delivery.access import keys
-from delivery.models import ApiKey, Owner, WebhookCall, WebhookEndpoint, WebhookMessage
+from delivery.models import ApiKey, Team, WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import endpoints, kinds, outbox
 from delivery.webhooks.outbox import Notice
 from tests import fakes
@@ -63,9 +63,9 @@ def test_the_secret_is_shown_when_the_endpoint_is_made_and_never_again(api: fake
     assert row.keys() == SHOWN - {"success", "message"}
 
 
-def test_what_the_owner_makes_is_told_of_the_owners_emails(api: fakes.Api) -> None:
+def test_what_the_team_makes_is_told_of_the_teams_emails(api: fakes.Api) -> None:
     to = created(api)
-    outbox.enqueue([Notice(kind="email.sent", owner_id=to.owner_id, data={})])
+    outbox.enqueue([Notice(kind="email.sent", team_id=to.team_id, data={})])
 
     assert WebhookMessage.objects.get().endpoint_id == to.pk
 
@@ -229,10 +229,10 @@ def test_the_fifty_first_is_refused(api: fakes.Api, monkeypatch: pytest.MonkeyPa
         ("post", "replay/"),
     ],
 )
-def test_another_owners_endpoint_is_as_unknown_as_a_missing_one(
+def test_another_teams_endpoint_is_as_unknown_as_a_missing_one(
     method: str, path: str, api: fakes.Api
 ) -> None:
-    theirs = made_endpoint(owner=Owner.objects.create(name="theirs"), url=URL)
+    theirs = made_endpoint(team=Team.objects.create(name="theirs"), url=URL)
     call = str(told(theirs).pk)
     body = {"since": "2026-01-01T00:00:00Z"} if path == "replay/" else {}
     answers = [
@@ -255,7 +255,7 @@ def test_a_call_of_another_endpoint_is_not_replayed(api: fakes.Api) -> None:
 
 
 def test_the_list_has_ones_own_alone(api: fakes.Api) -> None:
-    made_endpoint(owner=Owner.objects.create(name="theirs"))
+    made_endpoint(team=Team.objects.create(name="theirs"))
     made_endpoint()
     mine = created(api)
 
@@ -269,7 +269,7 @@ def test_the_list_has_ones_own_alone(api: fakes.Api) -> None:
 def test_reading_and_changing_need_different_scopes(scope: str, read: int, write: int) -> None:
     _, token = keys.issue("shop", scopes=[scope])
     api = fakes.Api(Client(), token)
-    to = made_endpoint(owner=ApiKey.objects.get().owner, url=URL)
+    to = made_endpoint(team=ApiKey.objects.get().team, url=URL)
 
     assert api.get(f"webhooks/{to.pk}/calls/").status_code == read
     assert ask(api, "post", f"webhooks/{to.pk}/test/").status_code == write

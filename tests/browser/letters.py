@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from delivery.db import ids
 from delivery.files import storage
-from delivery.models import Attachment, Attempt, Email, Owner
+from delivery.models import Attachment, Attempt, Email, Team
 from providers.message import file_of_bytes
 
 SUBJECTS = [
@@ -56,14 +56,14 @@ def write(count: int) -> Email:
 
 
 def _email(chance: random.Random, step: int, when: Any, **fields: Any) -> Email:
-    subject, owner = chance.choice(SUBJECTS)
+    subject, team = chance.choice(SUBJECTS)
     name, status = chance.choice(NAMES), STATUSES[step % len(STATUSES)]
     provider = chance.choice(["ses", "ses", "ses", "sendgrid"])
-    owner_row, _ = Owner.objects.get_or_create(name=owner)
+    team_row, _ = Team.objects.get_or_create(name=team)
     email = Email.objects.create(
         id=ids._stamped(int(when.timestamp() * 1000), 0, chance.getrandbits(62)),
         created_at=when,
-        owner=owner_row,
+        team=team_row,
         from_name="Meridian Books",
         from_address="shop@example.org",
         **{

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from delivery.access import keys
 from delivery.db import ids
-from delivery.models import ApiKey, Attachment, Attempt, Email, Owner, Recipient
+from delivery.models import ApiKey, Attachment, Attempt, Email, Recipient, Team
 from tests.browser import letters, payloads
 from tests.browser.watching import Listener, Watched, keep
 
@@ -51,7 +51,7 @@ def test_nothing_written_into_an_email_runs_in_the_admin(watched: Watched, elsew
     for path in (
         "/admin/",
         "/admin/delivery/apikey/",
-        "/admin/delivery/owner/",
+        "/admin/delivery/team/",
         f"{LIST}{emails[0].pk}/history/",
     ):
         watched.open(path)
@@ -112,7 +112,7 @@ def test_the_log_looks_right_and_asks_nobody_else(watched: Watched, settings: An
 
 def test_a_key_is_made_in_the_browser_and_its_token_gone_afterwards(watched: Watched) -> None:
     watched.open("/admin/delivery/apikey/add/")
-    watched.page.fill("[name=owner_name]", "web shop")
+    watched.page.fill("[name=team_name]", "web shop")
     watched.page.click("[name=_save]")
     token = watched.page.input_value("#token")
 
@@ -135,10 +135,10 @@ def log_of_payloads(host: str) -> list[Email]:
 
 def hostile(texts: list[str]) -> Email:
     first, text, pairs = texts[0], " ".join(texts), {each: each for each in texts}
-    owner, _ = Owner.objects.get_or_create(name=first[:100])
-    ApiKey.objects.create(owner=owner, public_id=ids.uuid7().hex[-8:], scopes=texts, from_addresses=texts)
+    team, _ = Team.objects.get_or_create(name=first[:100])
+    ApiKey.objects.create(team=team, public_id=ids.uuid7().hex[-8:], scopes=texts, from_addresses=texts)
     email = Email.objects.create(
-        owner=owner,
+        team=team,
         from_name=text[:255],
         from_address=text[:254],
         reply_to=[[each, each] for each in texts],

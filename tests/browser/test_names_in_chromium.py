@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from delivery.db import ids
-from delivery.models import ApiKey, Circuit, Owner
+from delivery.models import ApiKey, Circuit, Team
 from gomail import middleware
 from tests.browser import payloads
 from tests.browser.watching import Listener, Watched
@@ -77,11 +77,9 @@ def test_no_name_runs_in_a_label_a_help_text_or_a_message(
 ) -> None:
     for texts in batches(elsewhere.host):
         named(texts)
-        for owner in Owner.objects.all():
-            said = colleague.post(
-                reverse("admin:delivery_owner_change", args=[owner.pk]), {"name": owner.name}
-            )
-            assert said.status_code == (200 if TWO_LINES.search(owner.name) else 302)
+        for team in Team.objects.all():
+            said = colleague.post(reverse("admin:delivery_team_change", args=[team.pk]), {"name": team.name})
+            assert said.status_code == (200 if TWO_LINES.search(team.name) else 302)
         for path in pages():
             watched.open(path)
 
@@ -93,8 +91,8 @@ def test_no_refused_input_runs_where_it_is_named(
     watched: Watched, elsewhere: Listener, colleague: Client
 ) -> None:
     forms = [
-        ("/admin/delivery/apikey/add/", {"owner_name": "shop", "granted": "send"}, "senders"),
-        ("/admin/delivery/apikey/add/", {"owner_name": "shop", "senders": ""}, "granted"),
+        ("/admin/delivery/apikey/add/", {"team_name": "shop", "granted": "send"}, "senders"),
+        ("/admin/delivery/apikey/add/", {"team_name": "shop", "senders": ""}, "granted"),
         ("/admin/auth/user/add/", {"usable_password": "true"}, "username"),
         ("/admin/delivery/circuit/put-back/", {}, "provider"),
         ("/admin/login/", {"password": "x"}, "username"),
@@ -164,28 +162,28 @@ def batches(host: str) -> Iterator[list[str]]:
 
 def named(texts: list[str]) -> None:
     """Let everything that somebody names have such a name."""
-    for table in (ApiKey, Owner, Group, Circuit):
+    for table in (ApiKey, Team, Group, Circuit):
         table.objects.all().delete()
     User.objects.exclude(username="root").delete()
     groups = [Group.objects.create(name=text[:150]) for text in texts]
     for text in texts:
         name = {"first_name": text[:150], "last_name": text[:150], "email": text[:254]}
         User.objects.create(username=text[:150], is_staff=True, **name).groups.set(groups)
-        owner = Owner.objects.create(name=text.strip()[:100].strip() or "x")
-        ApiKey.objects.create(owner=owner, public_id=ids.uuid7().hex[-8:], scopes=texts, from_addresses=texts)
+        team = Team.objects.create(name=text.strip()[:100].strip() or "x")
+        ApiKey.objects.create(team=team, public_id=ids.uuid7().hex[-8:], scopes=texts, from_addresses=texts)
     Circuit.objects.create(provider=texts[0][:50], state="out", changed_by=texts[0][:150], reason=texts[0])
 
 
 def pages() -> list[str]:
     """Name every page of the admin that shows what somebody named."""
     user, group = User.objects.exclude(username="root").earliest("pk"), Group.objects.earliest("pk")
-    key, owner = ApiKey.objects.earliest("pk"), Owner.objects.earliest("pk")
+    key, team = ApiKey.objects.earliest("pk"), Team.objects.earliest("pk")
     return [
         "/admin/delivery/apikey/add/",  # the first page after the messages shows them
         "/admin/",
-        "/admin/delivery/owner/",
-        f"/admin/delivery/owner/{owner.pk}/change/",
-        f"/admin/delivery/owner/{owner.pk}/history/",
+        "/admin/delivery/team/",
+        f"/admin/delivery/team/{team.pk}/change/",
+        f"/admin/delivery/team/{team.pk}/history/",
         "/admin/delivery/apikey/",
         f"/admin/delivery/apikey/{key.pk}/change/",
         f"/admin/delivery/apikey/{key.pk}/revoke/",

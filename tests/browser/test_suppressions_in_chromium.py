@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from delivery.db import clock
-from delivery.models import Owner, Suppression
+from delivery.models import Suppression, Team
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
 from tests.browser.watching import Watched, keep
@@ -19,17 +19,17 @@ HOSTILE = "<script>pwn()</script><img src=x onerror=pwn()>"
 
 @pytest.fixture
 def entry() -> Suppression:
-    shop = Owner.objects.create(name="shop")
+    shop = Team.objects.create(name="shop")
     given: dict[str, Any] = {"source": "sendgrid", "at": clock.now()}
     said = "550 5.1.1 The email account that you tried to reach does not exist. Please try double-checking it"
     entries.add(
         [
-            Finding(owner_id=shop.pk, address="ann@example.org", kind="hard_bounce", reason=said, **given),
+            Finding(team_id=shop.pk, address="ann@example.org", kind="hard_bounce", reason=said, **given),
             Finding(
-                owner_id=None, address="b" * 60 + "@example.org", kind="complaint", reason=HOSTILE, **given
+                team_id=None, address="b" * 60 + "@example.org", kind="complaint", reason=HOSTILE, **given
             ),
             Finding(
-                owner_id=shop.pk, address="eve@example.org", kind="unsubscribe", scope="list:news", **given
+                team_id=shop.pk, address="eve@example.org", kind="unsubscribe", scope="list:news", **given
             ),
         ]
     )

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from delivery.access import keys
-from delivery.models import ApiKey, Owner
+from delivery.models import ApiKey, Team
 from tests.browser import letters
 from tests.browser.watching import Watched, keep
 
@@ -48,7 +48,7 @@ def test_the_theme_is_switched_and_remembered(watched: Watched, errors: list[str
 
 
 def test_the_menu_is_hidden_and_stays_so(watched: Watched, errors: list[str]) -> None:
-    watched.open("/admin/delivery/owner/")
+    watched.open("/admin/delivery/team/")
     menu = watched.page.locator("#nav-sidebar")
     assert menu.is_visible()
     for there in (False, True):
@@ -61,7 +61,7 @@ def test_the_menu_is_hidden_and_stays_so(watched: Watched, errors: list[str]) ->
 
 def test_the_menu_opens_on_a_phone(watched: Watched, errors: list[str]) -> None:
     watched.page.set_viewport_size(PHONE)
-    watched.open("/admin/delivery/owner/")
+    watched.open("/admin/delivery/team/")
     menu = watched.page.locator("#nav-sidebar")
     assert not menu.is_visible()
     watched.page.get_by_text("dock_to_right").last.click()
@@ -114,8 +114,8 @@ def test_the_slash_finds_the_search(watched: Watched, errors: list[str]) -> None
 
 
 def test_pages_of_a_list_are_turned(watched: Watched, errors: list[str]) -> None:
-    Owner.objects.bulk_create(Owner(name=f"owner {number:03}") for number in range(120))
-    watched.open("/admin/delivery/owner/")
+    Team.objects.bulk_create(Team(name=f"team {number:03}") for number in range(120))
+    watched.open("/admin/delivery/team/")
     watched.page.get_by_role("link", name="2", exact=True).click()
     watched.page.wait_for_url("**p=2")
     assert errors == []
@@ -154,12 +154,12 @@ def pages() -> list[str]:
     email = letters.write(30)
     key, _ = keys.issue("shop", scopes=["read"])
     user, group = User.objects.create_user("colleague", is_staff=True), Group.objects.create(name="helpers")
-    owner = Owner.objects.earliest("pk")
-    lists = ["delivery/email", "delivery/apikey", "delivery/owner", "auth/user", "auth/group"]
+    team = Team.objects.earliest("pk")
+    lists = ["delivery/email", "delivery/apikey", "delivery/team", "auth/user", "auth/group"]
     of_rows = {
         f"delivery/email/{email.pk}": ("change", "history"),
         f"delivery/apikey/{ApiKey.objects.get(pk=key.pk).pk}": ("change", "revoke"),
-        f"delivery/owner/{owner.pk}": ("change", "history"),
+        f"delivery/team/{team.pk}": ("change", "history"),
         f"auth/user/{user.pk}": ("change", "password", "delete", "history"),
         f"auth/group/{group.pk}": ("change", "delete"),
     }

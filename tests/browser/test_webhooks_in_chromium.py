@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from delivery.models import Owner, WebhookCall, WebhookEndpoint, WebhookMessage
+from delivery.models import Team, WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import endpoints
 from tests.browser import payloads
 from tests.browser.watching import Listener, Watched, keep
@@ -113,17 +113,17 @@ def look(watched: Watched, name: str) -> None:
 def busy() -> tuple[WebhookEndpoint, WebhookMessage]:
     """Return a busy endpoint and a message that was told in the third try; others are in trouble."""
     now = timezone.now()
-    shop = Owner.objects.create(name="web shop")
+    shop = Team.objects.create(name="web shop")
     to = endpoint(
         url="https://shop.example.org/hooks/gomail?source=production",
-        owner=shop,
+        team=shop,
         description="orders and invoices",
         events=["email.bounced", "email.complained", "email.failed", "email.settled"],
         previous_secret="whsec_old",
         previous_until=now + timedelta(hours=20),
     )
     endpoints.switch_off(
-        endpoint(url="https://old.example.net/in", owner=shop),
+        endpoint(url="https://old.example.net/in", team=shop),
         "It answered 410 Gone: it wants no more webhooks.",
     )
     endpoint(url="https://late.example.net/in", failing_since=now - timedelta(days=2))

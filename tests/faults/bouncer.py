@@ -57,4 +57,4 @@ def _host(server: SplitResult) -> str:
 
 def _unprivileged(host: str) -> str:
     """Return who may open the socket: pgbouncer does not run as root."""
-    return Path(host).owner() if host.startswith("/") else "nobody"
+    return Path(host).team() if host.startswith("/") else "nobody"

@@ -1,4 +1,4 @@
-"""manage.py pause: of an owner or a key nothing is taken, and nothing that waits is sent."""
+"""manage.py pause: of a team or a key nothing is taken, and nothing that waits is sent."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from delivery.management import arguments
 
 
 class Command(BaseCommand):
-    help = "Pauses an owner or a key: nothing new is taken, nothing that waits is sent, nothing is lost."
+    help = "Pauses a team or a key: nothing new is taken, nothing that waits is sent, nothing is lost."
 
     def add_arguments(self, parser: CommandParser) -> None:
         arguments.add_holder(parser)

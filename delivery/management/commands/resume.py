@@ -1,4 +1,4 @@
-"""manage.py resume: ends the pause of an owner or a key."""
+"""manage.py resume: ends the pause of a team or a key."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from delivery.management import arguments
 
 
 class Command(BaseCommand):
-    help = "Ends the pause of an owner or a key: what waits is sent, its deadlines are later by the pause."
+    help = "Ends the pause of a team or a key: what waits is sent, its deadlines are later by the pause."
 
     def add_arguments(self, parser: CommandParser) -> None:
         arguments.add_holder(parser)

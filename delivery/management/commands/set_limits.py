@@ -1,4 +1,4 @@
-"""manage.py set_limits: how much an owner or a key may send."""
+"""manage.py set_limits: how much a team or a key may send."""
 
 import argparse
 from typing import Any, Final
@@ -21,7 +21,7 @@ _FASTEST: Final = 1_000_000.0
 
 
 class Command(BaseCommand):
-    help = "Sets limits of an owner or a key, or shows them; 0: no limit, `default`: that of the settings."
+    help = "Sets limits of a team or a key, or shows them; 0: no limit, `default`: that of the settings."
 
     def add_arguments(self, parser: CommandParser) -> None:
         arguments.add_holder(parser)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from delivery.access import keys
 from delivery.content import addresses
-from delivery.models import ApiKey, Owner
+from delivery.models import ApiKey, Team
 from providers.message import Mailbox
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_dump_of_the_table_holds_no_key_that_works() -> None:
     _, token = keys.issue("shop", scopes=["send"])
-    dump = serializers.serialize("json", [*ApiKey.objects.all(), *Owner.objects.all()])
+    dump = serializers.serialize("json", [*ApiKey.objects.all(), *Team.objects.all()])
     secret = token.split("_")[3]
     assert token not in dump
     assert secret not in dump

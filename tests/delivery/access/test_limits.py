@@ -1,4 +1,4 @@
-"""What an owner and a key may send: exactly so much, also when many threads ask at once."""
+"""What a team and a key may send: exactly so much, also when many threads ask at once."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from delivery.access import keys, limits, terms, usage
 from delivery.access.limits import Over
 from delivery.access.terms import Account
-from delivery.models import ApiKey, Attachment, Email, Limits, Owner, UsedMinute
+from delivery.models import ApiKey, Attachment, Email, Limits, Team, UsedMinute
 from delivery.retention import prune
 from delivery.sending import rounds
 from delivery.submission import batches, changes, emails
@@ -25,18 +25,18 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
 
 
 def limited(name: str = "shop", **row: Any) -> ApiKey:
-    """Return a key of an owner with these limits."""
+    """Return a key of a team with these limits."""
     key, _ = keys.issue(name, scopes=["send"])
-    Limits.objects.create(owner=key.owner, **row)
+    Limits.objects.create(team=key.team, **row)
     return fresh(key)
 
 
 def fresh(key: ApiKey) -> ApiKey:
-    return ApiKey.objects.select_related("owner", "owner__limits", "limits").get(pk=key.pk)
+    return ApiKey.objects.select_related("team", "team__limits", "limits").get(pk=key.pk)
 
 
 def accept(key: ApiKey, **fields: Any) -> Email:
-    return emails.accept(draft(**fields), owner=key.owner, key=key)
+    return emails.accept(draft(**fields), team=key.team, key=key)
 
 
 def refused(key: ApiKey, **fields: Any) -> Over:
@@ -57,7 +57,7 @@ def accepted_of_fifty(key: ApiKey, **fields: Any) -> int:
 
 
 def left(key: ApiKey) -> dict[str, int]:
-    return {one.name: one.left for each in terms.accounts(key.owner, key) for one in policies(each)}
+    return {one.name: one.left for each in terms.accounts(key.team, key) for one in policies(each)}
 
 
 def policies(of: Account) -> Any:
@@ -66,7 +66,7 @@ def policies(of: Account) -> Any:
 
 def pass_time(key: ApiKey, seconds: float) -> None:
     """Let what was used have been used so much earlier."""
-    row = Limits.objects.get(owner=key.owner)
+    row = Limits.objects.get(team=key.team)
     Limits.objects.filter(pk=row.pk).update(full_at=row.full_at - int(seconds * 1e9))
     for minute in row.minutes.order_by("minute"):
         UsedMinute.objects.filter(pk=minute.pk).update(minute=minute.minute - math.ceil(seconds / 60))
@@ -91,7 +91,7 @@ def test_fifty_threads_store_exactly_what_may_be_stored(transactional_db: None) 
     assert accepted_of_fifty(key, text="x" * (1024 * 1024 // 20)) == 20
 
 
-def test_fifty_threads_of_two_keys_keep_to_the_owners_limit_and_to_their_own(transactional_db: None) -> None:
+def test_fifty_threads_of_two_keys_keep_to_the_teams_limit_and_to_their_own(transactional_db: None) -> None:
     first = limited(daily=30)
     second, _ = keys.issue("shop", scopes=["send"])
     Limits.objects.create(key=first, daily=10)
@@ -134,7 +134,7 @@ def test_clients_that_wait_for_their_answer_leave_no_more_unfinished_than_may_be
 
     def one(_: int) -> bool:
         try:
-            emails.send(draft(), owner=key.owner, key=fresh(key))
+            emails.send(draft(), team=key.team, key=fresh(key))
         except Over:
             return False
         return True
@@ -206,7 +206,7 @@ def test_every_recipient_counts() -> None:
     assert left(key) == {"daily": 8}
 
 
-def test_what_is_left_of_an_owner_and_of_a_key_is_told_apart() -> None:
+def test_what_is_left_of_a_team_and_of_a_key_is_told_apart() -> None:
     key = limited(daily=10)
     Limits.objects.create(key=key, per_second=1, burst=5, waiting=3)
     accept(fresh(key))
@@ -216,7 +216,7 @@ def test_what_is_left_of_an_owner_and_of_a_key_is_told_apart() -> None:
 # Nothing that is refused costs anything.
 
 
-def test_what_the_key_refuses_costs_the_owner_nothing() -> None:
+def test_what_the_key_refuses_costs_the_team_nothing() -> None:
     key = limited(daily=10)
     Limits.objects.create(key=key, daily=1)
     accept(fresh(key))
@@ -231,15 +231,15 @@ def test_a_refusal_in_the_transaction_takes_back_what_was_taken_before() -> None
     Limits.objects.create(key=key, daily=1)
     asked = limits.Asked(
         cost=limits.Cost(emails=1, recipients=2, bytes=0),
-        accounts=tuple((one, usage.of(one).row) for one in terms.accounts(*owner_and(fresh(key)))),
+        accounts=tuple((one, usage.of(one).row) for one in terms.accounts(*team_and(fresh(key)))),
     )
     with pytest.raises(Over), transaction.atomic():
         limits.take(asked)
     assert left(fresh(key)) == {"daily": 10, "key-daily": 1}
 
 
-def owner_and(key: ApiKey) -> tuple[Owner, ApiKey]:
-    return key.owner, key
+def team_and(key: ApiKey) -> tuple[Team, ApiKey]:
+    return key.team, key
 
 
 def test_a_file_that_does_not_fit_is_not_stored(attachment_folder: Path) -> None:
@@ -253,9 +253,9 @@ def test_a_file_that_does_not_fit_is_not_stored(attachment_folder: Path) -> None
 def test_a_batch_that_does_not_fit_is_refused_whole() -> None:
     key = limited(daily=5)
     items = [Item(draft=draft()) for _ in range(3)]
-    assert len(batches.accept(items, owner=key.owner, key=key)) == 3
+    assert len(batches.accept(items, team=key.team, key=key)) == 3
     with pytest.raises(Over):
-        batches.accept(items, owner=key.owner, key=key)
+        batches.accept(items, team=key.team, key=key)
     assert (Email.objects.count(), left(key)) == (3, {"daily": 2})
 
 
@@ -265,7 +265,7 @@ def test_batches_of_fifty_threads_fit_whole_or_not_at_all(transactional_db: None
     def one(_: int) -> int:
         try:
             items = [Item(draft=draft()) for _ in range(3)]
-            return len(batches.accept(items, owner=key.owner, key=fresh(key)))
+            return len(batches.accept(items, team=key.team, key=fresh(key)))
         except Over:
             return 0
 
@@ -306,7 +306,7 @@ def test_files_are_counted_off_once() -> None:
 def test_what_was_kept_before_there_was_a_limit_counts() -> None:
     key, _ = keys.issue("shop", scopes=["send"])
     accept(key, text="12345", attachments=(a_file(b"123"),))
-    Limits.objects.create(owner=key.owner, stored_mb=1)
+    Limits.objects.create(team=key.team, stored_mb=1)
     assert left(fresh(key)) == {"stored": 1024 * 1024 - 8}
 
 
@@ -321,7 +321,7 @@ def test_what_is_sent_waits_no_more() -> None:
 # The settings' defaults, and no limit.
 
 
-def test_the_settings_limit_every_owner_that_has_no_row_of_its_own(settings: Any) -> None:
+def test_the_settings_limit_every_team_that_has_no_row_of_its_own(settings: Any) -> None:
     settings.GOMAIL_DAILY_EMAILS = 1
     for name in ("shop", "forum"):
         key = fresh(keys.issue(name, scopes=["send"])[0])
@@ -331,19 +331,19 @@ def test_the_settings_limit_every_owner_that_has_no_row_of_its_own(settings: Any
 
 def test_a_row_goes_before_the_settings_and_0_is_no_limit(settings: Any) -> None:
     settings.GOMAIL_DAILY_EMAILS = 1
-    assert terms.accounts(limited(daily=5).owner)[0].terms.daily == 5
-    assert terms.accounts(limited("forum", daily=0).owner) == ()
+    assert terms.accounts(limited(daily=5).team)[0].terms.daily == 5
+    assert terms.accounts(limited("forum", daily=0).team) == ()
 
 
 def test_a_minutes_worth_of_the_rate_may_come_at_once_unless_a_burst_is_set() -> None:
-    assert terms.accounts(limited(per_second=2.5).owner)[0].terms.burst == 150
+    assert terms.accounts(limited(per_second=2.5).team)[0].terms.burst == 150
 
 
 def test_who_has_no_limit_costs_no_statement() -> None:
     key = keys.find(keys.issue("shop", scopes=["send"])[1])
     assert key
     with CaptureQueriesContext(connection) as captured:
-        emails.send(draft(), owner=key.owner, key=key)
+        emails.send(draft(), team=key.team, key=key)
     statements = [query["sql"] for query in captured]
     assert [sql for sql in statements if "delivery_limits" in sql or "usedminute" in sql] == []
 
@@ -351,4 +351,4 @@ def test_who_has_no_limit_costs_no_statement() -> None:
 def test_emails_without_a_key_have_no_limit(settings: Any) -> None:
     settings.GOMAIL_DAILY_EMAILS = 1
     for _ in range(2):
-        emails.accept(draft(), owner=None)
+        emails.accept(draft(), team=None)

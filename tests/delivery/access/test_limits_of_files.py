@@ -34,10 +34,10 @@ def fake(settings: Any) -> Iterator[Fake]:
 
 @pytest.fixture
 def key() -> ApiKey:
-    """Return a key whose owner may send five emails a day, have five that wait, and keep a MB."""
+    """Return a key whose team may send five emails a day, have five that wait, and keep a MB."""
     key, _ = keys.issue("shop", scopes=["send"])
-    Limits.objects.create(owner=key.owner, daily=5, waiting=5, stored_mb=1)
-    return ApiKey.objects.select_related("owner", "owner__limits", "limits").get(pk=key.pk)
+    Limits.objects.create(team=key.team, daily=5, waiting=5, stored_mb=1)
+    return ApiKey.objects.select_related("team", "team__limits", "limits").get(pk=key.pk)
 
 
 def with_file(content: bytes = b"12345") -> Draft:
@@ -59,7 +59,7 @@ def used() -> tuple[int, int | None]:
 def test_a_refused_file_costs_nothing(way: Any, fake: Fake, key: ApiKey) -> None:
     fake.behaviour = FOUND
     with pytest.raises(FileRefused):
-        way(with_file(), owner=key.owner, key=key)
+        way(with_file(), team=key.team, key=key)
     assert (used()[0], used()[1] or 0) == (0, 0)
 
 
@@ -67,14 +67,14 @@ def test_a_refused_file_costs_nothing(way: Any, fake: Fake, key: ApiKey) -> None
 def test_a_refused_file_costs_nothing_in_a_batch_and_the_others_fit(by: str, fake: Fake, key: ApiKey) -> None:
     fake.behaviour = FOUND
     others = [draft(text="123") for _ in range(5)]
-    refused, *accepted = batches.accept(items(with_file(), *others, by=by), owner=key.owner, key=key)
+    refused, *accepted = batches.accept(items(with_file(), *others, by=by), team=key.team, key=key)
     assert isinstance(refused, FileRefused)
     assert all(isinstance(one, Email) for one in accepted)
     assert used() == (5, 15)
 
 
 def test_a_batch_with_limits_is_scanned(fake: Fake, key: ApiKey) -> None:
-    [email] = batches.accept(items(with_file()), owner=key.owner, key=key)
+    [email] = batches.accept(items(with_file()), team=key.team, key=key)
     assert isinstance(email, Email)
     assert (fake.files, email.attachments.get().scanned_as) == (1, "Fake 1/1")
 
@@ -87,7 +87,7 @@ def test_a_batch_with_limits_is_held_together_and_waits(
     fake.behaviour = scanner.hangs
     began = time.monotonic()
     waiting = batches.accept(
-        items(*(with_file(b"%d" % number) for number in range(5)), by=by), owner=key.owner, key=key
+        items(*(with_file(b"%d" % number) for number in range(5)), by=by), team=key.team, key=key
     )
     assert time.monotonic() - began < 4
     assert all(isinstance(one, Email) and scanning.is_awaited(one) for one in waiting)
@@ -97,24 +97,24 @@ def test_a_batch_with_limits_is_held_together_and_waits(
 def test_what_waits_for_the_scanner_costs_like_all_that_waits(way: Any, key: ApiKey, settings: Any) -> None:
     settings.CLAMD_URL = "unix:///nobody/is/there"
     for _ in range(5):
-        assert scanning.is_awaited(way(with_file(), owner=key.owner, key=key))
+        assert scanning.is_awaited(way(with_file(), team=key.team, key=key))
     assert used() == (5, 25)
     with pytest.raises(Over):
-        way(with_file(), owner=key.owner, key=key)
+        way(with_file(), team=key.team, key=key)
     assert Email.objects.count() == 5
 
 
 def test_who_is_over_a_limit_does_not_hold_the_scanner(fake: Fake, key: ApiKey) -> None:
     for _ in range(5):
-        emails.accept(draft(), owner=key.owner, key=key)
+        emails.accept(draft(), team=key.team, key=key)
     with pytest.raises(Over):
-        emails.accept(with_file(), owner=key.owner, key=key)
+        emails.accept(with_file(), team=key.team, key=key)
     assert fake.files == 0
 
 
 def test_malware_that_waited_for_its_verdict_is_counted_off(fake: Fake, key: ApiKey, settings: Any) -> None:
     settings.CLAMD_URL = "unix:///nobody/is/there"
-    email = emails.accept(with_file(), owner=key.owner, key=key)
+    email = emails.accept(with_file(), team=key.team, key=key)
     assert used()[1] == 5
     settings.CLAMD_URL, fake.behaviour = fake.url, FOUND
     scan.forget()

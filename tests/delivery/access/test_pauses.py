@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery.access import keys, pauses
-from delivery.models import ApiKey, Email, Limits, Owner
+from delivery.models import ApiKey, Email, Limits, Team
 from delivery.queue import claims, fairness, sweep
 from delivery.queue.fairness import FairQueue
 from delivery.recovery import rescue
@@ -25,12 +25,12 @@ from tests.delivery.factories import draft, queued
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
 
 
-def a_key(owner: str = "shop") -> ApiKey:
-    return keys.issue(owner, scopes=["send"])[0]
+def a_key(team: str = "shop") -> ApiKey:
+    return keys.issue(team, scopes=["send"])[0]
 
 
 def waiting(key: ApiKey, **fields: Any) -> Email:
-    return queued(owner=key.owner, key=key, **fields)
+    return queued(team=key.team, key=key, **fields)
 
 
 def said(*words: str) -> str:
@@ -39,10 +39,10 @@ def said(*words: str) -> str:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("of", ["owner", "key"])
+@pytest.mark.parametrize("of", ["team", "key"])
 def test_what_waits_is_not_sent_until_it_is_resumed(of: str) -> None:
     key = a_key()
-    email, holder = waiting(key), key.owner if of == "owner" else key
+    email, holder = waiting(key), key.team if of == "team" else key
     assert pauses.pause(holder)
     assert (claims.take(email.pk), FairQueue().take(fairness.LANES)) == (None, None)
     assert rounds.dispatch(email.pk) is None
@@ -54,15 +54,15 @@ def test_what_waits_is_not_sent_until_it_is_resumed(of: str) -> None:
     assert sent.status == "sent"
 
 
-@pytest.mark.parametrize("of", ["owner", "key"])
+@pytest.mark.parametrize("of", ["team", "key"])
 def test_nothing_new_is_taken(of: str) -> None:
     key = a_key()
-    pauses.pause(key.owner if of == "owner" else key)
+    pauses.pause(key.team if of == "team" else key)
     for take in (emails.accept, emails.send):
         with pytest.raises(pauses.Paused):
-            take(draft(), owner=key.owner, key=key)
+            take(draft(), team=key.team, key=key)
     with pytest.raises(pauses.Paused):
-        batches.accept([Item(draft=draft())], owner=key.owner, key=key)
+        batches.accept([Item(draft=draft())], team=key.team, key=key)
     assert not Email.objects.exists()
 
 
@@ -80,15 +80,15 @@ def test_nothing_expires_during_a_pause_and_deadlines_move_by_its_length() -> No
     key = a_key()
     now = timezone.now()
     email = waiting(key, expires_at=now + timedelta(seconds=1))
-    pauses.pause(key.owner)
+    pauses.pause(key.team)
     ago = timedelta(hours=3)
-    Owner.objects.update(paused_at=F("paused_at") - ago)
+    Team.objects.update(paused_at=F("paused_at") - ago)
     Email.objects.update(expires_at=now - ago + timedelta(minutes=5))
     rescue.run()
     email.refresh_from_db()
     assert email.status == "queued"
 
-    pauses.resume(Owner.objects.get())
+    pauses.resume(Team.objects.get())
     email.refresh_from_db()
     assert timedelta(minutes=4) < email.expires_at - now < timedelta(minutes=6)
     assert rounds.dispatch(email.pk)
@@ -96,7 +96,7 @@ def test_nothing_expires_during_a_pause_and_deadlines_move_by_its_length() -> No
 
 def test_a_pause_is_known_within_a_second_by_those_who_know_the_key(api: Any) -> None:
     assert api.send().status_code == 200
-    pauses.pause(Owner.objects.get())
+    pauses.pause(Team.objects.get())
     time.sleep(1.05)
     answer = api.send()
     assert (answer.status_code, answer.json()["code"]) == (403, "paused")
@@ -104,7 +104,7 @@ def test_a_pause_is_known_within_a_second_by_those_who_know_the_key(api: Any) ->
         "batches/", {"emails": [{"to_addresses": "ann@example.org", "from_address": "a@example.org"}]}
     )
     assert (batch.status_code, batch.json()["code"]) == (403, "paused")
-    pauses.resume(Owner.objects.get())
+    pauses.resume(Team.objects.get())
     time.sleep(1.05)
     assert api.send().status_code == 200
 
@@ -114,27 +114,27 @@ def test_many_emails_of_the_paused_make_no_queue_full(settings: Any) -> None:
     key = a_key()
     for _ in range(4):
         waiting(key)
-    pauses.pause(key.owner)
+    pauses.pause(key.team)
     backpressure.forget()
     backpressure.refuse_if_too_high("normal")
 
 
-def test_more_paused_owners_than_are_read_at_once_starve_nobody() -> None:
-    for number in range(fairness._MOST_OWNERS + 5):
-        key = a_key(f"owner {number}")
+def test_more_paused_teams_than_are_read_at_once_starve_nobody() -> None:
+    for number in range(fairness._MOST_TEAMS + 5):
+        key = a_key(f"team {number}")
         waiting(key)
-        pauses.pause(key.owner)
+        pauses.pause(key.team)
     last = a_key("last")
     email = waiting(last)
     assert FairQueue().take(fairness.LANES) == email.pk
 
 
-def test_no_email_of_a_paused_owner_is_looked_at_to_find_the_others() -> None:
+def test_no_email_of_a_paused_team_is_looked_at_to_find_the_others() -> None:
     key = a_key()
     waiting(key)
-    pauses.pause(key.owner)
+    pauses.pause(key.team)
     with CaptureQueriesContext(connection) as captured:
-        assert list(fairness.owners("normal", 0)) == []
+        assert list(fairness.teams("normal", 0)) == []
     assert len(captured) <= 4
 
 
@@ -148,7 +148,7 @@ def test_the_sweep_publishes_nothing_of_the_paused() -> None:
 # The commands.
 
 
-def test_the_commands_pause_and_resume_an_owner_or_a_key() -> None:
+def test_the_commands_pause_and_resume_a_team_or_a_key() -> None:
     key = a_key()
     waiting(key)
     assert "shop is paused. 1 emails wait" in said("pause", "shop")
@@ -169,7 +169,7 @@ def test_whoever_is_not_there_cannot_be_paused(words: tuple[str, ...]) -> None:
 def test_limits_are_set_and_shown() -> None:
     key = a_key()
     said("set_limits", "shop", "--per-second", "2.5", "--burst", "10", "--daily", "100", "--stored-mb", "5")
-    row = Limits.objects.get(owner=key.owner)
+    row = Limits.objects.get(team=key.team)
     assert (row.per_second, row.burst, row.daily, row.waiting, row.stored_mb) == (2.5, 10, 100, None, 5)
     shown = said("set_limits", "shop", "--daily", "default", "--waiting", "0")
     assert "daily: as in the settings" in shown

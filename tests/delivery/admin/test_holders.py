@@ -1,4 +1,4 @@
-"""Owners and keys are paused, limited and revoked by whoever may change them, and it is kept who did it."""
+"""Teams and keys are paused, limited and revoked by whoever may change them, and it is kept who did it."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from delivery.access import keys
-from delivery.models import ApiKey, Email, Limits, Owner
+from delivery.models import ApiKey, Email, Limits, Team
 from tests.delivery.factories import queued
 
 pytestmark = pytest.mark.django_db
@@ -29,19 +29,19 @@ def key(db: None) -> ApiKey:
     return keys.issue("shop", scopes=["send"])[0]
 
 
-def url(holder: Owner | ApiKey, word: str) -> str:
-    kind = "owner" if isinstance(holder, Owner) else "apikey"
+def url(holder: Team | ApiKey, word: str) -> str:
+    kind = "team" if isinstance(holder, Team) else "apikey"
     return f"/admin/delivery/{kind}/{holder.pk}/{word}/"
 
 
-def holders(key: ApiKey) -> tuple[Owner | ApiKey, ...]:
-    return key.owner, key
+def holders(key: ApiKey) -> tuple[Team | ApiKey, ...]:
+    return key.team, key
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["owner", "key"])
+@pytest.mark.parametrize("which", [0, 1], ids=["team", "key"])
 def test_a_page_pauses_and_resumes(anna: Client, key: ApiKey, which: int) -> None:
     holder = holders(key)[which]
-    queued(owner=key.owner, key=key)
+    queued(team=key.team, key=key)
     asked = anna.get(url(holder, "pause"))
     assert "1 emails wait now" in asked.content.decode()
     holder.refresh_from_db()
@@ -58,7 +58,7 @@ def test_a_page_pauses_and_resumes(anna: Client, key: ApiKey, which: int) -> Non
     assert said == {"Paused.", "Resumed."}
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["owner", "key"])
+@pytest.mark.parametrize("which", [0, 1], ids=["team", "key"])
 def test_a_page_sets_limits_and_shows_what_is_left(anna: Client, key: ApiKey, which: int) -> None:
     holder = holders(key)[which]
     assert "There is no limit" in anna.get(url(holder, "limits")).content.decode()
@@ -75,7 +75,7 @@ def test_a_page_sets_limits_and_shows_what_is_left(anna: Client, key: ApiKey, wh
     "wrong", [{"daily": "-1"}, {"daily": "many"}, {"per_second": "0.0001"}, {"burst": "2000000"}]
 )
 def test_a_limit_that_is_none_is_refused(anna: Client, key: ApiKey, wrong: dict[str, str]) -> None:
-    answer = anna.post(url(key.owner, "limits"), wrong)
+    answer = anna.post(url(key.team, "limits"), wrong)
     assert answer.status_code == 200
     assert 'aria-invalid="true"' in answer.content.decode()
     assert not Limits.objects.exists()
@@ -85,7 +85,7 @@ def test_a_limit_that_is_none_is_refused(anna: Client, key: ApiKey, wrong: dict[
 def test_revoking_asks_what_becomes_of_what_waits(
     anna: Client, key: ApiKey, words: dict[str, str], left: str
 ) -> None:
-    queued(owner=key.owner, key=key)
+    queued(team=key.team, key=key)
     assert "cancel them" in anna.get(url(key, "revoke")).content.decode()
     anna.post(url(key, "revoke"), words)
     key.refresh_from_db()
@@ -96,7 +96,7 @@ def test_revoking_asks_what_becomes_of_what_waits(
 @pytest.mark.parametrize("word", ["pause", "limits"])
 def test_whoever_may_only_look_changes_nothing(key: ApiKey, word: str) -> None:
     user = User.objects.create_user("eve", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_owner", "view_apikey"]))
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_team", "view_apikey"]))
     client = Client()
     client.force_login(user)
     for holder in holders(key):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from delivery.access import keys
 from delivery.db import ids
 from delivery.files import storage
-from delivery.models import ApiKey, Attachment, Attempt, Email, Owner
+from delivery.models import ApiKey, Attachment, Attempt, Email, Team
 from providers.message import file_of_bytes
 from tests import fakes
 from tests.delivery.admin.pages import LIST, page, reader, text
@@ -92,7 +92,7 @@ def test_an_id_finds_its_email(admin: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["html_body__contains=x", "subject__regex=.*", "recipients__address=x", "owner__name=x"]
+    "query", ["html_body__contains=x", "subject__regex=.*", "recipients__address=x", "team__name=x"]
 )
 def test_parameters_that_would_read_the_whole_log_are_refused(admin: Client, query: str) -> None:
     assert admin.get(f"{LIST}?{query}").status_code == 400
@@ -363,22 +363,22 @@ def test_no_action_on_the_list_changes_anything(admin: Client, action: str) -> N
     assert "delete_selected" not in admin.get(LIST).content.decode()
 
 
-def test_owners_and_keys_and_with_them_emails_cannot_be_deleted(admin: Client) -> None:
-    owner = Owner.objects.create(name="shop")
-    written(owner=owner)
+def test_teams_and_keys_and_with_them_emails_cannot_be_deleted(admin: Client) -> None:
+    team = Team.objects.create(name="shop")
+    written(team=team)
     key, _ = keys.issue("shop", scopes=["send"])
 
     for url in (
-        reverse("admin:delivery_owner_delete", args=[owner.pk]),
+        reverse("admin:delivery_team_delete", args=[team.pk]),
         reverse("admin:delivery_apikey_delete", args=[key.pk]),
     ):
         assert admin.get(url).status_code == admin.post(url, {"post": "yes"}).status_code == 403
-    for name in ("owner", "apikey"):
+    for name in ("team", "apikey"):
         listed = reverse(f"admin:delivery_{name}_changelist")
         admin.post(
-            listed, {"action": "delete_selected", "_selected_action": [owner.pk, key.pk], "post": "yes"}
+            listed, {"action": "delete_selected", "_selected_action": [team.pk, key.pk], "post": "yes"}
         )
-    assert (Owner.objects.count(), ApiKey.objects.count(), Email.objects.count()) == (1, 1, 1)
+    assert (Team.objects.count(), ApiKey.objects.count(), Email.objects.count()) == (1, 1, 1)
 
 
 # Who may see it.
@@ -427,8 +427,7 @@ def test_a_reader_of_the_log_cannot_touch_keys() -> None:
     assert client.get(page(email)).status_code == 200
     assert client.get(f"/admin/delivery/apikey/{key.pk}/change/").status_code == 200
     assert (
-        client.post("/admin/delivery/apikey/add/", {"owner_name": "x", "granted": ["send"]}).status_code
-        == 403
+        client.post("/admin/delivery/apikey/add/", {"team_name": "x", "granted": ["send"]}).status_code == 403
     )
     assert client.post(f"/admin/delivery/apikey/{key.pk}/revoke/").status_code == 403
     key.refresh_from_db()
@@ -439,7 +438,7 @@ def test_a_reader_of_the_log_cannot_touch_keys() -> None:
 
 
 def made(admin: Client, **fields: Any) -> Any:
-    form = {"owner_name": "shop", "granted": ["send", "read"], "senders": "", **fields}
+    form = {"team_name": "shop", "granted": ["send", "read"], "senders": "", **fields}
     return admin.post("/admin/delivery/apikey/add/", form)
 
 
@@ -453,7 +452,7 @@ def test_a_new_key_is_shown_once_and_works(admin: Client) -> None:
     token = token_in(answer)
 
     key = ApiKey.objects.get()
-    assert (key.owner.name, key.scopes, key.from_addresses) == (
+    assert (key.team.name, key.scopes, key.from_addresses) == (
         "shop",
         ["send", "read"],
         ["shop@example.org", "@example.com"],
@@ -475,7 +474,7 @@ def test_a_new_key_is_shown_once_and_works(admin: Client) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"owner_name": ""}, {"owner_name": "   "}, {"owner_name": "x" * 101}, {"granted": []}, {"granted": ["everything"]},
+    [{"team_name": ""}, {"team_name": "   "}, {"team_name": "x" * 101}, {"granted": []}, {"granted": ["everything"]},
      {"senders": "nobody"}, {"senders": "a@b\x00.c"}, {"senders": "ok@example.org\n@"}],
 )  # fmt: skip
 def test_a_key_that_makes_no_sense_is_not_made(admin: Client, fields: dict[str, Any]) -> None:
@@ -484,11 +483,11 @@ def test_a_key_that_makes_no_sense_is_not_made(admin: Client, fields: dict[str, 
     assert (answer.status_code, token_in(answer), ApiKey.objects.count()) == (200, "", 0)
 
 
-def test_an_existing_owner_gets_another_key(admin: Client) -> None:
+def test_an_existing_team_gets_another_key(admin: Client) -> None:
     made(admin)
-    made(admin, owner_name=" shop ")
+    made(admin, team_name=" shop ")
 
-    assert (Owner.objects.count(), ApiKey.objects.count()) == (1, 2)
+    assert (Team.objects.count(), ApiKey.objects.count()) == (1, 2)
 
 
 def test_a_revoked_key_is_refused_from_then_on(admin: Client) -> None:
@@ -522,7 +521,7 @@ def test_a_key_cannot_be_edited_back_to_life(admin: Client) -> None:
     key.revoke()
 
     answer = admin.post(
-        f"/admin/delivery/apikey/{key.pk}/change/", {"revoked_at": "", "owner_name": "x", "granted": ["send"]}
+        f"/admin/delivery/apikey/{key.pk}/change/", {"revoked_at": "", "team_name": "x", "granted": ["send"]}
     )
 
     assert answer.status_code == 403
@@ -548,7 +547,7 @@ def test_the_first_page_counts_the_last_day_and_names_what_needs_a_look(admin: C
     assert "Failed broken no such domain" in shown
 
 
-@pytest.mark.parametrize("name", ["auth_user", "auth_group", "delivery_owner", "delivery_apikey"])
+@pytest.mark.parametrize("name", ["auth_user", "auth_group", "delivery_team", "delivery_apikey"])
 @pytest.mark.parametrize("view", ["changelist", "add"])
 def test_every_other_page_renders(admin: Client, name: str, view: str) -> None:
     keys.issue("shop", scopes=["read"])

@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from delivery.models import ApiKey, Owner
+from delivery.models import ApiKey, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -13,12 +13,12 @@ LINE_ENDS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1b[2K", "\x85", "\u2028", "\
 
 
 @pytest.mark.parametrize("end", LINE_ENDS)
-def test_an_owner_has_no_name_of_two_lines(admin_client: Client, end: str) -> None:
-    owner, forged = Owner.objects.create(name="shop"), f"shop{end}2026-11-28 CRITICAL root lost"
+def test_a_team_has_no_name_of_two_lines(admin_client: Client, end: str) -> None:
+    team, forged = Team.objects.create(name="shop"), f"shop{end}2026-11-28 CRITICAL root lost"
     pages = {
-        reverse("admin:delivery_owner_add"): {"name": forged},
-        reverse("admin:delivery_owner_change", args=[owner.pk]): {"name": forged},
-        reverse("admin:delivery_apikey_add"): {"owner_name": forged, "granted": "send", "senders": ""},
+        reverse("admin:delivery_team_add"): {"name": forged},
+        reverse("admin:delivery_team_change", args=[team.pk]): {"name": forged},
+        reverse("admin:delivery_apikey_add"): {"team_name": forged, "granted": "send", "senders": ""},
     }
     for path, fields in pages.items():
         answer = admin_client.post(path, fields)
@@ -27,12 +27,12 @@ def test_an_owner_has_no_name_of_two_lines(admin_client: Client, end: str) -> No
     with pytest.raises(CommandError, match="control character"):
         call_command("create_api_key", forged)
 
-    assert ([row.name for row in Owner.objects.all()], ApiKey.objects.count()) == (["shop"], 0)
+    assert ([row.name for row in Team.objects.all()], ApiKey.objects.count()) == (["shop"], 0)
 
 
-def test_an_owner_is_named_and_renamed(admin_client: Client) -> None:
-    admin_client.post(reverse("admin:delivery_owner_add"), {"name": " Zürich ≥ 😀 "})
-    owner = Owner.objects.get(name="Zürich ≥ 😀")
-    admin_client.post(reverse("admin:delivery_owner_change", args=[owner.pk]), {"name": "shop"})
+def test_a_team_is_named_and_renamed(admin_client: Client) -> None:
+    admin_client.post(reverse("admin:delivery_team_add"), {"name": " Zürich ≥ 😀 "})
+    team = Team.objects.get(name="Zürich ≥ 😀")
+    admin_client.post(reverse("admin:delivery_team_change", args=[team.pk]), {"name": "shop"})
 
-    assert [row.name for row in Owner.objects.all()] == ["shop"]
+    assert [row.name for row in Team.objects.all()] == ["shop"]

@@ -24,14 +24,14 @@ def shown(admin_client: Client, email: Email) -> str:
 
 
 def test_who_was_left_out_is_not_in_it(admin_client: Client) -> None:
-    given: dict[str, Any] = {"owner_id": None, "kind": "manual", "source": "admin", "at": clock.now()}
+    given: dict[str, Any] = {"team_id": None, "kind": "manual", "source": "admin", "at": clock.now()}
     entries.add([Finding(address=BOB.address, **given)])
-    email = emails.send(draft(to=(BOB, ANN)), owner=None)
+    email = emails.send(draft(to=(BOB, ANN)), team=None)
     assert shown(admin_client, email) == f"To: {ANN.address}"
 
 
 def test_who_was_offered_it_is_in_it_also_when_the_vendor_drops_it(admin_client: Client) -> None:
-    email = emails.send(draft(to=(BOB, ANN)), owner=None)
+    email = emails.send(draft(to=(BOB, ANN)), team=None)
     told.tell(email.attempts.get(), "suppressed")
     assert email.recipients.get(address=BOB.address).status == "suppressed"
     assert shown(admin_client, email) == f"To: {BOB.address}, {ANN.address}"

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from delivery.db import clock
-from delivery.models import Owner, Suppression, WebhookMessage
+from delivery.models import Suppression, Team, WebhookMessage
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
 from delivery.webhooks import endpoints
@@ -22,7 +22,7 @@ SCRIPT = "<script>pwn()</script>"
 
 
 def add(address: str = "bob@example.org", kind: str = "hard_bounce", **changes: Any) -> Suppression:
-    given = {"owner_id": None, "source": "ses", "at": clock.now(), "reason": "No such user"}
+    given = {"team_id": None, "source": "ses", "at": clock.now(), "reason": "No such user"}
     return entries.add([Finding(address=address, kind=kind, **{**given, **changes})])[0]
 
 
@@ -35,11 +35,11 @@ def asked(**changes: str) -> dict[str, str]:
 
 
 def test_an_address_is_entered(admin_client: Client) -> None:
-    shop = Owner.objects.create(name="shop")
+    shop = Team.objects.create(name="shop")
     fields = asked(whose=str(shop.pk), why="unsubscribe", only_list="news", days="3")
     assert admin_client.post(ADD, fields).status_code == 302
     entry = Suppression.objects.get()
-    assert (entry.address, entry.owner, entry.kind, entry.scope) == (
+    assert (entry.address, entry.team, entry.kind, entry.scope) == (
         *("bob@example.org", shop, "unsubscribe", "list:news"),
     )
     assert (entry.source, entry.by, entry.reason) == ("admin", "admin", "By telephone")
@@ -57,8 +57,8 @@ def test_what_makes_no_sense_is_refused(admin_client: Client, changes: dict[str,
 
 
 def test_the_list_is_searched_and_filtered(admin_client: Client) -> None:
-    shop = Owner.objects.create(name="shop")
-    add("ann@example.org", owner_id=shop.pk)
+    shop = Team.objects.create(name="shop")
+    add("ann@example.org", team_id=shop.pk)
     add("bob@example.org", "complaint")
     add("eve@example.org", "unsubscribe", scope="list:news")
 
@@ -71,7 +71,7 @@ def test_the_list_is_searched_and_filtered(admin_client: Client) -> None:
     assert shown(q="example") == []
     assert shown(kind__exact="complaint") == ["bob"]
     assert shown(scope_kind="list:") == ["eve"]
-    assert shown(owner__id__exact=str(shop.pk)) == ["ann"]
+    assert shown(team__id__exact=str(shop.pk)) == ["ann"]
 
 
 def test_an_entry_is_let_go_with_a_reason_and_not_without(admin_client: Client) -> None:
@@ -87,7 +87,7 @@ def test_an_entry_is_let_go_with_a_reason_and_not_without(admin_client: Client) 
 
 def test_who_let_an_address_go_is_told_to_operators_and_to_no_client(admin_client: Client) -> None:
     entry = add()
-    endpoints.create(entry.owner, url="https://one.example/")
+    endpoints.create(entry.team, url="https://one.example/")
     admin_client.post(of(entry, "let_go"), {"reason": "New mailbox"})
     assert WebhookMessage.objects.get().data["by"] == "person"
     logged = LogEntry.objects.get()

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 import delivery
-from delivery.models import Owner
+from delivery.models import Team
 
 pytestmark = pytest.mark.django_db
 
@@ -76,12 +76,12 @@ def test_a_help_text_is_escaped_unless_code_made_it_html() -> None:
     assert "<b>bold</b>" in made
 
 
-def test_an_owners_name_is_escaped_where_a_key_is_made(admin_client: Client) -> None:
-    Owner.objects.create(name="<img src=x onerror=pwn()>")
+def test_a_teams_name_is_escaped_where_a_key_is_made(admin_client: Client) -> None:
+    Team.objects.create(name="<img src=x onerror=pwn()>")
 
     page = admin_client.get(reverse("admin:delivery_apikey_add")).content.decode()
 
-    assert "Existing owners: &lt;img src=x onerror=pwn()&gt;." in page
+    assert "Existing teams: &lt;img src=x onerror=pwn()&gt;." in page
     assert "<img src=x" not in page
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from delivery.models import Owner, WebhookCall, WebhookEndpoint, WebhookMessage
+from delivery.models import Team, WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import endpoints
 from tests.delivery.admin.pages import reader, text
 from tests.delivery.webhooks.endpoints import SECRET, endpoint, message
@@ -42,7 +42,7 @@ def order(client: Client, page: str, row: Any, word: str) -> Any:
 
 
 def test_the_list_tells_who_listens_to_what_and_how_it_stands(anna: Client) -> None:
-    endpoint(url=URL, owner=Owner.objects.create(name="shop"), events=["email.sent", "email.bounced"])
+    endpoint(url=URL, team=Team.objects.create(name="shop"), events=["email.sent", "email.bounced"])
     endpoints.switch_off(endpoint(url="https://gone.example.org/"), "It answered 410 Gone.")
     endpoint(url="https://late.example.org/", failing_since=timezone.now())
     endpoint(url="https://deleted.example.org/", deleted_at=timezone.now())
@@ -181,12 +181,12 @@ def test_the_first_page_tells_of_endpoints_in_trouble(anna: Client) -> None:
 
 
 def test_an_endpoint_is_made_and_its_secret_is_shown_this_once(anna: Client) -> None:
-    shop = Owner.objects.create(name="shop")
-    asked = {"owner": shop.pk, "url": PUBLIC, "heard": ["email.sent"], "description": "orders"}
+    shop = Team.objects.create(name="shop")
+    asked = {"team": shop.pk, "url": PUBLIC, "heard": ["email.sent"], "description": "orders"}
     answer = anna.post(f"{ENDPOINTS}add/", asked)
 
     row = WebhookEndpoint.objects.get()
-    assert (row.owner, row.url, row.events, row.description) == (shop, PUBLIC, ["email.sent"], "orders")
+    assert (row.team, row.url, row.events, row.description) == (shop, PUBLIC, ["email.sent"], "orders")
     assert row.secret.encode() in answer.content
     assert "no-store" in answer.headers["Cache-Control"]
     assert row.secret.encode() not in anna.get(f"{ENDPOINTS}{row.pk}/change/").content
@@ -210,7 +210,7 @@ def test_what_cannot_be_an_endpoint_is_refused_with_a_reason(
     assert not WebhookEndpoint.objects.exists()
 
 
-def test_an_owner_who_has_enough_gets_no_further_one(anna: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_team_who_has_enough_gets_no_further_one(anna: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "MOST", 1)
     endpoint(url=URL)
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from delivery import bundles
 from delivery.db import clock, ids
-from delivery.models import Circuit, CircuitChange, Email, IdempotencyKey, Owner, ProviderCheck
+from delivery.models import Circuit, CircuitChange, Email, IdempotencyKey, ProviderCheck, Team
 from delivery.models.email import LEASE
 from delivery.monitoring import readiness
 from delivery.queue import claims, clock_jumps, leases
@@ -45,8 +45,8 @@ def off(request: pytest.FixtureRequest) -> Iterator[float]:
 
 
 def database_now() -> datetime:
-    Owner.objects.get_or_create(name="clock")
-    return Owner.objects.annotate(now=Now()).values_list("now", flat=True)[0]  # type: ignore[no-any-return]
+    Team.objects.get_or_create(name="clock")
+    return Team.objects.annotate(now=Now()).values_list("now", flat=True)[0]  # type: ignore[no-any-return]
 
 
 def made(outcome: outcomes.Outcome) -> datetime:
@@ -72,7 +72,7 @@ def changed() -> datetime:
 
 def bound() -> datetime:
     use = idempotency.use("key", None, subject="Hello")
-    emails.accept(draft(), owner=None, key_use=use)
+    emails.accept(draft(), team=None, key_use=use)
     return IdempotencyKey.objects.get().created_at
 
 
@@ -142,12 +142,12 @@ def test_a_moment_is_the_databases(name: str, off: float, settings: Any) -> None
 
 
 def test_what_is_accepted_now_is_due_now_and_can_be_claimed(off: float) -> None:
-    email = emails.accept(draft(), owner=None)
+    email = emails.accept(draft(), team=None)
     assert (email.status, claims.take(email.pk) is not None) == ("queued", True)
 
 
 def test_what_is_for_later_is_for_later(off: float) -> None:
-    email = emails.accept(draft(send_at=database_now() + timedelta(minutes=5)), owner=None)
+    email = emails.accept(draft(send_at=database_now() + timedelta(minutes=5)), team=None)
     assert email.status == "scheduled"
     assert claims.take(email.pk) is None
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from delivery import bundles
 from delivery.db import compiled
 from delivery.db.compiled import Change, Insert, Parameter, Parameters, Select, Update, UpdateReturning
-from delivery.models import Attempt, Email, Owner, Recipient
+from delivery.models import Attempt, Email, Recipient, Team
 from tests.delivery.factories import draft, queued
 
 pytestmark = pytest.mark.django_db
@@ -87,8 +87,8 @@ def test_the_sql_is_made_once() -> None:
 
 
 def test_inserted_rows_are_those_that_the_orm_would_have_written() -> None:
-    owner = Owner.objects.create(name="shop")
-    bundle = bundles.waiting(draft(subject="50 % off ☃", tags=("a", "b"), metadata={"k": "'v'"}), owner)
+    team = Team.objects.create(name="shop")
+    bundle = bundles.waiting(draft(subject="50 % off ☃", tags=("a", "b"), metadata={"k": "'v'"}), team)
     email = bundle.email
     Insert(Email).run([email])
     Insert(Recipient).run(bundle.recipients)
@@ -123,9 +123,9 @@ def test_many_rows_are_inserted_by_one_statement_and_none_by_none() -> None:
 
 @pytest.mark.parametrize("number", [compiled._FEW, compiled._FEW + 1, 250])
 def test_many_inserted_rows_are_those_that_the_orm_would_have_written(number: int) -> None:
-    owner = Owner.objects.create(name="shop")
+    team = Team.objects.create(name="shop")
     emails = [
-        bundles.waiting(draft(subject=f"\\N\t{place}\n☃", metadata={"k": "\\.\t'v'"}), owner).email
+        bundles.waiting(draft(subject=f"\\N\t{place}\n☃", metadata={"k": "\\.\t'v'"}), team).email
         for place in range(number)
     ]
     Insert(Email).run(emails)

@@ -20,8 +20,8 @@ from delivery.models import (
     Attachment,
     Attempt,
     Email,
-    Owner,
     Recipient,
+    Team,
     WebhookCall,
     WebhookEndpoint,
     WebhookMessage,
@@ -219,10 +219,10 @@ def without_key(row: dict[str, Any]) -> dict[str, Any]:
 
 def made(model: type[models.Model], number: int) -> list[Any]:
     """Return rows that are not saved."""
-    owner = Owner.objects.create(name="shop")
+    team = Team.objects.create(name="shop")
     if model is Email:
         return [
-            Email(owner=owner, from_address=ANN.address, subject=AWKWARD, tags=["a"], metadata={"k": AWKWARD})
+            Email(team=team, from_address=ANN.address, subject=AWKWARD, tags=["a"], metadata={"k": AWKWARD})
             for _ in range(number)
         ]
     if model in {WebhookMessage, WebhookCall}:

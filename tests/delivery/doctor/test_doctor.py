@@ -53,13 +53,13 @@ def test_emails_of_every_outcome_are_well(
     providers: None, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
 ) -> None:
     working()
-    emails.send(draft(), owner=None)
-    changes.cancel(emails.accept(draft(send_at=NOW() + LONG_AGO), owner=None))
+    emails.send(draft(), team=None)
+    changes.cancel(emails.accept(draft(send_at=NOW() + LONG_AGO), team=None))
     for fault in (fakes.SES_BAD_MESSAGE, reset(), fakes.SES_FAILING):
         ses.default, sendgrid.default = fault, fakes.SENDGRID_DOWN
-        emails.send(draft(on_ambiguous="stop"), owner=None)
-        emails.send(draft(), owner=None)
-    emails.accept(draft(send_at=NOW() + LONG_AGO), owner=None)
+        emails.send(draft(on_ambiguous="stop"), team=None)
+        emails.send(draft(), team=None)
+    emails.accept(draft(send_at=NOW() + LONG_AGO), team=None)
     Email.objects.filter(status="queued").update(expires_at=NOW())
     for state in ("partial", "quarantined"):
         finished(state, "accepted" if state == "partial" else "unknown")

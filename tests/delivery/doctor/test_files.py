@@ -24,7 +24,7 @@ def _working(db: None) -> None:
 
 
 def email_with(*files: File) -> Email:
-    return emails.accept(draft(attachments=files), owner=None)
+    return emails.accept(draft(attachments=files), team=None)
 
 
 def test_stored_attachments_are_well(attachment_folder: Path) -> None:

@@ -103,7 +103,7 @@ def test_events_of_mails_that_are_being_sent_and_their_senders_wait_in_no_circle
         return Event(kind=Kind(kind), at=NOON, **given)
 
     def post(number: int) -> None:
-        emails.send(Draft(sender=ANN, to=(BOB,), subject=str(number), text="Hi"), owner=None)
+        emails.send(Draft(sender=ANN, to=(BOB,), subject=str(number), text="Hi"), team=None)
         connection.close()
 
     monkeypatch.setattr(SES, "send", send)

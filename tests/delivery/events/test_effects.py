@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from delivery.events import record
-from delivery.models import Attempt, Circuit, Owner, Recipient, Suppression, WebhookMessage
+from delivery.models import Attempt, Circuit, Recipient, Suppression, Team, WebhookMessage
 from delivery.routing import circuits
 from delivery.suppressions import entries
 from delivery.webhooks import listeners
@@ -21,12 +21,12 @@ HARD = {"kind": "bounced", "bounce": Bounce.HARD}
 
 
 def accepted() -> Attempt:
-    email = {"status": "sent", "lease_until": None, "owner": Owner.objects.get_or_create(name="shop")[0]}
+    email = {"status": "sent", "lease_until": None, "team": Team.objects.get_or_create(name="shop")[0]}
     return under_way(outcome="accepted", **email)
 
 
 def suppressions() -> list[tuple[str, str, bool]]:
-    return [(each.kind, each.scope, each.owner_id is None) for each in Suppression.objects.all()]
+    return [(each.kind, each.scope, each.team_id is None) for each in Suppression.objects.all()]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_who_comes_back_to_one_list_is_let_in_there_alone() -> None:
 )
 def test_webhooks_are_told_once(kind: str, told: str) -> None:
     attempt = accepted()
-    endpoint(owner=attempt.email.owner, events=[told])
+    endpoint(team=attempt.email.team, events=[told])
     listeners.forget()
     for _ in range(2):
         tell(attempt, kind)

@@ -37,7 +37,7 @@ PROOFS = (
 
 
 def send(**changes: Any) -> Email:
-    return emails.send(Draft(sender=ANN, to=(BOB,), subject="Hello", text="Hi", **changes), owner=None)
+    return emails.send(Draft(sender=ANN, to=(BOB,), subject="Hello", text="Hi", **changes), team=None)
 
 
 def unknown_attempt(ses: fakes.FakeVendor) -> Attempt:

@@ -73,7 +73,7 @@ def told(notifying: Notifier, some: list[broker.Notice]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_accepted_email_is_announced_in_its_lane(wire: Wire, notifying: Notifier) -> None:
-    email = emails.accept(draft(priority="high"), owner=None)
+    email = emails.accept(draft(priority="high"), team=None)
     notifying.finish(10)
 
     assert wire.told == [("high", str(email.pk))]
@@ -82,7 +82,7 @@ def test_an_accepted_email_is_announced_in_its_lane(wire: Wire, notifying: Notif
 @pytest.mark.django_db(transaction=True)
 def test_what_is_not_committed_is_not_announced(wire: Wire, notifying: Notifier) -> None:
     with transaction.atomic():
-        emails.accept(draft(), owner=None)
+        emails.accept(draft(), team=None)
         transaction.set_rollback(True)
     notifying.finish(10)
 
@@ -91,7 +91,7 @@ def test_what_is_not_committed_is_not_announced(wire: Wire, notifying: Notifier)
 
 @pytest.mark.django_db(transaction=True)
 def test_a_scheduled_email_is_left_to_the_sweep(wire: Wire, notifying: Notifier) -> None:
-    emails.accept(draft(send_at=timezone.now() + timedelta(hours=1)), owner=None)
+    emails.accept(draft(send_at=timezone.now() + timedelta(hours=1)), team=None)
     notifying.finish(10)
 
     assert wire.told == []
@@ -99,7 +99,7 @@ def test_a_scheduled_email_is_left_to_the_sweep(wire: Wire, notifying: Notifier)
 
 @pytest.mark.django_db(transaction=True)
 def test_a_thousand_emails_are_announced_over_one_connection(wire: Wire, notifying: Notifier) -> None:
-    batches.accept([Item(draft=draft())] * 1000, owner=None)
+    batches.accept([Item(draft=draft())] * 1000, team=None)
     notifying.finish(10)
 
     assert (len(wire.told), wire.connections) == (1000, 1)
@@ -108,7 +108,7 @@ def test_a_thousand_emails_are_announced_over_one_connection(wire: Wire, notifyi
 @pytest.mark.django_db(transaction=True)
 def test_without_a_broker_nothing_is_announced(wire: Wire, notifying: Notifier, settings: Any) -> None:
     settings.CELERY_BROKER_URL = ""
-    emails.accept(draft(), owner=None)
+    emails.accept(draft(), team=None)
     notifying.finish(10)
 
     assert (wire.told, notifying._thread) == ([], None)
@@ -200,7 +200,7 @@ def silent_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[so
 def test_a_broker_that_does_not_answer_delays_nobody(silent_broker: socket.socket) -> None:
     begun = time.monotonic()
     for _ in range(5):
-        emails.accept(draft(), owner=None)
+        emails.accept(draft(), team=None)
 
     assert time.monotonic() - begun < 2
 

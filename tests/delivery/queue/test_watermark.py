@@ -112,7 +112,7 @@ def test_a_database_that_fails_while_it_is_asked_costs_no_line(
     assert watermark.held_before()
 
 
-def test_marks_are_written_whole_and_for_their_owner_alone(journal_folder: Path) -> None:
+def test_marks_are_written_whole_and_for_their_team_alone(journal_folder: Path) -> None:
     watermark.look()
     (mark,) = journal_folder.glob("*.mark")
     assert mark.stat().st_mode & 0o777 == 0o600

@@ -220,7 +220,7 @@ def test_a_file_that_was_named_while_others_were_looked_at_stays(
     real = prune.unused_files.delete
 
     def delete(file: Path) -> bool:
-        emails.accept(draft(attachments=(a_file(),)), owner=None)
+        emails.accept(draft(attachments=(a_file(),)), team=None)
         return real(file)
 
     monkeypatch.setattr(prune.unused_files, "delete", delete)
@@ -264,9 +264,9 @@ def test_an_email_that_never_had_a_body_is_sent_again(api: fakes.Api) -> None:
 
 
 def of_the_key(email: Email, api: fakes.Api) -> Email:
-    from delivery.models import Owner
+    from delivery.models import Team
 
-    Email.objects.filter(pk=email.pk).update(owner=Owner.objects.get())
+    Email.objects.filter(pk=email.pk).update(team=Team.objects.get())
     return email
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from delivery.content.drafts import Draft
-from delivery.models import Circuit, Owner, WebhookMessage
+from delivery.models import Circuit, Team, WebhookMessage
 from delivery.routing import circuits
 from delivery.submission import emails
 from providers.message import Mailbox
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
 
 def send() -> None:
     me, bob = Mailbox(address="me@example.org"), Mailbox(address="bob@example.com")
-    emails.send(Draft(sender=me, to=(bob,), subject="Hello", text="Hi"), owner=None)
+    emails.send(Draft(sender=me, to=(bob,), subject="Hello", text="Hi"), team=None)
 
 
 def told() -> list[Any]:
@@ -37,8 +37,8 @@ def test_a_provider_whose_account_cannot_send_is_told_of_once(ses: fakes.FakeVen
     assert told() == [("provider.unavailable", data)]
 
 
-def test_what_the_vendor_said_of_one_owners_mail_is_told_to_nobody(ses: fakes.FakeVendor) -> None:
-    endpoint(owner=Owner.objects.create(name="another"))
+def test_what_the_vendor_said_of_one_teams_mail_is_told_to_nobody(ses: fakes.FakeVendor) -> None:
+    endpoint(team=Team.objects.create(name="another"))
     ses.default = fakes.SES_SUSPENDED
     send()
 

@@ -30,7 +30,7 @@ DOWN = answer(503, {"message": "down"}, {"x-amzn-ErrorType": "ServiceUnavailable
 def send(sender: str = "me@example.org", **changes: Any) -> Email:
     to = (Mailbox(address="bob@example.com"),)
     return emails.send(
-        Draft(sender=Mailbox(address=sender), to=to, subject="Hello", text="Hi", **changes), owner=None
+        Draft(sender=Mailbox(address=sender), to=to, subject="Hello", text="Hi", **changes), team=None
     )
 
 

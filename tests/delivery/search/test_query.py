@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from delivery.models import Email, Owner, Recipient
+from delivery.models import Email, Recipient, Team
 from delivery.models.email import IN_TROUBLE
 from delivery.search import query, subject_index
 
@@ -83,13 +83,13 @@ def test_the_newest_of_the_filtered_emails_are_found(monkeypatch: pytest.MonkeyP
     assert len(found("invoice", status="failed")) == 1
 
 
-def test_another_owners_emails_are_not_found() -> None:
-    ours, theirs = (Owner.objects.create(name=name) for name in ("ours", "theirs"))
-    email = written("secret invoice", owner=theirs)
+def test_another_teams_emails_are_not_found() -> None:
+    ours, theirs = (Team.objects.create(name=name) for name in ("ours", "theirs"))
+    email = written("secret invoice", team=theirs)
 
     for typed in ("secret", "ann@example.org", str(email.pk)):
-        assert found(typed, owner=ours) == []
-        assert len(found(typed, owner=theirs)) == 1
+        assert found(typed, team=ours) == []
+        assert len(found(typed, team=theirs)) == 1
 
 
 def test_many_matches_are_found_another_way_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
 @pytest.fixture
 def email() -> Email:
     """An email with a file, which a worker is to send."""
-    return emails.accept(draft(attachments=(a_file(),)), owner=None)
+    return emails.accept(draft(attachments=(a_file(),)), team=None)
 
 
 def dispatched(email: Email) -> Email:
@@ -68,7 +68,7 @@ def test_who_sends_the_same_content_again_repairs_it_for_all(
 ) -> None:
     damage(attachment_folder)
     dispatched(email)
-    emails.accept(draft(attachments=(a_file(),)), owner=None)
+    emails.accept(draft(attachments=(a_file(),)), team=None)
 
     assert dispatched(email).status == "sent"
     (mail,) = ses.arrived()
@@ -110,7 +110,7 @@ def test_an_upload_that_is_damaged_before_the_first_attempt_is_not_sent_either(
 ) -> None:
     reads = iter([b"content", b"content", b"content", b"CONTENT"])  # looked through, hashed, stored, sent
     upload = replace(a_file(), open=lambda: BytesIO(next(reads)))
-    email = emails.send(draft(attachments=(upload,)), owner=None)
+    email = emails.send(draft(attachments=(upload,)), team=None)
 
     assert (email.status, ses.received) == ("queued", [])
     assert dispatched(email).status == "sent"  # from the storage, where it is whole

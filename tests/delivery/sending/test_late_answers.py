@@ -27,7 +27,7 @@ BOB = Mailbox(address="bob@example.com")
 
 def send(**changes: Any) -> Email:
     me = Mailbox(address="me@example.org")
-    return emails.send(Draft(sender=me, to=(BOB,), subject="Hello", text="Hi", **changes), owner=None)
+    return emails.send(Draft(sender=me, to=(BOB,), subject="Hello", text="Hi", **changes), team=None)
 
 
 @pytest.fixture

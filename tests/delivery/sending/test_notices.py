@@ -26,7 +26,7 @@ ME, BOB = Mailbox(address="me@example.org"), Mailbox(address="bob@example.com")
 
 
 def send(**changes: Any) -> Email:
-    return emails.send(Draft(sender=ME, to=(BOB,), subject="Hello", text="Hi", **changes), owner=None)
+    return emails.send(Draft(sender=ME, to=(BOB,), subject="Hello", text="Hi", **changes), team=None)
 
 
 def told() -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def _nobody_is_connected(providers: None) -> None:
 def send() -> Email:
     to = (Mailbox(address="bob@example.com"),)
     return emails.send(
-        Draft(sender=Mailbox(address="me@example.org"), to=to, subject="Hello", text="Hi"), owner=None
+        Draft(sender=Mailbox(address="me@example.org"), to=to, subject="Hello", text="Hi"), team=None
     )
 
 

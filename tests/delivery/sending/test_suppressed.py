@@ -11,7 +11,7 @@ from delivery import bundles
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.journal import Entry
-from delivery.models import Attempt, Email, Owner, Suppression, WebhookMessage
+from delivery.models import Attempt, Email, Suppression, Team, WebhookMessage
 from delivery.recovery import restores
 from delivery.sending import rounds, suppressed
 from delivery.sending.suppressed import AllSuppressed
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
 
 
 def suppress(box: Any = BOB, kind: str = "hard_bounce", **changes: Any) -> None:
-    given = {"owner_id": None, "source": "sendgrid", "reason": "No such user", "at": clock.now()}
+    given = {"team_id": None, "source": "sendgrid", "reason": "No such user", "at": clock.now()}
     entries.add([Finding(address=box.address, kind=kind, **{**given, **changes})])
 
 
@@ -41,12 +41,12 @@ def offered(ses: fakes.FakeVendor) -> list[set[str]]:
 
 def accepted(**changes: Any) -> Email:
     """Return an email that was taken on before anybody was suppressed."""
-    return emails.accept(draft(**changes), owner=None)
+    return emails.accept(draft(**changes), team=None)
 
 
 def test_who_is_suppressed_is_left_out_and_the_rest_gets_it(ses: fakes.FakeVendor) -> None:
     suppress()
-    email = emails.send(draft(to=(BOB, ANN), cc=(EVE,)), owner=None)
+    email = emails.send(draft(to=(BOB, ANN), cc=(EVE,)), team=None)
 
     assert offered(ses) == [{ANN.address, EVE.address}]
     assert BOB.address not in ses.arrived()[0].mime.as_string()
@@ -61,7 +61,7 @@ def test_an_email_that_nobody_may_get_is_refused_and_not_stored(ses: fakes.FakeV
         with pytest.raises(
             AllSuppressed, match=r"all_suppressed: bob@example.org: hard_bounce.*No such user"
         ):
-            verb(draft(), owner=None)
+            verb(draft(), team=None)
     assert (Email.objects.count(), ses.received) == (0, [])
 
 
@@ -81,13 +81,13 @@ def test_what_waits_is_checked_when_it_is_offered(ses: fakes.FakeVendor) -> None
 
 def test_who_is_still_to_be_asked_about_has_no_reason_yet() -> None:
     suppress()
-    email = emails.accept(draft(to=(BOB, ANN)), owner=None)
+    email = emails.accept(draft(to=(BOB, ANN)), team=None)
     assert set(email.recipients.values_list("status", "reason")) == {("pending", "")}
 
 
 def test_every_round_is_checked(ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor) -> None:
     ses.default = sendgrid.default = fakes.SENDGRID_DOWN
-    email = emails.send(draft(to=(BOB, ANN, EVE)), owner=None)
+    email = emails.send(draft(to=(BOB, ANN, EVE)), team=None)
     assert email.status == "queued"
     seen = len(ses.received) + len(sendgrid.received)
 
@@ -109,7 +109,7 @@ def test_a_thousand_tries_after_a_bounce_at_one_vendor_offer_nothing_to_another(
     suppress()
     for email in waiting:
         rounds.dispatch(email.pk)
-    refused = batches.accept([batches.Item(draft=draft()) for _ in range(950)], owner=None)
+    refused = batches.accept([batches.Item(draft=draft()) for _ in range(950)], team=None)
 
     assert all(isinstance(result, AllSuppressed) for result in refused)
     assert (ses.mails, sendgrid.mails) == ([], [])
@@ -119,7 +119,7 @@ def test_a_batch_asks_once_for_a_hundred_and_takes_what_somebody_may_get() -> No
     suppress()
     items = [batches.Item(draft=draft(to=(BOB if number % 2 else ANN,))) for number in range(100)]
     with CaptureQueriesContext(connection) as queries:
-        results = batches.accept(items, owner=None)
+        results = batches.accept(items, team=None)
 
     assert [isinstance(result, Email) for result in results] == [number % 2 == 0 for number in range(100)]
     assert sum("suppression" in query["sql"] for query in queries) <= 2
@@ -129,7 +129,7 @@ def test_an_email_that_may_have_been_sent_stays_unknown_when_nobody_may_get_it_a
     ses: fakes.FakeVendor,
 ) -> None:
     ses.default = close()
-    email = emails.send(draft(), owner=None)
+    email = emails.send(draft(), team=None)
     assert email.status == "unknown"
     suppress()
     Email.objects.filter(pk=email.pk).update(due_at=clock.now() - timedelta(seconds=1))
@@ -143,7 +143,7 @@ def test_an_email_that_may_have_been_sent_stays_unknown_when_nobody_may_get_it_a
 
 def test_who_may_have_got_it_before_is_said_to(ses: fakes.FakeVendor) -> None:
     ses.default = close()
-    email = emails.send(draft(to=(BOB, ANN)), owner=None)
+    email = emails.send(draft(to=(BOB, ANN)), team=None)
     suppress()
     Email.objects.filter(pk=email.pk).update(due_at=clock.now() - timedelta(seconds=1))
     rounds.dispatch(email.pk)
@@ -173,27 +173,27 @@ def test_the_next_group_moves_up_where_nobody_is_left_in_to_and_blind_copies_sta
 
 def test_resend_asks_for_all_recipients_again() -> None:
     suppress()
-    email = emails.send(draft(to=(BOB, ANN), purpose="marketing"), owner=None)
+    email = emails.send(draft(to=(BOB, ANN), purpose="marketing"), team=None)
     Suppression.objects.all().delete()
     again = changes.resend(email)
     assert statuses(again) == {BOB.address: "pending", ANN.address: "pending"}
     assert again.purpose == "marketing"
 
 
-def test_the_purpose_and_the_owner_decide() -> None:
-    shop = Owner.objects.create(name="shop")
-    suppress(kind="complaint", owner_id=shop.pk)
+def test_the_purpose_and_the_team_decide() -> None:
+    shop = Team.objects.create(name="shop")
+    suppress(kind="complaint", team_id=shop.pk)
     with pytest.raises(AllSuppressed):
-        emails.accept(draft(), owner=shop)
-    for owner, changed in ((None, {}), (shop, {"purpose": "essential"})):
-        assert emails.accept(draft(**changed), owner=owner).status == "queued"
+        emails.accept(draft(), team=shop)
+    for team, changed in ((None, {}), (shop, {"purpose": "essential"})):
+        assert emails.accept(draft(**changed), team=team).status == "queued"
 
 
 def test_webhooks_are_told_who_was_left_out() -> None:
     endpoint(events=["email.suppressed"])
     email = accepted()
     suppress()
-    both = emails.send(draft(to=(BOB, ANN)), owner=None)
+    both = emails.send(draft(to=(BOB, ANN)), team=None)
     rounds.dispatch(email.pk)
 
     told = list(
@@ -234,16 +234,16 @@ def entry_of(email: Email, recipients: str) -> Entry:
 def test_an_empty_table_costs_no_statement(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screening, "_EMPTY_FOR", 60.0)
     screening.forget()
-    emails.send(draft(), owner=None)  # what is looked up once
+    emails.send(draft(), team=None)  # what is looked up once
     waiting = accepted()
     with CaptureQueriesContext(connection) as queries:
-        emails.send(draft(), owner=None) if verb == "send" else rounds.dispatch(waiting.pk)
+        emails.send(draft(), team=None) if verb == "send" else rounds.dispatch(waiting.pk)
     assert not any("suppression" in query["sql"] for query in queries)
 
 
 def test_a_filled_table_costs_one_statement_for_each_offer() -> None:
     suppress()
-    emails.send(draft(to=(ANN,)), owner=None)
+    emails.send(draft(to=(ANN,)), team=None)
     with CaptureQueriesContext(connection) as queries:
-        emails.send(draft(to=(ANN, EVE)), owner=None)
+        emails.send(draft(to=(ANN, EVE)), team=None)
     assert sum("suppression" in query["sql"] for query in queries) == 1

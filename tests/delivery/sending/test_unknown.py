@@ -30,7 +30,7 @@ def in_doubt(ses: fakes.FakeVendor, **changes: Any) -> Email:
     """Return an email that SES took without saying so."""
     ses.script(TOOK_IT_AND_SAID_NOTHING)
     to = (Mailbox(address="bob@example.com"),)
-    email = emails.send(Draft(sender=FIRST, to=to, subject="Hello", text="Hi", **changes), owner=None)
+    email = emails.send(Draft(sender=FIRST, to=to, subject="Hello", text="Hi", **changes), team=None)
     assert email.status == "unknown"
     return email
 
@@ -263,7 +263,7 @@ def test_an_answer_that_comes_during_the_hold_ends_it(ses: fakes.FakeVendor, mon
 
     monkeypatch.setattr(SES, "send", send_while_the_lease_ends)
     to = (Mailbox(address="bob@example.com"),)
-    email = emails.send(Draft(sender=FIRST, to=to, subject="Hello", text="Hi"), owner=None)
+    email = emails.send(Draft(sender=FIRST, to=to, subject="Hello", text="Hi"), team=None)
 
     email.refresh_from_db()
     assert (email.status, email.due_at, email.possible_duplicate) == ("sent", None, False)

@@ -30,13 +30,13 @@ def two_at_most(settings: Any) -> None:
 @pytest.mark.parametrize("verb", [emails.accept, emails.send])
 def test_a_full_queue_takes_no_more_and_stores_nothing(verb: Any) -> None:
     with pytest.raises(backpressure.Overloaded):
-        verb(draft(), owner=None)
+        verb(draft(), team=None)
     assert Email.objects.count() == 2
 
 
 @pytest.mark.usefixtures("two_at_most")
 def test_a_full_queue_refuses_every_email_of_a_batch() -> None:
-    results = batches.accept([batches.Item(draft=draft()), batches.Item(draft=draft())], owner=None)
+    results = batches.accept([batches.Item(draft=draft()), batches.Item(draft=draft())], team=None)
     assert [type(result) for result in results] == [backpressure.Overloaded, backpressure.Overloaded]
     assert Email.objects.count() == 2
 
@@ -46,12 +46,12 @@ def test_high_priority_is_refused_last(settings: Any) -> None:
     for _ in range(10):
         queued()
     with pytest.raises(backpressure.Overloaded):
-        emails.accept(draft(), owner=None)
+        emails.accept(draft(), team=None)
 
-    emails.accept(draft(priority="high"), owner=None)
+    emails.accept(draft(priority="high"), team=None)
     backpressure.forget()
     with pytest.raises(backpressure.Overloaded):
-        emails.accept(draft(priority="high"), owner=None)
+        emails.accept(draft(priority="high"), team=None)
 
 
 @pytest.mark.usefixtures("two_at_most")
@@ -59,19 +59,19 @@ def test_what_is_waiting_is_sent_while_nothing_is_taken_on() -> None:
     embedded.hand_over(threading.Event(), FairQueue())
     backpressure.forget()
 
-    assert emails.accept(draft(), owner=None).status == "queued"
+    assert emails.accept(draft(), team=None).status == "queued"
 
 
 def test_what_is_scheduled_fills_no_queue(settings: Any) -> None:
     settings.GOMAIL_QUEUE_MAX = 1
     queued(status="scheduled", due_at=timezone.now() + timedelta(hours=1))
-    assert emails.accept(draft(), owner=None).status == "queued"
+    assert emails.accept(draft(), team=None).status == "queued"
 
 
 def test_a_disk_without_room_takes_nothing_on(settings: Any) -> None:
     settings.GOMAIL_DISK_MIN_MB = 10**9
     with pytest.raises(backpressure.Overloaded):
-        emails.accept(draft(priority="high"), owner=None)
+        emails.accept(draft(priority="high"), team=None)
     assert backpressure.reading().short_of_room[:2] == ("attachments", "journal")
 
 

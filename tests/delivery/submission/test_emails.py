@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def test_an_address_named_twice_gets_the_email_once() -> None:
     shouted = Mailbox(address="BOB@example.org")
-    email = emails.send(draft(to=(BOB, ANN), cc=(shouted, EVE), bcc=(EVE, ANN)), owner=None)
+    email = emails.send(draft(to=(BOB, ANN), cc=(shouted, EVE), bcc=(EVE, ANN)), team=None)
 
     assert [(r.kind, r.address) for r in email.recipients.all()] == [
         ("to", "bob@example.org"),
@@ -37,7 +37,7 @@ def test_an_address_named_twice_gets_the_email_once() -> None:
 def test_the_same_file_is_stored_once_for_all_emails(attachment_folder: Any) -> None:
     file = file_of_bytes(b"the same", filename="a.txt", content_type="text/plain")
     for _ in range(3):
-        emails.send(draft(attachments=(file,)), owner=None)
+        emails.send(draft(attachments=(file,)), team=None)
 
     assert len([path for path in attachment_folder.rglob("*") if path.is_file()]) == 1
     assert {content(email) for email in Email.objects.all()} == {b"the same"}
@@ -50,7 +50,7 @@ def test_a_file_is_never_seen_half_written(attachment_folder: Any, monkeypatch: 
     monkeypatch.setattr(storage.os, "fsync", break_down)
     file = file_of_bytes(b"never whole", filename="a.txt", content_type="text/plain")
     with pytest.raises(OSError, match="disk full"):
-        emails.send(draft(attachments=(file,)), owner=None)
+        emails.send(draft(attachments=(file,)), team=None)
 
     assert [path for path in attachment_folder.rglob("*") if path.is_file()] == []
     assert Email.objects.count() == 0
@@ -187,7 +187,7 @@ def test_a_recipient_that_the_provider_rejects_alone_is_told_apart(monkeypatch: 
     receipt = Receipt(provider="sandbox", message_id="1", refused=refused)
     monkeypatch.setattr(Sandbox, "send", lambda *_: receipt)
 
-    email = emails.send(draft(to=(BOB, EVE)), owner=None)
+    email = emails.send(draft(to=(BOB, EVE)), team=None)
 
     assert (email.status, email.reason) == ("partial", "eve@example.org: mailbox unavailable")
     assert [(r.status, r.reason) for r in email.recipients.all()] == [
@@ -277,7 +277,7 @@ def test_a_round_begins_no_attempt_when_its_time_is_over(
         503, {"message": "busy"}, {"x-amzn-ErrorType": "ServiceUnavailableException"}, wait=0.2
     )
 
-    email = emails.send(draft(), owner=None)
+    email = emails.send(draft(), team=None)
 
     assert (email.status, sendgrid.received) == ("queued", [])
 

@@ -12,7 +12,7 @@ from delivery.suppressions import csv_formats, exports, imports
 from delivery.suppressions.csv_formats import Unreadable
 from delivery.suppressions.imports import Source
 
-MINE = Source(owner_id=None, by="")
+MINE = Source(team_id=None, by="")
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 FILES = {

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from delivery.db import clock
-from delivery.models import Owner, SoftBounce, Suppression, WebhookMessage
+from delivery.models import SoftBounce, Suppression, Team, WebhookMessage
 from delivery.suppressions import entries, screening
 from delivery.suppressions.entries import Finding
 from delivery.suppressions.screening import Mail
@@ -20,13 +20,13 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def finding(address: str = "bob@example.org", **changes: Any) -> Finding:
-    given = {"owner_id": None, "kind": "hard_bounce", "source": "ses", "at": NOON}
+    given = {"team_id": None, "kind": "hard_bounce", "source": "ses", "at": NOON}
     return Finding(address=address, **{**given, **changes})
 
 
-def kept_out(address: str, owner_id: int | None = None, **mail: Any) -> str:
+def kept_out(address: str, team_id: int | None = None, **mail: Any) -> str:
     """Return the kind of the entry that keeps a mail from an address."""
-    found = screening.kept_out(Mail(owner_id=owner_id, **mail), [address])
+    found = screening.kept_out(Mail(team_id=team_id, **mail), [address])
     return found[address].kind if found else ""
 
 
@@ -48,11 +48,11 @@ def test_reports_of_one_address_in_one_call_are_one_entry() -> None:
     assert (bob.count, bob.first_seen, bob.last_seen) == (3, NOON, NOON + timedelta(days=2))
 
 
-def test_owners_kinds_and_scopes_make_entries_of_their_own() -> None:
-    shop = Owner.objects.create(name="shop")
+def test_teams_kinds_and_scopes_make_entries_of_their_own() -> None:
+    shop = Team.objects.create(name="shop")
     several = [
         finding(),
-        finding(owner_id=shop.pk),
+        finding(team_id=shop.pk),
         finding(kind="complaint"),
         finding(kind="unsubscribe", scope="list:news"),
         finding(kind="unsubscribe", scope="marketing"),
@@ -102,21 +102,21 @@ def test_who_unsubscribes_from_all_still_gets_what_is_no_marketing() -> None:
     assert kept_out("bob@example.org", purpose="marketing") == "unsubscribe"
 
 
-def test_lifting_ends_the_entries_of_this_owner_and_of_these_kinds() -> None:
-    shop = Owner.objects.create(name="shop")
-    entries.add([finding(owner_id=shop.pk, kind=kind) for kind in ("complaint", "hard_bounce")])
+def test_lifting_ends_the_entries_of_this_team_and_of_these_kinds() -> None:
+    shop = Team.objects.create(name="shop")
+    entries.add([finding(team_id=shop.pk, kind=kind) for kind in ("complaint", "hard_bounce")])
     entries.add([finding(kind="complaint")])
 
     lifted = entries.lift(shop.pk, "BOB@example.org", ["complaint"], by="", reason="not spam")
-    left = list(Suppression.objects.order_by("owner").values_list("owner__name", "kind"))
+    left = list(Suppression.objects.order_by("team").values_list("team__name", "kind"))
     assert lifted == 1
     assert sorted(left, key=str) == [("shop", "hard_bounce"), (None, "complaint")]
     assert entries.lift(shop.pk, "bob@example.org", ["complaint"], by="", reason="again") == 0
 
 
-def soft(day: int, owner_id: int | None = None) -> Suppression | None:
+def soft(day: int, team_id: int | None = None) -> Suppression | None:
     at = clock.now() - timedelta(days=30 - day)
-    return entries.note_soft_bounce(owner_id, "Bob@example.org", at, source="ses", reason="Mailbox full")
+    return entries.note_soft_bounce(team_id, "Bob@example.org", at, source="ses", reason="Mailbox full")
 
 
 def test_three_soft_bounces_on_three_days_keep_an_address_out_for_a_fortnight() -> None:
@@ -132,8 +132,8 @@ def test_three_soft_bounces_on_three_days_keep_an_address_out_for_a_fortnight() 
     assert SoftBounce.objects.count() == 1
 
 
-def test_soft_bounces_of_other_owners_and_of_other_months_do_not_count() -> None:
-    shop = Owner.objects.create(name="shop")
+def test_soft_bounces_of_other_teams_and_of_other_months_do_not_count() -> None:
+    shop = Team.objects.create(name="shop")
     assert [soft(day) for day in (0, 29, 30)] == [None] * 3
     assert [soft(day, shop.pk) for day in (28, 29)] == [None] * 2
     assert not Suppression.objects.exists()
@@ -144,10 +144,10 @@ def told() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_endpoints_are_told_of_new_entries_and_of_ended_ones_once() -> None:
-    shop = Owner.objects.create(name="shop")
-    endpoint(owner=shop)
-    (entry,) = entries.add([finding(owner_id=shop.pk, reason="No such user")])
-    entries.add([finding(owner_id=shop.pk), finding()])
+    shop = Team.objects.create(name="shop")
+    endpoint(team=shop)
+    (entry,) = entries.add([finding(team_id=shop.pk, reason="No such user")])
+    entries.add([finding(team_id=shop.pk), finding()])
     entries.lift(shop.pk, "bob@example.org", ["hard_bounce"], by="Ann", reason="New mailbox")
 
     about = {"id": str(entry.pk), "address": "bob@example.org", "kind": "hard_bounce", "scope": "all"}

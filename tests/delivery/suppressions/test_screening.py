@@ -10,26 +10,26 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from delivery.db import clock
-from delivery.models import Owner, Suppression
+from delivery.models import Suppression, Team
 from delivery.suppressions import entries, screening
 from delivery.suppressions.entries import Finding
 from delivery.suppressions.screening import Mail
 
 BOB = "bob@example.org"
-RECEIPT = Mail(owner_id=None)
-RESET = Mail(owner_id=None, purpose="essential")
-ADVERT = Mail(owner_id=None, purpose="marketing")
-OFFERS = Mail(owner_id=None, purpose="marketing", unsubscribe="marketing")
-NEWS = Mail(owner_id=None, purpose="marketing", unsubscribe="list:news")
+RECEIPT = Mail(team_id=None)
+RESET = Mail(team_id=None, purpose="essential")
+ADVERT = Mail(team_id=None, purpose="marketing")
+OFFERS = Mail(team_id=None, purpose="marketing", unsubscribe="marketing")
+NEWS = Mail(team_id=None, purpose="marketing", unsubscribe="list:news")
 EVERY = (RECEIPT, RESET, ADVERT, OFFERS, NEWS)
 
 
-def add(kind: str, scope: str = "all", owner_id: int | None = None) -> None:
+def add(kind: str, scope: str = "all", team_id: int | None = None) -> None:
     given = {"source": "ses", "at": clock.now()}
-    entries.add([Finding(owner_id=owner_id, address=BOB, kind=kind, scope=scope, **given)])
+    entries.add([Finding(team_id=team_id, address=BOB, kind=kind, scope=scope, **given)])
 
 
-def stopped(owner_id: int | None = None) -> list[Mail]:
+def stopped(team_id: int | None = None) -> list[Mail]:
     return [mail for mail in EVERY if screening.kept_out(mail, [BOB, "ann@example.org"])]
 
 
@@ -55,14 +55,14 @@ def test_what_an_entry_stops(kind: str, scope: str, expected: tuple[Mail, ...]) 
 
 
 @pytest.mark.django_db
-def test_an_owners_entry_stops_its_own_mail_and_one_for_all_stops_everybodys() -> None:
-    shop, other = (Owner.objects.create(name=name) for name in ("shop", "other"))
-    add("hard_bounce", owner_id=shop.pk)
-    whose = [owner for owner in (shop.pk, other.pk, None) if screening.kept_out(Mail(owner_id=owner), [BOB])]
+def test_a_teams_entry_stops_its_own_mail_and_one_for_all_stops_everybodys() -> None:
+    shop, other = (Team.objects.create(name=name) for name in ("shop", "other"))
+    add("hard_bounce", team_id=shop.pk)
+    whose = [team for team in (shop.pk, other.pk, None) if screening.kept_out(Mail(team_id=team), [BOB])]
     assert whose == [shop.pk]
 
     add("manual")
-    whose = [owner for owner in (shop.pk, other.pk, None) if screening.kept_out(Mail(owner_id=owner), [BOB])]
+    whose = [team for team in (shop.pk, other.pk, None) if screening.kept_out(Mail(team_id=team), [BOB])]
     assert whose == [shop.pk, other.pk, None]
 
 
@@ -96,16 +96,16 @@ def test_fifty_recipients_are_one_statement_and_an_empty_table_none(
 @pytest.mark.parametrize("owned", [True, False])
 @pytest.mark.parametrize("number", [1, 3])
 def test_the_compiled_statement_reads_what_the_orm_reads(number: int, *, owned: bool) -> None:
-    shop, other = (Owner.objects.create(name=name) for name in ("shop", "other"))
+    shop, other = (Team.objects.create(name=name) for name in ("shop", "other"))
     for kind in ("manual", "complaint"):
         for whose in (shop.pk, other.pk, None):
-            add(kind, owner_id=whose)
+            add(kind, team_id=whose)
     Suppression.objects.filter(kind="complaint").update(expires_at=clock.now() - timedelta(minutes=1))
     several = [BOB, "a'b%s@example.org", "ann@example.org"][:number]
 
-    owner = shop if owned else None
-    plain = Suppression.objects.seen_by(owner).in_force().filter(address__in=several).order_by("first_seen")
-    read = screening._OF.run(several, owner=owner.pk if owner else None)
+    team = shop if owned else None
+    plain = Suppression.objects.seen_by(team).in_force().filter(address__in=several).order_by("first_seen")
+    read = screening._OF.run(several, team=team.pk if team else None)
     assert [columns(row) for row in read] == [columns(row) for row in plain]
     assert len(read) == 1 + owned
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from delivery.db import clock, ids
-from delivery.models import Owner, Suppression, VendorList
+from delivery.models import Suppression, Team, VendorList
 from delivery.suppressions import entries, sync, vendors
 from delivery.suppressions.entries import Finding
 from tests import fakes, vendor_lists
@@ -47,7 +47,7 @@ def known() -> dict[str, tuple[str, str, str]]:
 
 
 def own(address: str = BOB, **changes: Any) -> Suppression:
-    given = {"owner_id": None, "kind": "manual", "source": "admin", "at": clock.now(), "reason": "Asked us"}
+    given = {"team_id": None, "kind": "manual", "source": "admin", "at": clock.now(), "reason": "Asked us"}
     return entries.add([Finding(address=address, **{**given, **changes})])[0]
 
 
@@ -126,7 +126,7 @@ def test_the_lists_of_every_vendor_are_read_in_our_words(there: Vendors) -> None
         "d4@example.org": ("manual", "all", "mandrill"),
         "d5@example.org": ("vendor", "all", "mandrill"),
     }
-    assert {entry.owner_id for entry in Suppression.objects.all()} == {None}
+    assert {entry.team_id for entry in Suppression.objects.all()} == {None}
     first = Suppression.objects.get(address="g1@example.org")
     assert (first.first_seen, first.reason) == (NOON, "5.1.1 550 No such user")
     for address in ("s1", "m1", "d1"):
@@ -219,12 +219,12 @@ def test_accounts_without_lists_are_named(there: Vendors, settings: Any) -> None
 
 
 def test_ours_are_pushed_only_when_asked_and_only_what_is_true_for_all(there: Vendors) -> None:
-    shop = Owner.objects.create(name="shop")
+    shop = Team.objects.create(name="shop")
     own("all@example.org")
-    own("bounced@example.org", owner_id=shop.pk, kind="hard_bounce", event_id=ids.uuid7())
-    own("said@example.org", owner_id=shop.pk, kind="hard_bounce", source="api")
+    own("bounced@example.org", team_id=shop.pk, kind="hard_bounce", event_id=ids.uuid7())
+    own("said@example.org", team_id=shop.pk, kind="hard_bounce", source="api")
     own("complained@example.org", kind="complaint")
-    own("theirs@example.org", owner_id=shop.pk)
+    own("theirs@example.org", team_id=shop.pk)
     own("news@example.org", kind="unsubscribe")
     own("soon@example.org", kind="hard_bounce", expires_at=clock.now() + timedelta(days=14))
     run()
@@ -289,10 +289,10 @@ def test_a_vendor_that_hangs_is_waited_for_a_moment_only(
 
 
 def test_what_is_still_suppressed_for_all_stays_on_the_vendors_lists(there: Vendors, api: fakes.Api) -> None:
-    Owner.objects.create(name="another team")
+    Team.objects.create(name="another team")
     listed_everywhere(there)
     own()
-    own(owner_id=Owner.objects.get(name="tests").pk)
+    own(team_id=Team.objects.get(name="tests").pk)
     assert delete(api).status_code == 204
     assert len(there.having(BOB)) == len(there.lists)
     assert there.calls == []
@@ -301,25 +301,25 @@ def test_what_is_still_suppressed_for_all_stays_on_the_vendors_lists(there: Vend
 def test_what_one_of_several_teams_entered_itself_is_taken_off_no_vendors_list(
     there: Vendors, api: fakes.Api
 ) -> None:
-    Owner.objects.create(name="another team")
+    Team.objects.create(name="another team")
     listed_everywhere(there)
-    own(owner_id=Owner.objects.get(name="tests").pk)
+    own(team_id=Team.objects.get(name="tests").pk)
     assert delete(api).status_code == 204
     assert there.calls == []
 
 
 def test_what_another_teams_mail_met_stays_on_the_vendors_lists(there: Vendors, api: fakes.Api) -> None:
     listed_everywhere(there)
-    for owner in (Owner.objects.get(name="tests"), Owner.objects.create(name="another team")):
-        own(owner_id=owner.pk, kind="complaint", event_id=ids.uuid7())
+    for team in (Team.objects.get(name="tests"), Team.objects.create(name="another team")):
+        own(team_id=team.pk, kind="complaint", event_id=ids.uuid7())
     assert delete(api).status_code == 204
     assert there.calls == []
 
 
 def test_what_ones_own_mail_met_is_taken_off(there: Vendors, api: fakes.Api) -> None:
-    Owner.objects.create(name="another team")
+    Team.objects.create(name="another team")
     listed_everywhere(there)
-    own(owner_id=Owner.objects.get(name="tests").pk, kind="hard_bounce", event_id=ids.uuid7())
+    own(team_id=Team.objects.get(name="tests").pk, kind="hard_bounce", event_id=ids.uuid7())
     assert delete(api).status_code == 204
     assert there.having(BOB) == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.models import Owner, WebhookEndpoint, WebhookMessage
+from delivery.models import Team, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import endpoints, listeners, post
 from tests.delivery.webhooks.endpoints import endpoint, message
 
@@ -30,9 +30,9 @@ def test_a_url_that_may_not_be_called_makes_no_endpoint_and_no_change(url: str) 
     assert WebhookEndpoint.objects.get().url == URL
 
 
-def test_an_owner_has_fifty_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_team_has_fifty_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "MOST", 2)
-    ours = Owner.objects.create(name="ours")
+    ours = Team.objects.create(name="ours")
     made = [endpoints.create(ours, url=URL) for _ in range(2)]
     with pytest.raises(endpoints.TooMany):
         endpoints.create(ours, url=URL)
@@ -54,7 +54,7 @@ def test_switched_on_again_it_starts_afresh() -> None:
     assert listeners.of("email.sent", None) == [made.pk]
 
 
-def test_a_deleted_endpoint_is_gone_for_its_owner_and_its_row_stays_for_a_while() -> None:
+def test_a_deleted_endpoint_is_gone_for_its_team_and_its_row_stays_for_a_while() -> None:
     made = endpoint()
     message(made)
     endpoints.delete(made)

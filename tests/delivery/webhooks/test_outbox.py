@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from delivery.models import Owner, WebhookEndpoint, WebhookMessage
+from delivery.models import Team, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import listeners, outbox
 from delivery.webhooks.outbox import Notice
 from tests.delivery.webhooks.endpoints import endpoint
@@ -15,8 +15,8 @@ from tests.delivery.webhooks.endpoints import endpoint
 pytestmark = pytest.mark.django_db
 
 
-def sent(owner_id: int | None = None, **data: Any) -> Notice:
-    return Notice(kind="email.sent", owner_id=owner_id, data={"email_id": uuid4(), **data})
+def sent(team_id: int | None = None, **data: Any) -> Notice:
+    return Notice(kind="email.sent", team_id=team_id, data={"email_id": uuid4(), **data})
 
 
 def told() -> list[tuple[Any, str]]:
@@ -33,10 +33,10 @@ def test_an_endpoint_is_told_of_what_it_listens_to_and_of_nothing_else() -> None
     assert told() == [(sales.pk, "email.sent"), (every.pk, "email.sent")]
 
 
-def test_an_owner_is_told_of_its_own_emails_and_of_nobody_elses() -> None:
-    ours, theirs = (Owner.objects.create(name=name) for name in ("ours", "theirs"))
-    one = endpoint(owner=ours)
-    endpoint(owner=theirs)
+def test_a_team_is_told_of_its_own_emails_and_of_nobody_elses() -> None:
+    ours, theirs = (Team.objects.create(name=name) for name in ("ours", "theirs"))
+    one = endpoint(team=ours)
+    endpoint(team=theirs)
     endpoint()
 
     outbox.enqueue([sent(ours.pk)])
@@ -44,10 +44,10 @@ def test_an_owner_is_told_of_its_own_emails_and_of_nobody_elses() -> None:
     assert told() == [(one.pk, "email.sent")]
 
 
-def test_every_owner_is_told_of_a_provider() -> None:
-    one, other = endpoint(owner=Owner.objects.create(name="ours")), endpoint()
+def test_every_team_is_told_of_a_provider() -> None:
+    one, other = endpoint(team=Team.objects.create(name="ours")), endpoint()
 
-    outbox.enqueue([Notice(kind="provider.unavailable", owner_id=None, data={"provider": "ses"})])
+    outbox.enqueue([Notice(kind="provider.unavailable", team_id=None, data={"provider": "ses"})])
 
     assert {pk for pk, _ in told()} == {one.pk, other.pk}
 
@@ -65,7 +65,7 @@ def test_what_is_told_is_due_at_once_and_says_when_it_happened() -> None:
     endpoint()
     then = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
-    outbox.enqueue([Notice(kind="email.bounced", owner_id=None, data={"recipient": "a@b.c"}, at=then)])
+    outbox.enqueue([Notice(kind="email.bounced", team_id=None, data={"recipient": "a@b.c"}, at=then)])
 
     message = WebhookMessage.objects.get()
     assert (message.at, message.data, message.outcome) == (then, {"recipient": "a@b.c"}, "waiting")

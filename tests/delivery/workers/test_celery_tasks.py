@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu import Connection
 
 from delivery import process
-from delivery.models import Email, Owner
+from delivery.models import Email, Team
 from delivery.queue import broker, sweep
 from delivery.queue.starvation import StarvedEmails
 from delivery.routing import circuits
@@ -113,38 +113,38 @@ def test_while_nobody_may_be_used_an_email_is_not_even_claimed(monkeypatch: pyte
     assert (status(email), email.rounds) == ("queued", 1)
 
 
-def test_an_email_of_another_owner_goes_along_if_it_was_passed_over() -> None:
-    newsletter, sign_in = (Owner.objects.create(name=name) for name in ("newsletter", "sign-in"))
-    mine, other = waiting(owner=newsletter), waiting(owner=sign_in)
+def test_an_email_of_another_team_goes_along_if_it_was_passed_over() -> None:
+    newsletter, sign_in = (Team.objects.create(name=name) for name in ("newsletter", "sign-in"))
+    mine, other = waiting(team=newsletter), waiting(team=sign_in)
     celery_tasks.hand_over(str(mine.pk))
 
     assert (status(mine), status(other)) == ("sent", "sent")
 
 
-def test_an_email_of_the_same_owner_waits_for_its_own_message() -> None:
-    owner = Owner.objects.create(name="newsletter")
-    mine, next_one = waiting(owner=owner), waiting(owner=owner)
+def test_an_email_of_the_same_team_waits_for_its_own_message() -> None:
+    team = Team.objects.create(name="newsletter")
+    mine, next_one = waiting(team=team), waiting(team=team)
     celery_tasks.hand_over(str(mine.pk))
 
     assert (status(mine), status(next_one)) == ("sent", "queued")
 
 
 def test_an_email_of_the_other_lane_waits_for_its_own_workers() -> None:
-    mine, other = waiting(priority="high"), waiting(owner=Owner.objects.create(name="b"))
+    mine, other = waiting(priority="high"), waiting(team=Team.objects.create(name="b"))
     celery_tasks.hand_over(str(mine.pk))
 
     assert status(other) == "queued"
 
 
 def test_what_has_just_become_due_has_not_been_passed_over() -> None:
-    queued(owner=Owner.objects.create(name="b"))
+    queued(team=Team.objects.create(name="b"))
 
     assert StarvedEmails().take("normal", but=None) is None
 
 
-def test_all_owners_who_were_passed_over_have_their_turn() -> None:
-    owners = [Owner.objects.create(name=str(number)) for number in range(3)]
-    theirs = [waiting(owner=owner).pk for owner in owners for _ in range(2)]
+def test_all_teams_who_were_passed_over_have_their_turn() -> None:
+    teams = [Team.objects.create(name=str(number)) for number in range(3)]
+    theirs = [waiting(team=team).pk for team in teams for _ in range(2)]
     starved, taken = StarvedEmails(), []
     while pk := starved.take("normal", but=None):
         taken.append(pk)

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery.models import Email, Owner
+from delivery.models import Email, Team
 from delivery.queue import claims
 from delivery.queue.fairness import FairQueue
 from delivery.sending import rounds
@@ -102,11 +102,11 @@ def test_a_thread_for_high_priority_gives_out_nothing_else() -> None:
     assert queue.take(["high"]) is None
 
 
-def test_every_owner_has_a_turn_however_much_another_has_waiting() -> None:
-    busy, calm, quiet = (Owner.objects.create(name=name) for name in ("busy", "calm", "quiet"))
+def test_every_team_has_a_turn_however_much_another_has_waiting() -> None:
+    busy, calm, quiet = (Team.objects.create(name=name) for name in ("busy", "calm", "quiet"))
     for _ in range(40):
-        queued(owner=busy)
-    one, other, nobodys = queued(owner=calm), queued(owner=quiet), queued()
+        queued(team=busy)
+    one, other, nobodys = queued(team=calm), queued(team=quiet), queued()
     order = given_out(FairQueue())
 
     assert len(order) == 43
