@@ -115,12 +115,7 @@ class Email(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     team = models.ForeignKey(
-        Team,
-        db_column=OWNER_COLUMN,
-        null=True,
-        on_delete=models.PROTECT,
-        related_name="emails",
-        db_index=False,
+        Team, models.PROTECT, null=True, db_column=OWNER_COLUMN, related_name="emails", db_index=False
     )
     # The key it was sent with; None: without one, or before this was noted. Keys are never deleted: none is looked up.
     key = models.ForeignKey(
