@@ -5,7 +5,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import preferences
+from api.authentication import may
 from api.errors import ContractError, shape
+from api.serializers import MAY_READ_CONTENT, EmailSerializer
+from delivery.access.scopes import Scope
 from delivery.models import Email
 from delivery.models.email import NOT_SENT_YET
 from delivery.sending import scanning, suppressed
@@ -53,6 +56,13 @@ def _code(email: Email) -> str:
     """Return the code of the reason why an email has failed."""
     word = email.reason.partition(":")[0]
     return word if word in _TOLD_BY_REASON else "refused_by_provider"
+
+
+def whole(request: Request, email: Email) -> Response:
+    """Answer with the whole email, its bodies only if the key may read them."""
+    context = {MAY_READ_CONTENT: may(request, Scope.EMAILS_CONTENT)}
+    shown = EmailSerializer(email, context=context).data
+    return Response({"success": True, "message": "The email", **shown})
 
 
 def taken(request: Request, email: Email) -> Response:

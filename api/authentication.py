@@ -11,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from api.errors import ContractError
 from delivery.access import keys
 from delivery.models import ApiKey, Team
 from delivery.routing import configured
@@ -58,8 +59,10 @@ class KeyHasScope(AnyKey):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the request is allowed."""
-        allowed, used = super().has_permission(request, view), key(request)
-        return allowed and (used is None or view.scope in used.scopes)
+        allowed = super().has_permission(request, view)
+        if allowed and not may(request, view.scope):
+            raise ContractError("scope_missing", f"This needs an API key with the scope {view.scope}.")
+        return allowed
 
 
 def admits(environ: Mapping[str, Any]) -> bool:
@@ -89,6 +92,12 @@ def _find(environ: Mapping[str, Any]) -> ApiKey | None:
 def key(request: Request) -> ApiKey | None:
     """Return the request's API key."""
     return cast("ApiKey | None", request.auth)
+
+
+def may(request: Request, scope: str) -> bool:
+    """Tell whether the request's key has the scope; where no key is required, a request without one has all."""
+    used = key(request)
+    return used is None or used.may(scope)
 
 
 def team(request: Request) -> Team | None:

@@ -14,7 +14,8 @@ from api.fields import fail
 from api.parsers import StrictJSONParser
 from api.serializers import DraftSerializer, FailureSerializer, StrictSerializer
 from api.throttling import Throttled
-from delivery.models import ApiKey, Email
+from delivery.access.scopes import Scope
+from delivery.models import Email
 from delivery.submission import batches
 
 MOST = 1000
@@ -74,7 +75,7 @@ class Batches(Throttled):
     """Accept up to 1,000 emails for a worker to send."""
 
     http_method_names = ("post",)
-    scope = ApiKey.Scope.SEND
+    scope = Scope.BATCHES_SEND
     parser_classes = (StrictJSONParser,)
 
     @extend_schema(

@@ -14,8 +14,8 @@ from api.fields import fail
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer, StrictSerializer
 from delivery.access import keys
+from delivery.access.scopes import Scope
 from delivery.content import addresses
-from delivery.models import ApiKey
 from delivery.submission import cancelling
 from delivery.submission.cancelling import Wanted
 
@@ -90,7 +90,7 @@ class CancelEmails(APIView):
     """Cancel all emails that wait and match; an unknown one is not sent again."""
 
     http_method_names = ("post",)
-    scope = ApiKey.Scope.SEND
+    scope = Scope.EMAILS_MANAGE
     parser_classes = (StrictJSONParser,)
 
     @extend_schema(

@@ -13,7 +13,8 @@ from api.parsers import StrictJSONParser
 from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
 from api.throttling import Throttled
 from api.views import EmailDetail
-from delivery.models import ApiKey, Email
+from delivery.access.scopes import Scope
+from delivery.models import Email
 from delivery.submission import changes
 
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
@@ -33,7 +34,7 @@ class _OfOneEmail(generics.GenericAPIView[Email]):
     """An action on one of the client's emails."""
 
     http_method_names = ("post",)
-    scope = ApiKey.Scope.SEND
+    scope = Scope.EMAILS_MANAGE
     parser_classes = (StrictJSONParser,)
     serializer_class = NothingSerializer
     lookup_url_kwarg = "id"
@@ -52,7 +53,7 @@ class CancelEmail(_OfOneEmail):
         email = self.get_object()
         sending.refuse_change(request, email)
         changes.cancel(email)
-        return shown(email)
+        return answers.whole(request, email)
 
 
 class ResendEmail(Throttled, _OfOneEmail):
@@ -80,7 +81,7 @@ class OneEmail(EmailDetail):
     @property
     def scope(self) -> str:  # type: ignore[override]
         """Return the scope: reading and changing need different ones."""
-        return ApiKey.Scope.SEND if self.request.method == "PATCH" else ApiKey.Scope.READ
+        return Scope.EMAILS_MANAGE if self.request.method == "PATCH" else Scope.EMAILS_READ
 
     @extend_schema(
         operation_id="reschedule_email",
@@ -94,9 +95,4 @@ class OneEmail(EmailDetail):
         email = self.get_object()
         sending.refuse_change(request, email)
         changes.reschedule(email, serializer.validated_data["send_at"])
-        return shown(email)
-
-
-def shown(email: Email) -> Response:
-    """Answer with the whole email."""
-    return Response({"success": True, "message": "The email", **EmailSerializer(email).data})
+        return answers.whole(request, email)

@@ -15,9 +15,10 @@ from api import parameters
 from api.authentication import team
 from api.errors import ContractError
 from api.serializers import FailureSerializer, anonymous
+from delivery.access.scopes import Scope
 from delivery.db import clock
 from delivery.events import posts, timeline
-from delivery.models import ApiKey, Email
+from delivery.models import Email
 from delivery.routing import configured
 from providers.events import Post
 
@@ -135,7 +136,7 @@ class Timeline(generics.GenericAPIView[Email]):
     """The attempts of an email, what vendors told of them, and what people decided."""
 
     http_method_names = ("get", "head")
-    scope = ApiKey.Scope.READ
+    scope = Scope.EMAILS_READ
     lookup_url_kwarg = "id"
     serializer_class = EntrySerializer
     pagination_class = OldestFirst

@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from api import parameters
 from api.authentication import key, team
 from api.serializers import FailureSerializer
-from delivery.models import ApiKey, Circuit
+from delivery.access.scopes import Scope
+from delivery.models import Circuit
 from delivery.monitoring import provider_status
 from delivery.monitoring.arrivals import Arrivals, State
 from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
@@ -20,7 +21,8 @@ from delivery.monitoring.provider_status import CircuitStatus, Failure, Provider
 _FRESH = OpenApiParameter(
     "fresh",
     bool,
-    description="ask the providers now, at most once in ten seconds; the key needs the scope `send` as well",
+    description="ask the providers now, at most once in ten seconds; "
+    "the key needs the scope `providers.write` or `emails.send` as well",
 )
 
 
@@ -154,7 +156,7 @@ class Providers(APIView):
     """The providers: order, circuit, last success and failure, limits, readiness."""
 
     http_method_names = ("get", "head")
-    scope = ApiKey.Scope.READ
+    scope = Scope.PROVIDERS_READ
 
     @extend_schema(
         operation_id="providers",
@@ -180,5 +182,5 @@ class Providers(APIView):
 def _refuse_reader(request: Request) -> None:
     """Refuse a key that may only read: asking makes calls to the vendors and may close a circuit."""
     used = key(request)
-    if used and ApiKey.Scope.SEND not in used.scopes:
+    if used and not (used.may(Scope.PROVIDERS_WRITE) or used.may(Scope.EMAILS_SEND)):
         raise PermissionDenied

@@ -11,9 +11,10 @@ from api import early_answer, preferences
 from api.authentication import key, team
 from api.errors import ContractError
 from delivery.access import keys
+from delivery.access.scopes import Scope
 from delivery.content.drafts import Draft
 from delivery.db import clock
-from delivery.models import ApiKey, Email
+from delivery.models import Email
 from delivery.submission import emails
 from providers.message import Mailbox
 
@@ -39,8 +40,8 @@ def refuse_change(request: Request, email: Email) -> None:
 
 
 def _refuse_purpose(request: Request, purpose: str) -> None:
-    used, needed = key(request), ApiKey.Scope.ESSENTIAL
-    if used and purpose == Email.Purpose.ESSENTIAL and needed not in used.scopes:
+    used, needed = key(request), Scope.ESSENTIAL_SEND
+    if used and purpose == Email.Purpose.ESSENTIAL and not used.may(needed):
         raise ContractError(
             "scope_missing", f"The purpose {purpose} needs an API key with the scope {needed}."
         )

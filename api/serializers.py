@@ -21,6 +21,8 @@ from delivery.models.email import DEADLINE
 from providers.message import Mailbox
 
 _BODIES = frozenset({"body", "html_body", "text_body"})
+_CONTENT = "null: the key lacks the scope emails.content"
+MAY_READ_CONTENT = "may_read_content"  # in a serializer's context
 _SHORTEST, _LONGEST = 60, 5 * 24 * 60 * 60  # seconds in which an email may be tried
 
 
@@ -249,9 +251,19 @@ class EmailSummarySerializer(serializers.ModelSerializer[Email]):
         )  # fmt: skip
 
 
+class ContentField(serializers.CharField):
+    """A body, for a key with the scope emails.content; without it null."""
+
+    def get_attribute(self, instance: Email) -> Any:
+        """Keep it back unless the view says that this request may read it."""
+        return super().get_attribute(instance) if self.context.get(MAY_READ_CONTENT) else None
+
+
 class EmailSerializer(EmailSummarySerializer):
     """One email in full."""
 
+    text_body = ContentField(allow_null=True, help_text=_CONTENT)
+    html_body = ContentField(allow_null=True, help_text=_CONTENT)
     attachments = AttachmentSerializer(many=True)
     attempts = AttemptSerializer(many=True)
     left_out = serializers.DictField(

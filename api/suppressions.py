@@ -28,8 +28,9 @@ from api.suppression_shapes import (
     ReportSerializer,
     SuppressionSerializer,
 )
+from delivery.access.scopes import Scope
 from delivery.db import clock
-from delivery.models import ApiKey, Suppression
+from delivery.models import Suppression
 from delivery.suppressions import csv_formats, entries, exports, imports, lookup, vendors
 from delivery.suppressions.entries import Finding
 from delivery.suppressions.imports import Source
@@ -50,7 +51,7 @@ class _ByMethod(APIView):
     def scope(self) -> str:
         """Return the scope of the request's method."""
         reads = self.request.method in ("GET", "HEAD")
-        return ApiKey.Scope.SUPPRESSIONS_READ if reads else ApiKey.Scope.SUPPRESSIONS_WRITE
+        return Scope.SUPPRESSIONS_READ if reads else Scope.SUPPRESSIONS_WRITE
 
 
 @extend_schema_view(
@@ -123,7 +124,7 @@ class SuppressionImport(APIView):
     """Many entries from a CSV file: GoMail's own, or one that a vendor gave out."""
 
     http_method_names = ("post",)
-    scope = ApiKey.Scope.SUPPRESSIONS_WRITE
+    scope = Scope.SUPPRESSIONS_WRITE
     parser_classes = (suppression_files.CsvParser, MultiPartParser)
 
     @extend_schema(
@@ -153,7 +154,7 @@ class SuppressionExport(APIView):
     """All of them as CSV; the filters are those of the list."""
 
     http_method_names = ("get", "head")
-    scope = ApiKey.Scope.SUPPRESSIONS_READ
+    scope = Scope.SUPPRESSIONS_READ
     filterset_class = SuppressionFilter
 
     @extend_schema(

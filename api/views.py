@@ -28,7 +28,8 @@ from api.serializers import (
     TakenSerializer,
 )
 from api.throttling import Throttled
-from delivery.models import ApiKey, Email
+from delivery.access.scopes import Scope
+from delivery.models import Email
 from delivery.submission import dry_run
 
 _DRY_RUN = OpenApiParameter(
@@ -47,7 +48,7 @@ class SendEmail(Throttled):
     """Send one email."""
 
     http_method_names = ("post",)
-    scope = ApiKey.Scope.SEND
+    scope = Scope.EMAILS_SEND
     parser_classes = (StrictJSONParser, MultiPartParser, UrlencodedParser)
 
     @extend_schema(
@@ -73,7 +74,7 @@ class Emails(generics.ListAPIView[Email]):
     """The log of your emails, newest first."""
 
     http_method_names = ("get", "head")
-    scope = ApiKey.Scope.READ
+    scope = Scope.EMAILS_READ
     serializer_class = EmailSummarySerializer
     filterset_class = EmailFilter
 
@@ -88,7 +89,7 @@ class EmailDetail(generics.RetrieveAPIView[Email]):
     """One email with its recipients, attachments and attempts."""
 
     http_method_names: tuple[str, ...] = ("get", "head")
-    scope = ApiKey.Scope.READ
+    scope = Scope.EMAILS_READ
     serializer_class = EmailSerializer
     lookup_url_kwarg = "id"
 
@@ -99,8 +100,7 @@ class EmailDetail(generics.RetrieveAPIView[Email]):
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer in the API's format."""
-        found = self.get_serializer(self.get_object()).data
-        return Response({"success": True, "message": "The email", **found})
+        return answers.whole(request, self.get_object())
 
 
 class SendMail(SendEmail):

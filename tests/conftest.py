@@ -10,8 +10,8 @@ from django.test import Client
 
 from delivery import journal
 from delivery.access import keys
+from delivery.access.scopes import Scope
 from delivery.files import scan
-from delivery.models import ApiKey
 from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
@@ -75,7 +75,7 @@ def _fresh_memory() -> None:
 @pytest.fixture
 def token(db: None) -> str:
     """An API key that may do everything."""
-    return keys.issue("tests", scopes=ApiKey.Scope.values)[1]
+    return keys.issue("tests", scopes=Scope.values)[1]
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from api import answers, errors, fields, schemas, sending
 from api.parsers import StrictJSONParser
 from api.serializers import text_and_html
 from api.throttling import Throttled
+from delivery.access.scopes import Scope
 from delivery.content import addresses
 from delivery.content.drafts import Draft
-from delivery.models import ApiKey, Email
+from delivery.models import Email
 from providers.message import Mailbox
 
 REQUIRED = ("to", "to_name", "from", "from_name", "subject", "body")
@@ -57,7 +58,7 @@ class PostEmail(Throttled):
     """Send one email to one person."""
 
     http_method_names = ("post",)
-    scope = ApiKey.Scope.SEND
+    scope = Scope.EMAILS_SEND
     parser_classes = (StrictJSONParser,)
 
     @extend_schema(

@@ -26,8 +26,9 @@ from api.webhooks.serializers import (
     ToldSerializer,
     WithSecretSerializer,
 )
+from delivery.access.scopes import Scope
 from delivery.db import clock
-from delivery.models import ApiKey, WebhookCall, WebhookEndpoint
+from delivery.models import WebhookCall, WebhookEndpoint
 from delivery.webhooks import endpoints, replays
 
 _READ = dict.fromkeys((400, 401, 403, 404, 405, 500, 503), FailureSerializer)
@@ -48,7 +49,7 @@ class _OfOwn(generics.GenericAPIView[WebhookEndpoint]):
     def scope(self) -> str:
         """Return the scope: reading and changing need different ones."""
         reads = self.request.method in {"GET", "HEAD"}
-        return ApiKey.Scope.WEBHOOKS_READ if reads else ApiKey.Scope.WEBHOOKS_WRITE
+        return Scope.WEBHOOKS_READ if reads else Scope.WEBHOOKS_WRITE
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
         """Return the endpoints of the key's team."""

@@ -12,20 +12,41 @@ from functools import lru_cache
 
 from django.db.models import Q
 
+from delivery.access.scopes import NAMES, Scope
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.models import ApiKey, Team
 from providers.message import Mailbox
 
-USUAL_SCOPES = tuple(scope for scope in ApiKey.Scope.values if scope != ApiKey.Scope.ESSENTIAL)
+# What a key gets unasked: whatever sending and reading the log take. Not people, other keys, and what is irrevocable.
+_UNUSUAL = {
+    Scope.ESSENTIAL_SEND,
+    Scope.KEYS_READ,
+    Scope.KEYS_WRITE,
+    Scope.MEMBERS_READ,
+    Scope.MEMBERS_WRITE,
+    Scope.PROVIDERS_WRITE,
+    Scope.AUDIT_READ,
+    Scope.ERASURE_WRITE,
+}
+USUAL_SCOPES = tuple(scope for scope in Scope.values if scope not in _UNUSUAL)
 _PREFIX = "gm_live"
 _BASE62 = string.digits + string.ascii_letters
 _SECRET_LENGTH = 32  # × log2(62): 190 bits
 _LAST_USED_STEP = timedelta(minutes=1)  # a busy key costs one write a minute
 
 
+class InvalidScopes(ValueError):
+    """A key needs one scope at least, and each must be known."""
+
+
 def issue(team_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()) -> tuple[ApiKey, str]:
-    """Issue a key to a team, created if new; return it with its token, which is not stored. Raises InvalidAddress."""
+    """Issue a key to a team, created if new; return it with its token, which is not stored.
+
+    Raises InvalidScopes, InvalidAddress.
+    """
+    if not scopes or not set(scopes) <= set(NAMES):
+        raise InvalidScopes(InvalidScopes.__doc__)
     team, _ = Team.objects.get_or_create(name=team_name)
     public_id, token = new_token()
     key = ApiKey.objects.create(

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from delivery.access import keys, pauses
+from delivery.access.scopes import Scope
 from delivery.admin import base, holders, pages
 from delivery.content import addresses
 from delivery.models import ApiKey, Team
@@ -31,7 +32,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
     )
     granted = forms.MultipleChoiceField(
         label="Scopes",
-        choices=ApiKey.Scope.choices,
+        choices=Scope.choices,
         initial=keys.USUAL_SCOPES,
         widget=base.Checkboxes,
     )

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from delivery.db import clock
+from delivery.models import scopes
 
 # Of every table: processes of the version before, which called teams owners, run on beside new ones. So do the names
 # of indexes and constraints. See docs/decisions/0038.
@@ -32,21 +33,12 @@ class Team(models.Model):
 class ApiKey(models.Model):
     """A Bearer token of a team. Only its public id and a hash are stored; the token is shown once."""
 
-    class Scope(models.TextChoices):
-        SEND = "send", "send emails"
-        READ = "read", "read the log"
-        SUPPRESSIONS_READ = "suppressions.read", "see who is suppressed"
-        SUPPRESSIONS_WRITE = "suppressions.write", "suppress addresses, and let them go"
-        ESSENTIAL = "essential.send", "send what goes also to those who complained"
-        WEBHOOKS_READ = "webhooks.read", "read webhooks and their calls"
-        WEBHOOKS_WRITE = "webhooks.write", "change, test and replay webhooks"
-
     team = models.ForeignKey(Team, db_column=OWNER_COLUMN, on_delete=models.PROTECT, related_name="keys")
     public_id = models.CharField(max_length=8, unique=True, editable=False)
     digest = models.CharField(
         max_length=64, editable=False
     )  # SHA-256 of the token, hex: 190 random bits need no slow hash
-    scopes = models.JSONField(default=list)
+    scopes = models.JSONField(default=list)  # names of Scope, or an alias of several
     from_addresses = models.JSONField(default=list, blank=True)  # addresses or @domains; empty: any sender
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
@@ -61,6 +53,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.team} gm_live_{self.public_id}_…"
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the key has this scope, by its name or by an alias."""
+        return scopes.allows(self.scopes, scope)
 
     def revoke(self, **changes: Any) -> None:
         """Revoke the key from now on; the emails sent with it stay."""

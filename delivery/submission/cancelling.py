@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from delivery.access import pauses
+from delivery.access.scopes import Scope
 from delivery.db import clock, pieces
 from delivery.models import ApiKey, Email, Recipient, Tag, Team
 from delivery.models.email import NOT_SENT_YET
@@ -63,7 +64,7 @@ def that_may_be_changed_by(key: ApiKey | None, emails: QuerySet[Email]) -> Query
         for rule in key.from_addresses:
             senders |= _sent_from(rule)
         emails = emails.filter(senders)
-    if ApiKey.Scope.ESSENTIAL not in key.scopes:
+    if not key.may(Scope.ESSENTIAL_SEND):
         emails = emails.exclude(purpose=Email.Purpose.ESSENTIAL)
     return emails
 

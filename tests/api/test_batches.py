@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from delivery.access import keys
-from delivery.models import ApiKey, Email, Recipient, Tag
+from delivery.access.scopes import Scope
+from delivery.models import Email, Recipient, Tag
 from delivery.queue.fairness import FairQueue
 from delivery.workers import embedded
 from tests import fakes
@@ -126,7 +127,7 @@ def test_a_batch_and_an_email_may_have_the_same_key(api: fakes.Api) -> None:
 
 
 def test_a_sender_that_the_key_may_not_use_is_refused_alone(api: fakes.Api) -> None:
-    token = keys.issue("shop", scopes=ApiKey.Scope.values, from_addresses=["@example.org"])[1]
+    token = keys.issue("shop", scopes=Scope.values, from_addresses=["@example.org"])[1]
     shop = fakes.Api(api.client, token)
     rows = post(shop, [entry(0), entry(1, from_address="me@other.example")]).json()["results"]
 

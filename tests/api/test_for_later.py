@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from delivery.access import keys
-from delivery.models import ApiKey, Email
+from delivery.access.scopes import Scope
+from delivery.models import Email
 from delivery.queue.fairness import FairQueue
 from delivery.workers import embedded
 from tests import fakes
@@ -251,7 +252,7 @@ def test_sending_once_more_knows_idempotency_keys(api: fakes.Api) -> None:
 @pytest.mark.parametrize("verb", ["cancel", "resend"])
 def test_the_emails_of_others_are_not_there(api: fakes.Api, verb: str) -> None:
     email = scheduled(api)
-    other = fakes.Api(Client(), keys.issue("another shop", scopes=ApiKey.Scope.values)[1])
+    other = fakes.Api(Client(), keys.issue("another shop", scopes=Scope.values)[1])
     reader = fakes.Api(Client(), keys.issue("tests", scopes=["read"])[1])
 
     assert do(other, email, verb).status_code == 404
@@ -264,7 +265,7 @@ def test_the_emails_of_others_are_not_there(api: fakes.Api, verb: str) -> None:
 
 def test_a_key_sends_once_more_only_what_it_may_send(api: fakes.Api) -> None:
     email = Email.objects.get(pk=api.send().json()["id"])
-    rules = {"scopes": ApiKey.Scope.values, "from_addresses": ["@other.example"]}
+    rules = {"scopes": Scope.values, "from_addresses": ["@other.example"]}
     restricted = fakes.Api(Client(), keys.issue("tests", **rules)[1])
 
     assert do(restricted, email, "resend").json()["code"] == "sender_not_allowed"

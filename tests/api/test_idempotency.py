@@ -11,8 +11,9 @@ from django.db import connection
 from django.test import Client
 
 from delivery.access import keys
+from delivery.access.scopes import Scope
 from delivery.content.drafts import Draft
-from delivery.models import ApiKey, Email, IdempotencyKey
+from delivery.models import Email, IdempotencyKey
 from delivery.submission import idempotency
 from providers.message import Mailbox
 from tests import fakes
@@ -85,14 +86,14 @@ def test_the_files_of_a_form_are_part_of_the_request(api: fakes.Api, ses: fakes.
 
 
 def test_a_key_is_its_teams_alone(api: fakes.Api, ses: fakes.FakeVendor) -> None:
-    other = fakes.Api(Client(), keys.issue("another shop", scopes=ApiKey.Scope.values)[1])
+    other = fakes.Api(Client(), keys.issue("another shop", scopes=Scope.values)[1])
 
     assert post(api, "order-1").json()["id"] != post(other, "order-1").json()["id"]
     assert post(other, "order-1", subject="Else").status_code == 422
 
 
 def test_two_keys_of_one_team_share_what_was_repeated(api: fakes.Api, ses: fakes.FakeVendor) -> None:
-    rotated = fakes.Api(Client(), keys.issue("tests", scopes=ApiKey.Scope.values)[1])
+    rotated = fakes.Api(Client(), keys.issue("tests", scopes=Scope.values)[1])
 
     assert post(api, "order-1").json()["id"] == post(rotated, "order-1").json()["id"]
 
@@ -155,7 +156,7 @@ def test_while_the_first_request_is_running_the_second_is_told_to_wait(
 
 def test_fifty_threads_with_one_key_make_one_mail(transactional_db: None, ses: fakes.FakeVendor) -> None:
     ses.default = answer(200, {"MessageId": "one"}, wait=0.3)
-    token = keys.issue("crowd", scopes=ApiKey.Scope.values)[1]
+    token = keys.issue("crowd", scopes=Scope.values)[1]
     barrier = threading.Barrier(50)
 
     def one(_: int) -> tuple[int, str]:

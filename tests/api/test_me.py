@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from delivery.access import keys, pauses
+from delivery.access.scopes import Scope
 from delivery.models import ApiKey, Limits, Team
 from tests import fakes
 
@@ -16,7 +17,7 @@ def of(*scopes: str) -> fakes.Api:
     return fakes.Api(Client(), keys.issue("shop", scopes=scopes, from_addresses=["@example.org"])[1])
 
 
-@pytest.mark.parametrize("scope", ApiKey.Scope.values)
+@pytest.mark.parametrize("scope", Scope.values)
 def test_any_key_may_ask(scope: str) -> None:
     answer = of(scope).get("me/")
     told = answer.json()

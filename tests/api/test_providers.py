@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery.access import keys
-from delivery.models import ApiKey, Attempt, Circuit, Email, ProviderCheck, Team
+from delivery.access.scopes import Scope
+from delivery.models import Attempt, Circuit, Email, ProviderCheck, Team
 from delivery.monitoring import provider_status
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
@@ -223,7 +224,7 @@ def test_a_key_that_may_only_read_may_not_have_them_asked(ses: fakes.FakeVendor)
 
 
 def test_a_key_that_may_only_send_sees_nothing() -> None:
-    sender = fakes.Api(Client(), keys.issue("sender", scopes=[ApiKey.Scope.SEND])[1])
+    sender = fakes.Api(Client(), keys.issue("sender", scopes=[Scope.EMAILS_SEND])[1])
     assert sender.get("providers/").status_code == 403
     assert fakes.Api(Client(), "").get("providers/").status_code == 401
 

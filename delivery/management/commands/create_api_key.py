@@ -5,13 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from delivery.access import keys
+from delivery.access import keys, scopes
 from delivery.content import addresses, headers
 from delivery.files import output
-from delivery.models import ApiKey
 
 _LONGEST_NAME = 100
-_DEFAULT = f"all but {ApiKey.Scope.ESSENTIAL}"
 
 
 class Command(BaseCommand):
@@ -24,8 +22,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=ApiKey.Scope.values,
-            help=f"default: {_DEFAULT}; may be repeated",
+            choices=scopes.NAMES,
+            help="may be repeated; default: whatever sending and reading the log take, but not essential.send",
         )
         parser.add_argument(
             "--from-address",
@@ -35,13 +33,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        scopes = options["scope"] or keys.USUAL_SCOPES
+        given = options["scope"] or keys.USUAL_SCOPES
         if not 1 <= len(options["name"].strip()) <= _LONGEST_NAME:
             raise CommandError(f"A name has 1 to {_LONGEST_NAME} characters.")
         try:
             headers.refuse_controls(options["name"])
             with transaction.atomic():
-                _, token = keys.issue(options["name"], scopes=scopes, from_addresses=options["from_address"])
+                _, token = keys.issue(options["name"], scopes=given, from_addresses=options["from_address"])
                 self._tell(token)
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from error
