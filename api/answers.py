@@ -6,8 +6,8 @@ from rest_framework.response import Response
 
 from api import preferences
 from api.authentication import may
+from api.email_shapes import MAY_READ_CONTENT, EmailSerializer
 from api.errors import ContractError, shape
-from api.serializers import MAY_READ_CONTENT, EmailSerializer
 from delivery.access.scopes import Scope
 from delivery.models import Email
 from delivery.models.email import NOT_SENT_YET

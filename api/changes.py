@@ -9,8 +9,9 @@ from rest_framework.response import Response
 
 from api import answers, fields, preferences, sending
 from api.authentication import key, team
+from api.email_shapes import EmailSerializer
 from api.parsers import StrictJSONParser
-from api.serializers import EmailSerializer, FailureSerializer, TakenSerializer
+from api.serializers import FailureSerializer, TakenSerializer
 from api.throttling import Throttled
 from api.views import EmailDetail
 from delivery.access.scopes import Scope

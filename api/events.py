@@ -13,8 +13,9 @@ from rest_framework.views import APIView
 
 from api import parameters
 from api.authentication import team
+from api.email_shapes import anonymous
 from api.errors import ContractError
-from api.serializers import FailureSerializer, anonymous
+from api.serializers import FailureSerializer
 from delivery.access.scopes import Scope
 from delivery.db import clock
 from delivery.events import posts, timeline

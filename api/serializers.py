@@ -16,13 +16,11 @@ from api.forms import fields as form_fields
 from api.uploads import Upload
 from delivery.content import addresses, bodies
 from delivery.content.drafts import Draft, without_repeats
-from delivery.models import Attachment, Attempt, Email, Recipient
+from delivery.models import Email
 from delivery.models.email import DEADLINE
 from providers.message import Mailbox
 
 _BODIES = frozenset({"body", "html_body", "text_body"})
-_CONTENT = "null: the key lacks the scope emails.content"
-MAY_READ_CONTENT = "may_read_content"  # in a serializer's context
 _SHORTEST, _LONGEST = 60, 5 * 24 * 60 * 60  # seconds in which an email may be tried
 
 
@@ -187,99 +185,6 @@ def _unknown(name: str, known: list[str]) -> serializers.ErrorDetail:
     close = difflib.get_close_matches(name[:80], known, 1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return serializers.ErrorDetail(f"is not a field of this request.{hint}", "unknown_field")
-
-
-class RecipientSerializer(serializers.ModelSerializer[Recipient]):
-    """One recipient with its own status."""
-
-    class Meta:
-        model = Recipient
-        fields = ("kind", "name", "address", "status", "reason")
-
-
-class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
-    """One file, without its content."""
-
-    class Meta:
-        model = Attachment
-        fields = ("filename", "content_type", "content_id", "size", "sha256", "pruned_at")
-
-
-def anonymous(by: str) -> str:
-    """Return no person's name: clients are not told who works here."""
-    return by if by.startswith("event:") or not by else "person"
-
-
-class AttemptSerializer(serializers.ModelSerializer[Attempt]):
-    """One hand-over to one provider."""
-
-    settled_by = serializers.SerializerMethodField(
-        help_text="What settled an unknown outcome: `event:<kind>` of the provider, or `person`; else empty."
-    )
-
-    class Meta:
-        model = Attempt
-        fields = (
-            "id",
-            "provider",
-            "outcome",
-            "provider_message_id",
-            "error",
-            "code",
-            "detail",
-            "started_at",
-            "latency_ms",
-            "settled_at",
-            "settled_by",
-        )
-
-    def get_settled_by(self, attempt: Attempt) -> str:
-        """Return what it was."""
-        return anonymous(attempt.settled_by)
-
-
-class EmailSummarySerializer(serializers.ModelSerializer[Email]):
-    """A line of the log."""
-
-    recipients = RecipientSerializer(many=True)
-
-    class Meta:
-        model = Email
-        fields = (
-            "id", "status", "provider", "reason", "subject", "from_address", "from_name", "tags", "metadata",
-            "created_at", "due_at", "finished_at", "possible_duplicate", "recipients",
-        )  # fmt: skip
-
-
-class ContentField(serializers.CharField):
-    """A body, for a key with the scope emails.content; without it null."""
-
-    def get_attribute(self, instance: Email) -> Any:
-        """Keep it back unless the view says that this request may read it."""
-        return super().get_attribute(instance) if self.context.get(MAY_READ_CONTENT) else None
-
-
-class EmailSerializer(EmailSummarySerializer):
-    """One email in full."""
-
-    text_body = ContentField(allow_null=True, help_text=_CONTENT)
-    html_body = ContentField(allow_null=True, help_text=_CONTENT)
-    attachments = AttachmentSerializer(many=True)
-    attempts = AttemptSerializer(many=True)
-    left_out = serializers.DictField(
-        child=serializers.CharField(),
-        help_text="the providers that were not asked in the last round, and why: they cannot carry the email, "
-        "or could not be used at that moment",
-    )
-
-    class Meta:
-        model = Email
-        fields = (
-            *EmailSummarySerializer.Meta.fields,
-            "reply_to", "headers", "text_body", "html_body", "body_pruned_at", "on_ambiguous", "left_out", "expires_at",
-            "priority", "purpose", "unsubscribe", "resend_of",
-            "attachments", "attempts",
-        )  # fmt: skip
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):

@@ -17,16 +17,11 @@ from api import answers, parameters, preferences, schemas, sending
 from api import dry_run as explained
 from api.authentication import team
 from api.dry_run import ExplainedSerializer
+from api.email_shapes import EmailSerializer, EmailSummarySerializer
 from api.filters import EmailFilter
 from api.forms.parsers import MultiPartParser, UrlencodedParser
 from api.parsers import StrictJSONParser
-from api.serializers import (
-    DraftSerializer,
-    EmailSerializer,
-    EmailSummarySerializer,
-    FailureSerializer,
-    TakenSerializer,
-)
+from api.serializers import DraftSerializer, FailureSerializer, TakenSerializer
 from api.throttling import Throttled
 from delivery.access.scopes import Scope
 from delivery.models import Email
