@@ -3,9 +3,11 @@
 from delivery.models.access import ApiKey, Team
 from delivery.models.attempt import Attempt
 from delivery.models.circuit import Circuit, CircuitChange
+from delivery.models.contact import Contact, Group, Membership
 from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.event import EventToken, ProviderEvent
 from delivery.models.idempotency import IdempotencyKey
+from delivery.models.imports import Import, ImportReject
 from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.readiness import ProviderCheck
@@ -19,11 +21,16 @@ __all__ = [
     "Attempt",
     "Circuit",
     "CircuitChange",
+    "Contact",
     "Email",
     "EventToken",
+    "Group",
     "IdempotencyKey",
+    "Import",
+    "ImportReject",
     "Limits",
     "Lineage",
+    "Membership",
     "ProviderCheck",
     "ProviderEvent",
     "Recipient",
