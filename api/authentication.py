@@ -1,7 +1,7 @@
 """Authentication by API key, and permission by scope."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from django.conf import settings
@@ -83,10 +83,23 @@ def admits(environ: Mapping[str, Any]) -> bool:
         return True  # the request will meet the same error and be answered 503
 
 
+def whose(environ: Mapping[str, Any], work: Callable[..., bool]) -> int | None:
+    """Return the team of a request's key; one that this process does not know yet is looked up by `work`."""
+    token = _token(environ)
+    if token and keys.team_of(token) is None:
+        work(admits, environ)
+    return keys.team_of(token) if token else None
+
+
 def _find(environ: Mapping[str, Any]) -> ApiKey | None:
-    scheme, _, token = environ["HTTP_AUTHORIZATION"].partition(" ")
+    token = _token(environ)
+    return keys.find(token) if token else None
+
+
+def _token(environ: Mapping[str, Any]) -> str | None:
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     token = token.strip()
-    return keys.find(token) if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
+    return token if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
 
 
 def key(request: Request) -> ApiKey | None:

@@ -55,11 +55,16 @@ class BodyLimit:
         application: Application,
         admits: Callable[[Environ], bool] | None = None,
         most: Callable[[Environ], int] | None = None,
+        whose: Callable[..., int | None] | None = None,
     ) -> None:
-        """Ask `most` how many bytes a path reads, MAX_BODY_BYTES unless given, and `admits` whether of this client."""
+        """Ask `most` how many bytes a path reads, MAX_BODY_BYTES unless given, and `admits` whether of this client.
+
+        A server that shares its threads out asks `whose` a request is.
+        """
         self.application = application
         self.admits = admits or _everybody
         self.most = most or _as_much_as_any
+        self.whose = whose or _nothing
 
     def receive(self, environ: Environ, work: Callable[..., Any] | None = None) -> None:
         """Read the body; small ones without asking `admits`, which `work(function, argument)` runs: it may query."""
@@ -130,8 +135,8 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
 
 
-def _nothing() -> None:
-    """Replace a missing close()."""
+def _nothing(*_: Any) -> None:
+    """Replace a missing function."""
 
 
 def _length(environ: Environ) -> int:

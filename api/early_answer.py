@@ -10,6 +10,9 @@ from http import HTTPStatus
 from typing import Any
 
 PLACE = "gomail.early_answer"
+NOT_NOW = (
+    "gomail.not_now"  # in the environ: true if no thread may wait for a provider, for the team has its share
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from api.authentication import team
+from api.early_answer import NOT_NOW
 from api.errors import ContractError
 from delivery.submission import idempotency
 from delivery.submission.idempotency import KeyUse
@@ -39,6 +40,8 @@ def key_use(request: Request, number: int | None = None, **content: Any) -> KeyU
 
 
 def wants_async(request: Request) -> bool:
-    """Tell whether the client prefers not to wait (RFC 7240)."""
+    """Tell whether the client prefers not to wait (RFC 7240), or its team has no thread left that could."""
+    if request.META.get(NOT_NOW):
+        return True
     preferences = request.META.get("HTTP_PREFER", "").split(",")
     return ASYNC in {preference.partition(";")[0].strip().lower() for preference in preferences}

@@ -14,5 +14,7 @@ django = get_wsgi_application()
 
 from api import authentication  # noqa: E402 - after get_wsgi_application(): it imports the models
 
-application = body_limit.BodyLimit(django, most=body_limit.most, admits=authentication.admits)
+application = body_limit.BodyLimit(
+    django, most=body_limit.most, admits=authentication.admits, whose=authentication.whose
+)
 call_command(check.Command())  # Django's own: ours asks the database, and this must not wait for it

@@ -1,14 +1,17 @@
-"""The order of sending: high priority before normal, and round robin between teams."""
+"""The order of sending: high priority before normal, round robin between teams, and no more threads than its share."""
 
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from uuid import UUID
 
 from delivery.models import Email, Team
 from delivery.models.email import EmailQuerySet
+from delivery.queue.shares import UnderWay
 
 HIGH, NORMAL = LANES = Email.Priority.HIGH, Email.Priority.NORMAL
 _AT_A_TURN = 5  # emails of one team in one turn
@@ -18,23 +21,32 @@ _FRESH_SECONDS = 1.0  # a new team has a turn after at most this time
 _EMPTY_SECONDS = 0.5  # an empty queue is read again after this time, by one thread
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A due email, and whose it is."""
+
+    pk: UUID
+    team: int | None
+
+
 class _Lane:
     """The due emails of one priority that were read ahead."""
 
     def __init__(self) -> None:
         self.empty_until = 0.0
         self.last_team = 0
-        self._turn: deque[UUID] = deque()  # one turn of every team
-        self._further: deque[UUID] = deque()  # their further turns, valid for a second: other teams may come
+        self._turn: deque[Turn] = deque()  # one turn of every team
+        self._further: deque[Turn] = deque()  # their further turns, valid for a second: other teams may come
         self._fresh_until = 0.0
 
-    def next(self) -> UUID | None:
-        if self._turn:
-            return self._turn.popleft()
-        fresh = self._further and time.monotonic() < self._fresh_until
-        return self._further.popleft() if fresh else None
+    def next(self, may_go: Callable[[Turn], bool]) -> Turn | None:
+        """Take the first that may go; the others keep their places."""
+        found = _take_first(self._turn, may_go)
+        if found is None and time.monotonic() < self._fresh_until:
+            found = _take_first(self._further, may_go)
+        return found
 
-    def fill(self, teams: list[list[UUID]]) -> None:
+    def fill(self, teams: list[list[Turn]]) -> None:
         turns = zip_longest(*(_turns(emails) for emails in teams), fillvalue=())
         first, *further = [list(chain(*turn)) for turn in turns] or [[]]
         self._turn, self._further = deque(first), deque(chain(*further))
@@ -42,39 +54,83 @@ class _Lane:
 
 
 class FairQueue:
-    """Gives out due emails one by one to the threads of one process.
+    """Gives out due emails one by one to the threads of one process, to no team more than its share of them.
 
     An email may be given out twice, here or by another process; the claim decides.
     """
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, threads: Sequence[Sequence[str]] = ()) -> None:
+        """Start empty; the lanes of each thread that will ask, unless every team may have all of them."""
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {HIGH: _Lane(), NORMAL: _Lane()}
+        self._threads: dict[str, int] = {lane: sum(lane in lanes for lanes in threads) for lane in LANES}
+        self._busy: dict[str, int] = dict.fromkeys(
+            LANES, 0
+        )  # threads that serve this lane, and have an email
+        self._under_way = UnderWay()
 
     def take(self, lanes: Sequence[str]) -> UUID | None:
-        """Return the next email of the first of these lanes that has one, or None."""
+        """Return the next email of the first of these lanes that has one, or None; nobody is counted."""
         with self._lock:
-            return next((pk for lane in lanes if (pk := self._next(lane))), None)
+            found = self._first(lanes)
+        return found.pk if found else None
 
-    def _next(self, priority: str) -> UUID | None:
+    @contextmanager
+    def taken(self, lanes: Sequence[str]) -> Iterator[UUID | None]:
+        """Give the same to a thread that serves these lanes; it counts for its team until the end of the block."""
+        with self._lock:
+            turn = self._first(lanes)
+            self._count(turn, lanes, 1)
+        try:
+            yield turn.pk if turn else None
+        finally:
+            with self._lock:
+                self._count(turn, lanes, -1)
+
+    def _first(self, lanes: Sequence[str]) -> Turn | None:
+        return next((turn for lane in lanes if (turn := self._next(lane))), None)
+
+    def _next(self, priority: str) -> Turn | None:
         lane = self._lanes[priority]
-        email = lane.next()
-        if email is None and time.monotonic() >= lane.empty_until:
+
+        def may_go(turn: Turn) -> bool:
+            return self._may_have(turn.team, priority)
+
+        turn = lane.next(may_go)
+        if turn is None and time.monotonic() >= lane.empty_until:
             lane.fill(_read_ahead(priority, lane))
-            email = lane.next()
-            if email is None:
+            turn = lane.next(may_go)
+            if turn is None:
                 lane.empty_until = time.monotonic() + _EMPTY_SECONDS
-        return email
+        return turn
+
+    def _may_have(self, team: int | None, lane: str) -> bool:
+        number = self._threads[lane]
+        return not number or self._under_way.allows(team, free=number - self._busy[lane], of=number)
+
+    def _count(self, turn: Turn | None, lanes: Sequence[str], one: int) -> None:
+        if turn is None:
+            return
+        for lane in lanes:
+            self._busy[lane] += one
+        (self._under_way.begin if one > 0 else self._under_way.end)(turn.team)
 
 
-def _read_ahead(priority: str, lane: _Lane) -> list[list[UUID]]:
+def _take_first(turns: deque[Turn], may_go: Callable[[Turn], bool]) -> Turn | None:
+    for place, turn in enumerate(turns):
+        if may_go(turn):
+            del turns[place]
+            return turn
+    return None
+
+
+def _read_ahead(priority: str, lane: _Lane) -> list[list[Turn]]:
     """Return due emails of each team that has any, starting after the team that was last."""
     emails = Email.objects.due().innocent().filter(priority=priority)
     in_turn = list(teams(priority, lane.last_team))
     lane.last_team = in_turn[-1] if in_turn else lane.last_team
     most = max(_AT_A_TURN, _READ_AHEAD // (1 + len(in_turn)))
-    return [some(emails.filter(team=team), most) for team in (None, *in_turn)]
+    return [[Turn(pk, team) for pk in some(emails.filter(team=team), most)] for team in (None, *in_turn)]
 
 
 def teams(lane: str, last: int) -> Iterator[int]:
@@ -106,5 +162,5 @@ def _following(waiting: EmailQuerySet, team: int) -> int | None:
     return teams.filter(team__gt=team).first() or teams.first()
 
 
-def _turns(emails: list[UUID]) -> list[list[UUID]]:
+def _turns(emails: list[Turn]) -> list[list[Turn]]:
     return [emails[start : start + _AT_A_TURN] for start in range(0, len(emails), _AT_A_TURN)]

@@ -29,8 +29,9 @@ def run(stop: threading.Event, *, threads: int) -> None:
     """Work until `stop` is set; attempts under way are finished first."""
     journal.begin()
     storage.remove_partial_files()
-    queue, done = FairQueue(), threading.Event()
-    working = [_start(_hand_over_on, stop, queue, _lanes(number, threads)) for number in range(threads)]
+    lanes = [_lanes(number, threads) for number in range(threads)]
+    queue, done = FairQueue(lanes), threading.Event()
+    working = [_start(_hand_over_on, stop, queue, each) for each in lanes]
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
     working.append(_start(loop.post_webhooks, lambda: not stop.is_set()))
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
@@ -55,9 +56,12 @@ def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = (H
     """Hand over up to 100 due emails one by one; return how many."""
     handed_over = 0
     for _ in range(_BATCH):
-        if not loop.may_begin(lambda: not stop.is_set()) or not (pk := queue.take(lanes)):
+        if not loop.may_begin(lambda: not stop.is_set()):
             break
-        handed_over += loop.dispatch(pk, lambda: not stop.is_set()) is not None
+        with queue.taken(lanes) as pk:
+            if pk is None:
+                break
+            handed_over += loop.dispatch(pk, lambda: not stop.is_set()) is not None
     return handed_over
 
 

@@ -4,7 +4,8 @@ gunicorn 27 uses one thread for a connection for as long as its client takes to 
 time limit: 32 clients that send half a request block a server of 32 threads. Here each connection has an I/O thread
 that reads the request with a deadline and writes the answer; only a complete request gets one of the few worker
 threads, which hold database connections. Only a complete head gets an I/O thread (doors.py), health has threads of its
-own (health.py), and pages may use a quarter of the worker threads.
+own (health.py), pages may use a quarter of the worker threads, and no team all of them: what is over its share waits,
+and a send that has waited for a second is taken for the delivery worker instead.
 
 The private parts of gunicorn 27 that this folder stands on are named in tests/gomail/server/test_private_parts.py.
 """
@@ -15,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from gunicorn import util
@@ -23,7 +24,7 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT
 
 from api import no_room
-from api.early_answer import PLACE, Answer
+from api.early_answer import NOT_NOW, PLACE, Answer
 from delivery import process
 from gomail.server import refusals
 from gomail.server.connections import Connection
@@ -36,10 +37,13 @@ from gomail.server.turns import turns
 __all__ = ["Connection", "TimedUnreader", "TooSlow", "Worker"]
 WRITE_SECONDS = 30.0  # for an answer
 SYNC_SECONDS = 25.0  # then the client gets an early answer, if there is one
+SHARE_SECONDS = 1.0  # then a send that is over its team's share is handed over by the delivery worker instead
 REFUSED_SECONDS = 1.0  # on average before a page answers 429: a client that asks again at once has to wait
 _POLL_SECONDS = 0.25
+_LOOK_SECONDS = 0.05  # whether a job has begun
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Whose = Callable[[dict[str, Any], Callable[..., Any]], int | None]  # the team of a request
 T = TypeVar("T")
 
 
@@ -56,6 +60,10 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.ParseException, "malformed_request"),
     (MemoryError, "unavailable"),
 )
+
+
+def _nothing(*_: Any) -> None:
+    """Replace a missing method of an application or its answer."""
 
 
 class Worker(Doors):
@@ -92,12 +100,13 @@ class Worker(Doors):
         super().load_wsgi()
         application: Application = self.wsgi
         receive = getattr(application, "receive", _nothing)
+        whose = getattr(application, "whose", _nothing)
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
             try:
                 receive(environ, self.work)
                 turns.give_back()
-                found = self._answered(application, environ)
+                found = self._answered(application, environ, whose)
             except OSError as error:  # gunicorn would take it for the client's, and close without a word
                 if not no_room.explains(error):
                     raise
@@ -113,20 +122,24 @@ class Worker(Doors):
 
         self.wsgi = answer
 
-    def _answered(self, application: Application, environ: dict[str, Any]) -> Answer:
+    def _answered(self, application: Application, environ: dict[str, Any], whose: Whose) -> Answer:
         found = self._health.answer(environ, lambda: _collect(application, environ))
-        return found or self._answer_in_time(application, environ)
+        return found or self._answer_in_time(application, environ, whose)
 
     def work(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call the function in a worker thread, and return its result."""
         with turns.given_back():
             return self._work.submit(function, *arguments).result()
 
-    def _answer_in_time(self, application: Application, environ: dict[str, Any]) -> Answer:
+    def _answer_in_time(
+        self, application: Application, environ: dict[str, Any], whose: Whose = _nothing
+    ) -> Answer:
         """Return the application's answer, or after SYNC_SECONDS its early answer, if there is one."""
         early: list[Callable[[], Answer]] = environ.setdefault(PLACE, [])
-        submit = self._work.submit if _is_of_the_api(environ) else self._work.submit_to_few
-        working = submit(_collect, application, environ)
+        if _is_of_the_api(environ):
+            working = self._shared(application, environ, whose(environ, self.work))
+        else:
+            working = self._work.submit_to_few(_collect, application, environ)
         with contextlib.suppress(TimeoutError):  # one raised by the work itself is raised again below
             return working.result(SYNC_SECONDS)
         while not working.done():
@@ -134,6 +147,16 @@ class Worker(Doors):
                 return early[0]()
             wait([working], _POLL_SECONDS)  # the email is not durable yet
         return working.result()
+
+    def _shared(
+        self, application: Application, environ: dict[str, Any], team: int | None
+    ) -> "Future[Answer]":
+        """Have it answered in a thread of its team's share; a send that gets none is taken for a delivery worker."""
+        working = self._work.submit(_collect, application, environ, team=team)
+        if environ["REQUEST_METHOD"] == "POST" and self._work.holds_back(team) and not _begins(working):
+            environ[NOT_NOW] = True
+            self._work.hurry(working, team)
+        return working
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Shut down: attempts under way are finished, but no further provider is asked."""
@@ -174,6 +197,16 @@ def _is_of_the_api(environ: dict[str, Any]) -> bool:
     return path.startswith("/api") or path == "/email"
 
 
+def _begins(working: "Future[Answer]") -> bool:
+    """Tell whether a job has a thread before SHARE_SECONDS are over."""
+    until = time.monotonic() + SHARE_SECONDS
+    while not (working.running() or working.done()):
+        if time.monotonic() > until:
+            return False
+        wait([working], _LOOK_SECONDS)
+    return True
+
+
 def _collect(application: Application, environ: dict[str, Any]) -> Answer:
     """Return the complete answer, so that the I/O thread that writes it needs no database."""
     head: list[Any] = []
@@ -182,7 +215,3 @@ def _collect(application: Application, environ: dict[str, Any]) -> Answer:
         return Answer(status=head[0], headers=head[1], body=list(body))
     finally:
         getattr(body, "close", _nothing)()
-
-
-def _nothing(*_: Any) -> None:
-    """Replace a missing method of an application or its answer."""

@@ -144,3 +144,52 @@ def test_what_is_for_few_is_finished_before_the_end(closed: list[str]) -> None:
     slow = [pool.submit_to_few(time.sleep, 0.01) for _ in range(10)]
     pool.shutdown()
     assert all(one.done() for one in slow)
+
+
+# One team and the others.
+
+
+def test_a_team_leaves_threads_to_the_others_and_all_of_its_jobs_are_done(closed: list[str]) -> None:
+    pool, go_on = ThreadPool(8), threading.Event()
+    slow = [pool.submit(go_on.wait, SOON, team=1) for _ in range(20)]
+    assert [pool.submit(divmod, 7, 2, team=2).result(SOON) for _ in range(6)] == [(3, 1)] * 6
+    assert pool.submit(divmod, 7, 2).result(SOON) == (3, 1)
+    assert sum(one.running() for one in slow) == 7
+    go_on.set()
+    assert [one.result(SOON) for one in slow] == [True] * 20
+    pool.shutdown()
+
+
+def test_teams_over_their_shares_take_turns(closed: list[str]) -> None:
+    pool, go_on, order = ThreadPool(2), [threading.Event(), threading.Event()], []
+    held = [pool.submit(gate.wait, SOON, team=0) for gate in go_on]
+    waiting = [pool.submit(order.append, team, team=team) for team in (1, 1, 1, 2, 2, 3)]
+    go_on[0].set()
+    for one in waiting:
+        one.result(SOON)
+    assert order == [1, 2, 3, 1, 2, 1]
+    go_on[1].set()
+    assert all(one.result(SOON) for one in held)
+    pool.shutdown()
+
+
+def test_what_will_be_short_need_not_wait_for_its_teams_share(closed: list[str]) -> None:
+    pool, go_on = ThreadPool(16), threading.Event()
+    slow = [pool.submit(go_on.wait, SOON, team=1) for _ in range(30)]
+    short = [pool.submit(divmod, 7, 2, team=1) for _ in range(5)]
+    assert pool.holds_back(1)
+    assert [pool.hurry(one, 1) for one in (*short, slow[0])] == [True] * 5 + [False]
+    assert [one.result(SOON) for one in short] == [(3, 1)] * 5
+    assert sum(one.running() for one in slow) == 14
+    go_on.set()
+    assert all(one.result(SOON) for one in slow)
+    assert not pool.holds_back(1)
+    pool.shutdown()
+
+
+def test_the_end_waits_for_what_is_over_a_share(closed: list[str]) -> None:
+    pool, go_on = ThreadPool(8), threading.Event()
+    slow = [pool.submit(go_on.wait, SOON, team=1) for _ in range(20)]
+    threading.Timer(0.05, go_on.set).start()
+    pool.shutdown()
+    assert all(one.done() for one in slow)
