@@ -33,6 +33,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gomail.request_id.RequestId",
     "gomail.middleware.TrustedProxies",
     "gomail.middleware.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",

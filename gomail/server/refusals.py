@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from api import error_codes, no_room
 from api.early_answer import Answer
+from gomail import request_id
 
 
 @cache
@@ -20,10 +21,12 @@ def answer(name: str) -> Answer:
     )
 
 
-@cache
-def whole(name: str) -> bytes:
-    """Return the same as it goes over the wire; the connection ends with it."""
+def whole(name: str, said: str = "") -> bytes:
+    """Return the same as it goes over the wire, with what the client said as its X-Request-ID; the connection ends."""
     known = answer(name)
-    lines = "".join(f"{field}: {value}\r\n" for field, value in known.headers)
+    lines = "".join(
+        f"{field}: {value}\r\n"
+        for field, value in [*known.headers, (request_id.HEADER, request_id.safe(said))]
+    )
     head = f"HTTP/1.1 {known.status}\r\n{lines}Connection: close\r\n\r\n"
     return head.encode() + b"".join(known.body)

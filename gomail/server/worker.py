@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT
 from api import no_room
 from api.early_answer import NOT_NOW, PLACE, Answer
 from delivery import process
+from gomail import request_id
 from gomail.server import refusals
 from gomail.server.connections import Connection
 from gomail.server.doors import Doors
@@ -103,6 +104,7 @@ class Worker(Doors):
         whose = getattr(application, "whose", _nothing)
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            name = environ[request_id.IN_ENVIRON] = request_id.of(environ)
             try:
                 receive(environ, self.work)
                 turns.give_back()
@@ -115,7 +117,7 @@ class Worker(Doors):
             if found.status.startswith("429") and not _is_of_the_api(environ):
                 # In an I/O thread, which has nothing else to do; a hundred do not come back in the same moment.
                 time.sleep(REFUSED_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
-            start_response(found.status, found.headers)
+            start_response(found.status, _named(found.headers, name))
             environ["gunicorn.socket"].settimeout(WRITE_SECONDS)
             # gunicorn logs a warning for a body that it must not send
             return [] if environ["REQUEST_METHOD"] == "HEAD" else found.body
@@ -189,7 +191,19 @@ class Worker(Doors):
             # Without its text, which may contain an email address.
             self.log.info("Refused an invalid request: %s", type(exc).__name__)
         with contextlib.suppress(OSError):
-            util.write_nonblock(client, refusals.whole(name))
+            util.write_nonblock(client, refusals.whole(name, _request_id(req)))
+
+
+def _named(headers: list[tuple[str, str]], name: str) -> list[tuple[str, str]]:
+    """Return the headers with this request's name: what is kept of an answer was another's."""
+    others = [field for field in headers if field[0] != request_id.HEADER]
+    return [*others, (request_id.HEADER, name)]
+
+
+def _request_id(req: Any) -> str:
+    """Return what the client called a request that was not understood, perhaps not even its head."""
+    said = [value for name, value in getattr(req, "headers", ()) if name == request_id.HEADER.upper()]
+    return said[0] if len(said) == 1 else ""
 
 
 def _is_of_the_api(environ: dict[str, Any]) -> bool:

@@ -46,13 +46,51 @@ def ask(server: Server, request: bytes) -> bytes:
         return whole_answer(connection)
 
 
+def request_ids(answer: bytes) -> list[str]:
+    """Return the names that an answer says the request has."""
+    lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    return [line.partition(": ")[2] for line in lines if line.lower().startswith("x-request-id:")]
+
+
 def failure(answer: bytes) -> tuple[int, str]:
     """Return status and code of an answer that must have the contract's shape."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-type: application/json" in head.lower(), answer
+    assert len(request_ids(answer)) == 1, answer
     content = json.loads(body)
     assert (content["success"], content["errors"], bool(content["message"])) == (False, [], True)
     return int(head.split()[1]), content["code"]
+
+
+NAMED = b"Host: localhost\r\nX-Request-ID: mine-1\r\n"
+TOO_LARGE = f"POST {fakes.V1}send-email/ HTTP/1.1\r\nContent-Length: 999999999\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /health/live HTTP/1.1\r\n", 200),
+        (b"GET /health/ready HTTP/1.1\r\n", 200),
+        (b"GET /nothing HTTP/1.1\r\n", 404),
+        (f"GET {fakes.V1}emails/ HTTP/1.1\r\n".encode(), 200),
+        (TOO_LARGE, 413),  # answered outside of Django
+    ],
+)
+def test_every_answer_says_the_name_that_the_client_gave_its_request(
+    server: Server, head: bytes, status: int
+) -> None:
+    answer = ask(server, head + NAMED + b"\r\n")
+    assert (int(answer.split()[1]), request_ids(answer)) == (status, ["mine-1"])
+
+
+def test_a_body_that_is_none_is_answered_with_the_name_of_its_request(server: Server) -> None:
+    answer = ask(server, SEND.encode() + b"X-Request-ID: mine-1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+    assert (failure(answer), request_ids(answer)) == ((400, "malformed_request"), ["mine-1"])
+
+
+def test_what_is_kept_of_an_answer_does_not_have_the_name_of_another_request(server: Server) -> None:
+    asked = [ask(server, b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(3)]
+    assert len({name for answer in asked for name in request_ids(answer)}) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""X-Request-ID: the name of a request, in its answer and in the audit. A client may give its own."""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+
+HEADER: Final = "X-Request-ID"
+IN_ENVIRON: Final = "HTTP_X_REQUEST_ID"
+_SAFE: Final = re.compile("[A-Za-z0-9._-]{1,64}")
+
+
+def of(environ: Mapping[str, Any]) -> str:
+    """Return the client's own name for the request if it is a safe token, else a new one."""
+    return safe(environ.get(IN_ENVIRON, ""))
+
+
+def safe(said: str) -> str:
+    """Return what was said if it is a safe token, else a new one."""
+    return said if _SAFE.fullmatch(said) else secrets.token_hex(16)
+
+
+class RequestId:
+    """Name each request, and say the name in its answer: the outermost middleware, so that no answer lacks it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Leave the name on the request for all who come after."""
+        request.request_id = of(request.META)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response.headers[HEADER] = request.request_id  # type: ignore[attr-defined]
+        return response
