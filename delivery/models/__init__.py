@@ -2,6 +2,7 @@
 
 from delivery.models.access import ApiKey, Team
 from delivery.models.attempt import Attempt
+from delivery.models.audit import AuditEntry
 from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.contact import Contact, Group, Membership
 from delivery.models.email import Attachment, Email, Recipient, Tag
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKey",
     "Attachment",
     "Attempt",
+    "AuditEntry",
     "Circuit",
     "CircuitChange",
     "Contact",

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from delivery.db import clock
 from delivery.events import parked
 from delivery.journal import Entry
+from delivery.management import base
 from delivery.recovery import restores
 from delivery.recovery.restores import Report
 
@@ -21,7 +22,7 @@ in this database any more, is listed. Running it again changes nothing. It sends
 _SHOWN = 50  # lines; the file has them all
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
+from delivery.management import base
 from delivery.monitoring import provider_status, readiness
 from delivery.monitoring.arrivals import State
 from delivery.monitoring.provider_status import ProviderStatus
@@ -22,7 +23,7 @@ _HELP = """Asks the providers, without sending anything, whether they would acce
 Exit status: 0 all would; 1 one would not, or a sender in use is not verified there; 2 nothing is configured."""
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

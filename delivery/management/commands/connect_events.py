@@ -4,11 +4,12 @@ import re
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from delivery.content import addresses
 from delivery.events import polling
 from delivery.events.trial import Trial
+from delivery.management import base
 from delivery.monitoring import readiness
 from providers import registry
 from providers.configuration import NotConfigured
@@ -25,7 +26,7 @@ _MARKS = {State.THERE: "there", State.DONE: "made", State.MISSING: "missing", St
 _PATH = "/api/v1/email-service/events/{account}/"
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from delivery.access import keys, scopes
 from delivery.content import addresses, headers
 from delivery.files import output
+from delivery.management import base
 
 _LONGEST_NAME = 100
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Issues an API key and prints its token once, alone on the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from delivery.management import base
 from delivery.routing import configured
 
 LOGIN = "developer"
@@ -41,7 +42,7 @@ Ctrl-C stops the server and its worker.
 Children = list["subprocess.Popen[bytes]"]
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Migrates the database, then runs the server on 127.0.0.1 and a delivery worker; for development."
 
     def handle(self, *args: Any, **options: Any) -> None:

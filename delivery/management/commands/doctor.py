@@ -4,17 +4,18 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from delivery import doctor
 from delivery.doctor import Finding
+from delivery.management import base
 
 _HELP = """Checks the database, the stored files and the journal against GoMail's invariants. It sends nothing and may
 run at any time beside everything else. Exit status: 0 nothing is wrong; 1 something is (or remains) wrong."""
 _INDENT = " " * 9
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from delivery.content import addresses
+from delivery.management import base
 from delivery.monitoring import drill, readiness
 from delivery.monitoring.drill import Leg
 from delivery.routing import configured
@@ -15,7 +16,7 @@ _HELP = """Hands each provider a test mail in the vendor's test mode, so that no
 would carry the load, in order. Exit status: 0 one would; 1 none would."""
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

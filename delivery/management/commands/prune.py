@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from delivery.db import clock
+from delivery.management import base
 from delivery.retention import prune
 
 _HELP = """Deletes the bodies, the attachments and at last the rows of emails that were finished so many days ago; 0
@@ -31,7 +32,7 @@ _ALWAYS = (
 )
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from delivery.access import pauses
-from delivery.management import arguments
+from delivery.management import arguments, base
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Ends the pause of a team or a key: what waits is sent, its deadlines are later by the pause."
 
     def add_arguments(self, parser: CommandParser) -> None:

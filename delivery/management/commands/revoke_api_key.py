@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from delivery.access import holders, pauses
+from delivery.management import base
 from delivery.models import ApiKey
 from delivery.submission import cancelling
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Revokes a key from now on. What waits of it is sent all the same, or cancelled."
 
     def add_arguments(self, parser: CommandParser) -> None:

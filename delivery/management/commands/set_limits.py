@@ -3,10 +3,10 @@
 import argparse
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from delivery.access import holders
-from delivery.management import arguments
+from delivery.management import arguments, base
 
 _DEFAULT: Final = "default"
 _WHAT: Final = {
@@ -20,7 +20,7 @@ _MOST: Final = 1_000_000_000
 _FASTEST: Final = 1_000_000.0
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Sets limits of a team or a key, or shows them; 0: no limit, `default`: that of the settings."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from delivery.management import base
 from delivery.suppressions import sync, vendors
 from delivery.suppressions.sync import Report
 from providers.suppressions import Lists
@@ -14,7 +15,7 @@ tell everything each time. May be run at any time, by cron for instance; one pro
 status: 1 if any account could not be read as a whole."""
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = _HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,13 +4,14 @@ import signal
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from delivery import journal, process
+from delivery.management import base
 from delivery.recovery import quarantine
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Hands over, one by one, emails that were in two processes that crashed; run by the worker."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -5,10 +5,11 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from delivery import process
 from delivery.db import session
+from delivery.management import base
 from delivery.workers import embedded
 
 # Running both is harmless and useful: this one needs no broker.
@@ -18,7 +19,7 @@ _BESIDE = (
 )
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Hands over due emails in WORKER_THREADS threads until it gets SIGTERM or SIGINT."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,18 @@
+"""What all commands share: whatever a command changes, the audit names the command."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from delivery.access import actor
+from delivery.access.actor import Actor
+
+
+class Command(BaseCommand):
+    """A command that acts under its own name."""
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        """Run it as the actor `system`, with its name."""
+        name = type(self).__module__.rpartition(".")[2]
+        with actor.acting(Actor(kind="system", id=name, name=f"manage.py {name}")):
+            return super().execute(*args, **options)
