@@ -240,18 +240,18 @@ def test_the_admin_reads_64_kb(server: Server, path: str) -> None:
 
 
 def test_health_is_answered_while_every_working_thread_is_busy(tmp_path: Path, ses: fakes.FakeVendor) -> None:
-    ses.default = slow_answer(200, {"MessageId": "late"}, wait=15.0)
+    ses.default = slow_answer(200, {"MessageId": "late"}, wait=10.0)
     variables = fakes.variables(ses, None) | {"API_KEY_REQUIRED": "false", "GOMAIL_PROVIDERS": "ses"}
     body = '{"to_addresses": "ann@example.org", "from_address": "me@example.org"}'
     with serving(tmp_path, **variables) as server, ExitStack() as stack:
-        for _ in range(12):
+        for _ in range(6):
             busy = stack.enter_context(server.connect())
             busy.sendall(f"{SEND}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         eventually(lambda: len(ses.received) == 4)
         for path in ("live", "ready"):
             answer = ask(server, f"GET /health/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert answer.split()[1] == b"200"
-        assert len(ses.received) == 4  # they still wait, and the other eight for them
+        assert len(ses.received) == 4  # they still wait, and the others for them
 
 
 @pytest.fixture(scope="module")
