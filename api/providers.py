@@ -173,7 +173,7 @@ class Providers(APIView):
             provider_status.ask_again()
         found = {
             "message": "The providers, in order of preference",
-            "providers": provider_status.for_team(team(request)),
+            "providers": provider_status.for_teams([team(request)]),
             "left_out": provider_status.left_out(),
         }
         return Response({"success": True, **ProvidersSerializer(found).data})

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 
+from django.contrib.auth.models import User
 from django.db.models import Q
 
 from delivery.access.scopes import NAMES, Scope
@@ -41,7 +42,9 @@ class InvalidScopes(ValueError):
     """A key needs one scope at least, and each must be known."""
 
 
-def issue(team_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = ()) -> tuple[ApiKey, str]:
+def issue(
+    team_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = (), made_by: User | None = None
+) -> tuple[ApiKey, str]:
     """Issue a key to a team, created if new; return it with its token, which is not stored.
 
     Raises InvalidScopes, InvalidAddress.
@@ -52,6 +55,7 @@ def issue(team_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str
     public_id, token = new_token()
     key = ApiKey.objects.create(
         team=team,
+        made_by=made_by,
         public_id=public_id,
         digest=digest(token),
         scopes=list(scopes),

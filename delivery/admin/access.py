@@ -1,11 +1,13 @@
 """Pages of API keys and their teams: keys are issued, shown once, and revoked; nothing is deleted."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -14,16 +16,20 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from delivery.access import keys, pauses
+from delivery.access import keys, members, pauses
 from delivery.access.scopes import Scope
-from delivery.admin import base, holders, pages
+from delivery.admin import base, holders, pages, permissions
+from delivery.admin.permissions import OPERATOR, scoped
 from delivery.content import addresses
 from delivery.models import ApiKey, Team
 from delivery.submission import cancelling
 
 
-class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class KeyForm(base.OfTeams):
     """The form for a new key."""
+
+    chosen_by = "team_name"
+    held: ClassVar[Mapping[str, frozenset[str]] | None] = None  # scopes by a team's name; None: all, in any
 
     team_name = base.OneLine(
         label="Team",
@@ -49,8 +55,10 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         fields: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """List the existing teams in the help text."""
+        """List the existing teams in the help text, for those who see them all."""
         super().__init__(*args, **kwargs)
+        if self.choices is not None:
+            return
         names = ", ".join(Team.objects.values_list("name", flat=True)[:20])
         there_are = f" Existing teams: {names}." if names else ""
         said = "The application that will use the key; a new name creates a team.{}"
@@ -59,6 +67,24 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_team_name(self) -> str:
         """Strip surrounding spaces."""
         return str(self.cleaned_data["team_name"]).strip()
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse scopes that the person does not have: no key may more than whoever makes it."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.held is not None and "team_name" in cleaned:
+            more = set(cleaned.get("granted", ())) - self.held[cleaned["team_name"]]
+            if more:
+                self.add_error("granted", f"You do not have these scopes there: {', '.join(sorted(more))}.")
+        return cleaned
+
+    def limit(self, teams: Sequence[Team]) -> None:
+        """Offer these teams, and the scopes that the person has in one of them."""
+        names = [(team.name, team.name) for team in teams]
+        self.fields["team_name"] = forms.ChoiceField(label="Team", choices=names, widget=base.Choice)
+        granted: Any = self.fields["granted"]
+        mine = frozenset().union(*(self.held or {}).values())
+        granted.choices = [choice for choice in Scope.choices if choice[0] in mine]
+        granted.initial = [scope for scope in keys.USUAL_SCOPES if scope in mine]
 
     def clean_senders(self) -> list[str]:
         """Parse each line as a rule."""
@@ -73,6 +99,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     """API keys: issued here or by manage.py create_api_key, shown once, then only revoked."""
 
+    read_scope, write_scope, team_path = Scope.KEYS_READ, Scope.KEYS_WRITE, "team"
     form = KeyForm
     list_display = ("shown", "team", "may", "from_whom", "state", "last_used", "created")
     list_select_related = ("team",)
@@ -94,16 +121,30 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Require the permission to add keys, which ReadOnlyAdmin ignores."""
-        return request.user.has_perm("delivery.add_apikey")
+        """Require the scope, which ReadOnlyAdmin ignores."""
+        return self.permits(request, self.write_scope)
 
-    def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Require the permission to change keys."""
-        return request.user.has_perm("delivery.change_apikey")
+    def visible(self, request: HttpRequest, rows: QuerySet[ApiKey], scope: str) -> QuerySet[ApiKey]:
+        """Keep the keys that the person made, and all of the teams whose members he manages."""
+        theirs = super().visible(request, rows, scope)
+        if permissions.is_operator(request):
+            return theirs
+        managed = permissions.teams(request, Scope.MEMBERS_WRITE)
+        return theirs.filter(Q(team__in=managed) | Q(made_by=request.user.pk))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         """Do not load the digest."""
-        return ApiKey.objects.defer("digest")
+        return super().get_queryset(request).defer("digest")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Tell the form which scopes the person may give."""
+        form = super().get_form(request, obj, change, **kwargs)
+        if not permissions.is_operator(request):
+            form.held = {
+                team.name: members.scopes_of(request.user, team)
+                for team in permissions.teams_with(request, Scope.KEYS_WRITE)
+            }
+        return form
 
     def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         """Show the form's fields for a new key, all columns for an existing one."""
@@ -125,7 +166,10 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
             raise PermissionDenied
         asked = form.cleaned_data
         key, obj.token = keys.issue(
-            asked["team_name"], scopes=asked["granted"], from_addresses=asked["senders"]
+            asked["team_name"],
+            scopes=asked["granted"],
+            from_addresses=asked["senders"],
+            made_by=cast(User, request.user),
         )
         obj.__dict__.update({name: value for name, value in key.__dict__.items() if name != "_state"})
         obj._state.adding = False
@@ -141,10 +185,12 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         add_never_cache_headers(response)
         return response
 
-    @base.action(description="Revoke…", icon="block", url_path="revoke", permissions=["revoke"])
+    @base.action(description="Revoke…", icon="block", url_path="revoke")
+    @scoped(Scope.KEYS_WRITE)
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation on GET, revoke on POST."""
-        key = get_object_or_404(ApiKey.objects.select_related("team"), pk=pages.number(object_id))
+        mine = self.rows(request, Scope.KEYS_WRITE).select_related("team")
+        key = get_object_or_404(mine, pk=pages.number(object_id))
         back = reverse("admin:delivery_apikey_change", args=[key.pk])
         if request.method != "POST":
             context = {**self.admin_site.each_context(request), "opts": self.opts, "object": key, "key": key}
@@ -205,6 +251,7 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
 class TeamAdmin(holders.HeldAdmin):
     """Teams can be renamed but not deleted: their emails remain theirs."""
 
+    read_scope, write_scope, team_path = Scope.MEMBERS_READ, OPERATOR, "pk"
     form = TeamForm
     list_display = ("name", "paused", "created")
     actions_detail = ("pause", "limits")

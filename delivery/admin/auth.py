@@ -1,7 +1,6 @@
-"""Django's users and groups, in the admin's theme."""
+"""Django's users, in the admin's theme. What they may do, their roles say: nobody picks from Django's permissions."""
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group, User
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -13,11 +12,15 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class UserAdmin(PlainUserAdmin, base.ModelAdmin):  # type: ignore[type-arg]
-    """The admin's users."""
+    """The admin's users; only the operator sees them. A superuser is one."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
-
-
-@admin.register(Group)
-class GroupAdmin(PlainGroupAdmin, base.ModelAdmin):
-    """Permissions shared by several users."""
+    list_filter = ("is_superuser", "is_active")
+    list_display = ("username", "email", "is_staff", "is_superuser")
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )

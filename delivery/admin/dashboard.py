@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from delivery.admin import pages, provider_pages, webhook_pages
+from delivery.access.scopes import Scope
+from delivery.admin import pages, permissions, provider_pages, webhook_pages
 from delivery.admin.filters import DoubtFilter
 from delivery.admin.provider_pages import Condition
 from delivery.db import clock, ids
-from delivery.models import Email
+from delivery.models import Email, WebhookEndpoint
 from delivery.routing import configured
 
 _MOST = 10_000  # counted exactly; beyond it "10,000+" says enough
@@ -22,19 +23,21 @@ _SHOWN = 5
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the counts and the providers in trouble, each for users with the permission to see them."""
-    if request.user.has_perm("delivery.view_email"):
-        cards = [*map(_card, Email.Status), _waiting()]
-        context = {**context, "cards": cards, "trouble": _trouble()}
-    if request.user.has_perm("delivery.view_circuit"):
-        context = {**context, "not_in_use": _not_in_use()}
-    if request.user.has_perm("delivery.view_webhookendpoint"):
-        context = {**context, "webhooks_in_trouble": webhook_pages.in_trouble()}
+    """Add the counts of the person's teams, and what is in trouble, each for people with the scope of it."""
+    if permissions.may(request, Scope.EMAILS_READ):
+        mine = permissions.visible(request, Email.objects.all(), Scope.EMAILS_READ)
+        cards = [*(_card(mine, status) for status in Email.Status), _waiting(mine)]
+        context = {**context, "cards": cards, "trouble": _trouble(mine)}
+    if permissions.may(request, Scope.PROVIDERS_READ):
+        context = {**context, "not_in_use": _not_in_use(whole=permissions.is_operator(request))}
+    if permissions.may(request, Scope.WEBHOOKS_READ):
+        endpoints = permissions.visible(request, WebhookEndpoint.objects.all(), Scope.WEBHOOKS_READ)
+        context = {**context, "webhooks_in_trouble": webhook_pages.in_trouble(endpoints)}
     return context
 
 
-def _card(status: Email.Status) -> dict[str, Any]:
-    emails = Email.objects.filter(status=status)
+def _card(mine: QuerySet[Email], status: Email.Status) -> dict[str, Any]:
+    emails = mine.filter(status=status)
     waiting = status in {Email.Status.QUEUED, Email.Status.SENDING}
     return {
         "label": pages.label(status, status.label),
@@ -44,9 +47,9 @@ def _card(status: Email.Status) -> dict[str, Any]:
     }
 
 
-def _waiting() -> dict[str, Any]:
+def _waiting(mine: QuerySet[Email]) -> dict[str, Any]:
     """Return the card of unknown emails that only a person can settle, counted among the newest unknown ones."""
-    newest = Email.objects.filter(status=Email.Status.UNKNOWN).order_by("-id").values("pk")[: _MOST + 1]
+    newest = mine.filter(status=Email.Status.UNKNOWN).order_by("-id").values("pk")[: _MOST + 1]
     return {
         "label": pages.Label(text="to settle", colour="warning"),
         "count": _count(Email.objects.filter(pk__in=newest, due_at=None)),
@@ -59,9 +62,9 @@ def _list(**parameters: str) -> str:
     return reverse("admin:delivery_email_changelist") + "?" + urlencode(parameters)
 
 
-def _not_in_use() -> list[tuple[str, Condition]]:
-    """Return the configured providers that are not fully in use now."""
-    now, circuits = clock.now(), provider_pages.of_providers()
+def _not_in_use(*, whole: bool) -> list[tuple[str, Condition]]:
+    """Return the configured providers that are not fully in use now; whole: with what was said of it."""
+    now, circuits = clock.now(), provider_pages.of_providers(whole=whole)
     conditions = [(name, provider_pages.condition(circuits.get(name), now)) for name in configured.names()]
     return [(name, condition) for name, condition in conditions if condition.sentence]
 
@@ -71,8 +74,8 @@ def _count(emails: QuerySet[Email]) -> str:
     return f"{_MOST:,}+" if found > _MOST else f"{found:,}"
 
 
-def _trouble() -> list[dict[str, Any]]:
-    newest = [email for status in _TROUBLE for email in _newest(status)]
+def _trouble(mine: QuerySet[Email]) -> list[dict[str, Any]]:
+    newest = [email for status in _TROUBLE for email in _newest(mine, status)]
     newest.sort(key=lambda email: email.pk, reverse=True)
     return [
         {
@@ -85,6 +88,6 @@ def _trouble() -> list[dict[str, Any]]:
     ]
 
 
-def _newest(status: Email.Status) -> list[Email]:
+def _newest(mine: QuerySet[Email], status: Email.Status) -> list[Email]:
     columns = ("id", "created_at", "subject", "status", "reason")
-    return list(Email.objects.filter(status=status).only(*columns).order_by("-id")[:_SHOWN])
+    return list(mine.filter(status=status).only(*columns).order_by("-id")[:_SHOWN])

@@ -1,5 +1,6 @@
 """The log: a list that is fast at any size, and a page for each email."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from delivery.admin import base, files, pages, settling, standing, timelines
+from delivery.access.scopes import Scope
+from delivery.admin import base, files, orders, pages, settling, standing, timelines
 from delivery.admin.filters import AcceptedFilter, DoubtFilter, ProviderFilter
+from delivery.admin.permissions import scoped
 from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
 from delivery.search import query
 
 _LONGEST_SUBJECT = 90
+_MISSING = "There is no such email in the log."
 _PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "created_at_to", "doubt"})
 
 
@@ -29,6 +33,7 @@ _PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "create
 class EmailAdmin(base.ReadOnlyAdmin):
     """Every email, newest first. Nobody can add, change or delete one."""
 
+    read_scope, write_scope, team_path = Scope.EMAILS_READ, None, "team"
     list_display = ("title", "recipients", "state", "accepted_by", "tries", "accepted")
     list_filter = (
         ("status", base.ChoicesFilter),
@@ -48,7 +53,8 @@ class EmailAdmin(base.ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
         """Return the list's columns in one query, without the bodies."""
         shown = ("id", "created_at", "subject", "status", "provider", "possible_duplicate")
-        return Email.objects.only(*shown).annotate(
+        mine: QuerySet[Email] = super().get_queryset(request)
+        return mine.only(*shown).annotate(
             first_recipient=Subquery(_recipients().order_by("id").values("address")[:1]),
             recipient_count=_count(Recipient),
             attempt_count=_count(Attempt),
@@ -103,10 +109,11 @@ class EmailAdmin(base.ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of an email's parts, and of settling."""
         own = [
-            path("<uuid:pk>/preview/", self._guarded(files.preview), name="delivery_email_preview"),
-            path("<uuid:pk>/raw/", self._guarded(files.raw), name="delivery_email_raw"),
-            path("<uuid:pk>/files/<int:file>/", self._guarded(files.attachment), name="delivery_email_file"),
+            path("<uuid:pk>/preview/", self._content(files.preview), name="delivery_email_preview"),
+            path("<uuid:pk>/raw/", self._content(files.raw), name="delivery_email_raw"),
+            path("<uuid:pk>/files/<int:file>/", self._content(files.attachment), name="delivery_email_file"),
             *(path(f"<uuid:pk>/{answer.word}/", self._settling(answer)) for answer in settling.ANSWERS),
+            *(path(f"<uuid:pk>/{order.word}/", self._ordered(order)) for order in orders.ORDERS),
         ]
         return [*own, *super().get_urls()]
 
@@ -116,57 +123,76 @@ class EmailAdmin(base.ReadOnlyAdmin):
         """Show one email."""
         if not self.has_view_permission(request) or request.method not in {"GET", "HEAD"}:
             raise PermissionDenied
-        email = _find(object_id)
+        email = _find(self.rows(request, self.read_scope), object_id)
         if email is None:
-            return self._missing(request, "There is no such email in the log.")
+            return self._missing(request, _MISSING)
+        may_manage = self.permits(request, Scope.EMAILS_MANAGE, email)
         context = {
             **self.admin_site.each_context(request),
             **pages.email(email, clock.now()),
             "timeline": timelines.of(email),
             "doubt": settling.doubt(email, clock.now()),
-            "answers": settling.ANSWERS if settling.may(request) else (),
+            "may_read_content": self.permits(request, Scope.EMAILS_CONTENT, email),
+            "answers": settling.ANSWERS if may_manage else (),
+            "orders": orders.possible(email) if may_manage else (),
             "opts": self.opts,
             "object": email,
             "media": self.media,
         }
         return TemplateResponse(request, "delivery/email.html", context)
 
-    def _guarded(self, view: Any) -> Any:
+    def _content(self, view: Any) -> Any:
+        @scoped(Scope.EMAILS_CONTENT)
         def inner(request: HttpRequest, pk: UUID, **parts: Any) -> HttpResponseBase:
-            if not self.has_view_permission(request) or request.method not in {"GET", "HEAD"}:
+            if request.method not in {"GET", "HEAD"}:
                 raise PermissionDenied
-            return self._answer(request, view, pk, parts)
+            return self._answer(request, Scope.EMAILS_CONTENT, pk, lambda email: view(email.pk, **parts))
 
         return self.admin_site.admin_view(inner)
 
     def _settling(self, answer: settling.Answer) -> Any:
-        def inner(request: HttpRequest, pk: UUID) -> HttpResponse:
-            try:
-                return settling.page(self, request, pk, answer)
-            except Http404 as missing:
-                return self._missing(request, str(missing))
+        @scoped(Scope.EMAILS_MANAGE)
+        def inner(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+            def view(email: Email) -> HttpResponse:
+                return settling.page(self, request, email, answer)
+
+            return self._answer(request, Scope.EMAILS_MANAGE, pk, view)
 
         return self.admin_site.admin_view(inner)
 
-    def _answer(self, request: HttpRequest, view: Any, pk: UUID, parts: dict[str, Any]) -> HttpResponseBase:
+    def _ordered(self, order: orders.Order) -> Any:
+        @scoped(Scope.EMAILS_MANAGE)
+        def inner(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+            def view(email: Email) -> HttpResponse:
+                return orders.page(self, request, email, order)
+
+            return self._answer(request, Scope.EMAILS_MANAGE, pk, view)
+
+        return self.admin_site.admin_view(inner)
+
+    def _answer(
+        self, request: HttpRequest, scope: str, pk: UUID, view: Callable[[Email], HttpResponseBase]
+    ) -> HttpResponseBase:
+        email = _find(self.rows(request, scope), str(pk))
+        if email is None:
+            return self._missing(request, _MISSING)
         try:
-            answer: HttpResponseBase = view(pk, **parts)
+            return view(email)
         except Http404 as missing:
             return self._missing(request, str(missing))
-        return answer
 
     def _missing(self, request: HttpRequest, reason: str) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": "Not here", "reason": reason}
         return TemplateResponse(request, "delivery/missing.html", context, status=404)
 
 
-def _find(object_id: str) -> Email | None:
+def _find(rows: QuerySet[Email], object_id: str) -> Email | None:
     try:
         pk = UUID(unquote(object_id))
     except ValueError:
         return None
     related = ("recipients", "attachments", "attempts")
-    return Email.objects.select_related("team").prefetch_related(*related).filter(pk=pk).first()
+    return rows.select_related("team").prefetch_related(*related).filter(pk=pk).first()
 
 
 def _recipients() -> QuerySet[Recipient]:

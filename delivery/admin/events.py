@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from delivery.access.scopes import Scope
 from delivery.admin import base, pages
 from delivery.models import ProviderEvent
 from delivery.routing import configured
@@ -58,6 +59,7 @@ class LooseFilter(base.Filter):  # type: ignore[misc]
 class EventAdmin(base.ReadOnlyAdmin):
     """Every event, newest first. Nobody can add, change or delete one."""
 
+    read_scope, write_scope, team_path = Scope.EMAILS_READ, None, "email__team"
     list_display = ("received", "account", "what", "to", "of", "said")
     list_filter = (AccountFilter, LooseFilter)
     list_per_page = 50
@@ -77,7 +79,12 @@ class EventAdmin(base.ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderEvent]:
         """Return the events; the list needs not what came."""
-        return ProviderEvent.objects.defer("raw")
+        return super().get_queryset(request).defer("raw")
+
+    def get_fields(self, request: HttpRequest, obj: ProviderEvent | None = None) -> Any:
+        """Keep back the vendor's own words from those who may not read content: a link that was clicked is a part."""
+        shown = self.permits(request, Scope.EMAILS_CONTENT, obj)
+        return self.fields if shown else [each for each in self.fields if each != "as_it_came"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ProviderEvent], search_term: str

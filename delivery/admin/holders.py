@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from delivery.access import holders, pauses, terms, usage
 from delivery.admin import base, pages
+from delivery.admin.permissions import OPERATOR, WRITE, scoped
 from delivery.models import ApiKey, Limits, Team
 
 _MOST: Final = 1_000_000_000
@@ -46,14 +47,11 @@ class LimitsForm(forms.Form):
 class HeldAdmin(base.ModelAdmin):
     """An admin page of a team or a key, with buttons that pause and limit it."""
 
-    def has_hold_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Require the permission to change it."""
-        return request.user.has_perm(f"delivery.change_{self.opts.model_name}")
-
-    @base.action(description="Pause or resume…", icon="pause", url_path="pause", permissions=["hold"])
+    @base.action(description="Pause or resume…", icon="pause", url_path="pause")
+    @scoped(WRITE)
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation on GET; pause, or end the pause, on POST."""
-        holder = self._holder(object_id)
+        holder = self._holder(request, object_id)
         if request.method != "POST":
             context = {"waiting": pauses.waiting_of(holder).count(), "title": "Pause"}
             return self._page(request, holder, "delivery/pause.html", context)
@@ -66,10 +64,11 @@ class HeldAdmin(base.ModelAdmin):
         messages.success(request, f"{holder}: {word.lower()}")
         return HttpResponseRedirect(self._back(holder))
 
-    @base.action(description="Limits…", icon="speed", url_path="limits", permissions=["hold"])
+    @base.action(description="Limits…", icon="speed", url_path="limits")
+    @scoped(WRITE)
     def limits(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what may be sent and what is left on GET, change it on POST."""
-        holder = self._holder(object_id)
+        holder = self._holder(request, object_id)
         form = LimitsForm(request.POST if request.method == "POST" else None, initial=_limits(holder))
         if request.method == "POST" and form.is_valid():
             holders.set_limits(holder, form.cleaned_data)
@@ -84,8 +83,9 @@ class HeldAdmin(base.ModelAdmin):
         """Show since when nothing is taken or sent."""
         return pages.moment(holder.paused_at) if holder.paused_at else "–"
 
-    def _holder(self, object_id: str) -> Team | ApiKey:
-        found: Team | ApiKey = get_object_or_404(self.model, pk=pages.number(object_id))
+    def _holder(self, request: HttpRequest, object_id: str) -> Team | ApiKey:
+        mine = self.rows(request, self.write_scope or OPERATOR)
+        found: Team | ApiKey = get_object_or_404(mine, pk=pages.number(object_id))
         return found
 
     def _back(self, holder: Team | ApiKey) -> str:

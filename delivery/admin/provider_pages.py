@@ -1,6 +1,6 @@
 """The context of the providers' page."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 
 from delivery.admin import pages
 from delivery.admin.pages import Label
-from delivery.models import Circuit, CircuitChange, ProviderCheck
+from delivery.models import Circuit, CircuitChange, ProviderCheck, Team
 from delivery.monitoring import provider_status
 from delivery.monitoring.arrivals import Arrivals, State
 from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
@@ -81,21 +81,30 @@ class Card:
     answer: Answer | None
 
 
-def page(now: datetime) -> dict[str, Any]:
-    """Return the context of the page."""
-    circuits = of_providers()
+def page(now: datetime, teams: Collection[Team] | None) -> dict[str, Any]:
+    """Return the context of the page, as it is fit for these teams; None: for the operator."""
+    whole, circuits = teams is None, of_providers(whole=teams is None)
+    known = provider_status.everything() if teams is None else provider_status.for_teams(teams)
     return {
-        "cards": [_card(known, circuits.get(known.name), now) for known in provider_status.everything()],
-        "left_out": configured.problems(),
-        "changes": _changes(),
+        "cards": [_card(each, circuits.get(each.name), now) for each in known],
+        "left_out": configured.problems() if whole else provider_status.left_out(),
+        "changes": _changes() if whole else None,
         "most_changes": _CHANGES,
     }
 
 
-def of_providers() -> dict[str, Circuit]:
-    """Return the circuits of the configured providers by name; one that was never opened has none."""
+def of_providers(*, whole: bool) -> dict[str, Circuit]:
+    """Return the circuits of the configured providers by name; one that was never opened has none.
+
+    Unless whole, without what vendors and people have said: it may quote other teams' addresses. Do not save them.
+    """
     rows = Circuit.objects.filter(provider__in=configured.names(), sender_domain="")
-    return {circuit.provider: circuit for circuit in rows}
+    return {circuit.provider: circuit if whole else _unsaid(circuit) for circuit in rows}
+
+
+def _unsaid(circuit: Circuit) -> Circuit:
+    circuit.reason, circuit.changed_by = "", ""
+    return circuit
 
 
 def condition(circuit: Circuit | None, now: datetime) -> Condition:

@@ -11,14 +11,15 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import Truncator
 
-from delivery.admin import base, provider_pages
+from delivery.access.scopes import Scope
+from delivery.admin import base, permissions, provider_pages
+from delivery.admin.permissions import OPERATOR, SHARED, scoped, teams_with
 from delivery.db import clock
-from delivery.models import Circuit, ProviderCheck
+from delivery.models import Circuit, ProviderCheck, Team
 from delivery.monitoring import readiness
 from delivery.routing import circuits, configured
 from providers.base import Provider
 
-_CHANGE = "delivery.change_circuit"
 _LONGEST_MESSAGE = 400
 LONGEST_REASON = 500
 
@@ -33,19 +34,26 @@ class Order(forms.Form):
 
 @admin.register(Circuit)
 class CircuitAdmin(base.ReadOnlyAdmin):
-    """One page for all providers, and four orders, each by POST."""
+    """One page for all providers, and four orders, each by POST. Teams see what is fit for them."""
+
+    read_scope, write_scope, team_path = Scope.PROVIDERS_READ, OPERATOR, SHARED
 
     def get_urls(self) -> list[URLPattern]:
         """Replace Django's pages: circuits are not edited."""
-        orders = {"check": check, "check-all": check_all, "take-out": take_out, "put-back": put_back}
+        orders = {
+            "check": (Scope.PROVIDERS_WRITE, check),
+            "check-all": (Scope.PROVIDERS_WRITE, check_all),
+            "take-out": (OPERATOR, take_out),
+            "put-back": (OPERATOR, put_back),
+        }
         listed = path(
             "", self.admin_site.admin_view(self.changelist_view), name="delivery_circuit_changelist"
         )
         return [
             listed,
             *(
-                path(f"{word}/", self._order(view), name=f"delivery_circuit_{word.replace('-', '_')}")
-                for word, view in orders.items()
+                path(f"{word}/", self._order(*order), name=f"delivery_circuit_{word.replace('-', '_')}")
+                for word, order in orders.items()
             ),
         ]
 
@@ -58,16 +66,19 @@ class CircuitAdmin(base.ReadOnlyAdmin):
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {
             **self.admin_site.each_context(request),
-            **provider_pages.page(clock.now()),
+            **provider_pages.page(clock.now(), self._teams(request)),
             "title": title,
-            "may_change": request.user.has_perm(_CHANGE),
+            "may_check": permissions.may(request, Scope.PROVIDERS_WRITE),
+            "may_change": permissions.is_operator(request),
             "longest_reason": LONGEST_REASON,
         }
 
-    def _order(self, view: Callable[[HttpRequest], None]) -> Any:
+    def _teams(self, request: HttpRequest) -> list[Team] | None:
+        return None if permissions.is_operator(request) else teams_with(request, self.read_scope)
+
+    def _order(self, scope: str, view: Callable[[HttpRequest], None]) -> Any:
+        @scoped(scope)
         def inner(request: HttpRequest) -> HttpResponse:
-            if not request.user.has_perm(_CHANGE):
-                raise PermissionDenied
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             try:

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,8 +16,6 @@ from django.utils.safestring import SafeString
 from delivery.admin import pages
 from delivery.models import Attempt, Email
 from delivery.sending import unknown
-
-_PERMISSION = "delivery.settle_email"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +55,6 @@ class Doubt:
     again: SafeString | str  # whether it is sent again automatically
 
 
-def may(request: HttpRequest) -> bool:
-    """Tell whether the user may settle."""
-    return request.user.has_perm(_PERMISSION)
-
-
 def doubt(email: Email, now: datetime) -> Doubt | None:
     """Return the unknown attempts of an unknown email; None for other statuses."""
     if email.status != Email.Status.UNKNOWN:
@@ -74,15 +65,10 @@ def doubt(email: Email, now: datetime) -> Doubt | None:
     return Doubt(attempts=named, tells_reason=email.reason in [row.detail for row in attempts], again=again)
 
 
-def page(model_admin: Any, request: HttpRequest, pk: UUID, answer: Answer) -> HttpResponse:
+def page(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> HttpResponse:
     """Show the confirmation page on GET, settle on POST."""
-    if not model_admin.has_view_permission(request) or not may(request):
-        raise PermissionDenied
     if request.method not in {"GET", "HEAD", "POST"}:
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    email = Email.objects.prefetch_related("attempts").filter(pk=pk).first()
-    if email is None:
-        raise Http404("There is no such email in the log.")
     if request.method == "POST":
         return _settle(model_admin, request, email, answer)
     return TemplateResponse(request, "delivery/settle.html", _context(model_admin, request, email, answer))

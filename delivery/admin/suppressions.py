@@ -17,7 +17,9 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from delivery.access.scopes import Scope
 from delivery.admin import base, pages
+from delivery.admin.permissions import scoped
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.models import Suppression, Team
@@ -46,8 +48,10 @@ class ScopeFilter(base.Filter):  # type: ignore[misc]
         return queryset.filter(scope=self.value()) if self.value() in (ALL, MARKETING) else queryset
 
 
-class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
+class SuppressionForm(base.OfTeams):
     """The form for a new entry."""
+
+    chosen_by = "whose"
 
     who = base.OneLine(
         label="Address", max_length=320, widget=base.Line(attrs={"autocomplete": "off", "type": "email"})
@@ -110,12 +114,14 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
 class SuppressionAdmin(base.ReadOnlyAdmin):
     """Entries are made and ended, not changed: what they say is what was reported."""
 
+    read_scope, write_scope = Scope.SUPPRESSIONS_READ, Scope.SUPPRESSIONS_WRITE
+    team_path = "team"
     form = SuppressionForm
     list_display = ("shown", "state", "stops", "whose", "source", "last", "until")
     list_filter = (
         ("kind", base.ChoicesFilter),
         ScopeFilter,
-        ("team", base.RelatedFilter),
+        ("team", base.TeamFilter),
     )
     list_select_related = ("team",)
     list_per_page = 50
@@ -135,16 +141,8 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Require the permission to add entries, which ReadOnlyAdmin ignores."""
-        return request.user.has_perm("delivery.add_suppression")
-
-    def has_let_go_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Require the permission to delete entries."""
-        return request.user.has_perm("delivery.delete_suppression")
-
-    def has_export_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Require the permission to see entries."""
-        return request.user.has_perm("delivery.view_suppression")
+        """Require the scope, which ReadOnlyAdmin ignores."""
+        return self.permits(request, self.write_scope)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
@@ -184,18 +182,21 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
         obj.__dict__.update({name: value for name, value in entry.__dict__.items() if name != "_state"})
         obj._state.adding = False
 
-    @base.action(description="Export CSV", icon="download", url_path="export", permissions=["export"])
+    @base.action(description="Export CSV", icon="download", url_path="export")
+    @scoped(Scope.SUPPRESSIONS_READ)
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Return all entries in force as a file that can be imported again over the API."""
-        rows = Suppression.objects.in_force().order_by("-id")
+        """Return the entries in force as a file that can be imported again over the API."""
+        rows = self.visible(request, Suppression.objects.in_force(), self.read_scope).order_by("-id")
         response = StreamingHttpResponse(exports.lines(rows), content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = 'attachment; filename="suppressions.csv"'
         return response
 
-    @base.action(description="Let go…", icon="undo", url_path="let-go", permissions=["let_go"])
+    @base.action(description="Let go…", icon="undo", url_path="let-go")
+    @scoped(Scope.SUPPRESSIONS_WRITE)
     def let_go(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason on GET, end the entry on POST."""
-        entry = get_object_or_404(Suppression.objects.select_related("team"), pk=_id(object_id))
+        mine = self.rows(request, Scope.SUPPRESSIONS_WRITE).select_related("team")
+        entry = get_object_or_404(mine, pk=_id(object_id))
         reason = request.POST.get("reason", "").strip()[:_LONGEST_REASON]
         if request.method == "POST" and reason:
             return self._end(request, entry, reason)

@@ -12,12 +12,13 @@ from django.urls import URLPattern
 from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import SafeString
 
+from delivery.access.scopes import Scope
 from delivery.admin import base, pages, webhook_lists, webhook_pages
 from delivery.models import WebhookEndpoint
 from delivery.webhooks import endpoints, kinds, post
 
 
-class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
+class EndpointForm(base.OfTeams):
     """The form for a new endpoint."""
 
     url = base.OneLine(
@@ -66,6 +67,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 class EndpointAdmin(webhook_lists.LogAdmin):
     """Endpoints are made here or by their teams through the API; then they are watched, and switched on and off."""
 
+    read_scope, write_scope, team_path = Scope.WEBHOOKS_READ, Scope.WEBHOOKS_WRITE, "team"
     form = EndpointForm
 
     list_display = ("place", "team", "hears", "state", "created")
@@ -77,12 +79,12 @@ class EndpointAdmin(webhook_lists.LogAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         """Leave out what was deleted, and the secrets."""
-        rows = WebhookEndpoint.objects.filter(deleted_at=None).select_related("team")
+        rows = super().get_queryset(request).filter(deleted_at=None).select_related("team")
         return rows.defer("secret", "previous_secret")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Require the permission to add endpoints, which ReadOnlyAdmin ignores."""
-        return request.user.has_perm("delivery.add_webhookendpoint")
+        """Require the scope, which ReadOnlyAdmin ignores."""
+        return self.permits(request, self.write_scope)
 
     def get_fieldsets(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         """Show the form's fields."""

@@ -14,7 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from delivery.admin import base
+from delivery.admin import base, permissions
+from delivery.admin.permissions import scoped
 from delivery.models import WebhookEndpoint
 
 OFF: Final = "This endpoint is off: nothing is posted to it. Switch it on first."
@@ -44,7 +45,7 @@ class LogAdmin(base.ReadOnlyAdmin):
         """Show one row."""
         if not self.has_view_permission(request) or request.method not in {"GET", "HEAD"}:
             raise PermissionDenied
-        row = self.find(object_id)
+        row = self.find(request, object_id, self.read_scope)
         if row is None:
             return self.not_here(request)
         context = {
@@ -53,12 +54,15 @@ class LogAdmin(base.ReadOnlyAdmin):
             "opts": self.opts,
             "object": row,
         }
-        return TemplateResponse(request, self.template, {**context, "may_change": self._may_change(request)})
+        return TemplateResponse(
+            request, self.template, {**context, "may_change": self.permits(request, self.write_scope, row)}
+        )
 
-    def find(self, object_id: str) -> Any:
-        """Return the row with this id, or None."""
+    def find(self, request: HttpRequest, object_id: str, scope: str) -> Any:
+        """Return the row with this id if the person has the scope for it, or None."""
+        rows = self.visible(request, self.get_queryset(request), scope)
         try:
-            return self.get_queryset(HttpRequest()).filter(pk=UUID(unquote(object_id))).first()
+            return rows.filter(pk=UUID(unquote(object_id))).first()
         except ValueError:
             return None
 
@@ -71,13 +75,13 @@ class LogAdmin(base.ReadOnlyAdmin):
 
     def order(self, word: str, act: Callable[[HttpRequest, Any], HttpResponse | None]) -> URLPattern:
         """Return the path of an order about a row: POST alone, then its answer or back to the row's page."""
+        scope = self.write_scope or permissions.OPERATOR
 
+        @scoped(scope)
         def inner(request: HttpRequest, pk: UUID) -> HttpResponse:
-            if not self._may_change(request):
-                raise PermissionDenied
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
-            row = self.find(str(pk))
+            row = self.find(request, str(pk), scope)
             if row is None:
                 return self.not_here(request)
             back = reverse(f"admin:delivery_{self.opts.model_name}_change", args=[pk])
@@ -85,9 +89,6 @@ class LogAdmin(base.ReadOnlyAdmin):
 
         name = f"delivery_{self.opts.model_name}_{word.replace('-', '_')}"
         return path(f"<uuid:pk>/{word}/", self.admin_site.admin_view(inner), name=name)
-
-    def _may_change(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"delivery.change_{self.opts.model_name}")
 
 
 def url(row: WebhookEndpoint) -> SafeString:

@@ -52,9 +52,9 @@ def message(row: WebhookMessage) -> dict[str, Any]:
     }
 
 
-def in_trouble() -> list[tuple[WebhookEndpoint, Label, str]]:
-    """Return the endpoints that GoMail has switched off, or that take nothing; ten at most."""
-    rows = WebhookEndpoint.objects.filter(deleted_at=None).defer("secret", "previous_secret")
+def in_trouble(endpoints: QuerySet[WebhookEndpoint]) -> list[tuple[WebhookEndpoint, Label, str]]:
+    """Return those of the endpoints that GoMail has switched off, or that take nothing; ten at most."""
+    rows = endpoints.filter(deleted_at=None).defer("secret", "previous_secret")
     off = rows.filter(enabled=False).exclude(disabled_reason="")[:10]
     failing = rows.filter(enabled=True).exclude(failing_since=None)[:10]
     return [(row, _label(*state(row)), row.disabled_reason) for row in (*off, *failing)][:10]

@@ -11,6 +11,7 @@ from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from delivery.access.scopes import Scope
 from delivery.admin import base, pages, webhook_lists, webhook_pages
 from delivery.models import WebhookCall, WebhookMessage
 from delivery.webhooks import endpoints, replays
@@ -23,6 +24,7 @@ Row = TypeVar("Row", bound=Model)
 class MessageAdmin(webhook_lists.LogAdmin):
     """What endpoints are told, newest first."""
 
+    read_scope, write_scope, team_path = Scope.WEBHOOKS_READ, Scope.WEBHOOKS_WRITE, "endpoint__team"
     list_display = ("told", "to", "state", "tries", "happened", "next_try")
     list_filter = (("outcome", base.ChoicesFilter),)
     list_select_related = ("endpoint",)
@@ -84,13 +86,14 @@ class MessageAdmin(webhook_lists.LogAdmin):
 class CallAdmin(webhook_lists.LogAdmin):
     """Every call, newest first; a call's page is that of its message."""
 
+    read_scope, write_scope, team_path = Scope.WEBHOOKS_READ, None, "endpoint__team"
     list_display = ("answered", "told", "to", "said", "took", "when")
     list_select_related = ("message", "endpoint")
     missing = "There is no such call; they are kept for a while only."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookCall]:
         """Load the message and the endpoint along with it."""
-        return WebhookCall.objects.select_related("message", "endpoint")
+        return super().get_queryset(request).select_related("message", "endpoint")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -98,7 +101,7 @@ class CallAdmin(webhook_lists.LogAdmin):
         """Go to the message's page."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        call = self.find(object_id)
+        call = self.find(request, object_id, self.read_scope)
         if call is None:
             return self.not_here(request)
         return HttpResponseRedirect(reverse("admin:delivery_webhookmessage_change", args=[call.message_id]))

@@ -11,6 +11,7 @@ from delivery.models.idempotency import IdempotencyKey
 from delivery.models.imports import Import, ImportReject
 from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
+from delivery.models.member import Invitation, Member
 from delivery.models.readiness import ProviderCheck
 from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink, VendorList
 from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
@@ -30,8 +31,10 @@ __all__ = [
     "IdempotencyKey",
     "Import",
     "ImportReject",
+    "Invitation",
     "Limits",
     "Lineage",
+    "Member",
     "Membership",
     "ProviderCheck",
     "ProviderEvent",

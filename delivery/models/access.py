@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -40,6 +41,10 @@ class ApiKey(models.Model):
     )  # SHA-256 of the token, hex: 190 random bits need no slow hash
     scopes = models.JSONField(default=list)  # names of Scope, or an alias of several
     from_addresses = models.JSONField(default=list, blank=True)  # addresses or @domains; empty: any sender
+    # who made it in the admin; None: somebody at the shell, over the API, or before this was noted
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -7,7 +7,7 @@ uses them; and the vendor's statements about the account with addresses removed.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,10 +99,11 @@ def of(name: str) -> ProviderStatus:
     return next(status for status in everything() if status.name == name)
 
 
-def for_team(team: Team | None) -> list[ProviderStatus]:
-    """Return the statuses redacted for a team; None: the team of emails sent without an API key."""
-    senders = _senders_of(team)
-    return [_redacted(status, team, senders) for status in everything()]
+def for_teams(teams: Collection[Team | None]) -> list[ProviderStatus]:
+    """Return the statuses redacted for some teams; None: the team of emails sent without an API key."""
+    senders = {sender for team in teams for sender in _senders_of(team)}
+    ids = {team.pk if team else None for team in teams}
+    return [_redacted(status, ids, senders) for status in everything()]
 
 
 def left_out() -> list[str]:
@@ -175,7 +176,7 @@ def _failure(attempt: Attempt | None) -> Failure | None:
     )
 
 
-def _redacted(status: ProviderStatus, team: Team | None, senders: set[str]) -> ProviderStatus:
+def _redacted(status: ProviderStatus, teams: Collection[int | None], senders: set[str]) -> ProviderStatus:
     domains = {address.rpartition("@")[2] for address in senders}
     known = domains | senders
     own = [refused for refused in status.senders_refused if refused.sender in known]
@@ -183,7 +184,7 @@ def _redacted(status: ProviderStatus, team: Team | None, senders: set[str]) -> P
         status,
         circuit=_redacted_circuit(status.circuit),
         senders_refused=tuple(map(_redacted_circuit, own[:_MOST_SENDERS_REFUSED])),
-        last_failure=_redacted_failure(status.last_failure, team),
+        last_failure=_redacted_failure(status.last_failure, teams),
         check=_redacted_check(status.check, senders),
     )
 
@@ -199,8 +200,8 @@ def _redacted_circuit(circuit: CircuitStatus) -> CircuitStatus:
     )
 
 
-def _redacted_failure(failure: Failure | None, team: Team | None) -> Failure | None:
-    if failure is None or failure.team_id == (team.pk if team else None):
+def _redacted_failure(failure: Failure | None, teams: Collection[int | None]) -> Failure | None:
+    if failure is None or failure.team_id in teams:
         return failure
     return replace(failure, code=addresses.hidden(failure.code), detail="")
 

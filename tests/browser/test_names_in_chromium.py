@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -162,13 +162,12 @@ def batches(host: str) -> Iterator[list[str]]:
 
 def named(texts: list[str]) -> None:
     """Let everything that somebody names have such a name."""
-    for table in (ApiKey, Team, Group, Circuit):
+    for table in (ApiKey, Team, Circuit):
         table.objects.all().delete()
     User.objects.exclude(username="root").delete()
-    groups = [Group.objects.create(name=text[:150]) for text in texts]
     for text in texts:
         name = {"first_name": text[:150], "last_name": text[:150], "email": text[:254]}
-        User.objects.create(username=text[:150], is_staff=True, **name).groups.set(groups)
+        User.objects.create(username=text[:150], is_staff=True, **name)
         team = Team.objects.create(name=text.strip()[:100].strip() or "x")
         ApiKey.objects.create(team=team, public_id=ids.uuid7().hex[-8:], scopes=texts, from_addresses=texts)
     Circuit.objects.create(provider=texts[0][:50], state="out", changed_by=texts[0][:150], reason=texts[0])
@@ -176,7 +175,7 @@ def named(texts: list[str]) -> None:
 
 def pages() -> list[str]:
     """Name every page of the admin that shows what somebody named."""
-    user, group = User.objects.exclude(username="root").earliest("pk"), Group.objects.earliest("pk")
+    user = User.objects.exclude(username="root").earliest("pk")
     key, team = ApiKey.objects.earliest("pk"), Team.objects.earliest("pk")
     return [
         "/admin/delivery/apikey/add/",  # the first page after the messages shows them
@@ -192,7 +191,4 @@ def pages() -> list[str]:
         f"/admin/auth/user/{user.pk}/change/",
         f"/admin/auth/user/{user.pk}/password/",
         f"/admin/auth/user/{user.pk}/delete/",
-        "/admin/auth/group/",
-        f"/admin/auth/group/{group.pk}/change/",
-        f"/admin/auth/group/{group.pk}/delete/",
     ]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 
 from delivery.access import keys
 from delivery.models import ApiKey, Team
@@ -122,51 +122,34 @@ def test_pages_of_a_list_are_turned(watched: Watched, errors: list[str]) -> None
 
 
 def test_an_action_on_rows_is_asked_and_done(watched: Watched, errors: list[str]) -> None:
-    Group.objects.create(name="helpers")
-    watched.open("/admin/auth/group/")
+    User.objects.create_user("colleague")
+    watched.open("/admin/auth/user/?q=colleague")
     watched.page.locator("input.action-select").first.check()
     watched.page.locator("select[name=action]").select_option("delete_selected")
     keep(watched.page, "actions.png")
     watched.page.get_by_role("button", name="Run").first.click()
     watched.page.get_by_role("button", name="Yes").click()
-    watched.page.wait_for_selector("text=Successfully deleted 1 group")
-    assert (Group.objects.count(), errors) == (0, [])
-
-
-def test_a_person_is_given_a_group_made_in_a_window_of_its_own(watched: Watched, errors: list[str]) -> None:
-    user = User.objects.create_user("colleague")
-    watched.open(f"/admin/auth/user/{user.pk}/change/")
-    watched.page.wait_for_selector("#id_groups_from", state="attached")
-    more = watched.page.locator("#id_groups_from").locator("xpath=ancestor::*[@x-data][1]")
-    more.get_by_text("more_vert").click()
-    with watched.page.expect_popup() as opened:
-        watched.page.locator("#add_id_groups").click()
-    opened.value.fill("[name=name]", "helpers")
-    opened.value.click("[name=_save]")
-    watched.page.locator("#id_groups_to option", has_text="helpers").wait_for(state="attached")
-    watched.page.click("[name=_save]")
-    watched.page.wait_for_url("**/auth/user/")
-    assert ([group.name for group in user.groups.all()], errors) == (["helpers"], [])
+    watched.page.wait_for_selector("text=Successfully deleted 1 user")
+    assert (User.objects.filter(username="colleague").exists(), errors) == (False, [])
 
 
 def pages() -> list[str]:
     """Name one of each kind of page."""
     email = letters.write(30)
     key, _ = keys.issue("shop", scopes=["read"])
-    user, group = User.objects.create_user("colleague", is_staff=True), Group.objects.create(name="helpers")
+    user = User.objects.create_user("colleague", is_staff=True)
     team = Team.objects.earliest("pk")
-    lists = ["delivery/email", "delivery/apikey", "delivery/team", "auth/user", "auth/group"]
+    lists = ["delivery/email", "delivery/apikey", "delivery/team", "auth/user"]
     of_rows = {
         f"delivery/email/{email.pk}": ("change", "history"),
         f"delivery/apikey/{ApiKey.objects.get(pk=key.pk).pk}": ("change", "revoke"),
         f"delivery/team/{team.pk}": ("change", "history"),
         f"auth/user/{user.pk}": ("change", "password", "delete", "history"),
-        f"auth/group/{group.pk}": ("change", "delete"),
     }
     return [
         *("/admin/", "/admin/delivery/", "/admin/delivery/circuit/", "/admin/password_change/"),
         *(f"/admin/{name}/" for name in lists),
         *(f"/admin/{name}/add/" for name in lists[1:]),
         *(f"/admin/{row}/{view}/" for row, views in of_rows.items() for view in views),
-        "/admin/auth/group/add/?_popup=1",
+        "/admin/auth/user/add/?_popup=1",
     ]

@@ -1,20 +1,24 @@
-"""The admin's pages of emails, as a person with some permissions reads them."""
+"""The admin's pages of emails, as a person with some role reads them."""
 
 import re
 from typing import Any
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 
-from delivery.models import Email
+from delivery.models import Email, Member, Suppression, Team, WebhookEndpoint
 
 LIST = "/admin/delivery/email/"
 
 
-def reader(*permissions: str) -> Client:
-    """Somebody who may do only this."""
+def reader(role: str = "") -> Client:
+    """Somebody with this role in the team to which everything belongs that is nobody's; without one, in no team."""
     user = User.objects.create_user("reader", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    if role:
+        team, _ = Team.objects.get_or_create(name="shop")
+        Member.objects.create(team=team, user=user, role=role)
+        for model in (Email, Suppression, WebhookEndpoint):
+            model.objects.filter(team=None).update(team=team)
     client = Client()
     client.force_login(user)
     return client

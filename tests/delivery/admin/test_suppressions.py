@@ -110,22 +110,30 @@ def test_the_export_is_the_file_of_the_api(admin_client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("permission", "allowed"),
+    ("role", "allowed"),
     [
-        ("view_email", set()),
-        ("view_suppression", {"list", "change", "export"}),
-        ("add_suppression", {"add"}),
-        ("delete_suppression", {"let_go"}),
+        ("", set()),
+        ("viewer", set()),
+        ("support", {"list", "change", "export", "add", "let_go"}),
     ],
 )
-def test_people_may_do_what_they_were_given(permission: str, allowed: set[str]) -> None:
-    entry, person = add(), pages.reader(permission)
+def test_people_may_do_what_their_role_allows(role: str, allowed: set[str]) -> None:
+    entry, person = add(), pages.reader(role)
     paths = {"list": LIST, "change": of(entry), "export": EXPORT, "add": ADD, "let_go": of(entry, "let_go")}
     assert {name for name, path in paths.items() if person.get(path).status_code == 200} == allowed
-    person.post(ADD, asked(who="eve@example.org"))
+    whose = Team.objects.filter(name="shop").first()
+    person.post(ADD, asked(who="eve@example.org", whose=whose.pk if whose else ""))
     person.post(paths["let_go"], {"reason": "x"})
-    assert Suppression.objects.filter(address="eve@example.org").exists() == (permission == "add_suppression")
-    assert Suppression.objects.filter(pk=entry.pk).exists() == (permission != "delete_suppression")
+    assert Suppression.objects.filter(address="eve@example.org").exists() == (role == "support")
+    assert Suppression.objects.filter(pk=entry.pk).exists() == (role != "support")
+
+
+def test_a_member_enters_nothing_for_everybody_or_for_another_team() -> None:
+    person, other = pages.reader("support"), Team.objects.create(name="rival")
+    assert "rival" not in person.get(ADD).content.decode()
+    for whose in ("", other.pk):
+        assert person.post(ADD, asked(whose=whose)).status_code == 200
+    assert not Suppression.objects.exists()
 
 
 def test_an_entry_cannot_be_changed_or_deleted_past_the_reason(admin_client: Client) -> None:

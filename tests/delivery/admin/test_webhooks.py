@@ -17,7 +17,6 @@ from tests.delivery.webhooks.endpoints import SECRET, endpoint, message
 
 pytestmark = pytest.mark.django_db
 ENDPOINTS, MESSAGES, CALLS = (f"/admin/delivery/webhook{name}/" for name in ("endpoint", "message", "call"))
-MAY_READ = ("view_webhookendpoint", "view_webhookmessage", "view_webhookcall")
 PUBLIC = "https://93.184.215.14/hook"
 URL = "https://hooks.example.org/in"
 
@@ -131,7 +130,7 @@ def test_to_an_endpoint_that_is_off_nothing_is_tested_or_replayed(anna: Client) 
 def test_who_may_only_read_gets_no_button_and_no_order_is_obeyed() -> None:
     to = endpoint(url=URL)
     row = told(to)
-    bert = reader(*MAY_READ)
+    bert = reader("developer")
     for page, one in ((ENDPOINTS, to), (MESSAGES, row)):
         answer = bert.get(f"{page}{one.pk}/change/")
         assert answer.status_code == 200
@@ -149,7 +148,7 @@ def test_who_may_only_read_gets_no_button_and_no_order_is_obeyed() -> None:
 
 def test_who_may_not_read_sees_nothing() -> None:
     row = told(endpoint(url=URL))
-    bert = reader("view_email")
+    bert = reader("support")
     pages = (
         *(ENDPOINTS, MESSAGES, CALLS, f"{ENDPOINTS}{row.endpoint_id}/change/", f"{MESSAGES}{row.pk}/change/"),
         f"{CALLS}{WebhookCall.objects.get().pk}/change/",
@@ -230,7 +229,7 @@ def test_a_new_secret_is_shown_this_once_and_the_old_one_signs_for_a_day(anna: C
 
 
 def test_who_may_not_add_makes_none() -> None:
-    bert = reader(*MAY_READ, "change_webhookendpoint")
+    bert = reader("developer")
     assert bert.post(f"{ENDPOINTS}add/", {"url": PUBLIC}).status_code == 403
 
 

@@ -106,7 +106,7 @@ def test_the_api_shows_it(api: fakes.Api) -> None:
 
 def test_the_page_of_the_providers_shows_it() -> None:
     accepted(30)
-    page = reader("view_circuit").get("/admin/delivery/circuit/").content.decode()
+    page = reader("viewer").get("/admin/delivery/circuit/").content.decode()
     assert "silent" in page
     assert "manage.py connect_events ses" in page
 
