@@ -11,7 +11,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(PlainUserAdmin, base.ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(PlainUserAdmin, base.ModelAdmin):  # type: ignore[misc,type-arg]
     """The admin's users; only the operator sees them. A superuser is one."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
