@@ -34,8 +34,9 @@ _HREF, _ALT, _STYLE = (
 _NOT_SHOWN = re.compile(r"display\s*+:\s*+none", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#(?:[0-9]{1,7}|x[0-9a-f]{1,6})|[a-z][a-z0-9]{1,31});?", re.IGNORECASE)
 _SPACES = re.compile("[ \t\r\n\f]+")
+PLACE = "\ue000"  # stands around what is put in later, see template_text
 # A link that is put in later is one, too.
-_TARGET = re.compile(r"(?:https?://|mailto:|tel:|\{\{\s*unsubscribe_url\s*\}\}$)", re.IGNORECASE)
+_TARGET = re.compile(rf"(?:https?://|mailto:|tel:|{PLACE}|\{{\{{\s*unsubscribe_url\s*\}}\}}$)", re.IGNORECASE)
 _NO_TEXT = frozenset({"script", "style", "title", "template"})
 _EMPTY = frozenset({"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "wbr"})
 _MOST_TAGS = 100_000  # in a second or less; no letter that somebody reads has so many

@@ -9,6 +9,7 @@ from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.event import EventToken, ProviderEvent
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.imports import Import, ImportReject
+from delivery.models.library import Signature, SignatureImage, Template, TemplateVersion
 from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.member import Invitation, Member
@@ -39,10 +40,14 @@ __all__ = [
     "ProviderCheck",
     "ProviderEvent",
     "Recipient",
+    "Signature",
+    "SignatureImage",
     "SoftBounce",
     "Suppression",
     "Tag",
     "Team",
+    "Template",
+    "TemplateVersion",
     "UnsubscribeLink",
     "UsedMinute",
     "VendorList",

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from delivery.db import clock, ids
 from delivery.models.access import Team
+from delivery.models.library import Signature
 
 LONGEST_NAME: Final = 255  # characters of a name of a person
 MOST_DATA: Final = 16 * 1024  # bytes of a contact's data as JSON
@@ -62,6 +63,10 @@ class Group(models.Model):
         max_length=600, blank=True, default=""
     )  # a mailbox; empty: the mailing says
     reply_to = models.CharField(max_length=600, blank=True, default="")
+    # under its mailings, whatever signature they would have otherwise
+    signature = models.ForeignKey(
+        Signature, null=True, blank=True, on_delete=models.SET_NULL, related_name="groups"
+    )
     unsubscribe = models.BooleanField(default=True)  # its mail carries a link that ends the membership
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

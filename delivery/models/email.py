@@ -22,13 +22,7 @@ _A_MILLISECOND = timedelta(
 _LONG_AGO = Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
 SUSPECT = 2  # crashes: processes that ended while they had claimed the email; then it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # no provider has been asked, or none has accepted
-FINISHED = (
-    "sent",
-    "partial",
-    "failed",
-    "expired",
-    "cancelled",
-)  # final: no worker and no person changes them
+FINISHED = ("sent", "partial", "failed", "expired", "cancelled")  # final: nobody changes them
 
 # Statuses of recipients that few have, and that people look for.
 IN_TROUBLE = ("deferred", "bounced", "complained", "suppressed", "rejected", "failed", "expired", "unknown")
@@ -147,6 +141,8 @@ class Email(models.Model):
     )
     # what its unsubscribe link ends: marketing, or list:<name>; empty: it has none
     unsubscribe = models.CharField(max_length=105, blank=True, default="", db_default="")
+    template = models.JSONField(null=True)  # {id, slug, version, locale} that it was written with
+    signatures = models.JSONField(null=True)  # [{id, kind}, …] that were put under it
 
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.QUEUED)
     provider = models.CharField(max_length=50, blank=True)  # the one that accepted it
