@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Max, ProtectedError, QuerySet
 
+from delivery.access import audit
 from delivery.content import locales, publishing, templates
 from delivery.content.template_sources import Fault, Source, Unpublishable, Variable
 from delivery.content.templates import Compiled, Published, Reference
@@ -60,9 +61,11 @@ def create(team: Team | None, *, kind: str = _Kind.TEMPLATE, name: str, slug: st
         raise TooMany
     try:
         with transaction.atomic():
-            return Template.objects.create(team=team, kind=kind, name=name, slug=slug, created_at=clock.now())
+            made = Template.objects.create(team=team, kind=kind, name=name, slug=slug, created_at=clock.now())
+            _record("created", made, after={"name": name, "slug": slug})
     except IntegrityError as error:
         raise SlugTaken from error
+    return made
 
 
 def change(template: Template, **fields: str) -> None:
@@ -70,6 +73,7 @@ def change(template: Template, **fields: str) -> None:
     try:
         with transaction.atomic():
             Template.objects.filter(pk=template.pk).update(**fields)
+            _record("changed", template, before=audit.values(template, fields), after=fields)
     except IntegrityError as error:
         raise SlugTaken from error
     for name, value in fields.items():
@@ -81,6 +85,7 @@ def delete(template: Template) -> None:
     """Delete a template with its versions; emails that were written with it stay. Raises InUse."""
     try:
         with transaction.atomic():
+            _record("deleted", template, before=audit.values(template, ("name", "slug")))
             template.delete()
     except ProtectedError as error:
         raise InUse("Templates are made with this layout.") from error
@@ -95,6 +100,7 @@ def add_version(template: Template, **fields: Any) -> TemplateVersion:
         last = template.versions.aggregate(last=Max("number"))["last"] or 0
         if last >= MOST_VERSIONS:
             raise TooMany
+        _record("changed", template, after={"draft": last + 1})
         return TemplateVersion.objects.create(
             template=template, number=last + 1, created_at=now, changed_at=now, **fields
         )
@@ -104,17 +110,21 @@ def change_version(version: TemplateVersion, **fields: Any) -> None:
     """Change a draft; raise InUse for a published version."""
     fields["changed_at"] = clock.now()
     drafts = TemplateVersion.objects.filter(pk=version.pk, published_at=None)
-    if not drafts.update(**fields):
-        raise InUse("A published version stays as it is; make a new one.")
+    with transaction.atomic():
+        if not drafts.update(**fields):
+            raise InUse("A published version stays as it is; make a new one.")
+        _record("changed", version.template, after={"draft": version.number})
     for name, value in fields.items():
         setattr(version, name, value)
 
 
 def delete_version(version: TemplateVersion) -> None:
     """Delete a draft; raise InUse for a published version."""
-    deleted, _ = TemplateVersion.objects.filter(pk=version.pk, published_at=None).delete()
-    if not deleted:
-        raise InUse("A published version is kept: emails name it.")
+    with transaction.atomic():
+        deleted, _ = TemplateVersion.objects.filter(pk=version.pk, published_at=None).delete()
+        if not deleted:
+            raise InUse("A published version is kept: emails name it.")
+        _record("changed", version.template, before={"draft": version.number})
 
 
 def publish(version: TemplateVersion) -> None:
@@ -130,6 +140,7 @@ def publish(version: TemplateVersion) -> None:
         same = versions.filter(pk=version.pk, changed_at=version.changed_at)
         if not same.update(is_current=True, published_at=now, compiled=made):
             raise ChangedMeanwhile
+        _record("published", version.template, after={"version": version.number, "locale": version.locale})
     version.is_current, version.published_at, version.compiled = True, now, made
     forget()
 
@@ -190,6 +201,10 @@ def source(version: TemplateVersion) -> Source:
 def variables(version: TemplateVersion) -> tuple[Variable, ...]:
     """Return the variables that a version declares."""
     return tuple(Variable(**each) for each in version.variables)
+
+
+def _record(verb: str, template: Template, **states: Any) -> None:
+    audit.record(f"{template.kind}.{verb}", template.kind, template.pk, team=template.team_id, **states)
 
 
 class _Parts:

@@ -3,7 +3,7 @@ import pytest
 from delivery.content.template_sources import Unpublishable
 from delivery.library import templates
 from delivery.library.templates import Unknown
-from delivery.models import Team, Template, TemplateVersion
+from delivery.models import AuditEntry, Team, Template, TemplateVersion
 
 pytestmark = pytest.mark.django_db
 
@@ -145,3 +145,16 @@ def test_a_template_is_looked_up_once_in_a_second(team, django_assert_num_querie
     templates.resolve(team, "order")
     with django_assert_num_queries(0):
         templates.resolve(team, "order")
+
+
+def test_each_change_is_written_down(team):
+    layout = made(team, "frame", kind="layout", html="{{ content }}")
+    templates.change(layout.template, name="Frame")
+    version = made(team, publish=False)
+    templates.delete_version(version)
+    templates.delete(version.template)
+    told = AuditEntry.objects.order_by("id").values_list("action", flat=True)
+    assert list(told) == [
+        *("layout.created", "layout.changed", "layout.published", "layout.changed"),
+        *("template.created", "template.changed", "template.changed", "template.deleted"),
+    ]
