@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0019_audit'),
+        ('delivery', '0020_members'),
     ]
 
     operations = [
