@@ -12,7 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from api.errors import ContractError
-from delivery.access import keys
+from delivery.access import key_use, keys
 from delivery.models import ApiKey, Team
 from delivery.routing import configured
 
@@ -34,7 +34,11 @@ class BearerKey(BaseAuthentication):
         found = _find(request.META)
         if found is None:
             raise AuthenticationFailed
-        keys.note_use(found)
+        address = request.META.get("REMOTE_ADDR", "")
+        if not keys.may_be_used_from(found, address):
+            told = f"This API key may not be used from {address or 'an unknown address'}."
+            raise ContractError("network_not_allowed", told)
+        key_use.note(found)
         return None, found
 
     def authenticate_header(self, request: Request) -> str:
@@ -79,6 +83,8 @@ def admits(environ: Mapping[str, Any]) -> bool:
     close_old_connections()  # Django does this before each request, and this comes earlier
     try:
         return _find(environ) is not None
+    except keys.Expired:
+        return False
     except (OperationalError, InterfaceError):
         return True  # the request will meet the same error and be answered 503
 

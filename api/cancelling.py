@@ -13,7 +13,7 @@ from api.authentication import key, team
 from api.fields import fail
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer, StrictSerializer
-from delivery.access import keys
+from delivery.access import key_rules
 from delivery.access.scopes import Scope
 from delivery.content import addresses
 from delivery.submission import cancelling
@@ -46,7 +46,7 @@ class Sender(fields.Text):
     def to_internal_value(self, data: Any) -> str:
         """Refuse what is neither."""
         try:
-            return keys.sender_rule(super().to_internal_value(data).strip())
+            return key_rules.sender(super().to_internal_value(data).strip())
         except addresses.InvalidAddress as error:
             raise fail("invalid_address", str(error)) from error
 

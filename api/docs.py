@@ -45,7 +45,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """Return the scheme."""
-        return {"type": "http", "scheme": "bearer", "description": "manage.py create_api_key NAME makes one."}
+        return {"type": "http", "scheme": "bearer", "description": "manage.py create_api_key TEAM makes one."}
 
 
 class Open(APIView):

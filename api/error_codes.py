@@ -49,12 +49,23 @@ REQUEST = {
     "not_authenticated": Code(
         status=401,
         meaning="The request carries no API key.",
-        remedy="Send `Authorization: Bearer <api key>`; `manage.py create_api_key NAME` makes one.",
+        remedy="Send `Authorization: Bearer <api key>`; `manage.py create_api_key TEAM` makes one.",
     ),
     "invalid_api_key": Code(
         status=401,
         meaning="The API key is unknown or revoked.",
         remedy="Check that the whole key was copied, or make a new one.",
+    ),
+    "api_key_expired": Code(
+        status=401,
+        meaning="The API key was right, and its time is over.",
+        remedy="Use its successor, or let somebody who may make keys make a new one.",
+    ),
+    "network_not_allowed": Code(
+        status=403,
+        meaning="The API key may be used from some networks only, and the request came from another address.",
+        remedy="`message` names the address that was seen; add it to the key's networks. Behind a proxy of your own "
+        "GOMAIL_TRUSTED_PROXIES must name it, else its address is taken for the client's.",
     ),
     "invalid_to_addresses": Code(
         status=403,
@@ -100,6 +111,16 @@ REQUEST = {
         status=404,
         meaning="There is no such resource, or it is not yours.",
         remedy="Check the id.",
+    ),
+    "beyond_own_rights": Code(
+        status=403,
+        meaning="A key can neither make nor change one that may more than itself.",
+        remedy="`message` says what goes beyond: scopes, senders, networks or the last moment.",
+    ),
+    "key_not_live": Code(
+        status=409,
+        meaning="The API key is revoked, has expired, or has a successor already.",
+        remedy="Make a new key, or rotate the successor.",
     ),
     "too_late": Code(
         status=409,

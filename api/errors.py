@@ -13,6 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import error_codes, no_room
+from delivery.access import key_changes, key_rules, keys
 from delivery.access.limits import Over
 from delivery.access.pauses import Paused
 from delivery.content.links import NotSetUp
@@ -90,6 +91,9 @@ _TOLD: dict[type[Exception], tuple[str, str]] = {
     NobodyCanCarry: ("no_provider_can_carry", "No provider can carry this email: {}"),
     AllSuppressed: ("all_suppressed", "{}"),
     Paused: ("paused", "{}"),
+    keys.Expired: ("api_key_expired", "{}"),
+    key_rules.Beyond: ("beyond_own_rights", "{}"),
+    key_changes.NotLive: ("key_not_live", "{}"),
     NotSetUp: ("unsubscribe_not_set_up", "{}"),
     posts.Refused: ("forged_event", "{}"),
     posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),

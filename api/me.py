@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from api import throttling
 from api.authentication import AnyKey, key, team
 from api.serializers import FailureSerializer
+from delivery.access import scopes
 from delivery.access.usage import Policy
 
 _FAILURES = dict.fromkeys((401, 403, 405, 500, 503), FailureSerializer)
@@ -19,13 +20,26 @@ _FAILURES = dict.fromkeys((401, 403, 405, 500, 503), FailureSerializer)
 class KeySerializer(serializers.Serializer[Any]):
     """The key of the request."""
 
+    name = serializers.CharField()
     id = serializers.CharField(source="public_id", help_text="the public part, which may be shown")
-    scopes = serializers.ListField(child=serializers.CharField())
+    scopes = serializers.SerializerMethodField(
+        help_text="what it may do; an alias is told as what it stands for"
+    )
     from_addresses = serializers.ListField(
         child=serializers.CharField(), help_text="addresses and @domains it may send from; empty: any"
     )
+    networks = serializers.SerializerMethodField(help_text="from where it may be used; empty: anywhere")
     created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
     paused = serializers.SerializerMethodField()
+
+    def get_scopes(self, used: Any) -> list[str]:
+        """Return the names, in order."""
+        return sorted(scopes.expand(used.scopes))
+
+    def get_networks(self, used: Any) -> list[str]:
+        """Return them as they are kept."""
+        return list(used.networks or [])
 
     def get_paused(self, used: Any) -> bool:
         """Tell whether nothing is taken from this key."""

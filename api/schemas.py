@@ -120,3 +120,11 @@ def _example(value: Any) -> list[OpenApiExample]:
 EMAIL = _example(_EMAIL)
 BATCH = _example({"emails": [_EMAIL, _EMAIL | {"to_addresses": "eve@example.net", "subject": "Your order"}]})
 SHORT_FORM = _example(_SHORT_FORM)
+NEW_KEY = _example(
+    {
+        "name": "web shop",
+        "scopes": ["emails.send", "emails.read"],
+        "from_addresses": ["shop@example.org"],
+        "networks": ["192.0.2.0/24"],
+    }
+)

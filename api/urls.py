@@ -18,6 +18,7 @@ from api import (
     unsubscribe,
     views,
 )
+from api.api_keys import views as api_keys
 from api.compat import short_form
 from api.webhooks import views as webhooks
 
@@ -46,6 +47,11 @@ urlpatterns = [
     *_either(V1 + "suppressions/export/", suppressions.SuppressionExport.as_view(), "suppressions-export"),
     *_either(V1 + "suppressions/<path:named>/", suppressions.OneSuppression.as_view(), "suppression"),
     *_either(V1 + "providers/", providers.Providers.as_view(), "providers"),
+    *_either(V1 + "keys/", api_keys.Keys.as_view(), "keys"),
+    *_either(V1 + "keys/<str:id>/", api_keys.OneKey.as_view(), "key"),
+    *_either(V1 + "keys/<str:id>/rotate/", api_keys.RotateKey.as_view(), "rotate-key"),
+    *_either(V1 + "keys/<str:id>/pause/", api_keys.PauseKey.as_view(), "pause-key"),
+    *_either(V1 + "keys/<str:id>/resume/", api_keys.ResumeKey.as_view(), "resume-key"),
     *_either(V1 + "me/", me.Me.as_view(), "me"),
     *_either(V1 + "webhooks/", webhooks.Endpoints.as_view(), "webhooks"),
     *_either(V1 + "webhooks/<str:id>/", webhooks.OneEndpoint.as_view(), "webhook"),

@@ -2,15 +2,17 @@
 
 import logging
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from api import uploads
 from delivery import journal
+from delivery.access import key_use
 from delivery.files import storage
 from delivery.recovery import watch
 from delivery.workers import loop
@@ -31,9 +33,12 @@ def prepare() -> None:
 
 
 def clear_up() -> None:
-    """Close the journal after the last request."""
+    """Close the journal after the last request, and write down how often each key was used."""
     _ended.set()
     journal.close()
+    with suppress(DatabaseError, InterfaceError):  # a minute's count is lost
+        key_use.write()
+    connection.close()
 
 
 def look() -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from delivery import journal
-from delivery.access import keys
+from delivery.access import key_use, keys
 from delivery.access.scopes import Scope
 from delivery.files import scan
 from delivery.queue import watermark
@@ -63,6 +63,7 @@ def journal_folder(settings: Any, tmp_path: Path) -> Path:
 def _fresh_memory() -> None:
     """Forget the API keys, the circuits and the endpoints of the test before."""
     keys._live.cache_clear()
+    key_use.forget()
     circuit_cache.forget()
     backpressure.forget()
     watermark.forget()

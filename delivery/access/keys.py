@@ -7,15 +7,15 @@ import secrets
 import string
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
-from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db import transaction
 
+from delivery.access import audit
+from delivery.access import key_rules as rules
 from delivery.access.scopes import NAMES, Scope
 from delivery.content import addresses
-from delivery.db import clock
 from delivery.models import ApiKey, Team
 from providers.message import Mailbox
 
@@ -35,33 +35,45 @@ _PREFIX = "gm_live"
 _BASE62 = string.digits + string.ascii_letters
 _SECRET_LENGTH = 32  # × log2(62): 190 bits
 _MOST_KEYS = 4096  # in memory
-_LAST_USED_STEP = timedelta(minutes=1)  # a busy key costs one write a minute
 
 
 class InvalidScopes(ValueError):
     """A key needs one scope at least, and each must be known."""
 
 
-def issue(
-    team_name: str, *, scopes: Sequence[str], from_addresses: Sequence[str] = (), made_by: User | None = None
-) -> tuple[ApiKey, str]:
-    """Issue a key to a team, created if new; return it with its token, which is not stored.
+class Expired(Exception):
+    """This API key has expired."""
 
-    Raises InvalidScopes, InvalidAddress.
+
+def issue(
+    team: str | Team, *, scopes: Sequence[str], from_addresses: Sequence[str] = (), **fields: Any
+) -> tuple[ApiKey, str]:
+    """Issue a key to a team, created by its name if new; return it with its token, which is not stored.
+
+    `fields`: name, note, networks, expires_at and who made it. Raises InvalidScopes, InvalidAddress, InvalidNetwork.
     """
+    refuse_scopes(scopes)
+    given = {**fields, "networks": rules.networks(fields.get("networks", ()))}
+    senders = [rules.sender(text) for text in from_addresses]
+    public_id, token = new_token()
+    with transaction.atomic():
+        whose = Team.objects.get_or_create(name=team)[0] if isinstance(team, str) else team
+        key = ApiKey.objects.create(
+            team=whose,
+            public_id=public_id,
+            digest=digest(token),
+            scopes=list(scopes),
+            from_addresses=senders,
+            **given,
+        )
+        audit.record("key.created", "key", public_id, team=whose, after=rules.told(key))
+    return key, token
+
+
+def refuse_scopes(scopes: Sequence[str]) -> None:
+    """Raise InvalidScopes for none, and for one that nobody knows."""
     if not scopes or not set(scopes) <= set(NAMES):
         raise InvalidScopes(InvalidScopes.__doc__)
-    team, _ = Team.objects.get_or_create(name=team_name)
-    public_id, token = new_token()
-    key = ApiKey.objects.create(
-        team=team,
-        made_by=made_by,
-        public_id=public_id,
-        digest=digest(token),
-        scopes=list(scopes),
-        from_addresses=[sender_rule(text) for text in from_addresses],
-    )
-    return key, token
 
 
 def new_token() -> tuple[str, str]:
@@ -78,7 +90,7 @@ def digest(token: str) -> str:
 
 
 def find(token: str) -> ApiKey | None:
-    """Return the live key of a token, or None; an unknown id takes as long as a wrong secret.
+    """Return the live key of a token, or None; an unknown id takes as long as a wrong secret. Raises Expired.
 
     Keys are cached: a revoked one is still found for the rest of the second, in every process.
     """
@@ -87,6 +99,8 @@ def find(token: str) -> ApiKey | None:
     matches = hmac.compare_digest(key.digest if key else "0" * 64, hashed := digest(token))
     if key and matches:
         _teams.note(hashed, key.team_id)
+        if key.has_expired():
+            raise Expired(f"This API key has expired on {key.expires_at:%Y-%m-%d at %H:%M} UTC.")
     return key if matches else None
 
 
@@ -119,15 +133,6 @@ def _live(public_id: str, second: tuple[int, int]) -> ApiKey | None:
     return live.filter(public_id=public_id, revoked_at=None).first()
 
 
-def note_use(key: ApiKey) -> None:
-    """Record the use of a key, at most once a minute."""
-    now = clock.now()
-    if key.last_used_at is None or key.last_used_at < now - _LAST_USED_STEP:
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_STEP)
-        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
-        key.last_used_at = now
-
-
 def may_send_from(key: ApiKey, sender: Mailbox) -> bool:
     """Tell whether a key allows this sender: its list names the address or its domain, or is empty."""
     address = addresses.canonical(sender.address)
@@ -135,8 +140,6 @@ def may_send_from(key: ApiKey, sender: Mailbox) -> bool:
     return not key.from_addresses or address in key.from_addresses or domain in key.from_addresses
 
 
-def sender_rule(text: str) -> str:
-    """Parse `a@b.c` or `@b.c` as an entry of a key's list of senders; raise InvalidAddress otherwise."""
-    if text.startswith("@"):
-        return "@" + addresses.bare(f"a{text}").rpartition("@")[2]
-    return addresses.canonical(addresses.bare(text))
+def may_be_used_from(key: ApiKey, address: str) -> bool:
+    """Tell whether a key may be used from this client's address: its networks hold it, or there are none."""
+    return not key.networks or rules.is_within(address, tuple(key.networks))

@@ -16,7 +16,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from delivery.access import keys, members, pauses
+from delivery.access import key_rules, keys, members, pauses
 from delivery.access.scopes import Scope
 from delivery.admin import base, holders, pages, permissions
 from delivery.admin.permissions import OPERATOR, scoped
@@ -90,7 +90,7 @@ class KeyForm(base.OfTeams):
         """Parse each line as a rule."""
         lines = [line.strip() for line in self.cleaned_data["senders"].splitlines()]
         try:
-            return [keys.sender_rule(line) for line in lines if line]
+            return [key_rules.sender(line) for line in lines if line]
         except addresses.InvalidAddress as error:
             raise forms.ValidationError(str(error)) from error
 

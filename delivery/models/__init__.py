@@ -1,6 +1,6 @@
 """The database's tables."""
 
-from delivery.models.access import ApiKey, Team
+from delivery.models.access import ApiKey, KeyDay, Team
 from delivery.models.attempt import Attempt
 from delivery.models.audit import AuditEntry
 from delivery.models.circuit import Circuit, CircuitChange
@@ -33,6 +33,7 @@ __all__ = [
     "Import",
     "ImportReject",
     "Invitation",
+    "KeyDay",
     "Limits",
     "Lineage",
     "Member",

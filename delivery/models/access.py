@@ -45,15 +45,32 @@ class ApiKey(models.Model):
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    name = models.CharField(max_length=100, blank=True, default="", db_default="")
+    note = models.CharField(max_length=500, blank=True, default="", db_default="")
+    # from where it may be used: addresses and networks; empty: anywhere. NULL: older processes know no such column
+    networks = models.JSONField(default=list, blank=True, null=True)
+    expires_at = models.DateTimeField(null=True, editable=False)  # from then on nobody can use it
+    made_with = models.ForeignKey(  # the key that made it over the API
+        "self", null=True, editable=False, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    successor_of = models.OneToOneField(  # the key that was rotated
+        "self", null=True, editable=False, on_delete=models.SET_NULL, related_name="successor"
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)  # since then nothing is taken or sent
+    # Revoked together with what waits: none of it is sent any more, also what comes back from an attempt later on.
+    cancels_waiting = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         ordering = ("-created_at",)
-        # read by EmailQuerySet.unpaused
-        indexes = [models.Index(fields=["id"], name="key_paused", condition=Q(paused_at__isnull=False))]
+        indexes = [
+            # read by EmailQuerySet.unpaused
+            models.Index(fields=["id"], name="key_paused", condition=Q(paused_at__isnull=False)),
+            # read by EmailQuerySet.due
+            models.Index(fields=["id"], name="key_cancels_waiting", condition=Q(cancels_waiting=True)),
+        ]
         verbose_name = "API key"
 
     def __str__(self) -> str:
@@ -63,7 +80,40 @@ class ApiKey(models.Model):
         """Tell whether the key has this scope, by its name or by an alias."""
         return scopes.allows(self.scopes, scope)
 
+    def may_be_used(self) -> bool:
+        """Tell whether it is neither revoked nor expired."""
+        return self.revoked_at is None and not self.has_expired()
+
+    def has_expired(self) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= clock.now()
+
     def revoke(self, **changes: Any) -> None:
         """Revoke the key from now on; the emails sent with it stay."""
         ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=clock.now(), **changes)
         self.refresh_from_db(fields=["revoked_at"])
+
+
+def paused(holders: type[Team] | type[ApiKey]) -> models.QuerySet[Any, Any]:
+    """Return the ids of the teams or keys that are paused."""
+    return holders._default_manager.order_by().filter(paused_at__isnull=False).values("pk")
+
+
+def cancelling() -> models.QuerySet[Any, Any]:
+    """Return the ids of the keys that were revoked together with all that waits."""
+    return ApiKey.objects.order_by().filter(cancels_waiting=True).values("pk")
+
+
+class KeyDay(models.Model):
+    """How many requests came with a key on one day (UTC); written about once a minute."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="days", db_index=False)
+    day = models.DateField()
+    requests = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-day",)
+        constraints = [models.UniqueConstraint(fields=["key", "day"], name="key_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.requests} on {self.day}"

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from delivery.db import clock, ids
 from delivery.files import storage
+from delivery.models import access
 from delivery.models.access import OWNER_COLUMN, ApiKey, Team
 from delivery.models.lineage import THE_ONE, Lineage
 from providers.mime import content_types
@@ -47,7 +48,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
         """Keep the emails that a worker should hand over now, longest due first."""
         now = Now() + _A_MILLISECOND
         ready = self.waiting().free().unpaused().filter(due_at__lte=now, expires_at__gt=Now())
-        return ready.order_by("due_at")
+        return ready.exclude(key__in=access.cancelling()).order_by("due_at")
 
     def free(self) -> Self:
         """Leave out what is held because an older state of the database has come back: it may have been sent since."""
@@ -56,10 +57,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def unpaused(self) -> Self:
         """Leave out what waits for a paused team or key. The subqueries name no row of ours: each is run once."""
-        teams, keys = (
-            holders.objects.order_by().filter(paused_at__isnull=False) for holders in (Team, ApiKey)
-        )
-        return self.exclude(team__in=teams.values("pk")).exclude(key__in=keys.values("pk"))
+        return self.exclude(team__in=access.paused(Team)).exclude(key__in=access.paused(ApiKey))
 
     def innocent(self) -> Self:
         """Leave out the suspects."""

@@ -1,15 +1,16 @@
 """Cancelling many emails that wait, in transactions so short that no sender waits for one."""
 
+import math
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from delivery.access import pauses
+from delivery.access import audit, pauses
 from delivery.access.scopes import Scope
 from delivery.db import clock, pieces
 from delivery.models import ApiKey, Email, Recipient, Tag, Team
@@ -17,7 +18,8 @@ from delivery.models.email import NOT_SENT_YET
 from delivery.search import query
 from delivery.submission.changes import CANCELLED
 
-_KNOWN_EVERYWHERE: Final = 1.1  # seconds; a process knows a key for one second (delivery/access/keys)
+_PATIENCE: Final = 5.0  # seconds that somebody waits for
+_LATELY: Final = timedelta(days=2)  # longer than an email is tried
 _UNDECIDED: Final = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 
 
@@ -74,20 +76,48 @@ def _sent_from(rule: str) -> Q:
 
 
 def revoke(key: ApiKey, *, cancel: bool) -> int:
-    """Revoke a key; cancel what waits of it, or let it be sent. Returns how many were cancelled."""
-    key.revoke()
-    if not cancel:
-        return 0
-    time.sleep(_KNOWN_EVERYWHERE)  # until then some process may take an email by it
-    return cancel_all(pauses.waiting_of(key))
+    """Revoke a key; cancel what waits of it, or let it be sent. Returns how many waited.
+
+    To be cancelled is a property of the key: from the commit on no process claims any of its emails, nor what comes
+    back from an attempt that is under way, nor what a process takes that knows the key for a second more. What is not
+    cancelled here within a few seconds, or comes later, the workers cancel (`finish`).
+    """
+    with transaction.atomic():
+        key.revoke()
+        if cancel:
+            ApiKey.objects.filter(pk=key.pk).update(cancels_waiting=True)
+        number = pauses.waiting_of(key).count()
+        after = {"waiting": number, "cancelled": cancel}
+        audit.record("key.revoked", "key", key.public_id, team=key.team_id, after=after)
+    if cancel:
+        cancel_all(pauses.waiting_of(key), seconds=_PATIENCE)
+    return number
 
 
-def cancel_all(waiting: QuerySet[Email]) -> int:
+def finish() -> int:
+    """Cancel what waits of keys that were lately revoked with it; return how many."""
+    lately = clock.now() - _LATELY
+    gone = ApiKey.objects.filter(cancels_waiting=True, revoked_at__gt=lately)
+    return sum(cancel_all(pauses.waiting_of(key)) for key in gone if _has_some(key))
+
+
+def _has_some(key: ApiKey) -> bool:
+    """Tell by the index of what waits, which knows no keys, but teams."""
+    mine = Email.objects.waiting().order_by().filter(team=key.team_id, priority__in=Email.Priority.values)
+    return mine.filter(key=key).exists()
+
+
+def cancel_all(waiting: QuerySet[Email], *, seconds: float = math.inf) -> int:
     """Cancel those of these emails that still wait; an unknown one stays unknown and is not sent again.
 
-    Returns how many. When it stops in the middle, the rest waits on.
+    Returns how many. When it stops in the middle, or after these seconds, the rest waits on.
     """
-    return sum(map(_cancel, pieces.keys(waiting)))
+    until, number = time.monotonic() + seconds, 0
+    for some in pieces.keys(waiting):
+        number += _cancel(some)
+        if time.monotonic() > until:
+            break
+    return number
 
 
 def _cancel(pks: list[UUID]) -> int:

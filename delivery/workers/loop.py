@@ -15,6 +15,7 @@ from delivery.recovery import rescue, watch
 from delivery.routing import circuits, configured
 from delivery.sending import rounds
 from delivery.sending.rounds import GoingOn
+from delivery.submission import cancelling
 from delivery.webhooks.dispatcher import Dispatcher
 from providers.wire import shortage
 
@@ -90,7 +91,8 @@ def read_events(poller: Poller, stop: threading.Event) -> None:
 
 
 def clean_up() -> None:
-    """Look at clock and database, rescue orphans, expire overdue emails, delete old circuits of sender domains."""
+    """Look at clock and database, rescue orphans, expire and cancel emails, delete old circuits of sender domains."""
     watch.look()
     rescue.run()
+    cancelling.finish()
     circuits.forget_senders()

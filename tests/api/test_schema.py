@@ -109,10 +109,10 @@ def test_every_example_can_be_sent_as_it_is_shown(api: fakes.Api, providers: Non
         content = operations.get("post", {}).get("requestBody", {}).get("content", {})
         for example in content.get(JSON, {}).get("examples", {}).values():
             answer = api.client.post(path, example["value"], content_type=JSON, headers=api.headers)
-            assert answer.status_code in (200, 202), (path, answer.content)
+            assert answer.status_code in (200, 201, 202), (path, answer.content)
             assert answer.json().get("refused", 0) == 0
             sent += 1
-    assert sent == 5
+    assert sent >= 6
 
 
 @pytest.mark.usefixtures("providers")

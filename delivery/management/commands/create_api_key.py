@@ -1,16 +1,19 @@
-"""manage.py create_api_key: issues a key to an application."""
+"""manage.py create_api_key: issues a key to a team."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from delivery.access import keys, scopes
+from delivery.access import key_rules, keys, scopes
 from delivery.content import addresses, headers
+from delivery.db import clock
 from delivery.files import output
 from delivery.management import base
 
-_LONGEST_NAME = 100
+_LONGEST = 100  # characters of a name
+_MOST_DAYS = 36_500
 
 
 class Command(base.Command):
@@ -18,8 +21,9 @@ class Command(base.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "name", help="the application that will use the key; several keys may share a name"
+            "team", metavar="TEAM", help="whose emails it will send; a new name makes a team of it"
         )
+        parser.add_argument("--name", default="", help="of the key, for people")
         parser.add_argument(
             "--scope",
             action="append",
@@ -32,17 +36,29 @@ class Command(base.Command):
             default=[],
             help="a sender or @domain it may use; may be repeated; default: any",
         )
+        parser.add_argument(
+            "--network",
+            action="append",
+            default=[],
+            help="an address or network from which it may be used, 192.0.2.0/24; may be repeated; default: any",
+        )
+        parser.add_argument("--expires", metavar="DAYS", type=int, help="after so many days; default: never")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        given = options["scope"] or keys.USUAL_SCOPES
-        if not 1 <= len(options["name"].strip()) <= _LONGEST_NAME:
-            raise CommandError(f"A name has 1 to {_LONGEST_NAME} characters.")
+        rights = {
+            "scopes": options["scope"] or keys.USUAL_SCOPES,
+            "from_addresses": options["from_address"],
+            "networks": options["network"],
+            "expires_at": _end(options["expires"]),
+        }
+        if not 1 <= len(options["team"].strip()) <= _LONGEST or len(options["name"]) > _LONGEST:
+            raise CommandError(f"A name has 1 to {_LONGEST} characters.")
         try:
-            headers.refuse_controls(options["name"])
+            headers.refuse_controls(options["team"] + options["name"])
             with transaction.atomic():
-                _, token = keys.issue(options["name"], scopes=given, from_addresses=options["from_address"])
+                _, token = keys.issue(options["team"], name=options["name"], **rights)
                 self._tell(token)
-        except addresses.InvalidAddress as error:
+        except (addresses.InvalidAddress, key_rules.InvalidNetwork) as error:
             raise CommandError(str(error)) from error
         except headers.InvalidHeader as error:
             raise CommandError(f"The name {error}.") from error
@@ -53,3 +69,11 @@ class Command(base.Command):
         self.stdout.write(token)
         if output.was_lost():
             raise CommandError("The key could not be written out, so it was not made.")
+
+
+def _end(days: int | None) -> Any:
+    if days is None:
+        return None
+    if not 1 <= days <= _MOST_DAYS:
+        raise CommandError(f"A key expires after 1 to {_MOST_DAYS:,} days.")
+    return clock.now() + timedelta(days=days)

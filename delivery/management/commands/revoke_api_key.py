@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from delivery.access import holders, pauses
+from delivery.access import holders
 from delivery.management import base
 from delivery.models import ApiKey
 from delivery.submission import cancelling
@@ -19,12 +19,11 @@ class Command(base.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = self._key(options["id"])
-        cancelled = cancelling.revoke(key, cancel=options["waiting"] == "cancel")
+        number = cancelling.revoke(key, cancel=options["waiting"] == "cancel")
         if options["waiting"] == "cancel":
-            self.stdout.write(f"{key} is revoked; {cancelled:,} emails that waited are cancelled.")
+            self.stdout.write(f"{key} is revoked; {number:,} emails that waited are cancelled.")
         else:
-            waiting = pauses.waiting_of(key).count()
-            self.stdout.write(f"{key} is revoked; {waiting:,} emails wait and will be sent.")
+            self.stdout.write(f"{key} is revoked; {number:,} emails wait and will be sent.")
 
     def _key(self, public_id: str) -> ApiKey:
         try:

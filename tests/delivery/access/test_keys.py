@@ -7,7 +7,7 @@ import pytest
 from django.core import serializers
 from django.utils import timezone
 
-from delivery.access import keys
+from delivery.access import key_rules, key_use, keys
 from delivery.content import addresses
 from delivery.models import ApiKey, Team
 from providers.message import Mailbox
@@ -42,14 +42,14 @@ def test_a_token_that_differs_anywhere_is_not_found(change: Any) -> None:
 
 def test_the_use_of_a_key_is_written_once_a_minute() -> None:
     key, _ = keys.issue("shop", scopes=["send"])
-    keys.note_use(key)
+    key_use.note(key)
     first = ApiKey.objects.get(pk=key.pk).last_used_at
     assert first is not None
-    keys.note_use(ApiKey.objects.get(pk=key.pk))
-    keys.note_use(key)  # a copy from before the first use
+    key_use.note(ApiKey.objects.get(pk=key.pk))
+    key_use.note(key)  # a copy from before the first use
     assert ApiKey.objects.get(pk=key.pk).last_used_at == first
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now() - timedelta(minutes=2))
-    keys.note_use(ApiKey.objects.get(pk=key.pk))
+    key_use.note(ApiKey.objects.get(pk=key.pk))
     assert ApiKey.objects.get(pk=key.pk).last_used_at > first
 
 
@@ -73,4 +73,4 @@ def test_a_key_sends_from_the_addresses_on_its_list(rules: list[str], sender: st
 @pytest.mark.parametrize("rule", ["", "@", "example.org", "@example", "a@b@c.org", "@exаmple.org"])
 def test_a_rule_that_names_no_sender_is_refused(rule: str) -> None:
     with pytest.raises(addresses.InvalidAddress):
-        keys.sender_rule(rule)
+        key_rules.sender(rule)

@@ -1,0 +1,1 @@
+"""keys/: the API keys of a team, made, changed, rotated, paused and revoked with one of them."""
