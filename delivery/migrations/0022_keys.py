@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0020_members'),
+        ('delivery', '0021_library'),
     ]
 
     operations = [
