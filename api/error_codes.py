@@ -102,6 +102,11 @@ REQUEST = {
         meaning="This API key does not have the scope that the path asks for, or a web page of another site asks.",
         remedy="Use a key with that scope; from a page of another site, use a key.",
     ),
+    "role_not_allowed": Code(
+        status=403,
+        meaning="A role above your own can neither be given nor taken; a key gives none that may more than itself.",
+        remedy="Let the team's owner do it, in the admin, or use a key that has all scopes of the role.",
+    ),
     "paused": Code(
         status=403,
         meaning="This API key or its team is paused: nothing new is taken, and what waits is neither sent nor lost.",
@@ -131,6 +136,21 @@ REQUEST = {
         status=409,
         meaning="The email cannot be sent again: its body or an attachment is not kept any more, or damaged.",
         remedy="Send a new email with all its content; how long content is kept is set by GoMail's administrator.",
+    ),
+    "already_member": Code(
+        status=409,
+        meaning="This address belongs to a member of the team already.",
+        remedy="Change the member's role instead.",
+    ),
+    "last_owner": Code(
+        status=409,
+        meaning="This is the last owner of the team, and a team keeps one.",
+        remedy="Make somebody else its owner first.",
+    ),
+    "member_gone": Code(
+        status=409,
+        meaning="The member was removed meanwhile.",
+        remedy="List the members.",
     ),
     "too_many_webhooks": Code(
         status=409,

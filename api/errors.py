@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api import error_codes, no_room
-from delivery.access import key_changes, key_rules, keys
+from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.limits import Over
 from delivery.access.pauses import Paused
 from delivery.content.links import NotSetUp
@@ -111,6 +111,10 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((idempotency.StillRunning,), "idempotency_key_in_use"),
     ((idempotency.UsedOtherwise,), "idempotency_key_reused"),
     ((changes.TooLate,), "too_late"),
+    ((members.NotAllowed,), "role_not_allowed"),
+    ((members.AlreadyMember,), "already_member"),
+    ((members.LastOwner,), "last_owner"),
+    ((members.Refused,), "member_gone"),
     ((endpoints.TooMany,), "too_many_webhooks"),
     ((endpoints.SwitchedOff,), "webhook_off"),
     ((backpressure.Overloaded,), "overloaded"),

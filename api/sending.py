@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import early_answer, preferences
-from api.authentication import key, team
+from api.authentication import key, may, team
 from api.errors import ContractError
 from delivery.access import keys
 from delivery.access.scopes import Scope
@@ -23,6 +23,7 @@ def allowed(request: Request, draft: Draft) -> Draft:
     """Return the draft if the request's key may send from its sender, and what is meant for this purpose."""
     refuse_sender(request, draft.sender)
     _refuse_purpose(request, draft.purpose)
+    _refuse_priority(request, draft.priority)
     return draft
 
 
@@ -44,6 +45,14 @@ def _refuse_purpose(request: Request, purpose: str) -> None:
     if used and purpose == Email.Purpose.ESSENTIAL and not used.may(needed):
         raise ContractError(
             "scope_missing", f"The purpose {purpose} needs an API key with the scope {needed}."
+        )
+
+
+def _refuse_priority(request: Request, priority: str) -> None:
+    needed = Scope.PRIORITY_HIGH
+    if priority == Email.Priority.HIGH and not may(request, needed):
+        raise ContractError(
+            "scope_missing", f"The priority {priority} needs an API key with the scope {needed}."
         )
 
 

@@ -79,6 +79,8 @@ UNFOLD = {
                 "title": "Access",
                 "items": [
                     _page("API keys", "key", "delivery.apikey"),
+                    _page("Members", "groups", "delivery.member"),
+                    _page("Invitations", "mail_lock", "delivery.invitation"),
                     _page("Teams", "apps", "delivery.team"),
                     _page("Users", "person", "auth.user"),
                 ],

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
+from delivery.access import audit
 from delivery.access.scopes import OF_ROLE, Role, expand
 from delivery.content import addresses
 from delivery.db import clock
@@ -77,10 +78,11 @@ def invite(team: Team, email: str, role: str, by: By) -> tuple[Invitation, str]:
             invited_by=_name(by),
             expires_at=clock.now() + VALID,
         )
+        _record("member.invited", invitation, after=_shown(invitation))
     return invitation, token
 
 
-def link(token: str) -> str:
+def path(token: str) -> str:
     """Return the path behind which an invitation is accepted."""
     return f"/invite/{token}/"
 
@@ -90,9 +92,16 @@ def pending(token: str) -> Invitation | None:
     return _open().select_related("team").filter(token_digest=_digest(token)).first()
 
 
+def open_invitations(team: Team | None) -> QuerySet[Invitation]:
+    """Return the invitations to a team that can still be accepted, newest first."""
+    return _open().filter(team=team)
+
+
 def withdraw(invitation: Invitation) -> None:
     """Make an invitation that is still open useless."""
-    Invitation.objects.filter(pk=invitation.pk, accepted_at=None).delete()
+    with transaction.atomic():
+        if Invitation.objects.filter(pk=invitation.pk, accepted_at=None).delete()[0]:
+            _record("member.invitation_withdrawn", invitation, before=_shown(invitation))
 
 
 def accept(token: str, user: User) -> Member:
@@ -111,6 +120,7 @@ def accept(token: str, user: User) -> Member:
         if not new:
             raise AlreadyMember(AlreadyMember.__doc__)
         User.objects.filter(pk=user.pk).update(is_staff=True)  # the admin's door
+        _record("member.joined", made, after=_shown(made))
     user.is_staff = True
     return made
 
@@ -124,6 +134,7 @@ def change_role(member: Member, role: str, by: By) -> None:
         if role != Role.OWNER:
             _keep_an_owner(current)
         Member.objects.filter(pk=current.pk).update(role=role)
+        _record("member.role_changed", current, before={"role": current.role}, after={"role": role})
     member.role = role
 
 
@@ -133,6 +144,7 @@ def remove(member: Member, by: By) -> None:
         current = _locked(member)
         _insist(current.team, Role(current.role), by)
         _keep_an_owner(current)
+        _record("member.removed", current, before=_shown(current))
         current.delete()
         User.objects.filter(pk=current.user_id, is_superuser=False, memberships=None).update(is_staff=False)
 
@@ -146,6 +158,7 @@ def transfer(member: Member, by: User) -> None:
             raise NotAllowed("Only an owner hands a team over.")
         own.exclude(pk=new.pk).update(role=Role.ADMIN)
         Member.objects.filter(pk=new.pk).update(role=Role.OWNER)
+        _record("team.transferred", new, before={"role": new.role}, after={"role": Role.OWNER.value})
     member.role = Role.OWNER
 
 
@@ -159,6 +172,15 @@ def may_grant(team: Team, role: Role, by: By) -> bool:
     return own is not None and _RANKS.index(own) <= _RANKS.index(role)
 
 
+def _shown(row: Member | Invitation) -> dict[str, str]:
+    email = row.email if isinstance(row, Invitation) else row.user.email
+    return {"email": email, "role": str(row.role)}
+
+
+def _record(action: str, row: Member | Invitation, **values: dict[str, str]) -> None:
+    audit.record(action, row._meta.model_name or "", row.pk, team=row.team_id, **values)
+
+
 def _insist(team: Team, role: Role, by: By) -> None:
     if not may_grant(team, role, by):
         raise NotAllowed(NotAllowed.__doc__)
@@ -167,7 +189,7 @@ def _insist(team: Team, role: Role, by: By) -> None:
 def _locked(member: Member) -> Member:
     """Return the member as it is now; of one team's members one change is made at a time."""
     Team.objects.select_for_update().get(pk=member.team_id)
-    found = Member.objects.select_related("team").filter(pk=member.pk).first()
+    found = Member.objects.select_related("team", "user").filter(pk=member.pk).first()
     if found is None:
         raise Refused("The member was removed meanwhile.")
     return found

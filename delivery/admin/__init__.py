@@ -1,10 +1,30 @@
-"""The admin: read the log, settle unknown emails, take providers out and put them back, webhooks, API keys."""
+"""The admin: read the log, settle unknown emails, take providers out and put them back, webhooks, keys, people."""
 
 from django.contrib import admin
 
-from delivery.admin import access, auth, emails, events, providers, suppressions, webhook_endpoints, webhooks
+from delivery.admin import (
+    access,
+    auth,
+    emails,
+    events,
+    members,
+    providers,
+    suppressions,
+    webhook_endpoints,
+    webhooks,
+)
 
-__all__ = ["access", "auth", "emails", "events", "providers", "suppressions", "webhook_endpoints", "webhooks"]
+__all__ = [
+    "access",
+    "auth",
+    "emails",
+    "events",
+    "members",
+    "providers",
+    "suppressions",
+    "webhook_endpoints",
+    "webhooks",
+]
 
 admin.site.index_title = "Today"
 admin.site.index_template = "delivery/dashboard.html"

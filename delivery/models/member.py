@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from delivery.db import clock
 from delivery.models.access import Team
 from delivery.models.scopes import OF_ROLE, Role
 
@@ -45,3 +46,7 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email}, invited to {self.team} as {self.role}"
+
+    def is_open(self) -> bool:
+        """Tell whether it can still be accepted."""
+        return self.accepted_at is None and self.expires_at > clock.now()
