@@ -1,10 +1,11 @@
 """The registry of all error codes, with their meaning and remedy; the documentation is generated from it."""
 
+from api.access_codes import ACCESS
 from api.field_codes import FIELD, Code
 
 __all__ = ["FIELD", "REQUEST", "Code"]
 
-REQUEST = {
+_OTHERS = {
     "malformed_json": Code(
         status=400,
         meaning="The body is not one JSON object in UTF-8.",
@@ -46,27 +47,6 @@ REQUEST = {
         meaning="None of the configured providers can carry this message.",
         remedy="`message` names the reason for each: too many recipients, too large, a blocked kind of file.",
     ),
-    "not_authenticated": Code(
-        status=401,
-        meaning="The request carries no API key.",
-        remedy="Send `Authorization: Bearer <api key>`; `manage.py create_api_key TEAM` makes one.",
-    ),
-    "invalid_api_key": Code(
-        status=401,
-        meaning="The API key is unknown or revoked.",
-        remedy="Check that the whole key was copied, or make a new one.",
-    ),
-    "api_key_expired": Code(
-        status=401,
-        meaning="The API key was right, and its time is over.",
-        remedy="Use its successor, or let somebody who may make keys make a new one.",
-    ),
-    "network_not_allowed": Code(
-        status=403,
-        meaning="The API key may be used from some networks only, and the request came from another address.",
-        remedy="`message` names the address that was seen; add it to the key's networks. Behind a proxy of your own "
-        "GOMAIL_TRUSTED_PROXIES must name it, else its address is taken for the client's.",
-    ),
     "invalid_to_addresses": Code(
         status=403,
         meaning="`to_addresses` is empty, or one of its addresses is not a valid mailbox.",
@@ -92,40 +72,10 @@ REQUEST = {
         meaning="The same at Mailgun, which repeats for hours whatever is answered otherwise.",
         remedy="Compare MAILGUN_EVENTS_SIGNING_KEY with the HTTP webhook signing key in Mailgun's settings.",
     ),
-    "sender_not_allowed": Code(
-        status=403,
-        meaning="This API key may not send from this address.",
-        remedy="Use a sender on the key's list, or let an administrator extend the list.",
-    ),
-    "scope_missing": Code(
-        status=403,
-        meaning="This API key does not have the scope that the path asks for, or a web page of another site asks.",
-        remedy="Use a key with that scope; from a page of another site, use a key.",
-    ),
-    "role_not_allowed": Code(
-        status=403,
-        meaning="A role above your own can neither be given nor taken; a key gives none that may more than itself.",
-        remedy="Let the team's owner do it, in the admin, or use a key that has all scopes of the role.",
-    ),
-    "paused": Code(
-        status=403,
-        meaning="This API key or its team is paused: nothing new is taken, and what waits is neither sent nor lost.",
-        remedy="Ask GoMail's administrator; `manage.py resume` ends the pause, and what waits is sent then.",
-    ),
     "not_found": Code(
         status=404,
         meaning="There is no such resource, or it is not yours.",
         remedy="Check the id.",
-    ),
-    "beyond_own_rights": Code(
-        status=403,
-        meaning="A key can neither make nor change one that may more than itself.",
-        remedy="`message` says what goes beyond: scopes, senders, networks or the last moment.",
-    ),
-    "key_not_live": Code(
-        status=409,
-        meaning="The API key is revoked, has expired, or has a successor already.",
-        remedy="Make a new key, or rotate the successor.",
     ),
     "too_late": Code(
         status=409,
@@ -136,21 +86,6 @@ REQUEST = {
         status=409,
         meaning="The email cannot be sent again: its body or an attachment is not kept any more, or damaged.",
         remedy="Send a new email with all its content; how long content is kept is set by GoMail's administrator.",
-    ),
-    "already_member": Code(
-        status=409,
-        meaning="This address belongs to a member of the team already.",
-        remedy="Change the member's role instead.",
-    ),
-    "last_owner": Code(
-        status=409,
-        meaning="This is the last owner of the team, and a team keeps one.",
-        remedy="Make somebody else its owner first.",
-    ),
-    "member_gone": Code(
-        status=409,
-        meaning="The member was removed meanwhile.",
-        remedy="List the members.",
     ),
     "too_many_webhooks": Code(
         status=409,
@@ -249,28 +184,6 @@ REQUEST = {
         meaning="There are more than 100 headers, or one of them is over 8 KB.",
         remedy="Leave out what GoMail does not read; cookies are the usual reason.",
     ),
-    "rate_limited": Code(
-        status=429,
-        meaning="More recipients than the rate of this API key or of its team allows.",
-        remedy="Repeat the request after the seconds in Retry-After. Where that is missing the request is larger than "
-        "the limit and never fits: ask for less at once.",
-    ),
-    "daily_quota_exceeded": Code(
-        status=429,
-        meaning="More recipients than this API key or its team may have in any 24 hours.",
-        remedy="Repeat the request after the seconds in Retry-After; there the day has room for all of it.",
-    ),
-    "waiting_quota_exceeded": Code(
-        status=429,
-        meaning="As many emails of this API key or its team are not finished as may be.",
-        remedy="Wait until some are sent, or cancel some; Retry-After is a guess.",
-    ),
-    "storage_quota_exceeded": Code(
-        status=429,
-        meaning="As many bytes of bodies and attachments are kept for this API key or its team as may be.",
-        remedy="Send less or smaller files, or ask GoMail's administrator to keep them for a shorter time; Retry-After "
-        "is a guess.",
-    ),
     "internal": Code(
         status=500,
         meaning="An error inside GoMail; it is in the log of the service.",
@@ -302,3 +215,5 @@ REQUEST = {
         remedy="Try again after the seconds in Retry-After.",
     ),
 }
+
+REQUEST = dict(sorted((ACCESS | _OTHERS).items(), key=lambda each: each[1].status))
