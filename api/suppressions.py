@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, StreamingHttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
@@ -80,9 +79,7 @@ class Suppressions(generics.ListAPIView[Suppression], _ByMethod):
         serializer = NewSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         finding = _finding(request, **serializer.validated_data)
-        with transaction.atomic():
-            new = entries.add([finding])
-        entry = entries.find(finding)
+        entry, new = entries.enter(finding)
         shown = suppression_shapes.found([entry], "Suppressed" if new else "It was suppressed before")
         return Response(shown, status=201 if new else 200)
 
@@ -113,8 +110,7 @@ class OneSuppression(_ByMethod):
             raise Http404
         if not (yours := [entry for entry in found if mine.filter(pk=entry.pk).exists()]):
             raise ContractError("suppressed_for_all")
-        with transaction.atomic():
-            ended = entries.end(yours, by=_by(request), reason="Removed over the API")
+        ended = entries.let_go(yours, by=_by(request), reason="Removed over the API")
         if left := vendors.remove_ended(ended):
             return Response(suppression_shapes.not_removed(left))
         return Response(status=204)

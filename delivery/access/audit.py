@@ -12,7 +12,7 @@ from django.db import connection
 
 from delivery.access import actor
 from delivery.db.text import storable_json
-from delivery.models import AuditEntry, Team
+from delivery.models import ApiKey, AuditEntry, Team
 
 CUT: Final = "***"
 _LONGEST_TEXT: Final = 1000  # characters
@@ -53,6 +53,13 @@ def record(  # noqa: PLR0913 - the parts of a sentence: who is known, the rest i
         before=None if before is None else _shown(before),
         after=None if after is None else _shown(after),
     )
+
+
+def named(holder: Team | ApiKey) -> dict[str, Any]:
+    """Return how a team or a key is named as the object of an entry."""
+    if isinstance(holder, ApiKey):
+        return {"kind": "key", "id": holder.public_id, "team": holder.team_id}
+    return {"kind": "team", "id": holder.pk, "team": holder}
 
 
 def values(row: object, names: Iterable[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from delivery.access import stored
+from delivery.access import audit, stored
 from delivery.models import ApiKey, Limits, Team
 
 _PREFIX = "gm_live_"
@@ -34,6 +34,9 @@ def set_limits(holder: Team | ApiKey, changes: Mapping[str, float | int | None])
     whose: dict[str, Any] = {"key" if isinstance(holder, ApiKey) else "team": holder}
     with transaction.atomic():
         row, _ = Limits.objects.get_or_create(**whose)
+        before, after = audit.difference(audit.values(row, changes), changes)
+        if after:
+            audit.record("limits.set", **audit.named(holder), before=before, after=after)
         Limits.objects.filter(pk=row.pk).update(**changes, full_at=0)
         if changes.get("stored_mb"):
             stored.count_anew(row.pk)

@@ -1,7 +1,9 @@
 """Pauses: of a paused team or key nothing is taken and nothing that waits is sent, until somebody resumes it."""
 
+from django.db import transaction
 from django.db.models import F, QuerySet
 
+from delivery.access import audit
 from delivery.db import clock, pieces
 from delivery.models import ApiKey, Email, Team
 
@@ -20,7 +22,10 @@ def refuse(team: Team | None, key: ApiKey | None = None) -> None:
 
 def pause(holder: Team | ApiKey) -> bool:
     """Pause it from now on; tell whether it was not paused before."""
-    paused = type(holder).objects.filter(pk=holder.pk, paused_at=None).update(paused_at=clock.now())
+    with transaction.atomic():
+        paused = type(holder).objects.filter(pk=holder.pk, paused_at=None).update(paused_at=clock.now())
+        if paused:
+            _record("paused", holder)
     holder.refresh_from_db(fields=["paused_at"])
     return bool(paused)
 
@@ -36,7 +41,10 @@ def resume(holder: Team | ApiKey) -> bool:
         length = clock.now() - paused_at
         for some in pieces.keys(waiting_of(holder)):
             Email.objects.filter(pk__in=some).update(expires_at=F("expires_at") + length)
-    resumed = bool(rows.filter(paused_at=paused_at).update(paused_at=None))
+    with transaction.atomic():
+        resumed = bool(rows.filter(paused_at=paused_at).update(paused_at=None))
+        if resumed:
+            _record("resumed", holder)
     holder.refresh_from_db(fields=["paused_at"])
     return resumed
 
@@ -47,3 +55,8 @@ def waiting_of(holder: Team | ApiKey) -> QuerySet[Email]:
     if isinstance(holder, ApiKey):
         return waiting.filter(team=holder.team_id, key=holder)
     return waiting.filter(team=holder)
+
+
+def _record(what: str, holder: Team | ApiKey) -> None:
+    named = audit.named(holder)
+    audit.record(f"{named['kind']}.{what}", **named)

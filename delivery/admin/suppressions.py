@@ -176,9 +176,7 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
         if change:
             raise PermissionDenied
         finding = form.finding(request.user.get_username())
-        with transaction.atomic():
-            entries.add([finding])
-        entry = entries.find(finding)
+        entry, _ = entries.enter(finding)
         obj.__dict__.update({name: value for name, value in entry.__dict__.items() if name != "_state"})
         obj._state.adding = False
 
@@ -208,7 +206,7 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
     def _end(self, request: HttpRequest, entry: Suppression, reason: str) -> HttpResponse:
         with transaction.atomic():
             self.log_change(request, entry, "Let go.")  # who did it is for the operator, not for clients
-            ended = entries.end([entry], by="person", reason=reason)
+            ended = entries.let_go([entry], by="person", reason=reason)
         for account, why in vendors.remove_ended(ended).items():
             messages.warning(request, f"The list of {account} still has {entry.address}: {why}")
         messages.success(request, f"{entry.address} may be written to again, as far as this entry goes.")

@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from delivery.access import audit
 from delivery.db import clock, ids
 from delivery.db.text import storable
 from delivery.models import Attempt, Circuit, CircuitChange
@@ -252,10 +253,19 @@ def _change(circuit: Circuit, still: Q, *, by: str = "", state: Circuit.State, *
         if changed:
             CircuitChange.objects.create(circuit=circuit, state=state, reason=reason, by=by, at=clock.now())
             _tell(circuit, state, fields)
+            if by:  # what GoMail does by itself is in the circuit's own history
+                _record(circuit, state, reason)
     circuit_cache.forget()
     if changed:
         logger.warning("%s: %s. %s", circuit, state.label, reason)
     return bool(changed)
+
+
+def _record(circuit: Circuit, state: Circuit.State, reason: str) -> None:
+    action = "circuit.taken_out" if state is _State.OUT else "circuit.put_back"
+    name = f"{circuit.provider} {circuit.sender_domain}".strip()
+    before = {"state": circuit.state, "reason": circuit.reason}
+    audit.record(action, "circuit", name, team=None, before=before, after={"state": state, "reason": reason})
 
 
 def _tell(circuit: Circuit, state: Circuit.State, fields: Mapping[str, Any]) -> None:

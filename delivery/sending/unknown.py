@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from delivery.access import audit
 from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
@@ -95,6 +96,7 @@ def is_certain(email: Email, *, but: Attempt) -> bool:
 
 def _settle(email: Email, outcome: str, by: str, now: datetime) -> None:
     _unknown(email).update(outcome=outcome, settled_by=by, settled_at=now)
+    audit.record("email.settled", "email", email.pk, team=email.team_id, after={"outcome": outcome})
 
 
 def _may_have_it(email: Email) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from delivery import bundles
+from delivery.access import audit
 from delivery.db import clock
 from delivery.files import storage
 from delivery.models import ApiKey, Email, Recipient
@@ -40,17 +41,23 @@ def cancel(email: Email) -> None:
             due_at=None, finished_at=now
         ):
             raise TooLate
+        audit.record(
+            "email.cancelled", "email", email.pk, team=email.team_id, before={"status": email.status}
+        )
     email.refresh_from_db()
 
 
 def reschedule(email: Email, send_at: datetime) -> None:
     """Move a scheduled email to another time; its deadline moves by the same span. Raises TooLate."""
     due_at = max(send_at, clock.now())
-    moved = Email.objects.filter(pk=email.pk, status=_Status.SCHEDULED).update(
-        expires_at=due_at + (email.expires_at - (email.due_at or email.created_at)), due_at=due_at
-    )
-    if not moved:
-        raise TooLate
+    with transaction.atomic():
+        moved = Email.objects.filter(pk=email.pk, status=_Status.SCHEDULED).update(
+            expires_at=due_at + (email.expires_at - (email.due_at or email.created_at)), due_at=due_at
+        )
+        if not moved:
+            raise TooLate
+        before, after = {"send_at": email.due_at}, {"send_at": due_at}
+        audit.record("email.rescheduled", "email", email.pk, team=email.team_id, before=before, after=after)
     email.refresh_from_db()
 
 

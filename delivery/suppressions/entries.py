@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 
+from delivery.access import audit
 from delivery.content import addresses
 from delivery.db import clock, ids
 from delivery.db.text import storable
@@ -51,6 +52,27 @@ def add(findings: Sequence[Finding]) -> list[Suppression]:
     _changed()
     outbox.enqueue([_notice("suppression.added", entry) for entry in new])
     return new
+
+
+def enter(finding: Finding) -> tuple[Suppression, bool]:
+    """Suppress an address for a person or a key; return its entry, and whether it is new."""
+    with transaction.atomic():
+        new = bool(add([finding]))
+        entry = find(finding)
+        action = "suppression.added" if new else "suppression.repeated"
+        audit.record(action, "suppression", entry.address, team=entry.team_id, after=_told([entry]))
+    return entry, new
+
+
+def let_go(entries: Sequence[Suppression], *, by: str, reason: str) -> list[Suppression]:
+    """End entries of one address for a person or a key; return those that were still there."""
+    with transaction.atomic():
+        ended = end(entries, by=by, reason=reason)
+        if ended:
+            where, team = ended[0].address, ended[0].team_id
+            told = {"before": _told(ended), "after": {"reason": reason}}
+            audit.record("suppression.removed", "suppression", where, team=team, **told)
+    return ended
 
 
 def find(finding: Finding) -> Suppression:
@@ -151,6 +173,12 @@ def _count(known: Suppression, repeat: Suppression) -> None:
     known.last_seen = max(known.last_seen, repeat.last_seen)
     both = known.expires_at, repeat.expires_at
     known.expires_at = None if None in both else max(filter(None, both))
+
+
+def _told(entries: Sequence[Suppression]) -> dict[str, Any]:
+    """Return what the audit keeps of entries of one address."""
+    names = ("id", "kind", "scope", "source", "reason", "expires_at")
+    return {"address": entries[0].address, "entries": [audit.values(entry, names) for entry in entries]}
 
 
 def _notice(kind: str, entry: Suppression, **changes: str) -> Notice:

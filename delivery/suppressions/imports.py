@@ -5,10 +5,11 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
+from delivery.access import audit
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.models import Suppression
@@ -63,8 +64,10 @@ def run(content: bytes, source: Source, *, dry_run: bool) -> Report:
     kind, rows = _read(content)
     report = Report(format=kind.name)
     lines = [_line(kind, number, row, source.kind) for number, row in rows]
+    told = _told(kind.name, lines, source)
     for start in range(0, len(lines), _AT_ONCE):
-        report.results.extend(_take(lines[start : start + _AT_ONCE], source, dry_run=dry_run))
+        some = lines[start : start + _AT_ONCE]
+        report.results.extend(_take(some, source, None if start else told, dry_run=dry_run))
     return report
 
 
@@ -129,10 +132,19 @@ def _in_force(line: Line) -> Line:
     return line
 
 
-def _take(lines: Sequence[_Numbered], source: Source, *, dry_run: bool) -> Iterator[Result]:
+def _told(format: str, lines: Sequence[_Numbered], source: Source) -> dict[str, Any] | None:
+    """Return what the audit keeps of a file; None for one that changes nothing."""
+    good = sum(isinstance(line, Line) for _, line in lines)
+    of_rows = {"rows": len(lines), "refused": len(lines) - good}
+    return {"format": format, "kind": source.kind, **of_rows} if good else None
+
+
+def _take(
+    lines: Sequence[_Numbered], source: Source, told: dict[str, Any] | None, *, dry_run: bool
+) -> Iterator[Result]:
     """Yield the result of each row; the first of several rows of one entry adds it, the others are known then."""
     good = [line for _, line in lines if isinstance(line, Line)]
-    fresh = _would_be_new(good, source) if dry_run else _add(good, source)
+    fresh = _would_be_new(good, source) if dry_run else _add(good, source, told)
     for number, line in lines:
         if isinstance(line, Result):
             yield line
@@ -144,8 +156,10 @@ def _take(lines: Sequence[_Numbered], source: Source, *, dry_run: bool) -> Itera
         yield Result(row=number, address=line.address, result=what, kind=line.kind, scope=scope)
 
 
-def _add(lines: Sequence[Line], source: Source) -> set[tuple[str, str, str]]:
+def _add(lines: Sequence[Line], source: Source, told: dict[str, Any] | None) -> set[tuple[str, str, str]]:
     with transaction.atomic():
+        if told:  # with the first of them, so that none is added without an entry
+            audit.record("suppressions.imported", "suppressions", "", team=source.team_id, after=told)
         return {_identity(row) for row in entries.add([_finding(line, source) for line in lines])}
 
 

@@ -8,15 +8,18 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from delivery.access import audit
 from delivery.db import clock
 from delivery.models import Team, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import kinds, listeners, outbox, post, sign
 from delivery.webhooks.outbox import Notice
 
 MOST: Final = 50  # of a team: each of its events is written once for each
+_SHOWN: Final = ("url", "events", "description", "enabled")  # in the audit
 _OVERLAP = timedelta(hours=24)  # in which calls are signed with the secret before, too
 _PATIENCE = timedelta(days=5)
 log = logging.getLogger(__name__)
@@ -48,10 +51,12 @@ def create(
     if of(team).count() >= MOST:
         raise TooMany
     fields = {"url": url, "events": list(events), "description": description, "enabled": enabled}
-    made = WebhookEndpoint.objects.create(
-        team=team, secret=sign.new_secret(), created_at=clock.now(), **fields
-    )
-    listeners.forget()
+    with transaction.atomic():
+        made = WebhookEndpoint.objects.create(
+            team=team, secret=sign.new_secret(), created_at=clock.now(), **fields
+        )
+        _record("webhook.created", made, after=audit.values(made, _SHOWN))
+        _changed()
     return made
 
 
@@ -59,28 +64,39 @@ def change(endpoint: WebhookEndpoint, **fields: Any) -> None:
     """Change url, events, description or enabled; raise `post.Forbidden` for a URL that may not be called."""
     if fields.get("url", endpoint.url) != endpoint.url:
         post.check(fields["url"])
+    before, after = audit.difference(audit.values(endpoint, fields), fields)
     if fields.get("enabled") and not endpoint.enabled:
         fields |= {"disabled_reason": "", "failing_since": None}
-    _update(endpoint, **fields)
+    with transaction.atomic():
+        _update(endpoint, **fields)
+        if after:
+            _record("webhook.changed", endpoint, before=before, after=after)
 
 
 def switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
     """Switch an endpoint off on GoMail's own account; the reason is shown to people. What waits stays."""
     log.warning("The webhook endpoint %s is switched off. %s", endpoint.pk, reason)  # a URL may hold a key
-    _update(endpoint, enabled=False, disabled_reason=reason)
+    with transaction.atomic():
+        _update(endpoint, enabled=False, disabled_reason=reason)
+        _record("webhook.switched_off", endpoint, after={"reason": reason})
 
 
 def rotate(endpoint: WebhookEndpoint) -> str:
     """Return a new secret; for 24 hours calls are signed with the old one, too."""
     secret = sign.new_secret()
     until = clock.now() + _OVERLAP
-    _update(endpoint, secret=secret, previous_secret=endpoint.secret, previous_until=until)
+    with transaction.atomic():
+        _update(endpoint, secret=secret, previous_secret=endpoint.secret, previous_until=until)
+        _record("webhook.rotated", endpoint, after={"previous_until": until})
     return secret
 
 
 def delete(endpoint: WebhookEndpoint) -> None:
     """Delete an endpoint and its secrets: nothing is posted to it any more. Its rows are pruned after a month."""
-    _update(endpoint, enabled=False, deleted_at=clock.now(), secret="", previous_secret="")
+    before = audit.values(endpoint, _SHOWN)
+    with transaction.atomic():
+        _update(endpoint, enabled=False, deleted_at=clock.now(), secret="", previous_secret="")
+        _record("webhook.deleted", endpoint, before=before)
 
 
 def send_test(endpoint: WebhookEndpoint) -> WebhookMessage:
@@ -88,7 +104,9 @@ def send_test(endpoint: WebhookEndpoint) -> WebhookMessage:
     if not endpoint.enabled:
         raise SwitchedOff
     data = {"endpoint_id": endpoint.pk}
-    return outbox.tell(endpoint.pk, Notice(kind=kinds.TEST, team_id=endpoint.team_id, data=data))
+    with transaction.atomic():
+        _record("webhook.tested", endpoint)
+        return outbox.tell(endpoint.pk, Notice(kind=kinds.TEST, team_id=endpoint.team_id, data=data))
 
 
 def secrets(endpoint: WebhookEndpoint, now: datetime) -> list[str]:
@@ -110,4 +128,14 @@ def _update(endpoint: WebhookEndpoint, **fields: Any) -> None:
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**fields)
     for name, value in fields.items():
         setattr(endpoint, name, value)
+    _changed()
+
+
+def _changed() -> None:
+    """Let this process see it: at once in this transaction, and in the other threads once it is committed."""
     listeners.forget()
+    transaction.on_commit(listeners.forget)
+
+
+def _record(action: str, endpoint: WebhookEndpoint, **what: Any) -> None:
+    audit.record(action, "webhook", endpoint.pk, team=endpoint.team_id, **what)

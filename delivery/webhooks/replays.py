@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models.functions import Now
 
+from delivery.access import audit
 from delivery.models import WebhookEndpoint, WebhookMessage
 from delivery.webhooks.endpoints import SwitchedOff
 
@@ -18,10 +20,11 @@ def replay(endpoint: WebhookEndpoint, messages: Sequence[UUID]) -> int:
 
     Raises `SwitchedOff` if the endpoint is.
     """
-    if not endpoint.enabled:
-        raise SwitchedOff
-    rows = WebhookMessage.objects.filter(endpoint=endpoint, pk__in=messages)
-    return rows.update(outcome=WebhookMessage.Outcome.WAITING, due_at=Now(), tries=0, finished_at=None)
+    with transaction.atomic():
+        count = _replay(endpoint, messages)
+        if count:
+            _record(endpoint, count, {"messages": list(messages)})
+    return count
 
 
 def replay_range(
@@ -30,7 +33,22 @@ def replay_range(
     """Do the same for all that happened from `since` on and before `until`; no events: all."""
     rows = WebhookMessage.objects.filter(endpoint=endpoint, at__gte=since, at__lt=until).order_by("pk")
     rows = rows.filter(kind__in=events) if events else rows
-    count, last = 0, None
+    count, last, found = 0, None, rows.count()
     while some := list((rows.filter(pk__gt=last) if last else rows).values_list("pk", flat=True)[:_AT_ONCE]):
-        count, last = count + replay(endpoint, some), some[-1]
+        with transaction.atomic():
+            if last is None:  # with the first of them, so that none is replayed without an entry
+                _record(endpoint, found, {"since": since, "until": until, "events": list(events)})
+            count, last = count + _replay(endpoint, some), some[-1]
     return count
+
+
+def _replay(endpoint: WebhookEndpoint, messages: Sequence[UUID]) -> int:
+    if not endpoint.enabled:
+        raise SwitchedOff
+    rows = WebhookMessage.objects.filter(endpoint=endpoint, pk__in=messages)
+    return rows.update(outcome=WebhookMessage.Outcome.WAITING, due_at=Now(), tries=0, finished_at=None)
+
+
+def _record(endpoint: WebhookEndpoint, count: int, which: dict[str, Any]) -> None:
+    after = {"count": count, **which}
+    audit.record("webhook.replayed", "webhook", endpoint.pk, team=endpoint.team_id, after=after)
