@@ -5,15 +5,16 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from api import parameters
 from delivery.content import addresses
 from delivery.db import ids
-from delivery.models import Email, Recipient, Suppression
+from delivery.models import AuditEntry, Email, Recipient, Suppression
 from delivery.search import query
 
+_KEY = "gm_live_"
 _OF_THE_PAGES = ("cursor", "page_size")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # the earliest time of an id
 
@@ -101,6 +102,68 @@ class SuppressionFilter(django_filters.FilterSet):  # type: ignore[misc]
     def before(self, rows: QuerySet[Suppression], name: str, value: datetime) -> QuerySet[Suppression]:
         """Keep entries made before this time, by their ids."""
         return rows.filter(id__lt=_bound(value))
+
+
+class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """actor, action, object, since, until, before, format."""
+
+    JSON_LINES = "jsonl"
+    actor = django_filters.CharFilter(
+        method="by_actor",
+        help_text="an id or a name: of a key its public id, of a command manage.py and its name",
+    )
+    action = django_filters.CharFilter(
+        method="by_action", help_text="one, such as key.revoked, or all of a kind, such as key"
+    )
+    object = django_filters.CharFilter(method="by_object", help_text="an id; of a suppression the address")
+    since = django_filters.IsoDateTimeFilter(method="after", help_text="ISO 8601, inclusive")
+    until = django_filters.IsoDateTimeFilter(method="earlier", help_text="ISO 8601, exclusive")
+    before = django_filters.UUIDFilter(
+        method="older", help_text="only what is older than the entry of this id: where an export goes on"
+    )
+    format = django_filters.ChoiceFilter(
+        choices=[("json", "json"), (JSON_LINES, JSON_LINES)],
+        method="as_it_is",
+        help_text="jsonl: an export as JSON lines, the newest 100,000",
+    )
+
+    def is_valid(self) -> bool:
+        """Refuse unknown parameters."""
+        parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES])
+        return bool(super().is_valid())
+
+    def by_actor(self, rows: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:
+        """Keep what this one did."""
+        return rows.filter(Q(actor_id=_public_id(value)) | Q(actor_name=value))
+
+    def by_action(self, rows: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:
+        """Keep this action, or those of this kind."""
+        return rows.filter(action=value) if "." in value else rows.filter(action__startswith=f"{value}.")
+
+    def by_object(self, rows: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:
+        """Keep what was done to this object."""
+        return rows.filter(object_id=_public_id(value))
+
+    def after(self, rows: QuerySet[AuditEntry], name: str, value: datetime) -> QuerySet[AuditEntry]:
+        """Keep what was done at this time or later, by the entries' ids."""
+        return rows.filter(id__gte=_bound(value))
+
+    def earlier(self, rows: QuerySet[AuditEntry], name: str, value: datetime) -> QuerySet[AuditEntry]:
+        """Keep what was done before this time."""
+        return rows.filter(id__lt=_bound(value))
+
+    def older(self, rows: QuerySet[AuditEntry], name: str, value: UUID) -> QuerySet[AuditEntry]:
+        """Keep what is older than this entry."""
+        return rows.filter(id__lt=value)
+
+    def as_it_is(self, rows: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:
+        """Keep all: the view writes them in this format."""
+        return rows
+
+
+def _public_id(value: str) -> str:
+    """Return a key's id, which may be written as it is shown, gm_live_abcdefgh_… too."""
+    return value.removeprefix(_KEY).partition("_")[0] if value.startswith(_KEY) else value
 
 
 def _bound(moment: datetime) -> UUID:

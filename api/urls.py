@@ -6,6 +6,7 @@ from typing import Any
 from django.urls import URLPattern, path, re_path
 
 from api import (
+    audit,
     batches,
     cancelling,
     changes,
@@ -53,6 +54,7 @@ urlpatterns = [
     *_either(V1 + "keys/<str:id>/rotate/", api_keys.RotateKey.as_view(), "rotate-key"),
     *_either(V1 + "keys/<str:id>/pause/", api_keys.PauseKey.as_view(), "pause-key"),
     *_either(V1 + "keys/<str:id>/resume/", api_keys.ResumeKey.as_view(), "resume-key"),
+    *_either(V1 + "audit/", audit.Audit.as_view(), "audit"),
     *_either(V1 + "me/", me.Me.as_view(), "me"),
     *_either(V1 + "members/", members.Members.as_view(), "members"),
     *_either(V1 + "members/<str:id>/", members.OneMember.as_view(), "member"),
