@@ -83,6 +83,7 @@ UNFOLD = {
                     _page("Invitations", "mail_lock", "delivery.invitation"),
                     _page("Teams", "apps", "delivery.team"),
                     _page("Users", "person", "auth.user"),
+                    _page("Audit", "history", "delivery.auditentry"),
                 ],
             },
         ],

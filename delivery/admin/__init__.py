@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from delivery.admin import (
     access,
+    audit,
     auth,
     emails,
     events,
@@ -16,6 +17,7 @@ from delivery.admin import (
 
 __all__ = [
     "access",
+    "audit",
     "auth",
     "emails",
     "events",
