@@ -11,9 +11,20 @@ from django.urls import reverse
 
 from delivery.access import actor, audit, audit_log, keys
 from delivery.access.actor import Actor
+from delivery.access.scopes import Scope
 from delivery.db import clock
-from delivery.models import AuditEntry, Team
+from delivery.models import ApiKey, AuditEntry, Team
 from tests import fakes
+
+
+@pytest.fixture
+def token(db: None) -> str:
+    """A key of the table alone: no entry tells of its making."""
+    public_id, token = keys.new_token()
+    team, _ = Team.objects.get_or_create(name="tests")
+    ApiKey.objects.create(team=team, public_id=public_id, digest=keys.digest(token), scopes=Scope.values)
+    return token
+
 
 ADA = Actor(kind="member", id="7", name="ada", address="192.0.2.1", request_id="r-1")
 
