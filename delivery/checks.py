@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connection
 
-from delivery.content import addresses, links
+from delivery.content import addresses, links, tombstones
 from delivery.db import durability as postgresql
 from delivery.db.outages import AWAY
 from delivery.files import archives, clamd
@@ -120,6 +120,16 @@ def unsubscribe_links(**_: Any) -> Sequence[CheckMessage]:
         return []
     hint = "Until then emails with `unsubscribe` are refused; docs/suppressions.md says what to set."
     return [Warning(missing, hint=hint, id="gomail.W010")]
+
+
+@register
+def tombstones_of_people(**_: Any) -> Sequence[CheckMessage]:
+    """Warn where nobody can be erased, and where the suppressions of erased people do not work."""
+    missing = tombstones.trouble()
+    if not missing or (settings.DEBUG and not settings.GOMAIL_TOMBSTONE_KEYS):
+        return []
+    hint = "Nobody can be erased, and who was erased gets mail again; docs/erasure.md says what to set."
+    return [Warning(missing, hint=hint, id="gomail.W011")]
 
 
 @register

@@ -228,3 +228,5 @@ PROVIDER_SECRETS = accounts.variables(GOMAIL_PROVIDERS)
 GOMAIL_PUBLIC_URL = environment.text("GOMAIL_PUBLIC_URL").rstrip("/")
 # Keys that sign unsubscribe links, newest first; a link stays valid as long as its key is among them.
 GOMAIL_LINK_KEYS = tuple(environment.words("GOMAIL_LINK_KEYS"))
+# Keys of what is kept of erased people, newest first: with them a suppression of such a person goes on working.
+GOMAIL_TOMBSTONE_KEYS = tuple(environment.words("GOMAIL_TOMBSTONE_KEYS"))

@@ -162,6 +162,7 @@ class Host:
         secrets = {
             "django_secret_key": "x" * 50,
             "link_keys": "k" * 32,
+            "tombstone_keys": "t" * 32,
             "database_url": database,
             "celery_broker_url": broker.url,
         }

@@ -97,3 +97,19 @@ def test_a_kind_of_archive_that_nobody_knows_is_an_error(
 ) -> None:
     settings.GOMAIL_REFUSED_ARCHIVES = words
     assert ids(checks.scanner()) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "debug", "found"),
+    [
+        ((), False, ["gomail.W011"]),
+        ((), True, []),
+        (("short",), False, ["gomail.W011"]),
+        (("t" * 32, "old" * 11), False, []),
+    ],
+)
+def test_without_a_key_nobody_can_be_erased(
+    settings: Any, keys: tuple[str, ...], debug: bool, found: list[str]
+) -> None:
+    settings.GOMAIL_TOMBSTONE_KEYS, settings.DEBUG = keys, debug
+    assert ids(checks.tombstones_of_people()) == found

@@ -52,6 +52,7 @@ class Command(base.Command):
         call_command("migrate", verbosity=0)
         password = _make_login()
         _prepare_links(port)
+        _prepare_tombstones()
         children: Children = []
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
@@ -101,6 +102,13 @@ def _prepare_links(port: int) -> None:
         os.environ["GOMAIL_PUBLIC_URL"] = f"http://{HOST}:{port}"
     if not settings.GOMAIL_LINK_KEYS:
         os.environ["GOMAIL_LINK_KEYS_FILE"] = str(_kept_key(Path(settings.BASE_DIR, "data", "link_keys")))
+
+
+def _prepare_tombstones() -> None:
+    """Let people be erased, by a key that is made once and kept."""
+    if not settings.GOMAIL_TOMBSTONE_KEYS:
+        kept = _kept_key(Path(settings.BASE_DIR, "data", "tombstone_keys"))
+        os.environ["GOMAIL_TOMBSTONE_KEYS_FILE"] = str(kept)
 
 
 def _kept_key(file: Path) -> Path:
