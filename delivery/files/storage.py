@@ -5,6 +5,7 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO, Any, BinaryIO, cast
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
+from delivery.files import holds
 from providers.message import Attachment
 
 _CHUNK = 256 * 1024
@@ -48,6 +50,20 @@ class ContentStorage(FileSystemStorage):
             _make_durable_directory(file.parent, Path(self.location))
             sync_directory(file.parent)
         return is_whole
+
+    def hold(self, name: str) -> None:
+        """Let nobody erase this content until the caller's rows are committed; see files/holds."""
+        holds.take(Path(self.location), Path(self.path(name)).parents[1])
+
+    def erase(self, name: str, is_needed: Callable[[], bool]) -> bool:
+        """Delete this content unless it is needed; False if somebody holds it who may come to need it: try later."""
+        file = Path(self.path(name))
+        with holds.alone(Path(self.location), file.parents[1]) as nobody_holds_it:
+            if nobody_holds_it and not is_needed():
+                file.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    sync_directory(file.parent)
+        return nobody_holds_it
 
     def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
@@ -95,6 +111,16 @@ def keep(attachment: Attachment) -> str:
     return sha256
 
 
+def erase(sha256: str, is_needed: Callable[[], bool]) -> bool:
+    """Delete a content unless it is needed; False if somebody may come to need it at this moment: try later."""
+    kept = attachments()
+    if isinstance(kept, ContentStorage):
+        return kept.erase(path(sha256), is_needed)
+    if not is_needed():
+        kept.delete(path(sha256))
+    return True
+
+
 def half_written() -> list[Path]:
     """Return the partial files of killed processes."""
     storage = attachments()
@@ -128,7 +154,10 @@ def is_older(file: Path, seconds: float) -> bool:
 
 def _is_kept(name: str) -> bool:
     storage = attachments()
-    return storage.renew(name) if isinstance(storage, ContentStorage) else storage.exists(name)
+    if isinstance(storage, ContentStorage):
+        storage.hold(name)
+        return storage.renew(name)
+    return storage.exists(name)
 
 
 def _hash(content: BinaryIO) -> str:

@@ -12,6 +12,7 @@ from delivery.access.terms import Account
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.content.links import NotSetUp
+from delivery.files import holds
 from delivery.files.refused import FileRefused
 from delivery.models import ApiKey, Email, Team
 from delivery.queue import notifier
@@ -138,6 +139,7 @@ def _without_suppressed(results: Sequence[Bundle | Refusal]) -> list[Bundle | Re
     return [(next(refusals) or result) if isinstance(result, Bundle) else result for result in results]
 
 
+@holds.until_saved()
 def _save(chunk: list[Bundle], uses: Sequence[tuple[KeyUse, Email]] = (), asked: Asked | None = None) -> None:
     for bundle in chunk:
         bundle.keep_files()

@@ -11,6 +11,7 @@ from delivery.access import limits, pauses, terms
 from delivery.access.limits import Asked, Over
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
+from delivery.files import holds
 from delivery.models import ApiKey, Email, Team
 from delivery.queue import notifier
 from delivery.routing import configured
@@ -73,7 +74,8 @@ def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
     if key_use and (known := idempotency.find(key_use)):
         return known
     try:
-        return make()
+        with holds.until_saved():
+            return make()
     except (idempotency.Taken, Over):  # Over: by the first request of two with this key
         if key_use and (known := idempotency.find(key_use)):
             return known
@@ -138,6 +140,7 @@ def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callab
     except (idempotency.Taken, Over):
         gate.release()
         raise
+    holds.let_go()
     failpoints.reach("after-commit")
     accepted(email)
     return rounds.hand_over(rounds.Round(email=email, message=message, gate=gate, first=first), attempt)
