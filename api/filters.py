@@ -9,10 +9,10 @@ from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from api import parameters
-from delivery.content import addresses
 from delivery.db import ids
 from delivery.models import AuditEntry, Email, Recipient, Suppression
 from delivery.search import query
+from delivery.suppressions import lookup
 
 _KEY = "gm_live_"
 _OF_THE_PAGES = ("cursor", "page_size")
@@ -93,7 +93,7 @@ class SuppressionFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def by_address(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
         """Keep the entries of this address."""
-        return rows.filter(address=addresses.canonical(value.strip()))
+        return rows.filter(address__in=lookup.known_as(value))
 
     def after(self, rows: QuerySet[Suppression], name: str, value: datetime) -> QuerySet[Suppression]:
         """Keep entries made at this time or later, by their ids."""

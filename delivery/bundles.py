@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from delivery import process
-from delivery.content import addresses, bodies, links
+from delivery.content import addresses, bodies, links, tombstones
 from delivery.content.drafts import Draft, without_repeats
 from delivery.db import clock, compiled, ids, session
 from delivery.files import storage
@@ -62,7 +62,12 @@ class Bundle:
     def is_whole(self) -> bool:
         """Tell whether bodies and attachments are still kept; see retention."""
         pruned = [self.email.body_pruned_at, *(row.pruned_at for row in self.attachments)]
-        return not any(pruned)
+        return not any(pruned) and not any(map(tombstones.is_one, self._named()))
+
+    def _named(self) -> list[str]:
+        """Return everybody whom the email names where an address stands."""
+        answers = [address for address, _ in self.email.reply_to]
+        return [self.email.from_address, *answers, *(row.address for row in self.recipients)]
 
     def draft(self) -> Draft:
         """Return a draft to send the email again, to all its recipients; times are not copied."""

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from api import uploads
 from delivery import journal
 from delivery.access import key_use
+from delivery.erasure import background
 from delivery.files import storage
 from delivery.recovery import watch
 from delivery.workers import loop
@@ -47,6 +48,7 @@ def look() -> None:
     Without a worker on this machine no other process does it. What fails is tried again by the next look.
     """
     loop.guarded(watch.look, "The database and the journal could not be held against each other")
+    loop.guarded(background.look, "Erased people could not be overwritten in the journal")
     connection.close()
 
 

@@ -15,7 +15,7 @@ from delivery.files import scan
 from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
-from delivery.suppressions import screening
+from delivery.suppressions import erased, screening
 from delivery.webhooks import listeners
 from providers.wire import shortage
 from tests import aws as amazon
@@ -68,6 +68,7 @@ def _fresh_memory() -> None:
     backpressure.forget()
     watermark.forget()
     screening.forget()
+    erased.forget()
     listeners.forget()
     scan.forget()
     shortage.forget()

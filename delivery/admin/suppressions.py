@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -20,7 +20,7 @@ from django.utils.text import Truncator
 from delivery.access.scopes import Scope
 from delivery.admin import base, pages
 from delivery.admin.permissions import scoped
-from delivery.content import addresses
+from delivery.content import addresses, tombstones
 from delivery.db import clock
 from delivery.models import Suppression, Team
 from delivery.models.suppression import ALL, LIST, MARKETING
@@ -149,9 +149,10 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
     ) -> tuple[QuerySet[Suppression], bool]:
         """Search the beginning of addresses, along their index."""
         begins = addresses.canonical(search_term.strip())
-        return queryset.filter(
-            address__gte=begins, address__lt=f"{begins}\U0010ffff"
-        ) if begins else queryset, False
+        if not begins:
+            return queryset, False
+        found = Q(address__gte=begins, address__lt=f"{begins}\U0010ffff")
+        return queryset.filter(found | Q(address__in=tombstones.of(begins))), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse filters that would read the whole table."""

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from delivery.db.compiled import InsertNew
 from delivery.db.group_commit import GroupCommit
-from delivery.events import accounts, effects, matching, rows, settling, tokens
+from delivery.events import accounts, effects, erased, matching, rows, settling, tokens
 from delivery.events.matching import Told
 from delivery.models import ProviderEvent
 from providers.events import Binding, Event
@@ -57,6 +57,7 @@ def _record(posts: Sequence[_Post]) -> list[Tally]:
         for post in posts:
             tokens.bind(post.account, post.bindings)
         attempts = matching.attempts(told)
+        erased.hide(told)
         # In one order everywhere: a transaction that inserts the same event is waited for.
         new = _written.run_new([each.row for each in sorted(told, key=lambda each: each.row.key)])
         follow([each for each in told if each.row.pk in new], attempts)

@@ -6,6 +6,7 @@ from delivery.models.audit import AuditEntry
 from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.contact import Contact, Group, Membership
 from delivery.models.email import Attachment, Email, Recipient, Tag
+from delivery.models.erasure import Erasure
 from delivery.models.event import EventToken, ProviderEvent
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.imports import Import, ImportReject
@@ -27,6 +28,7 @@ __all__ = [
     "CircuitChange",
     "Contact",
     "Email",
+    "Erasure",
     "EventToken",
     "Group",
     "IdempotencyKey",

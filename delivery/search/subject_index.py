@@ -29,6 +29,7 @@ _SQLITE_DROP = (
     "DROP TRIGGER IF EXISTS delivery_subject_changed",
     "DROP TABLE IF EXISTS delivery_subject",
 )
+_PAGES = 256  # of the index that are merged in one transaction
 # Punctuation becomes space: PostgreSQL would take `2026/11` and `a.b` for a path and a host, as one word each.
 _PUNCTUATION = '!"#$&()*+,-./:;<=>?@[\\]^_`{|}~'
 _SPACES = " " * len(_PUNCTUATION)
@@ -68,3 +69,26 @@ def containing(emails: QuerySet[Email], words: Sequence[str]) -> QuerySet[Email]
         )
     matches = f"{_VECTOR} @@ plainto_tsquery('simple', %s)"
     return emails.extra(where=[matches], params=[" ".join(words)]).order_by("-id")  # noqa: S610 - no text of a user
+
+
+def forget_removed() -> None:
+    """Merge away the words of subjects that are gone, in transactions so short that no sender waits for one.
+
+    FTS5 marks what is deleted, and keeps its words until all parts of the index are merged into one.
+    """
+    if connection.vendor == "sqlite":
+        _merge(-_PAGES)  # all parts, from the beginning
+        while _merge(_PAGES):
+            pass
+
+
+def _merge(pages: int) -> bool:
+    """Write about so many pages of the merged index; tell whether there was anything to do."""
+    with connection.cursor() as cursor:
+        before = _changes(cursor)
+        cursor.execute("INSERT INTO delivery_subject(delivery_subject, rank) VALUES ('merge', %s)", [pages])
+        return _changes(cursor) - before >= 2  # the statement itself counts as one
+
+
+def _changes(cursor: Any) -> int:
+    return int(cursor.execute("SELECT total_changes()").fetchone()[0])

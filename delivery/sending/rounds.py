@@ -28,6 +28,7 @@ from providers.message import Message
 logger = logging.getLogger(__name__)
 GoingOn = Callable[[], bool]  # whether this process may begin further attempts
 _LONGEST_POSTPONEMENT = 60.0  # seconds
+CONTENT_GONE = "Its content was erased."  # and then somebody wanted it to be sent again
 BUDGET = 25.0  # seconds in which a round may begin attempts; each is limited to 28 s
 
 
@@ -84,6 +85,8 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
 def _kept_back(bundle: Bundle) -> Email | None:
     """Return the email if nobody may get it, or not yet."""
     email = bundle.email
+    if email.body_pruned_at:
+        return _requeue(email, outcomes.failed(CONTENT_GONE), rounds=email.rounds - 1)
     try:
         suppressed.leave_out(bundle)
         scanning.insist(bundle)

@@ -9,6 +9,7 @@ from typing import Final
 from django.db import transaction
 
 from delivery.bundles import Bundle
+from delivery.content import tombstones
 from delivery.models import Email, Recipient, Suppression
 from delivery.suppressions import screening
 from delivery.suppressions.screening import Mail
@@ -18,6 +19,8 @@ from delivery.webhooks.outbox import Notice
 CODE: Final = "all_suppressed"  # the first word of the reason of an email that ended so
 _MOST_NAMED = 5  # recipients in a reason
 _BEFORE = "; an attempt before may have reached it"
+ERASED: Final = "The recipient was erased."
+_ERASED: Final = Suppression()
 _OPEN = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 
 
@@ -35,7 +38,7 @@ class AllSuppressed(Exception):
 def mark(bundle: Bundle) -> list[Recipient]:
     """Mark in memory the recipients that are suppressed; return them. Raises AllSuppressed if nobody is left."""
     left = _left(bundle)
-    found = screening.kept_out(_mail(bundle.email), [row.canonical for row in left])
+    found = _found(bundle.email, left)
     out = _explained(_kept_out(left, found), found)
     for row in out:
         row.status = Recipient.Status.SUPPRESSED
@@ -70,6 +73,12 @@ def tell(email: Email, recipients: Iterable[Recipient]) -> None:
     outbox.enqueue([_notice(email, row) for row in recipients])
 
 
+def _found(email: Email, left: Sequence[Recipient]) -> dict[str, Suppression]:
+    """Return who is kept out; an erased recipient has no address any more."""
+    erased = {row.canonical: _ERASED for row in left if tombstones.is_one(row.canonical)}
+    return {**screening.kept_out(_mail(email), [row.canonical for row in left]), **erased}
+
+
 def _refusal(bundle: Bundle, found: Mapping[str, Suppression]) -> AllSuppressed | None:
     try:
         _kept_out(bundle.recipients, found)
@@ -88,7 +97,8 @@ def _kept_out(left: Sequence[Recipient], found: Mapping[str, Suppression]) -> li
 
 def _explained(rows: list[Recipient], found: Mapping[str, Suppression]) -> list[Recipient]:
     for row in rows:
-        row.reason = _reason(found[row.canonical])
+        entry = found[row.canonical]
+        row.reason = ERASED if entry is _ERASED else _reason(entry)
     return rows
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError
 
+from delivery.content import tombstones
 from delivery.db import clock
 from delivery.models import Email, IdempotencyKey, Team
 from providers.message import Attachment
@@ -48,12 +49,12 @@ def find(key_use: KeyUse) -> Email | None:
 
     Raises UsedOtherwise for another payload, StillRunning until the first request's outcome is stored.
     """
-    known = (
-        IdempotencyKey.objects.select_related("email").filter(scope=key_use.scope, key=key_use.key).first()
-    )
-    if known is None:
+    # Both may stand there under a tombstone by now: the recipient was erased.
+    several = [key_use.key, *tombstones.variants(key_use.key)]
+    uses = IdempotencyKey.objects.select_related("email").filter(scope=key_use.scope, key__in=several)
+    if (known := uses.first()) is None:
         return None
-    if known.fingerprint != key_use.fingerprint:
+    if known.fingerprint not in (key_use.fingerprint, *tombstones.of(key_use.fingerprint)):
         raise UsedOtherwise
     if known.waited and known.email.status == Email.Status.SENDING and known.email.epoch == 1:
         raise StillRunning

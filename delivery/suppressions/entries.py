@@ -1,6 +1,7 @@
 """Entries: an address is suppressed for a cause, and let go again; always in the transaction of what caused it."""
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,7 +15,7 @@ from delivery.db import clock, ids
 from delivery.db.text import storable
 from delivery.models import Suppression
 from delivery.models.suppression import ALL, MARKETING
-from delivery.suppressions import screening, soft_bounces, upsert
+from delivery.suppressions import erased, lookup, screening, soft_bounces, upsert
 from delivery.webhooks import outbox
 from delivery.webhooks.outbox import Notice
 
@@ -44,7 +45,7 @@ def add(findings: Sequence[Finding]) -> list[Suppression]:
     An entry that has expired is over: a new finding makes a new one. One that had expired already makes none.
     """
     now = clock.now()
-    rows = _merged(finding for finding in findings if not _is_over(finding, now))
+    rows = _merged([finding for finding in findings if not _is_over(finding, now)])
     if not rows:
         return []
     Suppression.objects.filter(address__in={row.address for row in rows}, expires_at__lte=now).delete()
@@ -77,7 +78,7 @@ def let_go(entries: Sequence[Suppression], *, by: str, reason: str) -> list[Supp
 
 def find(finding: Finding) -> Suppression:
     """Return the entry that a finding has become, or has been counted in."""
-    row = _row(finding)
+    (row,) = _merged([finding])
     return Suppression.objects.get(team=row.team_id, address=row.address, kind=row.kind, scope=row.scope)
 
 
@@ -89,7 +90,7 @@ def lift(  # noqa: PLR0913 - which entries, and what is told of their end
     The caller holds the transaction. An entry for all is ended by `team_id=None` alone. `scope`: of the entries to be
     ended; empty: of any.
     """
-    given = {"team_id": team_id, "address": addresses.canonical(address.strip()), "kind__in": kinds}
+    given = {"team_id": team_id, "address__in": lookup.known_as(address), "kind__in": kinds}
     given |= {"scope": scope} if scope else {}
     return len(end(list(Suppression.objects.filter(**given)), by=by, reason=reason))
 
@@ -120,6 +121,7 @@ def note_soft_bounce(  # noqa: PLR0913 - the facts of a Finding, which it does n
     The caller holds the transaction. Returns the entry if this bounce made one; the count then begins anew.
     """
     address = addresses.canonical(address.strip())
+    address = erased.names([address], team_id).get(address, address)
     if not soft_bounces.count(team_id, address, at):
         return None
     finding = Finding(
@@ -139,15 +141,25 @@ def _is_over(finding: Finding, now: datetime) -> bool:
     return finding.expires_at is not None and finding.expires_at <= now
 
 
-def _merged(findings: Iterable[Finding]) -> list[Suppression]:
+def _merged(findings: Sequence[Finding]) -> list[Suppression]:
     """Return a row for each entry, in one order in all processes: rows are locked as they are written."""
     rows: dict[tuple[str, int, str, str], Suppression] = {}
-    for finding in findings:
-        row = _row(finding)
+    for row in _hidden([_row(finding) for finding in findings]):
         known = rows.setdefault((row.address, row.team_id or 0, row.kind, row.scope), row)
         if known is not row:
             _count(known, row)
     return [rows[key] for key in sorted(rows)]
+
+
+def _hidden(rows: Sequence[Suppression]) -> Iterator[Suppression]:
+    """Yield the rows, those of erased people under their tombstones, whoever tells of them again."""
+    teams = {row.team_id for row in rows}
+    named = {team: erased.names({row.address for row in rows if row.team_id == team}, team) for team in teams}
+    for row in rows:
+        if name := named[row.team_id].get(row.address):
+            row.reason = re.sub(re.escape(row.address), name, row.reason, flags=re.IGNORECASE)
+            row.address = name
+        yield row
 
 
 def _row(finding: Finding) -> Suppression:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
@@ -10,10 +10,10 @@ from typing import Any, Final
 from django.db import transaction
 
 from delivery.access import audit
-from delivery.content import addresses
+from delivery.content import addresses, tombstones
 from delivery.db import clock
 from delivery.models import Suppression
-from delivery.suppressions import csv_formats, entries
+from delivery.suppressions import csv_formats, entries, lookup
 from delivery.suppressions.csv_formats import Line, Unreadable
 from delivery.suppressions.entries import Finding
 
@@ -160,7 +160,8 @@ def _add(lines: Sequence[Line], source: Source, told: dict[str, Any] | None) -> 
     with transaction.atomic():
         if told:  # with the first of them, so that none is added without an entry
             audit.record("suppressions.imported", "suppressions", "", team=source.team_id, after=told)
-        return {_identity(row) for row in entries.add([_finding(line, source) for line in lines])}
+        new = entries.add([_finding(line, source) for line in lines])
+    return _identities(new, lines)
 
 
 def _would_be_new(lines: Sequence[Line], source: Source) -> set[tuple[str, str, str]]:
@@ -168,13 +169,15 @@ def _would_be_new(lines: Sequence[Line], source: Source) -> set[tuple[str, str, 
         (addresses.canonical(line.address), line.kind, entries.scope_of(line.kind, line.scope))
         for line in lines
     }
-    several = {address for address, _, _ in wanted}
+    several = [each for address, _, _ in wanted for each in lookup.known_as(address)]
     known = Suppression.objects.in_force().filter(team=source.team_id, address__in=several)
-    return wanted - {_identity(row) for row in known}
+    return wanted - _identities(known, lines)
 
 
-def _identity(row: Suppression) -> tuple[str, str, str]:
-    return row.address, row.kind, row.scope
+def _identities(rows: Iterable[Suppression], lines: Sequence[Line]) -> set[tuple[str, str, str]]:
+    """Return what identifies the rows, by the addresses of the file: an erased person's row has another name."""
+    erased = tombstones.of_each(addresses.canonical(line.address) for line in lines)
+    return {(erased.get(row.address, row.address), row.kind, row.scope) for row in rows}
 
 
 def _finding(line: Line, source: Source) -> Finding:

@@ -6,7 +6,7 @@ of one by asking for its very address, as it would by writing to it.
 
 from uuid import UUID
 
-from delivery.content import addresses
+from delivery.content import addresses, tombstones
 from delivery.models import Suppression, Team
 from delivery.models.suppression import SuppressionQuerySet
 
@@ -26,7 +26,13 @@ def shown_to(team: Team | None, named: str) -> SuppressionQuerySet:
     if "\x00" in named:  # which PostgreSQL cannot even look for
         return Suppression.objects.none()
     entries = Suppression.objects.in_force().seen_by(team)
-    return entries.filter(address=addresses.canonical(named.strip())).order_by("first_seen", "id")
+    return entries.filter(address__in=known_as(named)).order_by("first_seen", "id")
+
+
+def known_as(address: str) -> list[str]:
+    """Return an address as entries have it: itself, and what stands in its place if its person was erased."""
+    canonical = addresses.canonical(address.strip())
+    return [canonical, *tombstones.of(canonical)]
 
 
 def are_several_teams() -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from delivery.content import tombstones
 from delivery.db import compiled
 from delivery.db.compiled import Parameter
 from delivery.models import Email, Suppression
@@ -40,9 +41,10 @@ def kept_out_each(
     addresses = list(dict.fromkeys(address for _, several in parts for address in several))
     if not addresses or _emptiness.is_known():
         return [{} for _ in parts]
+    erased = tombstones.of_each(addresses)  # an entry of an erased person is found by the same statement
     of: dict[str, list[Suppression]] = {}
-    for entry in _entries(team_id, addresses):
-        of.setdefault(entry.address, []).append(entry)
+    for entry in _entries(team_id, [*addresses, *erased]):
+        of.setdefault(erased.get(entry.address, entry.address), []).append(entry)
     return [dict(_stopped(mail, several, of)) for mail, several in parts]
 
 

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from delivery.content import addresses
+from delivery.content import addresses, tombstones
 from delivery.db import clock, ids
 from delivery.db.text import storable
 from delivery.models import Suppression, VendorList
@@ -103,9 +103,11 @@ def _read(row: VendorList, holder: UUID, lists: Lists, report: Report, *, full: 
 def _taken(account: str, page: Sequence[Listed]) -> list[Suppression]:
     """Enter those of a page that are not known yet."""
     found = {_identity(finding): finding for finding in _findings(account, page)}
-    known = Suppression.objects.in_force().filter(team=None, address__in={address for address, _, _ in found})
-    for identity in known.values_list("address", "kind", "scope"):
-        found.pop(identity, None)
+    erased = tombstones.of_each(address for address, _, _ in found)
+    several = {*erased, *(address for address, _, _ in found)}
+    known = Suppression.objects.in_force().filter(team=None, address__in=several)
+    for address, kind, scope in known.values_list("address", "kind", "scope"):
+        found.pop((erased.get(address, address), kind, scope), None)
     with transaction.atomic():
         return entries.add(list(found.values()))
 

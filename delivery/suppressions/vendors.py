@@ -6,6 +6,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Q
 
+from delivery.content import tombstones
 from delivery.models import Suppression
 from delivery.models.suppression import ALL, MARKETING
 from delivery.suppressions import lookup
@@ -29,6 +30,7 @@ def remove_ended(ended: list[Suppression]) -> dict[str, str]:
     teams entered and ended itself concerns no vendor, either.
     """
     addresses = {entry.address for entry in ended if entry.scope in (ALL, MARKETING) and _concerns(entry)}
+    addresses = {address for address in addresses if not tombstones.is_one(address)}  # nobody knows whose
     told = Q(team=None) | Q(event_id__isnull=False)
     kept = Suppression.objects.in_force().filter(told, address__in=addresses)
     gone = addresses - set(kept.values_list("address", flat=True))

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import close_old_connections, connection
 
 from delivery.db.outages import AWAY
+from delivery.erasure import background
 from delivery.events.polling import Poller
 from delivery.models import Email
 from delivery.recovery import rescue, watch
@@ -91,8 +92,10 @@ def read_events(poller: Poller, stop: threading.Event) -> None:
 
 
 def clean_up() -> None:
-    """Look at clock and database, rescue orphans, expire and cancel emails, delete old circuits of sender domains."""
+    """Look at clock and database, rescue orphans, end and cancel emails, forget old circuits and erased people."""
     watch.look()
     rescue.run()
     cancelling.finish()
     circuits.forget_senders()
+    background.look()
+    background.go_on()

@@ -67,7 +67,7 @@ def test_many_are_written_in_few_statements() -> None:
         connection,
     ) as queries:
         assert len(entries.add(many)) == 1000
-    assert len(queries) <= 4
+    assert len(queries) <= 5  # one asks whether anybody was ever erased
 
 
 def test_an_end_is_put_off_by_a_later_report_and_lifted_by_one_without_an_end() -> None:

@@ -1,0 +1,1 @@
+"""Erasure: a person is forgotten everywhere, or all that is kept of one is given out."""

@@ -1,0 +1,45 @@
+"""What every process does about erasures now and then, and what a worker does."""
+
+import threading
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from delivery.db import clock, ids
+from delivery.erasure import forget, journals
+from delivery.models import Erasure
+
+_SECONDS: Final = 2.0  # of a worker's round, which rescues orphans, too
+_REMEMBERED: Final = timedelta(days=35)  # an erasure may take weeks; the journal's lines are kept for one
+
+
+class _Overwritten:
+    """The erasures that this process has carried to the journal of its machine."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.known: set[UUID] = set()
+
+
+_overwritten = _Overwritten()
+
+
+def look() -> None:
+    """Overwrite in this machine's journal who was erased on any machine since this process has looked last."""
+    done = Erasure.objects.filter(finished_at__isnull=False, pk__gt=ids.floor(clock.now() - _REMEMBERED))
+    news = [each for each in done if each.pk not in _overwritten.known]
+    if news:
+        with _overwritten.lock:
+            journals.overwrite(news)
+            _remember(news)
+
+
+def go_on() -> None:
+    """Go on with what is unfinished: as long as a worker may be kept by it."""
+    for erasure in forget.unfinished():
+        forget.run(erasure, seconds=_SECONDS)
+
+
+def _remember(news: Collection[Erasure]) -> None:
+    _overwritten.known |= {each.pk for each in news}
