@@ -139,6 +139,11 @@ _OTHERS = {
         meaning="An email with `unsubscribe` names several recipients; a shared link unsubscribes the wrong one.",
         remedy="Send each recipient an email of their own; batches/ takes a thousand at once.",
     ),
+    "erasure_not_set_up": Code(
+        status=422,
+        meaning="This installation has no key to hash what is kept of an erased person, so it erases nobody.",
+        remedy="GoMail's administrator sets GOMAIL_TOMBSTONE_KEYS; `message` says what is missing.",
+    ),
     "unsubscribe_not_set_up": Code(
         status=422,
         meaning="This installation cannot make unsubscribe links, so it takes no email with `unsubscribe`.",

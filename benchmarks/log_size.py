@@ -80,7 +80,7 @@ EMAIL = (
     "id, created_at, from_name, from_address, reply_to, subject, text_body, html_body, headers, tags, metadata, "
     "on_ambiguous, status, provider, reason, left_out, expires_at, rounds, epoch"
 )
-RECIPIENT = "email_id, kind, name, address, canonical, status"
+RECIPIENT = "email_id, kind, name, address, canonical, status, reason"
 ATTEMPT = "id, email_id, provider, epoch, outcome, provider_message_id, code, detail, started_at, latency_ms"
 
 
@@ -129,7 +129,7 @@ def emails(count: int) -> Iterator[tuple[Any, ...]]:
 def recipients(count: int) -> Iterator[tuple[Any, ...]]:
     for n, _, key in moments(count):
         address = "alerts@example.org" if n % 10 == 0 else f"person{n % (count // 5)}@example.org"
-        yield key, "to", "", address, address, "accepted"
+        yield key, "to", "", address, address, "accepted", ""
 
 
 def attempts(count: int) -> Iterator[tuple[Any, ...]]:

@@ -64,11 +64,8 @@ def _files(person: Person, rows: QuerySet[Attachment]) -> None:
 
 def _events(person: Person, rows: QuerySet[ProviderEvent]) -> int:
     """What came raw names the person in many ways, also in events about other recipients of the same email."""
-    for event in rows.filter(recipient=person.address).only("key"):
-        named = {"recipient": person.tombstone, "key": texts.hashed(event.key)}
-        ProviderEvent.objects.filter(pk=event.pk).update(**named)
-    texts.scrub(rows.defer("raw"), person)
-    return rows.update(raw={})
+    rows.update(raw={})
+    return texts.scrub(rows, person)
 
 
 def _keys(rows: QuerySet[IdempotencyKey]) -> None:
