@@ -4,11 +4,11 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from providers.errors import ProviderError
 from providers.message import Message, Receipt
-from providers.readiness import Readiness
+from providers.readiness import Allowance, Readiness
 
 _ANY = re.compile(r".*", re.DOTALL)
 
@@ -112,3 +112,22 @@ class Provider(Protocol):
 
     def rehearse(self, message: Message, attempt_id: str) -> Receipt:
         """Hand over a message in the vendor's test mode, so that nobody gets it; raise NoTestMode if it has none."""
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A provider that tells how much and how fast its account may send; the others are asked nothing."""
+
+    @property
+    def limits(self) -> Limits:
+        """Its limits on messages."""
+
+    @property
+    def name(self) -> str:
+        """Its name in GOMAIL_PROVIDERS."""
+
+    def prepare(self) -> None:
+        """Look up what the first mail of this process needs, so that it is not late. Raises nothing."""
+
+    def allowance(self) -> Allowance | None:
+        """Ask the vendor by one call that sends nothing; None: it does not tell. Raises a ProviderError."""

@@ -21,6 +21,15 @@ class Quota:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """How much and how fast an account may send: recipients, of all who send by it. None: as many as you like."""
+
+    per_second: float | None = None
+    day: int | None = None  # in any 24 hours
+    used: int = 0  # of the day
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sender:
     """Whether the account may send from one address."""
 

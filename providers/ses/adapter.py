@@ -9,6 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -22,8 +23,8 @@ from providers.base import Limits, Metadata
 from providers.errors import AccountProblem, Exhausted, ProviderError
 from providers.message import Mailbox, Message, Receipt
 from providers.mime import build
-from providers.readiness import Readiness
-from providers.ses import errors, readiness
+from providers.readiness import Allowance, Readiness
+from providers.ses import errors, quota, readiness
 from providers.wire import body, domains, http, shortage
 from providers.wire.inquiry import Inquiry
 
@@ -135,14 +136,23 @@ class SES:
 
     def check(self, senders: Sequence[str]) -> Readiness:
         """Tell whether mail from these addresses would be accepted now. Sends nothing, raises nothing."""
-        questions = Inquiry(
-            self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets
-        )
-        return readiness.check(questions, senders, self._config.configuration_set)
+        return readiness.check(self._questions(), senders, self._config.configuration_set)
+
+    def prepare(self) -> None:
+        """Look up endpoint and keys; what is wrong with them the first mail will tell."""
+        with suppress(ProviderError):
+            self._found()
+
+    def allowance(self) -> Allowance | None:
+        """Ask for the account's rate and day; None if it does not tell. Raises a ProviderError."""
+        return quota.ask(self._questions())
 
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
+
+    def _questions(self) -> Inquiry:
+        return Inquiry(self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets)
 
     def _get(self, path: str) -> http.Answer:
         account, keys = self._found()

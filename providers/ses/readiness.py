@@ -63,7 +63,7 @@ def _learned(questions: Inquiry, senders: Sequence[str], configuration_set: str)
 
 def _account(questions: Inquiry) -> Readiness:
     try:
-        told = _told(questions, "ses:GetAccount", "/v2/email/account", "SendingEnabled")
+        told = get_account(questions)
     except Untold as untold:
         return Readiness(provider=questions.name, asked=False, warnings=(str(untold),))
     if told is None:
@@ -71,6 +71,11 @@ def _account(questions: Inquiry) -> Readiness:
             f"{questions.name}: there is no SES account here. Look at its region and address."
         )
     return account(questions.name, told)
+
+
+def get_account(questions: Inquiry) -> dict[str, Any] | None:
+    """Return the fields of GetAccount; None: there is no account. Raises Untold or a ProviderError."""
+    return _told(questions, "ses:GetAccount", "/v2/email/account", "SendingEnabled")
 
 
 def account(name: str, told: dict[str, Any]) -> Readiness:
