@@ -76,7 +76,9 @@ app.conf.update(
 @signals.worker_init.connect
 def _prepare(sender: Any, **_: Any) -> None:
     """Run the system checks and prepare the process; refuse to start a worker that cannot work."""
-    from gomail import start  # not before: it needs the settings, and the models
+    from delivery.monitoring import quotas
+    from delivery.workers import loop
+    from gomail import start  # not before: they need the settings, and the models
 
     if "thread" not in str(sender.pool_cls):
         raise SystemExit(
@@ -85,5 +87,6 @@ def _prepare(sender: Any, **_: Any) -> None:
     try:
         call_command("check")
         start.prepare()
+        loop.guarded(quotas.ask_first, "The providers could not be asked for their quotas")
     except (CommandError, ImproperlyConfigured) as error:
         raise SystemExit(str(error)) from error

@@ -13,7 +13,7 @@ from delivery.access import key_use, keys
 from delivery.access.scopes import Scope
 from delivery.files import scan
 from delivery.queue import watermark
-from delivery.routing import circuit_cache, configured
+from delivery.routing import circuit_cache, configured, governor
 from delivery.submission import backpressure
 from delivery.suppressions import erased, screening
 from delivery.webhooks import listeners
@@ -65,6 +65,7 @@ def _fresh_memory() -> None:
     keys._live.cache_clear()
     key_use.forget()
     circuit_cache.forget()
+    governor.forget()
     backpressure.forget()
     watermark.forget()
     screening.forget()

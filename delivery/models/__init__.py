@@ -14,6 +14,7 @@ from delivery.models.library import Signature, SignatureImage, Template, Templat
 from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.member import Invitation, Member
+from delivery.models.quota import ProviderQuota
 from delivery.models.readiness import ProviderCheck
 from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink, VendorList
 from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
@@ -42,6 +43,7 @@ __all__ = [
     "Membership",
     "ProviderCheck",
     "ProviderEvent",
+    "ProviderQuota",
     "Recipient",
     "Signature",
     "SignatureImage",

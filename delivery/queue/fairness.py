@@ -12,6 +12,7 @@ from uuid import UUID
 from delivery.models import Email, Team
 from delivery.models.email import EmailQuerySet
 from delivery.queue.shares import UnderWay
+from delivery.queue.urgency import UrgentEmails
 
 HIGH, NORMAL = LANES = Email.Priority.HIGH, Email.Priority.NORMAL
 _AT_A_TURN = 5  # emails of one team in one turn
@@ -23,10 +24,11 @@ _EMPTY_SECONDS = 0.5  # an empty queue is read again after this time, by one thr
 
 @dataclass(frozen=True)
 class Turn:
-    """A due email, and whose it is."""
+    """A due email, whose it is, and its priority."""
 
     pk: UUID
     team: int | None
+    lane: str = NORMAL
 
 
 class _Lane:
@@ -45,6 +47,9 @@ class _Lane:
         if found is None and time.monotonic() < self._fresh_until:
             found = _take_first(self._further, may_go)
         return found
+
+    def put_back(self, turn: Turn) -> None:
+        self._turn.appendleft(turn)
 
     def fill(self, teams: list[list[Turn]]) -> None:
         turns = zip_longest(*(_turns(emails) for emails in teams), fillvalue=())
@@ -68,6 +73,7 @@ class FairQueue:
             LANES, 0
         )  # threads that serve this lane, and have an email
         self._under_way = UnderWay()
+        self.urgent = UrgentEmails()
 
     def take(self, lanes: Sequence[str]) -> UUID | None:
         """Return the next email of the first of these lanes that has one, or None; nobody is counted."""
@@ -76,16 +82,21 @@ class FairQueue:
         return found.pk if found else None
 
     @contextmanager
-    def taken(self, lanes: Sequence[str]) -> Iterator[UUID | None]:
+    def taken(self, lanes: Sequence[str]) -> Iterator[Turn | None]:
         """Give the same to a thread that serves these lanes; it counts for its team until the end of the block."""
         with self._lock:
             turn = self._first(lanes)
             self._count(turn, lanes, 1)
         try:
-            yield turn.pk if turn else None
+            yield turn
         finally:
             with self._lock:
                 self._count(turn, lanes, -1)
+
+    def put_back(self, turn: Turn) -> None:
+        """Take back an email that was given out and not claimed: it is the next one."""
+        with self._lock:
+            self._lanes[turn.lane].put_back(turn)
 
     def _first(self, lanes: Sequence[str]) -> Turn | None:
         return next((turn for lane in lanes if (turn := self._next(lane))), None)
@@ -130,7 +141,9 @@ def _read_ahead(priority: str, lane: _Lane) -> list[list[Turn]]:
     in_turn = list(teams(priority, lane.last_team))
     lane.last_team = in_turn[-1] if in_turn else lane.last_team
     most = max(_AT_A_TURN, _READ_AHEAD // (1 + len(in_turn)))
-    return [[Turn(pk, team) for pk in some(emails.filter(team=team), most)] for team in (None, *in_turn)]
+    return [
+        [Turn(pk, team, priority) for pk in some(emails.filter(team=team), most)] for team in (None, *in_turn)
+    ]
 
 
 def teams(lane: str, last: int) -> Iterator[int]:

@@ -19,7 +19,7 @@ from delivery.access import audit
 from delivery.db import clock, ids
 from delivery.db.text import storable
 from delivery.models import Attempt, Circuit, CircuitChange
-from delivery.routing import circuit_cache, policy
+from delivery.routing import circuit_cache, policy, quotas
 from delivery.routing.policy import Verdict
 from delivery.webhooks import outbox
 from delivery.webhooks.outbox import Notice
@@ -39,6 +39,7 @@ def learn(attempt: Attempt, answer: Answer, *, sender: str, probe: UUID | None) 
             _refuse_sender(attempt, answer, sender)
         if policy.verdict(answer) is Verdict.PAUSE:
             _pause(attempt.provider, policy.told(answer).after)
+            quotas.note_throttle(attempt.provider)
     except (DatabaseError, InterfaceError):
         logger.exception("The circuit of %s could not be updated by an answer", attempt.provider)
 

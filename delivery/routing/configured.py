@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from providers import registry
-from providers.base import Provider
+from providers.base import Metered, Provider
 from providers.events import Source
 from providers.message import Message
 from providers.mime import fit
@@ -32,6 +32,11 @@ def providers() -> tuple[Provider, ...]:
 def names() -> list[str]:
     """Return the names of the configured providers, in order of preference."""
     return [provider.name for provider in providers()]
+
+
+def metered() -> tuple[Metered, ...]:
+    """Return the providers that can tell how much and how fast they may send."""
+    return _metered(providers())
 
 
 def source(account: str) -> Source | None:
@@ -69,6 +74,11 @@ def unfit(provider: Provider, message: Message) -> str:
 
 def _variables() -> tuple[tuple[str, str], ...]:
     return tuple(settings.PROVIDER_SECRETS.items())
+
+
+@lru_cache(maxsize=16)
+def _metered(several: tuple[Provider, ...]) -> tuple[Metered, ...]:
+    return tuple(provider for provider in several if isinstance(provider, Metered))
 
 
 @lru_cache(maxsize=16)  # one set per process and configuration: certificates are kept in it

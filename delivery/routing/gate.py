@@ -7,6 +7,8 @@ from uuid import UUID
 from delivery.db import clock
 from delivery.models import Attempt, Circuit, Email
 from delivery.routing import circuit_cache, circuits, policy
+from delivery.routing.governor import Permit
+from delivery.routing.permits import Permits
 from delivery.routing.policy import Refusal
 from providers.base import Answer, Provider
 
@@ -40,9 +42,17 @@ def outlook(name: str, sender: str = "") -> Outlook:
 class Gate:
     """Yields the providers that may be used for one email, and passes their answers to the circuits."""
 
-    def __init__(self, email: Email, providers: Sequence[Provider]) -> None:
+    def __init__(
+        self,
+        email: Email,
+        providers: Sequence[Provider],
+        *,
+        recipients: int = 1,
+        permit: Permit | None = None,
+    ) -> None:
         """Take the email and the providers in order; reasons for leaving one out are added to email.left_out."""
         self._email = email
+        self._permits = Permits(email, recipients, permit or Permit())
         self._providers = providers
         self._position = 0  # of the next provider
         self._sender = email.from_address.lower()
@@ -56,7 +66,7 @@ class Gate:
 
     def seconds_to_wait(self) -> float | None:
         """Return the seconds until a provider that was not asked may be asked; None if all were asked."""
-        if self._position < len(self._providers):
+        if self._position < len(self._providers) and not self._permits.wants_to_stay:
             return 0.0
         now = clock.now()
         soonest = min((refusal.until for refusal in self._refusals.values()), default=None)
@@ -64,9 +74,9 @@ class Gate:
 
     def next(self) -> Provider | None:
         """Return the next provider that may be used, or None. If the database fails, the call can be repeated."""
-        while self._position < len(self._providers):
+        while self._position < len(self._providers) and not self._permits.wants_to_stay:
             provider = self._providers[self._position]
-            refusal = self._refusal(provider.name)
+            refusal = self._refusal(provider)
             self._position += 1
             if refusal is None:
                 return provider
@@ -74,26 +84,37 @@ class Gate:
             self._email.left_out[provider.name] = refusal.reason
         return None
 
+    def begin(self, provider: Provider) -> None:
+        """Tell that the provider is called now; if its turn has passed for too long this waits for another one."""
+        self._permits.begin(provider)
+
     def learn(self, attempt: Attempt, answer: Answer) -> None:
         """Pass an answer to the circuits; it is durable already."""
         probe = self._probes.pop(attempt.provider, None)
         circuits.learn(attempt, answer, sender=self._sender, probe=probe)
 
     def release(self) -> None:
-        """Give back the probes that were not made."""
+        """Give back the probes that were not made, and the permits that were not used."""
+        for provider in self._providers:
+            self._permits.drop(provider)
         while self._probes:
             circuits.give_back(*self._probes.popitem())
 
-    def _refusal(self, name: str) -> Refusal | None:
+    def _refusal(self, provider: Provider) -> Refusal | None:
         now = clock.now()
-        for circuit in circuit_cache.of(name, self._sender):
+        for circuit in circuit_cache.of(provider.name, self._sender):
             if refusal := policy.refusal(circuit, now):
                 return refusal
+        return self._permits.take(provider) or self._refusal_of_probe(provider)
+
+    def _refusal_of_probe(self, provider: Provider) -> Refusal | None:
+        name = provider.name
         whole = circuit_cache.of_provider(name, self._sender)
         if whole is None or whole.state == Circuit.State.CLOSED:
             return None
         probe = circuits.take_probe(whole)
         if probe is None:
-            return policy.probed_elsewhere(whole, now)
+            self._permits.drop(provider)
+            return policy.probed_elsewhere(whole, clock.now())
         self._probes[name] = probe
         return None

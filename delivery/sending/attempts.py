@@ -152,9 +152,19 @@ class Log:
     start of the next attempt, or with the outcome of the email. Then it is passed to `learn`.
     """
 
-    def __init__(self, email: Email, first: Attempt, learn: Callable[[Attempt, Answer], None]) -> None:
-        """Take the first attempt, which is durable already, and the function that gets each stored outcome."""
+    def __init__(
+        self,
+        email: Email,
+        first: Attempt,
+        learn: Callable[[Attempt, Answer], None],
+        begin: Callable[[Provider], None],
+    ) -> None:
+        """Take the first attempt, which is durable already, and two functions.
+
+        `learn` gets each stored outcome; `begin` is called before each call of a provider, and may wait.
+        """
         self._email = email
+        self._begin = begin
         self._prepared: Attempt | None = first
         self._learn = learn
         self._unlearned: Answer | None = None
@@ -168,6 +178,7 @@ class Log:
         self._recipients = self._recipients or _fingerprint(message)
         self.last = self._take_prepared() or self._next(provider)
         failpoints.reach("after-attempt-row", about=self._email.subject)
+        self._begin(provider)
         started = time.monotonic()
         try:
             receipt = _readable(provider.send(message, str(self.last.pk)))

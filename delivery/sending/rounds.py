@@ -19,6 +19,7 @@ from delivery.models import Attempt, Email
 from delivery.queue import claims, leases
 from delivery.routing import configured
 from delivery.routing.gate import Gate
+from delivery.routing.governor import Permit
 from delivery.sending import attempts, outcomes, replay, scanning, suppressed, transitions, unknown
 from delivery.sending.outcomes import Outcome
 from providers import errors, failover, failpoints
@@ -36,27 +37,28 @@ def _process_goes_on() -> bool:
     return not process.is_ending()
 
 
-def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on) -> Email | None:
+def dispatch(pk: UUID, going_on: GoingOn = _process_goes_on, permit: Permit | None = None) -> Email | None:
     """Claim a due email and hand it over; return None if it is not due or another process has it.
 
     Once `going_on` returns False, no further attempt begins; the remaining providers wait for the next round.
+    `permit`: for the first provider, taken before the claim.
     """
     bundle = claims.take(pk)
-    return _dispatch(bundle, going_on) if bundle else None
+    return _dispatch(bundle, going_on, permit or Permit()) if bundle else None
 
 
 def dispatch_suspect(pk: UUID) -> Email | None:
     """Do the same with a suspect; see recovery.quarantine."""
     bundle = claims.take_suspect(pk)
-    return _dispatch(bundle, _process_goes_on) if bundle else None
+    return _dispatch(bundle, _process_goes_on, Permit()) if bundle else None
 
 
-def _dispatch(bundle: Bundle, going_on: GoingOn) -> Email | None:
+def _dispatch(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email | None:
     with leases.kept(bundle.email.pk):
-        return _offer_claimed(bundle, going_on)
+        return _offer_claimed(bundle, going_on, permit)
 
 
-def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
+def _offer_claimed(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email | None:
     email = bundle.email
     failpoints.reach("after-claim", about=email.subject)
     if kept_back := _kept_back(bundle):
@@ -67,7 +69,8 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn) -> Email | None:
     except (configured.NobodyCanCarry, links.NotSetUp) as nobody:
         waiting = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
         return _requeue(email, waiting, rounds=email.rounds)
-    gate = Gate(email, unknown.asked_first(email, able))
+    in_order = unknown.asked_first(email, able)
+    gate = Gate(email, in_order, recipients=len(message.recipients), permit=permit)
     first = gate.next()
     if first is None:
         return _requeue(email, postponed(gate), rounds=email.rounds - 1)  # nobody was asked
@@ -122,7 +125,7 @@ class Round:
 
 def hand_over(this: Round, attempt: Attempt) -> Email:
     """Walk along the providers, beginning with this durable attempt; return the email with its outcome."""
-    log = attempts.Log(this.email, attempt, this.gate.learn)
+    log = attempts.Log(this.email, attempt, this.gate.learn, this.gate.begin)
     try:
         return _handed_over(this, log)
     except Email.DoesNotExist:

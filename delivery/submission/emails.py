@@ -16,6 +16,7 @@ from delivery.models import ApiKey, Email, Team
 from delivery.queue import notifier
 from delivery.routing import configured
 from delivery.routing.gate import Gate
+from delivery.routing.governor import Permit
 from delivery.sending import attempts, outcomes, rounds, scanning, suppressed, transitions
 from delivery.submission import backpressure, idempotency
 from delivery.submission.idempotency import KeyUse
@@ -124,7 +125,7 @@ def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callab
     asked = limits.ask(terms.accounts(client.team, client.key), [bundle])
     unscanned = scanning.check(bundle, scanning.deadline())
     message = replace(message, attachments=bundle.keep_files())
-    gate = Gate(email, able)
+    gate = Gate(email, able, recipients=len(message.recipients), permit=Permit(stays=False))
     first = None if unscanned else gate.next()
     if first is None:
         transitions.apply(email, outcomes.wait(unscanned, rounds=1) if unscanned else rounds.postponed(gate))

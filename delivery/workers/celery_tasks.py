@@ -10,13 +10,16 @@ from django.db import connection
 
 from delivery import journal, process
 from delivery.events import polling
-from delivery.monitoring import readiness
-from delivery.queue import broker, heartbeats, sweep
+from delivery.models import Email
+from delivery.queue import broker, fairness, heartbeats, sweep
 from delivery.queue.starvation import StarvedEmails
+from delivery.queue.urgency import UrgentEmails
 from delivery.recovery import quarantine
+from delivery.routing import governor
+from delivery.routing.governor import Permit
 from delivery.workers import loop
 
-_starved = StarvedEmails()
+_starved, _urgent = StarvedEmails(), UrgentEmails()
 _pollers: list[polling.Poller] = []
 _ending = threading.Event()  # no further event is read
 _done = threading.Event()  # the last email has been handed over
@@ -39,8 +42,8 @@ def sweep_up() -> None:
 
 @shared_task(name=broker.CHECK_PROVIDERS)
 def check_providers() -> None:
-    """Check the providers whose last readiness check is old."""
-    _alone(broker.CHECK_PROVIDERS, readiness.check_due, "The providers could not be checked")
+    """Ask the providers whose last answers are old: for their quotas, and whether they would carry mail."""
+    _alone(broker.CHECK_PROVIDERS, loop.ask_vendors, "The providers could not be checked")
 
 
 @shared_task(name=broker.TRY_SUSPECTS)
@@ -103,10 +106,27 @@ def _hand_over(pk: UUID) -> None:
     """Hand over this email and a starved one; while no provider may be used, both stay due for a later sweep."""
     if not loop.may_begin(_goes_on):
         return
-    email = loop.dispatch(pk, _goes_on)
+    email = _in_its_turn(pk)
     other = _starved.take(email.priority, but=email.team_id) if email else None
     if other and loop.may_begin(_goes_on):
-        loop.dispatch(other, _goes_on)
+        _in_its_turn(other)
+
+
+def _in_its_turn(pk: UUID) -> Email | None:
+    """Hand over an email, or while it waits for its turn one that cannot wait."""
+    lane = _lane(pk)
+    if permit := governor.permit(lane):
+        return loop.dispatch(pk, _goes_on, permit)
+    if urgent := _urgent.take(lane):
+        loop.dispatch(urgent, _goes_on, Permit(stays=False))
+    return None
+
+
+def _lane(pk: UUID) -> str:
+    """Return the lane of an email; it matters only where there are turns."""
+    if not governor.is_needed():
+        return fairness.NORMAL
+    return Email.objects.filter(pk=pk).values_list("priority", flat=True).first() or fairness.NORMAL
 
 
 def _goes_on() -> bool:

@@ -9,10 +9,13 @@ from django.db import connection
 from delivery import journal
 from delivery.events import polling
 from delivery.files import storage
-from delivery.monitoring import readiness
+from delivery.monitoring import quotas
 from delivery.queue import heartbeats
-from delivery.queue.fairness import HIGH, NORMAL, FairQueue
+from delivery.queue.fairness import HIGH, NORMAL, FairQueue, Turn
 from delivery.recovery import quarantine
+from delivery.routing import governor
+from delivery.routing.governor import Permit
+from delivery.sending.rounds import GoingOn
 from delivery.workers import loop
 from providers.wire import shortage
 
@@ -29,6 +32,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     """Work until `stop` is set; attempts under way are finished first."""
     journal.begin()
     storage.remove_partial_files()
+    loop.guarded(quotas.ask_first, "The providers could not be asked for their quotas")
     lanes = [_lanes(number, threads) for number in range(threads)]
     queue, done = FairQueue(lanes), threading.Event()
     working = [_start(_hand_over_on, stop, queue, each) for each in lanes]
@@ -36,7 +40,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     working.append(_start(loop.post_webhooks, lambda: not stop.is_set()))
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
-    _start(_every, stop, _CHECK_SECONDS, _without_keeping(readiness.check_due), daemon=True)
+    _start(_every, stop, _CHECK_SECONDS, _without_keeping(loop.ask_vendors), daemon=True)
     pollers = polling.pollers()
     for poller in pollers:  # waits for a queue for 20 s, which a shutdown does not
         _start(loop.read_events, poller, stop, daemon=True)
@@ -58,11 +62,24 @@ def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = (H
     for _ in range(_BATCH):
         if not loop.may_begin(lambda: not stop.is_set()):
             break
-        with queue.taken(lanes) as pk:
-            if pk is None:
-                break
-            handed_over += loop.dispatch(pk, lambda: not stop.is_set()) is not None
+        with queue.taken(lanes) as turn:
+            sent = _hand_over(turn, queue, lambda: not stop.is_set()) if turn else None
+        if sent is None:
+            break
+        handed_over += sent
     return handed_over
+
+
+def _hand_over(turn: Turn, queue: FairQueue, going_on: GoingOn) -> int | None:
+    """Hand over an email, and return how many were; None: it waits for its provider's rate.
+
+    Meanwhile one goes to the next provider that cannot wait.
+    """
+    if permit := governor.permit(turn.lane):
+        return loop.dispatch(turn.pk, going_on, permit) is not None
+    queue.put_back(turn)
+    urgent = queue.urgent.take(turn.lane)
+    return loop.dispatch(urgent, going_on, Permit(stays=False)) is not None if urgent else None
 
 
 def _lanes(number: int, threads: int) -> tuple[str, ...]:

@@ -12,8 +12,10 @@ from delivery.db.outages import AWAY
 from delivery.erasure import background
 from delivery.events.polling import Poller
 from delivery.models import Email
+from delivery.monitoring import quotas, readiness
 from delivery.recovery import rescue, watch
 from delivery.routing import circuits, configured
+from delivery.routing.governor import Permit
 from delivery.sending import rounds
 from delivery.sending.rounds import GoingOn
 from delivery.submission import cancelling
@@ -58,13 +60,13 @@ def may_begin(going_on: GoingOn) -> bool:
     return going_on() and not shortage.was_lately() and circuits.any_may_be_used(configured.names())
 
 
-def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:
+def dispatch(pk: UUID, going_on: GoingOn, permit: Permit) -> Email | None:
     """Hand over a due email; None if another process has it, or after an unexpected exception, which is logged.
 
     Raises the errors of a database that is away, and of a machine that has run short.
     """
     try:
-        return rounds.dispatch(pk, going_on)
+        return rounds.dispatch(pk, going_on, permit)
     except AWAY:
         raise
     except Exception as error:
@@ -72,6 +74,14 @@ def dispatch(pk: UUID, going_on: GoingOn) -> Email | None:
             raise
         log.exception("Email %s could not be handed over; its claim ends with its lease", pk)
         return None
+    finally:
+        permit.give_back()
+
+
+def ask_vendors() -> None:
+    """Ask the vendors whose last answers are old: for their quotas, and whether they would carry mail."""
+    guarded(quotas.refresh_due, "The providers could not be asked for their quotas")
+    readiness.check_due()
 
 
 def post_webhooks(going_on: GoingOn) -> None:

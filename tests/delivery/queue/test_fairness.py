@@ -17,10 +17,10 @@ BOTH = (HIGH, NORMAL)
 
 def taken(queue: FairQueue, threads: ExitStack, lanes: Any = BOTH) -> UUID | None:
     """Let a thread take an email and keep it until the threads end."""
-    pk = threads.enter_context(queue.taken(lanes))
-    if pk:
-        Email.objects.filter(pk=pk).update(status="sending", due_at=None)
-    return pk
+    turn = threads.enter_context(queue.taken(lanes))
+    if turn:
+        Email.objects.filter(pk=turn.pk).update(status="sending", due_at=None)
+    return turn.pk if turn else None
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_team_goes_on_when_one_of_its_emails_is_done(monkeypatch: Any) -> None
         with queue.taken(BOTH) as first:
             assert first
             assert sum(taken(queue, threads) is not None for _ in range(3)) == 2
-        Email.objects.filter(pk=first).update(status="sent", due_at=None)
+        Email.objects.filter(pk=first.pk).update(status="sent", due_at=None)
         assert taken(queue, threads)
 
 

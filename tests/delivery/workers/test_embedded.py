@@ -25,7 +25,7 @@ def test_an_email_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any)
     bad, good = queued(), queued()
     real = rounds.dispatch
 
-    def dispatch(pk: Any, going_on: Any) -> Any:
+    def dispatch(pk: Any, going_on: Any, permit: Any) -> Any:
         if pk == bad.pk:
             claims.take(pk)
             raise ZeroDivisionError
@@ -42,7 +42,7 @@ def test_the_longest_waiting_email_goes_first(monkeypatch: Any) -> None:
     now = timezone.now()
     late, early = queued(due_at=now), queued(due_at=now - timedelta(minutes=5))
     order: list[Any] = []
-    monkeypatch.setattr(rounds, "dispatch", lambda pk, going_on: order.append(pk) or claims.take(pk))
+    monkeypatch.setattr(rounds, "dispatch", lambda pk, going_on, permit: order.append(pk) or claims.take(pk))
 
     embedded.hand_over(threading.Event(), FairQueue())
 
@@ -63,7 +63,7 @@ def test_told_to_stop_the_worker_begins_no_further_email(monkeypatch: Any) -> No
     stop = threading.Event()
     real = rounds.dispatch
 
-    def dispatch(pk: Any, going_on: Any) -> Any:
+    def dispatch(pk: Any, going_on: Any, permit: Any) -> Any:
         stop.set()
         return real(pk, going_on)
 
