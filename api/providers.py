@@ -17,6 +17,7 @@ from delivery.models import Circuit
 from delivery.monitoring import provider_status
 from delivery.monitoring.arrivals import Arrivals, State
 from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
+from delivery.monitoring.quotas import QuotaStatus
 
 _FRESH = OpenApiParameter(
     "fresh",
@@ -126,6 +127,23 @@ class ArrivalsSerializer(serializers.Serializer[Arrivals]):
     )
 
 
+class PaceSerializer(serializers.Serializer[QuotaStatus]):
+    """How fast and how much its account may send, as its vendor tells, and for how long that lasts."""
+
+    per_second = serializers.FloatField(allow_null=True, help_text="recipients; null: without a limit")
+    day = serializers.IntegerField(
+        allow_null=True, help_text="recipients in any 24 hours; null: without a limit"
+    )
+    used = serializers.IntegerField(help_text="of the day, with what was sent since the vendor counted")
+    kept_for_high = serializers.IntegerField(help_text="the last part of the day, for priority `high` alone")
+    pace = serializers.FloatField(help_text="recipients a second of late")
+    next_takes_over_at = serializers.DateTimeField(
+        allow_null=True, help_text="when the next provider gets what is of normal priority; null: not yet"
+    )
+    used_up_at = serializers.DateTimeField(allow_null=True, help_text="at this pace; null: never")
+    told_at = serializers.DateTimeField()
+
+
 class ProviderSerializer(serializers.Serializer[ProviderStatus]):
     """One configured provider."""
 
@@ -139,6 +157,7 @@ class ProviderSerializer(serializers.Serializer[ProviderStatus]):
     limits = LimitsSerializer()
     check = CheckSerializer(allow_null=True)
     events = ArrivalsSerializer(source="arrivals")
+    pace = PaceSerializer(source="quota", allow_null=True, help_text="null: it tells of no quota")
 
 
 class ProvidersSerializer(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from delivery.models import Circuit, CircuitChange, ProviderCheck, Team
 from delivery.monitoring import provider_status
 from delivery.monitoring.arrivals import Arrivals, State
 from delivery.monitoring.provider_status import CircuitStatus, Failure, ProviderStatus
+from delivery.monitoring.quotas import QuotaStatus
 from delivery.routing import configured, policy
 from providers.base import Limits
 
@@ -171,7 +172,27 @@ def _facts(known: ProviderStatus, circuit: Circuit | None) -> list[tuple[str, Sa
         ("Last failure", pages.moment(failure.at) if failure else _NOT_FOUND),
         ("Carries", _limits(known.limits)),
         ("Last event", _events(known.arrivals)),
+        *(_paces(known.quota) if known.quota else ()),
     ]
+
+
+def _paces(quota: QuotaStatus) -> list[tuple[str, SafeString | str]]:
+    """Return how fast and how much it may send, and for how long that lasts."""
+    day = f"{quota.used:,} of {quota.day:,} used; {quota.kept_for_high:,} are kept for high priority"
+    return [
+        ("Rate", f"{quota.per_second:g} recipients a second" if quota.per_second else "without a limit"),
+        ("Day", day if quota.day is not None else "without a limit"),
+        ("Lasts", _lasts(quota)),
+    ]
+
+
+def _lasts(quota: QuotaStatus) -> SafeString | str:
+    if quota.next_takes_over_at is None:
+        return "for ever at this pace"
+    following = format_html("the next provider takes over {}", pages.moment(quota.next_takes_over_at))
+    if quota.used_up_at is None:
+        return following
+    return format_html("{}, all is used up {}", following, pages.moment(quota.used_up_at))
 
 
 def _events(found: Arrivals) -> SafeString | str:

@@ -18,8 +18,9 @@ from django.db.models import Q
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.models import ApiKey, Attempt, Circuit, Email, ProviderCheck, Team
-from delivery.monitoring import arrivals, readiness
+from delivery.monitoring import arrivals, quotas, readiness
 from delivery.monitoring.arrivals import Arrivals
+from delivery.monitoring.quotas import QuotaStatus
 from delivery.routing import configured
 from providers.base import Limits, Provider
 
@@ -83,6 +84,7 @@ class ProviderStatus:
     last_failure: Failure | None
     check: ProviderCheck | None  # its last readiness check; do not save it
     arrivals: Arrivals  # of its events
+    quota: QuotaStatus | None  # by which its mail is paced; None: it has not told of one
 
 
 def everything() -> list[ProviderStatus]:
@@ -136,6 +138,7 @@ def _status(provider: Provider, position: int, check: ProviderCheck | None) -> P
         last_failure=failure,
         check=check,
         arrivals=arrivals.of(provider),
+        quota=quotas.of(provider.name),
     )
 
 

@@ -10,10 +10,12 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from delivery.management import base
-from delivery.monitoring import provider_status, readiness
+from delivery.monitoring import provider_status, quotas, readiness
 from delivery.monitoring.arrivals import State
 from delivery.monitoring.provider_status import ProviderStatus
+from delivery.monitoring.quotas import QuotaStatus
 from delivery.routing import configured
+from providers.base import Metered
 from providers.readiness import Readiness
 
 _READY, _NOT_READY, _NOTHING = 0, 1, 2
@@ -48,6 +50,8 @@ class Command(base.Command):
         for provider in configured.providers():
             if provider.name in names:
                 self.stderr.write(f"Asking {provider.name} …")
+                if isinstance(provider, Metered):
+                    quotas.refresh(provider)
                 yield readiness.check(provider, senders)[1]
 
 
@@ -92,6 +96,7 @@ def _lines(answer: Readiness, known: ProviderStatus) -> Iterator[str]:
     yield from (f"   note     {warning}" for warning in answer.warnings)
     yield f"   account  {_account(answer)}"
     yield f"   quota    {_quota(answer)}"
+    yield from (f"   pace     {sentence}" for sentence in _pace(known.quota))
     yield f"   circuit  {_circuit(known)}"
     yield f"   last     success: {_when(known.last_success_at)}; failure: {_failure(known)}"
     yield f"   events   {_events(known)}"
@@ -136,6 +141,19 @@ def _quota(answer: Readiness) -> str:
     )
 
 
+def _pace(quota: QuotaStatus | None) -> Iterator[str]:
+    """Yield how fast and how much it may send, and for how long that lasts."""
+    if quota is None:
+        return
+    if quota.per_second:
+        yield f"{quota.per_second:g} recipients a second at most"
+    if quota.day is not None:
+        kept = f"the last {quota.kept_for_high:,} are kept for high priority"
+        yield f"{quota.used:,} of {quota.day:,} recipients of the day are used; {kept}"
+    if quota.next_takes_over_at:
+        yield f"at this pace the next provider takes over {_when(quota.next_takes_over_at)}"
+
+
 def _circuit(known: ProviderStatus) -> str:
     words = ". ".join(filter(None, (known.circuit.word, known.circuit.reason)))
     refused = ", ".join(one.sender for one in known.senders_refused)
@@ -173,6 +191,7 @@ def _row(answer: Readiness, known: ProviderStatus) -> dict[str, Any]:
             address: {"verified": sender.verified, "detail": sender.detail}
             for address, sender in answer.senders.items()
         },
+        "pace": asdict(known.quota) if known.quota else None,
         "circuit": known.circuit.word,
         "events": asdict(known.arrivals),
         "last_success_at": known.last_success_at,
