@@ -2,7 +2,8 @@
 
     python -m tests.faults.stub [SEED]      prints {"ses": port, "sendgrid": port, "control": port}
 
-Control: GET /mode/ses/silent changes a vendor, GET /ledger tells every call so far.
+Control: GET /mode/ses/silent changes a vendor, GET /ledger tells every call so far. GET /quota/ses/14/50000 gives it a
+rate and a day; it throttles what is more than the rate over two seconds, and one mail.
 The ledger keeps the body of every call, for tests.faults.mails to read.
 A mail that came in whole and was not turned away counts as accepted, whether or not an answer follows.
 A `hostile` vendor throws the dice for each mail; it writes its ledger before it does what they say.
@@ -16,6 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 SLOW = 20.0  # seconds, more than a circuit takes for well and less than a client waits
@@ -60,6 +62,8 @@ ILL: dict[tuple[str, str], Answer] = {
 ILL |= {(name, "late_refusal"): ILL[name, "refusing"] for name in MAIL}
 ACCEPTING = {"ok", "slow", "slowish", "brisk", "closing", "silent", "page", "dropped", "stalled"}
 WAITS = {"slow": SLOW, "slowish": 4.0, "brisk": 0.3, "late_refusal": 8.0}
+_WINDOW = 2.0  # seconds over which a rate is measured
+ACCOUNT = "/v2/email/account"
 STALL = 4.0  # seconds until a connection that is not answered is cut; a vendor that never does costs half a minute
 # What a hostile vendor does, and how often in 1,000: a proxy's 500 for an accepted mail, a connection that is lost
 # before the mail is taken and after it, one that stays silent first.
@@ -69,7 +73,7 @@ PAGE: Answer = (500, "<html>Internal Server Error</html>", {"Content-Type": "tex
 # What a well vendor says of itself when it is asked whether it would carry mail, by the beginning of the path.
 _SENDING = {"Max24HourSend": 1e6, "MaxSendRate": 1e3, "SentLast24Hours": 0}
 ASKED: Mapping[str, Any] = {
-    "/v2/email/account": {
+    ACCOUNT: {
         "SendingEnabled": True,
         "ProductionAccessEnabled": True,
         "EnforcementStatus": "HEALTHY",
@@ -92,6 +96,7 @@ class Vendor:
         self.connections: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.quota: tuple[float, int] | None = None  # recipients a second, and in 24 hours
 
     async def change(self, mode: str) -> None:
         self.mode = mode
@@ -122,6 +127,8 @@ class Vendor:
             self._do(fate, wire, path)
 
     def _fate(self, path: str) -> str:
+        if self.quota and path == MAIL[self.name] and len(self._lately()) > _WINDOW * self.quota[0]:
+            return "throttled"
         if self.mode != "hostile":
             return self.mode
         if path != MAIL[self.name]:
@@ -142,7 +149,18 @@ class Vendor:
     def _well(self, path: str) -> Answer:
         if path == MAIL[self.name]:
             return OK[self.name]
+        if self.quota and path == ACCOUNT:
+            return 200, ASKED[ACCOUNT] | {"SendQuota": self._used(self.quota)}, {}
         return 200, next((said for start, said in ASKED.items() if path.startswith(start)), {}), {}
+
+    def _lately(self) -> list[Any]:
+        since = time.time() - _WINDOW
+        newest = takewhile(lambda entry: entry["at"] > since, reversed(self.ledger))
+        return [entry for entry in newest if entry["vendor"] == self.name]
+
+    def _used(self, quota: tuple[float, int]) -> dict[str, float]:
+        sent = sum(entry["accepted"] for entry in self.ledger if entry["vendor"] == self.name)
+        return {"MaxSendRate": quota[0], "Max24HourSend": quota[1], "SentLast24Hours": sent}
 
     def _enter(self, body: bytes, fate: str) -> None:
         entry = {"vendor": self.name, "mode": fate, "at": time.time(), "accepted": fate in ACCEPTING}
@@ -202,6 +220,8 @@ class Control:
     async def _answer(self, wire: Wire, words: list[str]) -> None:
         if words[0] == "mode":
             await self._vendors[words[1]].change(words[2])
+        if words[0] == "quota":
+            self._vendors[words[1]].quota = (float(words[2]), int(words[3]))
         wire.write((200, self._ledger if words[0] == "ledger" else {}, {}))
 
 

@@ -12,6 +12,7 @@ from tests.faults import (
     lateness,
     neighbours,
     outages,
+    pacing,
     places,
     restores,
     stoppages,
@@ -85,6 +86,10 @@ REFUSED_LATE = Trial(
 IN_VAIN = Trial(
     name="in-vain", says="vendors answer when nobody waits any more", play=lateness.in_vain, letters=20, seconds=4,
     rate=6, defect="hasty", keyless=0.0, kinds={"async": 4, "sync": 1, "file": 1, "batch": 1},
+)  # fmt: skip
+PACED = Trial(
+    name="paced", says="4 workers × 8 threads, an account of 14 a second", play=pacing.paced, letters=420, rate=100,
+    workers=4, worker_threads=8, keyless=0.0, kinds={"async": 1},
 )  # fmt: skip
 RENEWED = Trial(
     name="renewed", says="attempts outlast a lease, which is renewed", play=lateness.renewed, letters=6,
@@ -216,6 +221,7 @@ FULL = (
     POISON,
     REFUSED_LATE,
     IN_VAIN,
+    PACED,
     RENEWED,
     GIVEN_UP,
     STOPPED,

@@ -34,6 +34,10 @@ class Vendors:
         """Make a vendor well or ill; when this returns, it is."""
         self._get(f"/mode/{vendor}/{mode}")
 
+    def limit(self, vendor: str, per_second: float, day: int) -> None:
+        """Give a vendor a rate and a day, in recipients."""
+        self._get(f"/quota/{vendor}/{per_second}/{day}")
+
     def ledger(self) -> list[Entry]:
         return [_entry(row) for row in self._get("/ledger")]
 
