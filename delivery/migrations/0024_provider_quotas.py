@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0022_keys'),
+        ('delivery', '0023_erasures'),
     ]
 
     operations = [
