@@ -1,5 +1,6 @@
 """Many emails in one request, with a result for each."""
 
+import json
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -94,8 +95,11 @@ class Batches(Throttled):
 
 
 def _body_bytes(entry: Any) -> int:
-    texts = [entry.get(name) for name in _BODIES] if isinstance(entry, dict) else []
-    return sum(len(text.encode()) for text in texts if isinstance(text, str))
+    if not isinstance(entry, dict):
+        return 0
+    texts = [text for name in _BODIES if isinstance(text := entry.get(name), str)]
+    texts += [json.dumps(entry["variables"], ensure_ascii=False)] if "variables" in entry else []
+    return sum(len(text.encode()) for text in texts)
 
 
 def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractError:

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api import composition
 from delivery.bundles import Bundle
 from delivery.models import Recipient
 from delivery.submission.dry_run import Explanation, Offer
@@ -66,6 +67,8 @@ class RenderedSerializer(serializers.Serializer[Bundle]):
     on_ambiguous = serializers.CharField(source="email.on_ambiguous")
     purpose = serializers.CharField(source="email.purpose")
     unsubscribe = serializers.CharField(source="email.unsubscribe")
+    template = composition.WrittenWith(source="email.template")
+    signatures = composition.Signatures(source="email.signatures")
     attachments = FileSerializer(many=True)
 
     @extend_schema_field(SuppressedSerializer(many=True))

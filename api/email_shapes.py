@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from api import composition
 from delivery.models import Attachment, Attempt, Email, Recipient
 
 _CONTENT = "null: the key lacks the scope emails.content"
@@ -85,6 +86,8 @@ class EmailSerializer(EmailSummarySerializer):
 
     text_body = ContentField(allow_null=True, help_text=_CONTENT)
     html_body = ContentField(allow_null=True, help_text=_CONTENT)
+    template = composition.WrittenWith()
+    signatures = composition.Signatures()
     attachments = AttachmentSerializer(many=True)
     attempts = AttemptSerializer(many=True)
     left_out = serializers.DictField(
@@ -98,6 +101,6 @@ class EmailSerializer(EmailSummarySerializer):
         fields = (
             *EmailSummarySerializer.Meta.fields,
             "reply_to", "headers", "text_body", "html_body", "body_pruned_at", "on_ambiguous", "left_out", "expires_at",
-            "priority", "purpose", "unsubscribe", "resend_of",
+            "priority", "purpose", "unsubscribe", "resend_of", "template", "signatures",
             "attachments", "attempts",
         )  # fmt: skip

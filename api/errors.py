@@ -17,8 +17,10 @@ from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.limits import Over
 from delivery.access.pauses import Paused
 from delivery.content.links import NotSetUp
+from delivery.content.templates import Misfit, Missing, RenderFault, Unwritable
 from delivery.events import posts
 from delivery.files.refused import FileRefused
+from delivery.library import templates
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
 from delivery.submission import backpressure, changes, idempotency
@@ -73,19 +75,39 @@ def translated(exc: Exception) -> ContractError:
         return exc
     if isinstance(exc, post.Forbidden):
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
-    if isinstance(exc, exceptions.ValidationError):
-        return _invalid(exc)
+    if isinstance(exc, exceptions.ValidationError | Unwritable):
+        return _unwritable(exc) if isinstance(exc, Unwritable) else _invalid(exc)
     if isinstance(exc, (FileRefused, Over)):
         return ContractError(exc.code, str(exc))
     if isinstance(exc, tuple(_TOLD)):
         code, told = _TOLD[type(exc)]
         return ContractError(code, told.format(exc))
+    return _known(exc)
+
+
+def _known(exc: Exception) -> ContractError:
     for kinds, code in _CODES:
         if isinstance(exc, kinds):
             return ContractError(code)
     return ContractError("unavailable" if no_room.explains(exc) else "internal")
 
 
+def _unwritable(exc: Unwritable) -> ContractError:
+    named = exc.names if isinstance(exc, Missing | Misfit) else ()
+    code = "required" if isinstance(exc, Missing) else "wrong_type"
+    errors = [
+        {"field": f"variables.{name}"[:200], "code": code, "message": "the template needs it."}
+        for name in named[:_MOST_ERRORS]
+    ]
+    return ContractError(_UNWRITABLE[type(exc)], str(exc)[:_LONGEST_MESSAGE], errors)
+
+
+_UNWRITABLE: dict[type[Unwritable], str] = {
+    Missing: "template_variable_missing",
+    Misfit: "template_variable_invalid",
+    RenderFault: "template_render_failed",
+    templates.Unknown: "template_not_found",
+}
 # Errors whose own words a client is told.
 _TOLD: dict[type[Exception], tuple[str, str]] = {
     NobodyCanCarry: ("no_provider_can_carry", "No provider can carry this email: {}"),

@@ -67,6 +67,10 @@ _FIELDS: dict[str, dict[str, Any]] = {
         enum=["transactional", "marketing", "essential"],
     ),
     "unsubscribe": _text("true or a list's name: adds an unsubscribe link; one recipient only"),
+    "template": _text("a template's id or slug; instead of a subject and bodies"),
+    "variables": _text("what the template is written with: a JSON object as text", example=""),
+    "locale": _text("the language that the template is wanted in, such as de-AT"),
+    "signature": _text("a signature's id, or none; empty: the one that matches"),
     "send_at": _text("a time with its offset, such as 2026-12-31T08:00:00+01:00", format="date-time"),
     "expires_in": {
         "type": "integer",

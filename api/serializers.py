@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from api import attachments as files
-from api import fields, purposes
+from api import composition, fields, purposes
 from api.fields import fail
 from api.forms import fields as form_fields
 from api.uploads import Upload
@@ -76,6 +76,10 @@ class DraftSerializer(StrictSerializer):
     send_at = fields.Moment(required=False)
     expires_in = fields.Seconds(least=_SHORTEST, most=_LONGEST, required=False)
     attachments = files.AttachmentsField(required=False)
+    template = fields.Text(longest=composition.LONGEST_NAME, header=True, required=False)
+    variables = composition.VariablesField(required=False)
+    locale = composition.LocaleField(required=False)
+    signature = fields.Text(longest=composition.LONGEST_NAME, header=True, required=False)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Refuse a file that came where the text of a field belongs."""
@@ -94,7 +98,7 @@ class DraftSerializer(StrictSerializer):
                     ).detail
                 }
             )
-        return purposes.checked(values)
+        return purposes.checked(composition.checked(values))
 
     def to_draft(self) -> Draft:
         """Return the validated request as a Draft."""
@@ -121,6 +125,8 @@ class DraftSerializer(StrictSerializer):
             send_at=values.get("send_at"),
             expires_in=values.get("expires_in", int(DEADLINE.total_seconds())),
             attachments=values.get("attachments", ()),
+            template=composition.of(values),
+            signature=values.get("signature", ""),
         )
 
 

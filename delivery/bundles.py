@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from delivery import process
 from delivery.content import addresses, bodies, links, tombstones
-from delivery.content.drafts import Draft, without_repeats
+from delivery.content.drafts import UNSIGNED, Draft, without_repeats
 from delivery.db import clock, compiled, ids, session
 from delivery.files import storage
 from delivery.models import ApiKey, Attachment, Email, Recipient, Tag, Team
@@ -89,6 +89,9 @@ class Bundle:
             purpose=email.purpose,  # type: ignore[arg-type]
             unsubscribe=email.unsubscribe,
             attachments=self.files,
+            signature=UNSIGNED,  # it has what it had
+            written_with=email.template,
+            signed_with=tuple(email.signatures or ()),
         )
 
     def keep_files(self) -> tuple[border.Attachment, ...]:
@@ -224,6 +227,8 @@ def _email(draft: Draft, team: Team | None) -> Email:
         on_ambiguous=draft.on_ambiguous,
         purpose=draft.purpose,
         unsubscribe=draft.unsubscribe,
+        template=dict(draft.written_with) if draft.written_with else None,
+        signatures=list(draft.signed_with) or None,
         status=Email.Status.SCHEDULED if due_at > now else Email.Status.QUEUED,
         due_at=due_at,
         expires_at=due_at + timedelta(seconds=draft.expires_in),

@@ -7,7 +7,7 @@ from api.forms.stream import BrokenForm
 from api.parsers import duplicate
 
 LISTS = frozenset({"to_addresses", "cc_addresses", "bcc_addresses", "reply_to", "tags"})
-OBJECTS = frozenset({"headers", "metadata"})
+OBJECTS = frozenset({"headers", "metadata", "variables"})
 _CHARSET = "_charset_"  # a field with the charset of those that do not name their own (RFC 7578, 4.6)
 _BRACKETED = re.compile(r"([a-z_]{1,40})\[([^\[\]]*)\]")
 _NUMBERED = re.compile(r"[a-z_]{1,40}\[[0-9]{1,9}\]")

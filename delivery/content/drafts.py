@@ -3,10 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
 
 from delivery.content import addresses
 from providers.message import Attachment, Mailbox
+
+UNSIGNED: Final = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromTemplate:
+    """What an email is to be written with, instead of a subject and bodies."""
+
+    template: str  # its id or its slug
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    locale: str = ""  # folded; empty: the default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +42,11 @@ class Draft:
     send_at: datetime | None = None  # aware; None or past: now
     expires_in: int = 24 * 60 * 60  # seconds after send_at; an email not accepted by then has expired
     attachments: tuple[Attachment, ...] = ()
+    template: FromTemplate | None = None
+    signature: str = ""  # an id, or `none`; empty: the one that matches
+    # How it was written, once it is: {id, slug, version, locale} and [{id, kind}, …]
+    written_with: Mapping[str, Any] | None = None
+    signed_with: tuple[Mapping[str, Any], ...] = ()
 
     def is_for_later(self, now: datetime) -> bool:
         """Tell whether the email is to be sent at a future time."""

@@ -22,7 +22,7 @@ LONGEST_SUBJECT: Final = 900
 _STYLE = re.compile("<style", re.IGNORECASE)
 _BREAK = re.compile(r"[ \t]*[\r\n\u2028\u2029\x85\x0b\x0c]+[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNSUBSCRIBE: Final = "{{ unsubscribe_url }}"  # put in by the message of each offer
+UNSUBSCRIBE: Final = "{{ unsubscribe_url }}"  # put in by the message of each offer
 # Nothing is fetched: by default it would load whatever a <link> names, files of this machine, too.
 _INLINER: Final = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 # What the library and Python raise where values do not fit what a template does with them.
@@ -37,7 +37,11 @@ _FAULTS: Final = (
 )
 
 
-class Missing(Exception):
+class Unwritable(Exception):
+    """The email cannot be written of what its client names: a template, variables, a signature."""
+
+
+class Missing(Unwritable):
     """The data lacks what the template needs; `names` says what."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
@@ -45,7 +49,7 @@ class Missing(Exception):
         super().__init__(f"The template needs what is not given: {', '.join(names)}.")
 
 
-class Misfit(Exception):
+class Misfit(Unwritable):
     """Values are of another type than the template declares; `names` says which."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
@@ -53,7 +57,7 @@ class Misfit(Exception):
         super().__init__(f"The template takes values of another type for: {', '.join(names)}.")
 
 
-class RenderFault(Exception):
+class RenderFault(Unwritable):
     """The template cannot be written with this data."""
 
 
@@ -167,7 +171,7 @@ def _filled(
     variables: tuple[Variable, ...], data: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str], tuple[str, ...], frozenset[str]]:
     """Return the data with defaults, what is missing, what has another type, and what may be absent."""
-    filled: dict[str, Any] = {"unsubscribe_url": _UNSUBSCRIBE, **data}
+    filled: dict[str, Any] = {"unsubscribe_url": UNSUBSCRIBE, **data}
     missing, misfits, optional = [], [], []
     for variable in variables:
         value = template_sources.dig(data, variable.name)
@@ -178,6 +182,7 @@ def _filled(
             optional += [variable.name] if variable.default is None else []
         else:
             missing.append(variable.name)
+            optional.append(variable.name)  # its parts are not named beside it
     return filled, missing, tuple(misfits), frozenset(optional)
 
 

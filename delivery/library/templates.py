@@ -15,7 +15,7 @@ from django.db.models import Max, ProtectedError, QuerySet
 from delivery.access import audit
 from delivery.content import locales, publishing, templates
 from delivery.content.template_sources import Fault, Source, Unpublishable, Variable
-from delivery.content.templates import Compiled, Published, Reference
+from delivery.content.templates import Compiled, Published, Reference, Unwritable
 from delivery.db import clock
 from delivery.models import Team, Template, TemplateVersion
 
@@ -25,7 +25,7 @@ SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _Kind = Template.Kind
 
 
-class Unknown(Exception):
+class Unknown(Unwritable):
     """The team has no template of this name, or no published version of it that fits."""
 
 

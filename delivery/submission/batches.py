@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import transaction
 
@@ -12,6 +13,7 @@ from delivery.access.terms import Account
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.content.links import NotSetUp
+from delivery.content.templates import Unwritable
 from delivery.files import holds
 from delivery.files.refused import FileRefused
 from delivery.models import ApiKey, Email, Team
@@ -20,16 +22,17 @@ from delivery.routing import configured
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending import scanning, suppressed
 from delivery.sending.suppressed import AllSuppressed
-from delivery.submission import backpressure, emails, idempotency
+from delivery.submission import backpressure, composing, emails, idempotency
 from delivery.submission.backpressure import Overloaded
-from delivery.submission.emails import Client
+from delivery.submission.emails import Bounds, Client
 from delivery.submission.idempotency import KeyUse, UsedOtherwise
 from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction; a crash loses at most the last one
 _TRIES = 3  # against repeats of the same batch at the same moment
-Refusal = NobodyCanCarry | Overloaded | AllSuppressed | NotSetUp | FileRefused
+Refusal = NobodyCanCarry | Overloaded | AllSuppressed | NotSetUp | FileRefused | Unwritable
 Result = Email | UsedOtherwise | Refusal
+_REFUSALS: Final = (NobodyCanCarry, Overloaded, AllSuppressed, NotSetUp, FileRefused, Unwritable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +53,17 @@ def accept(items: Sequence[Item], *, team: Team | None, key: ApiKey | None = Non
     if accounts := terms.accounts(team, key):
         return _accept_whole(items, client, accounts)
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-    scan_until = scanning.deadline()  # of all together
-    return [result for chunk in chunks for result in _accept_chunk(chunk, client, scan_until)]
+    until = emails.bounds()  # of all together
+    return [result for chunk in chunks for result in _accept_chunk(chunk, client, until)]
 
 
 def _accept_whole(items: Sequence[Item], client: Client, accounts: Sequence[Account]) -> list[Result]:
     """Accept all of them in one transaction, so that limits are taken for all or for none."""
     refusal: Exception = idempotency.StillRunning()
-    scan_until = scanning.deadline()  # of all together
+    until = emails.bounds()  # of all together
     for _ in range(_TRIES):
         try:
-            return _try_whole(items, client, accounts, scan_until)
+            return _try_whole(items, client, accounts, until)
         except idempotency.Taken:  # a repeat was faster: what it has stored is known now
             continue
         except Over as over:
@@ -71,12 +74,12 @@ def _accept_whole(items: Sequence[Item], client: Client, accounts: Sequence[Acco
 
 
 def _try_whole(
-    items: Sequence[Item], client: Client, accounts: Sequence[Account], scan_until: float
+    items: Sequence[Item], client: Client, accounts: Sequence[Account], until: Bounds
 ) -> list[Result]:
     known = [_known(item) for item in items]
     fresh = [item for item, found in zip(items, known, strict=True) if found is None]
-    made = _without_suppressed([_prepared(item.draft, client) for item in fresh])
-    made = [_scanned(result, scan_until) for result in made]
+    made = _without_suppressed([_prepared(item.draft, client, until) for item in fresh])
+    made = [_scanned(result, until.scan) for result in made]
     whole = [
         (bundle, item.key_use) for bundle, item in zip(made, fresh, strict=True) if isinstance(bundle, Bundle)
     ]
@@ -93,30 +96,29 @@ def _known(item: Item) -> Email | UsedOtherwise | None:
         return refusal
 
 
-def _accept_chunk(items: Sequence[Item], client: Client, scan_until: float) -> list[Result]:
+def _accept_chunk(items: Sequence[Item], client: Client, until: Bounds) -> list[Result]:
     if any(item.key_use for item in items):  # some may have been accepted before
-        return [_accept_one(item, client, scan_until) for item in items]
-    results = _without_suppressed([_prepared(item.draft, client) for item in items])
-    results = [_scanned(result, scan_until) for result in results]
+        return [_accept_one(item, client, until) for item in items]
+    results = _without_suppressed([_prepared(item.draft, client, until) for item in items])
+    results = [_scanned(result, until.scan) for result in results]
     _save([result for result in results if isinstance(result, Bundle)])
     return [result.email if isinstance(result, Bundle) else result for result in results]
 
 
-def _accept_one(item: Item, client: Client, scan_until: float) -> Result:
+def _accept_one(item: Item, client: Client, until: Bounds) -> Result:
     try:
-        return emails.accept_one_of_many(
-            item.draft, client=client, key_use=item.key_use, scan_until=scan_until
-        )
-    except (NobodyCanCarry, UsedOtherwise, Overloaded, AllSuppressed, NotSetUp, FileRefused) as refusal:
+        return emails.accept_one_of_many(item.draft, client=client, key_use=item.key_use, until=until)
+    except (UsedOtherwise, *_REFUSALS) as refusal:
         return refusal
 
 
-def _prepared(draft: Draft, client: Client) -> Bundle | Refusal:
+def _prepared(draft: Draft, client: Client, until: Bounds) -> Bundle | Refusal:
     try:
         backpressure.refuse_if_too_high(draft.priority)
-        bundle = bundles.waiting(draft, client.team, client.key)
+        composed = composing.composed(draft, client.team, until.write)
+        bundle = bundles.waiting(composed, client.team, client.key)
         _, bundle.email.left_out = configured.eligible(bundle.message())
-    except (NobodyCanCarry, Overloaded, NotSetUp) as refusal:
+    except (NobodyCanCarry, Overloaded, NotSetUp, Unwritable) as refusal:
         return refusal
     return bundle
 

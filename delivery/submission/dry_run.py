@@ -8,6 +8,7 @@ from delivery.content.drafts import Draft
 from delivery.models import Team
 from delivery.routing import configured, gate, refusals
 from delivery.sending import scanning, suppressed
+from delivery.submission import composing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +39,9 @@ class Explanation:
 def explain(draft: Draft, *, team: Team | None) -> Explanation:
     """Return the providers that would be offered a draft now, and why the others would not.
 
-    Raises NobodyCanCarry, AllSuppressed, FileRefused or links.NotSetUp.
+    Raises NobodyCanCarry, AllSuppressed, FileRefused, links.NotSetUp or templates.Unwritable.
     """
-    bundle = bundles.claimed(draft, team)
+    bundle = bundles.claimed(composing.composed(draft, team), team)
     suppressed.mark(bundle)
     message = bundle.message()
     _, unfit = configured.eligible(message)

@@ -18,7 +18,7 @@ from delivery.routing import configured
 from delivery.routing.gate import Gate
 from delivery.routing.governor import Permit
 from delivery.sending import attempts, outcomes, rounds, scanning, suppressed, transitions
-from delivery.submission import backpressure, idempotency
+from delivery.submission import backpressure, composing, idempotency
 from delivery.submission.idempotency import KeyUse
 from providers import failpoints
 
@@ -31,6 +31,19 @@ class Client:
     key: ApiKey | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Until when all emails of one request may occupy what they share."""
+
+    scan: float  # the virus scanner, see scanning.deadline
+    write: float  # this thread's time on the processor, for templates: see composing.deadline
+
+
+def bounds() -> Bounds:
+    """Return the bounds of a request that begins now."""
+    return Bounds(scan=scanning.deadline(), write=composing.deadline())
+
+
 def accept(
     draft: Draft,
     *,
@@ -41,16 +54,16 @@ def accept(
 ) -> Email:
     """Accept an email for a worker to hand over, now or at its time.
 
-    Raises Overloaded, NobodyCanCarry, AllSuppressed, FileRefused, links.NotSetUp, Paused or Over before anything is
-    stored.
+    Raises Overloaded, NobodyCanCarry, AllSuppressed, FileRefused, links.NotSetUp, templates.Unwritable, Paused or Over
+    before anything is stored.
     """
-    client, until = Client(team=team, key=key), scanning.deadline()
+    client, until = Client(team=team, key=key), bounds()
     return _made_once(key_use, lambda: _accept(draft, client, key_use, resend_of, until))
 
 
-def accept_one_of_many(draft: Draft, *, client: Client, key_use: KeyUse | None, scan_until: float) -> Email:
-    """Do the same; `scan_until`: how long the virus scanner may hold all of them, see scanning.deadline."""
-    return _made_once(key_use, lambda: _accept(draft, client, key_use, None, scan_until))
+def accept_one_of_many(draft: Draft, *, client: Client, key_use: KeyUse | None, until: Bounds) -> Email:
+    """Do the same, within the bounds of all of them."""
+    return _made_once(key_use, lambda: _accept(draft, client, key_use, None, until))
 
 
 def send(
@@ -84,17 +97,18 @@ def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
 
 
 def _accept(
-    draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, scan_until: float
+    draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, until: Bounds
 ) -> Email:
     pauses.refuse(client.team, client.key)
     backpressure.refuse_if_too_high(draft.priority)
-    bundle = bundles.waiting(draft, client.team, client.key)
+    composed = composing.composed(draft, client.team, until.write)
+    bundle = bundles.waiting(composed, client.team, client.key)
     bundle.email.resend_of = resend_of
     if refusal := suppressed.refusals([bundle])[0]:
         raise refusal
     _, bundle.email.left_out = configured.eligible(bundle.message())
     asked = limits.ask(terms.accounts(client.team, client.key), [bundle])
-    bundle.email.reason = scanning.check(bundle, scan_until)
+    bundle.email.reason = scanning.check(bundle, until.scan)
     bundle.keep_files()
     with transaction.atomic():
         _save(bundle, key_use, asked)
@@ -118,7 +132,7 @@ def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None) -> None:
 def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callable[[Email], None]) -> Email:
     pauses.refuse(client.team, client.key)
     backpressure.refuse_if_too_high(draft.priority)
-    bundle = bundles.claimed(draft, client.team, client.key)
+    bundle = bundles.claimed(composing.composed(draft, client.team), client.team, client.key)
     left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)

@@ -15,7 +15,14 @@ from providers.message import Attachment
 
 _PIECE = 1024 * 1024
 # Fields that came later, by what they were before: a key that was used before an update is known after it.
-_LATER = {"purpose": "transactional", "unsubscribe": ""}
+_LATER = {
+    "purpose": "transactional",
+    "unsubscribe": "",
+    "template": None,
+    "signature": "",
+    "written_with": None,
+    "signed_with": (),
+}
 
 
 class UsedOtherwise(Exception):

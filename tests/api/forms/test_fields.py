@@ -75,7 +75,7 @@ def test_the_lists_and_objects_are_those_of_the_request() -> None:
 
 
 LIST_FIELDS = {"MailboxesField", "Recipients", "TagsField"}
-OBJECT_FIELDS = {"HeadersField", "MetadataField"}
+OBJECT_FIELDS = {"HeadersField", "MetadataField", "VariablesField"}
 
 
 @pytest.mark.parametrize(
