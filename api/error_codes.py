@@ -2,6 +2,7 @@
 
 from api.access_codes import ACCESS
 from api.field_codes import FIELD, Code
+from api.library_codes import LIBRARY
 
 __all__ = ["FIELD", "REQUEST", "Code"]
 
@@ -149,26 +150,6 @@ _OTHERS = {
         meaning="This installation cannot make unsubscribe links, so it takes no email with `unsubscribe`.",
         remedy="GoMail's administrator sets GOMAIL_PUBLIC_URL and GOMAIL_LINK_KEYS; `message` says what is missing.",
     ),
-    "template_not_found": Code(
-        status=422,
-        meaning="The email names a template that is not yours, or that has no published version for it.",
-        remedy="Check the id or slug with templates/; publish a version, one without a locale for everybody else.",
-    ),
-    "template_variable_missing": Code(
-        status=422,
-        meaning="The template needs variables that the email does not give; nothing was stored.",
-        remedy="`errors` names each of them. Give it, or declare a default or `required: false` in the template.",
-    ),
-    "template_variable_invalid": Code(
-        status=422,
-        meaning="A variable has another type than the template declares.",
-        remedy="`errors` names each of them; `variables` of the template says what it takes.",
-    ),
-    "template_render_failed": Code(
-        status=422,
-        meaning="The template cannot be written with these variables, or takes longer than a second.",
-        remedy="`message` says where. Try it with templates/{id}/render/.",
-    ),
     "method_not_allowed": Code(
         status=405,
         meaning="The path does not support this method.",
@@ -239,6 +220,7 @@ _OTHERS = {
         meaning="GoMail cannot store the email now, so it does not accept it.",
         remedy="Try again after the seconds in Retry-After.",
     ),
+    **LIBRARY,
 }
 
 REQUEST = dict(sorted((ACCESS | _OTHERS).items(), key=lambda each: each[1].status))

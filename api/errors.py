@@ -17,6 +17,7 @@ from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.limits import Over
 from delivery.access.pauses import Paused
 from delivery.content.links import NotSetUp
+from delivery.content.template_sources import Unpublishable
 from delivery.content.templates import Misfit, Missing, RenderFault, Unwritable
 from delivery.events import posts
 from delivery.files.refused import FileRefused
@@ -75,8 +76,8 @@ def translated(exc: Exception) -> ContractError:
         return exc
     if isinstance(exc, post.Forbidden):
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
-    if isinstance(exc, exceptions.ValidationError | Unwritable):
-        return _unwritable(exc) if isinstance(exc, Unwritable) else _invalid(exc)
+    if isinstance(exc, exceptions.ValidationError | Unwritable | Unpublishable):
+        return _in_words(exc)
     if isinstance(exc, (FileRefused, Over)):
         return ContractError(exc.code, str(exc))
     if isinstance(exc, tuple(_TOLD)):
@@ -90,6 +91,21 @@ def _known(exc: Exception) -> ContractError:
         if isinstance(exc, kinds):
             return ContractError(code)
     return ContractError("unavailable" if no_room.explains(exc) else "internal")
+
+
+def _in_words(exc: exceptions.ValidationError | Unwritable | Unpublishable) -> ContractError:
+    """Return an error that names several fields."""
+    if isinstance(exc, Unpublishable):
+        return _unpublishable(exc)
+    return _unwritable(exc) if isinstance(exc, Unwritable) else _invalid(exc)
+
+
+def _unpublishable(exc: Unpublishable) -> ContractError:
+    errors = [
+        {"field": fault.place, "code": fault.code, "message": str(fault)[:_LONGEST_MESSAGE]}
+        for fault in exc.faults[:_MOST_ERRORS]
+    ]
+    return ContractError("not_publishable", f"{errors[0]['field']}: {errors[0]['message']}", errors)
 
 
 def _unwritable(exc: Unwritable) -> ContractError:
@@ -111,6 +127,7 @@ _UNWRITABLE: dict[type[Unwritable], str] = {
 # Errors whose own words a client is told.
 _TOLD: dict[type[Exception], tuple[str, str]] = {
     NobodyCanCarry: ("no_provider_can_carry", "No provider can carry this email: {}"),
+    templates.InUse: ("template_in_use", "{}"),
     AllSuppressed: ("all_suppressed", "{}"),
     Paused: ("paused", "{}"),
     keys.Expired: ("api_key_expired", "{}"),
@@ -139,6 +156,9 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((members.Refused,), "member_gone"),
     ((endpoints.TooMany,), "too_many_webhooks"),
     ((endpoints.SwitchedOff,), "webhook_off"),
+    ((templates.SlugTaken,), "slug_taken"),
+    ((templates.ChangedMeanwhile,), "changed_meanwhile"),
+    ((templates.TooMany,), "too_many_templates"),
     ((backpressure.Overloaded,), "overloaded"),
     ((changes.ContentGone,), "content_gone"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),

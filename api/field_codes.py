@@ -60,4 +60,34 @@ FIELD = {
         "otherwise.",
     ),
     "duplicate_field": Code(status=0, meaning="The field was given twice.", remedy="Give it once."),
+    "template_syntax": Code(status=0, meaning="This is no Liquid.", remedy="`message` names the line."),
+    "mjml_syntax": Code(status=0, meaning="This is no MJML.", remedy="`message` names the line."),
+    "unknown_partial": Code(
+        status=0, meaning="There is no published partial of this name.", remedy="Publish it first."
+    ),
+    "unknown_layout": Code(status=0, meaning="The layout is not published.", remedy="Publish it first."),
+    "wrong_layout": Code(
+        status=0,
+        meaning="A template of HTML has a layout of MJML, or the other way round.",
+        remedy="Take a layout of the same kind.",
+    ),
+    "no_content": Code(
+        status=0,
+        meaning="A layout says nowhere where the template stands.",
+        remedy="Write {{ content }} there.",
+    ),
+    "undeclared_variable": Code(
+        status=0, meaning="The template uses a variable that it does not declare.", remedy="Declare it."
+    ),
+    "script": Code(
+        status=0, meaning="Mail programs run no scripts, and filters distrust them.", remedy="Take it out."
+    ),
+    "remote_import": Code(
+        status=0,
+        meaning="A style, a font or a page is loaded from elsewhere.",
+        remedy="Write styles in <style>.",
+    ),
+    "render_failed": Code(
+        status=0, meaning="The version cannot be written with this data.", remedy="`message` says where."
+    ),
 }

@@ -23,7 +23,9 @@ from api import (
 )
 from api.api_keys import views as api_keys
 from api.compat import short_form
+from api.library import views as library
 from api.webhooks import views as webhooks
+from delivery.models import Template
 
 V1 = "api/v1/email-service/"
 
@@ -32,6 +34,19 @@ def _either(route: str, view: Any, name: str) -> Iterator[URLPattern]:
     """Yield the path, and the same without its slash at the end: a redirect to it would lose the body of a POST."""
     yield path(route, view, name=name)
     yield path(route.removesuffix("/"), view)
+
+
+def _library(kind: str) -> Iterator[URLPattern]:
+    """Yield the paths of templates, of layouts, or of partials."""
+    one = f"{V1}{kind}s/<str:id>/"
+    yield from _either(f"{V1}{kind}s/", library.Templates.as_view(kind=kind), f"{kind}s")
+    yield from _either(one, library.OneTemplate.as_view(kind=kind), kind)
+    yield from _either(f"{one}versions/", library.Versions.as_view(kind=kind), f"{kind}-versions")
+    yield from _either(
+        f"{one}versions/<str:number>/", library.OneVersion.as_view(kind=kind), f"{kind}-version"
+    )
+    yield from _either(f"{one}publish/", library.Publish.as_view(kind=kind), f"publish-{kind}")
+    yield from _either(f"{one}render/", library.Render.as_view(kind=kind), f"render-{kind}")
 
 
 urlpatterns = [
@@ -70,6 +85,7 @@ urlpatterns = [
     *_either(V1 + "webhooks/<str:id>/calls/", webhooks.Calls.as_view(), "webhook-calls"),
     *_either(V1 + "webhooks/<str:id>/calls/<str:call>/replay/", webhooks.ReplayCall.as_view(), "replay-call"),
     *_either(V1 + "webhooks/<str:id>/replay/", webhooks.ReplayRange.as_view(), "replay-webhook"),
+    *(path for kind in Template.Kind for path in _library(kind)),
     *_either(V1 + "schema/", docs.Schema.as_view(), "schema"),
     *_either(V1 + "docs/", docs.Docs.as_view(), "docs"),
     *_either(V1 + "error-codes/", docs.ErrorCodes.as_view(), "error-codes"),

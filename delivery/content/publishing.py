@@ -35,13 +35,21 @@ def compiled(
     find: Find = lambda name: None,
 ) -> Compiled:
     """Return what is sent of a template in its layout, with the partials it uses; raise Unpublishable."""
+    made = loose(source, layout=layout, find=find)
+    faults = list(dict.fromkeys([*_unsafe(made), *_undeclared(made, variables), *_empty(made)]))
+    if faults:
+        raise Unpublishable(faults)
+    return made
+
+
+def loose(source: Source, *, layout: Source | None = None, find: Find = lambda name: None) -> Compiled:
+    """Return the same for a preview: whatever it uses, and if it is empty."""
     _refuse_sizes(source)
     html = _html(source, layout, find)
     text = _text(source, layout, html)
     made = Compiled(subject=source.subject, html=html, text=text, partials=_partials([html, text], find))
-    faults = list(dict.fromkeys([*_unsafe(made), *_undeclared(made, variables), *_empty(made)]))
-    if faults:
-        raise Unpublishable(faults)
+    for place, env in (("subject", liquid_env.TEXT), ("html", liquid_env.HTML), ("text", liquid_env.TEXT)):
+        _parse(env, getattr(made, place), place, made.partials)
     return made
 
 

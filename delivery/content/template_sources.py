@@ -81,11 +81,12 @@ def declared(variables: tuple[Variable, ...], path: str) -> bool:
     root = re.split(r"[.\[]", path, maxsplit=1)[0]
     if root in KNOWN:
         return True
-    names = [variable.name for variable in variables]
-    return root in names or any(
-        name == path or name.startswith(f"{path}.") or path.startswith((f"{name}.", f"{name}["))
-        for name in names
-    )
+    return any(root == variable.name or concerns(variable.name, path) for variable in variables)
+
+
+def concerns(name: str, path: str) -> bool:
+    """Tell whether a declared name is that of this path, of a part of it, or of an object that it is in."""
+    return name == path or name.startswith(f"{path}.") or path.startswith((f"{name}.", f"{name}["))
 
 
 def dig(data: Mapping[str, Any], name: str) -> Any:

@@ -182,7 +182,10 @@ def _filled(
             optional += [variable.name] if variable.default is None else []
         else:
             missing.append(variable.name)
-            optional.append(variable.name)  # its parts are not named beside it
+            root = variable.name.partition(".")[0]
+            optional += (
+                [] if data.get(root) else [root]
+            )  # it is not named beside its parts, nor they beside it
     return filled, missing, tuple(misfits), frozenset(optional)
 
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
@@ -191,6 +191,11 @@ def is_stale(version: TemplateVersion) -> bool:
     """Tell whether a layout or a partial has another version now than this one was published with."""
     used = (version.compiled or {}).get("made_of", [])
     return TemplateVersion.objects.filter(pk__in=used, is_current=True).count() < len(used)
+
+
+def partials_of(version: TemplateVersion) -> Callable[[str], Source | None]:
+    """Return what finds the partials of a version in its language."""
+    return _Parts(version).partial
 
 
 def source(version: TemplateVersion) -> Source:
