@@ -57,8 +57,8 @@ class _OfOwn(generics.GenericAPIView[ApiKey]):
         return Scope.KEYS_READ if self.request.method in {"GET", "HEAD"} else Scope.KEYS_WRITE
 
     def get_queryset(self) -> QuerySet[ApiKey]:
-        """Return the keys of the key's team."""
-        mine = ApiKey.objects.filter(team=team(self.request))
+        """Return the keys of the key's team that it sees."""
+        mine = key_changes.seen_by(key(self.request), team(self.request))
         return mine.select_related("successor_of", "made_with").defer("digest")
 
 

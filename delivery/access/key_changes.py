@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from delivery.access import audit, keys
+from delivery.access import audit, keys, members
 from delivery.access import key_rules as rules
+from delivery.access.scopes import Scope
 from delivery.db import clock
 from delivery.models import ApiKey, Limits, Team
 
@@ -19,12 +21,21 @@ class NotLive(Exception):
     """This API key is revoked, has expired, or has a successor already."""
 
 
+def seen_by(key: ApiKey | None, team: Team | None) -> QuerySet[ApiKey]:
+    """Return the keys of a team that one of them sees: all, or its person's own if he does not manage the team."""
+    mine = ApiKey.objects.filter(team=team)
+    person = key.made_by if key else None
+    if key is None or person is None or Scope.MEMBERS_WRITE in members.scopes_of(person, key.team):
+        return mine
+    return mine.filter(made_by=person)
+
+
 def make(team: Team, maker: ApiKey | None, asked: Mapping[str, Any]) -> tuple[ApiKey, str]:
     """Make a key with another one, and with its limits; what is not said is as that one has it. Raises Beyond."""
     given = {**(rules.rights(maker) if maker else {}), **asked}
     rules.refuse_beyond(maker, _parsed(given))
     with transaction.atomic():
-        made, token = keys.issue(team, made_with=maker, **given)
+        made, token = keys.issue(team, made_with=maker, made_by=maker and maker.made_by, **given)
         _copy_limits(maker, made)
     return made, token
 
@@ -51,7 +62,7 @@ def rotate(key: ApiKey, maker: ApiKey | None = None, *, overlap: timedelta = OVE
         old = ApiKey.objects.select_for_update().get(pk=key.pk)
         if not old.may_be_used() or ApiKey.objects.filter(successor_of=old).exists():
             raise NotLive(NotLive.__doc__)
-        same = {"name": old.name, "note": old.note, "paused_at": old.paused_at, **rules.rights(old)}
+        same = {**rules.told(old), "paused_at": old.paused_at, "made_by": old.made_by}
         made, token = keys.issue(old.team, made_with=maker, successor_of=old, **same)
         _copy_limits(old, made)
         ends = clock.now() + overlap

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from delivery.admin import (
     access,
+    api_keys,
     audit,
     auth,
     emails,
@@ -17,6 +18,7 @@ from delivery.admin import (
 
 __all__ = [
     "access",
+    "api_keys",
     "audit",
     "auth",
     "emails",

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from delivery.access import key_use, keys
 from delivery.db import clock as database_clock
-from delivery.models import ApiKey, Email, Limits
+from delivery.models import ApiKey, Email, Limits, Member, Team
 from tests import fakes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
@@ -96,6 +97,20 @@ def test_another_teams_key_is_like_one_that_is_not_there(path: str) -> None:
     other.refresh_from_db()
     assert other.may_be_used()
     assert other.paused_at is None
+
+
+def test_the_key_of_a_developer_sees_those_that_the_same_person_made() -> None:
+    ann, bob = (User.objects.create(username=name) for name in ("ann", "bob"))
+    anns, bobs, shells = api(made_by=ann), api(made_by=bob), api()
+    shop = Team.objects.get(name="shop")
+    for person in (ann, bob):
+        Member.objects.create(team=shop, user=person, role="developer")
+    own = made(anns)["id"]
+    assert {row["id"] for row in anns.get("keys/").json()["results"]} == {own, anns.token.split("_")[2]}
+    assert delete(anns, bobs.token.split("_")[2]).status_code == 404
+    assert len(shells.get("keys/").json()["results"]) == 4
+    Member.objects.filter(user=ann).update(role="admin")
+    assert len(anns.get("keys/").json()["results"]) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,150 @@
+"""The forms of API keys: a new one, and one that is rotated."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.html import format_html
+
+from delivery.access import key_rules, keys
+from delivery.access.scopes import Scope
+from delivery.admin import base
+from delivery.content import addresses
+from delivery.db import clock
+from delivery.models import ApiKey, Team
+
+_MOST_DAYS = 3650
+OVERLAPS = (
+    ("24", "for 24 hours"),
+    ("1", "for an hour"),
+    ("168", "for a week"),
+    ("0", "no more: it has leaked"),
+)
+
+
+class KeyForm(base.OfTeams):
+    """The form for a new key."""
+
+    chosen_by = "team_name"
+    held: ClassVar[Mapping[str, frozenset[str]] | None] = None  # scopes by a team's name; None: all, in any
+
+    team_name = base.OneLine(
+        label="Team",
+        max_length=100,
+        widget=base.Line(attrs={"autocomplete": "off", "placeholder": "web shop"}),
+    )
+    called = base.OneLine(
+        label="Name",
+        required=False,
+        max_length=100,
+        widget=base.Line(attrs={"autocomplete": "off", "placeholder": "checkout on server 2"}),
+    )
+    remark = base.OneLine(
+        label="Note", required=False, max_length=500, widget=base.Line(attrs={"autocomplete": "off"})
+    )
+    granted = forms.MultipleChoiceField(
+        label="Scopes",
+        choices=Scope.choices,
+        initial=keys.USUAL_SCOPES,
+        widget=base.Checkboxes,
+    )
+    senders = forms.CharField(
+        label="Allowed senders",
+        required=False,
+        max_length=10_000,
+        widget=base.Lines(attrs={"rows": 4, "placeholder": "shop@example.org\n@example.com"}),
+        help_text="One address or @domain per line. Empty: any sender.",
+    )
+    places = forms.CharField(
+        label="Networks",
+        required=False,
+        max_length=5_000,
+        widget=base.Lines(attrs={"rows": 3, "placeholder": "192.0.2.0/24\n2001:db8::/32"}),
+        help_text="From where it may be used: one address or network per line. Empty: from anywhere.",
+    )
+    days = forms.IntegerField(
+        label="Expires after",
+        required=False,
+        min_value=1,
+        max_value=_MOST_DAYS,
+        widget=base.Line(attrs={"autocomplete": "off", "inputmode": "numeric", "placeholder": "365"}),
+        help_text="Days. Empty: never.",
+    )
+
+    class Meta:
+        model = ApiKey
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """List the existing teams in the help text, for those who see them all."""
+        super().__init__(*args, **kwargs)
+        if self.choices is not None:
+            return
+        names = ", ".join(Team.objects.values_list("name", flat=True)[:20])
+        there_are = f" Existing teams: {names}." if names else ""
+        said = "The application that will use the key; a new name creates a team.{}"
+        self.fields["team_name"].help_text = format_html(said, there_are)
+
+    def clean_team_name(self) -> str:
+        """Strip surrounding spaces."""
+        return str(self.cleaned_data["team_name"]).strip()
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse scopes that the person does not have: no key may more than whoever makes it."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.held is not None and "team_name" in cleaned:
+            more = set(cleaned.get("granted", ())) - self.held[cleaned["team_name"]]
+            if more:
+                self.add_error("granted", f"You do not have these scopes there: {', '.join(sorted(more))}.")
+        return cleaned
+
+    def limit(self, teams: Sequence[Team]) -> None:
+        """Offer these teams, and the scopes that the person has in one of them."""
+        names = [(team.name, team.name) for team in teams]
+        self.fields["team_name"] = forms.ChoiceField(label="Team", choices=names, widget=base.Choice)
+        granted: Any = self.fields["granted"]
+        mine = frozenset().union(*(self.held or {}).values())
+        granted.choices = [choice for choice in Scope.choices if choice[0] in mine]
+        granted.initial = [scope for scope in keys.USUAL_SCOPES if scope in mine]
+
+    def clean_senders(self) -> list[str]:
+        """Parse each line as a rule."""
+        return _lines(self.cleaned_data["senders"], key_rules.sender)
+
+    def clean_places(self) -> list[str]:
+        """Parse each line as a network."""
+        return _lines(self.cleaned_data["places"], key_rules.network)
+
+    def rights(self) -> dict[str, Any]:
+        """Return what was asked for, as `keys.issue` wants it."""
+        asked = self.cleaned_data
+        return {
+            "scopes": asked["granted"],
+            "from_addresses": asked["senders"],
+            "networks": asked["places"],
+            "name": asked["called"],
+            "note": asked["remark"],
+            "expires_at": _end(asked["days"]),
+        }
+
+
+class RotationForm(forms.Form):
+    """For how long the old key still works."""
+
+    overlap = forms.ChoiceField(choices=OVERLAPS, initial="24")
+
+    def overlap_is(self) -> timedelta:
+        """Return it."""
+        return timedelta(hours=int(self.cleaned_data["overlap"]))
+
+
+def _lines(text: str, parse: Callable[[str], str]) -> list[str]:
+    try:
+        return [parse(line.strip()) for line in text.splitlines() if line.strip()]
+    except (addresses.InvalidAddress, key_rules.InvalidNetwork) as error:
+        raise forms.ValidationError(str(error)) from error
+
+
+def _end(days: int | None) -> datetime | None:
+    return clock.now() + timedelta(days=days) if days else None
