@@ -146,6 +146,11 @@ def _line(connection: socket.socket) -> bytes:
     return line[:-1]
 
 
+def is_here() -> bool:
+    """Whether this machine has a clamd."""
+    return bool(_program())
+
+
 def _program() -> str:
     return shutil.which("clamd") or shutil.which("clamd", path="/usr/sbin:/usr/local/sbin") or ""
 

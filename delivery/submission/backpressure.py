@@ -11,11 +11,13 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
-from delivery.models import Email
+from delivery.models import Email, Team
 
 _FRESH = 1.0  # seconds
 _SHARE = 20.0  # a slow reading is made less often: at most a twentieth of the time is spent on it
-_RESERVE = 1.1  # high priority may exceed the limit of the queue by a tenth: sign-in codes are refused last
+# Sign-in codes are refused last: high priority may exceed the limit of the queue by a tenth, and a team that has less
+# than a hundredth of the queue by two, for it is another one that has filled it.
+_RESERVE, _OF_OTHERS, _LITTLE = 1.1, 1.2, 100
 _MIB: Final = 1024 * 1024
 
 
@@ -27,7 +29,7 @@ class Overloaded(Exception):
 class Reading:
     """The load, measured a moment ago."""
 
-    waiting: int = 0  # emails that are due, counted up to the limit of high priority
+    waiting: int = 0  # emails that are due, counted up to the last limit
     short_of_room: tuple[str, ...] = ()  # attachments, journal, database: those on a disk that is nearly full
 
     @property
@@ -38,7 +40,7 @@ class Reading:
     @property
     def nothing_fits(self) -> bool:
         """Tell whether emails of high priority are refused, too."""
-        return self.waiting >= _limit()
+        return self.waiting >= _limit(_RESERVE)
 
 
 class _Gauge:
@@ -87,20 +89,29 @@ def forget() -> None:
     _gauge.forget()
 
 
-def refuse_if_too_high(priority: str) -> None:
-    """Raise Overloaded if an email of this priority cannot be accepted."""
+def refuse_if_too_high(priority: str, team: Team | None = None) -> None:
+    """Raise Overloaded if an email of this priority and this team cannot be accepted."""
     found = reading()
     full = found.nothing_fits if priority == Email.Priority.HIGH else found.queue_is_full
-    if full or found.short_of_room:
+    if found.short_of_room or (full and not _has_little(team, found.waiting)):
         raise Overloaded
 
 
-def _limit() -> int:
-    return int(settings.GOMAIL_QUEUE_MAX * _RESERVE)
+def _has_little(team: Team | None, waiting: int) -> bool:
+    """Tell whether there is room, and little of it is this team's; asked while the queue is full."""
+    if team is None or waiting >= _limit(_OF_OTHERS):
+        return False
+    most = max(1, settings.GOMAIL_QUEUE_MAX // _LITTLE)
+    mine = Email.objects.due().order_by().filter(team=team, priority__in=Email.Priority.values)
+    return mine.values("pk")[:most].count() < most
+
+
+def _limit(times: float) -> int:
+    return int(settings.GOMAIL_QUEUE_MAX * times)
 
 
 def _count() -> int:
-    return Email.objects.due().order_by().values("pk")[: _limit()].count()
+    return Email.objects.due().order_by().values("pk")[: _limit(_OF_OTHERS)].count()
 
 
 def _short_of_room() -> tuple[str, ...]:

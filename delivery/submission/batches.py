@@ -114,7 +114,7 @@ def _accept_one(item: Item, client: Client, until: Bounds) -> Result:
 
 def _prepared(draft: Draft, client: Client, until: Bounds) -> Bundle | Refusal:
     try:
-        backpressure.refuse_if_too_high(draft.priority)
+        backpressure.refuse_if_too_high(draft.priority, client.team)
         composed = composing.composed(draft, client.team, until.write)
         bundle = bundles.waiting(composed, client.team, client.key)
         _, bundle.email.left_out = configured.eligible(bundle.message())

@@ -100,7 +100,7 @@ def _accept(
     draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, until: Bounds
 ) -> Email:
     pauses.refuse(client.team, client.key)
-    backpressure.refuse_if_too_high(draft.priority)
+    backpressure.refuse_if_too_high(draft.priority, client.team)
     composed = composing.composed(draft, client.team, until.write)
     bundle = bundles.waiting(composed, client.team, client.key)
     bundle.email.resend_of = resend_of
@@ -131,7 +131,7 @@ def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None) -> None:
 
 def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callable[[Email], None]) -> Email:
     pauses.refuse(client.team, client.key)
-    backpressure.refuse_if_too_high(draft.priority)
+    backpressure.refuse_if_too_high(draft.priority, client.team)
     bundle = bundles.claimed(composing.composed(draft, client.team), client.team, client.key)
     left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()

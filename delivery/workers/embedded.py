@@ -19,7 +19,7 @@ from delivery.sending.rounds import GoingOn
 from delivery.workers import loop
 from providers.wire import shortage
 
-_IDLE_SECONDS = 0.5
+_IDLE_SECONDS = 0.25  # less than an empty queue is left alone for: then some thread comes soon
 _SHORT_SECONDS = (0.5, 4.0)  # after a shortage; all threads at once would bring the next one
 _CHECK_SECONDS = 5.0
 _BATCH = 100

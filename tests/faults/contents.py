@@ -104,7 +104,7 @@ def causeless(evidence: Evidence) -> list[str]:
     refused = {entry.email for entry in evidence.ledger if entry.mode in _REFUSING}
     because = {
         "cancelled": lambda one: one.id in withdrawn,
-        "failed": lambda one: one.id in refused,
+        "failed": lambda one: one.id in refused | evidence.infected,
         "expired": lambda one: one.expires_at <= one.finished_at + _SLACK,
     }
     return [one.id for one in _given_up(evidence) if not because[one.status](one)]

@@ -173,9 +173,12 @@ class Customers:
         return letters.written(self._dice, name, subject, kind, policy)
 
 
-def exchange(order: Order, connection: http.client.HTTPConnection) -> Exchange:
-    """Send the order's request once, and return what came back."""
-    return _ask(connection, *order.request())
+def exchange(
+    order: Order, connection: http.client.HTTPConnection, headers: Mapping[str, str] = {}
+) -> Exchange:
+    """Send the order's request once, perhaps with further headers, and return what came back."""
+    path, body, own = order.request()
+    return _ask(connection, path, body, own | headers)
 
 
 def _ask(

@@ -26,6 +26,7 @@ class Evidence:
     ailments: list[str] = field(default_factory=list)  # what `manage.py doctor` finds wrong
     asked: Mapping[str, Mail] = field(default_factory=dict)  # what each letter says, by its subject
     kills: int = 0
+    infected: set[str] = field(default_factory=set)  # emails with malware, which no vendor may get
     unsent: int = 0  # emails that the clients did not come to send in their time
     ill_at: float = 0.0  # when the first provider fell ill, in seconds since the epoch
     well_at: float = float("inf")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from tests import scanner
 from tests.faults import receivers
 from tests.faults.bouncer import bounced
 from tests.faults.broker import Rabbit, rabbit
@@ -40,6 +41,7 @@ class Place:
     logs: Path | None = None  # where the processes' output goes; None: to the trial's folder
     broker: Rabbit | None = None
     receivers: Receivers | None = None
+    scanner: scanner.Clamd | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -76,6 +78,21 @@ def with_broker_and_receivers(databases: Databases, folder: Path) -> Iterator[Pl
     with receivers.listening() as them, with_broker(databases, folder) as place:
         variables = {**place.variables, **them.variables}
         yield replace(place, receivers=them, variables=variables)
+
+
+@contextmanager
+def with_scanner(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Have a clamd beside the usual."""
+    if not scanner.is_here():
+        raise LeftOut("there is no clamd (apt-get install clamav-daemon)")
+    (folder / "clamd").mkdir()
+    clamd = scanner.Clamd(folder / "clamd", {})
+    clamd.start()
+    try:
+        with databases.fresh() as url:
+            yield Place(database=url, data=folder, scanner=clamd, variables={"CLAMD_URL": clamd.tcp})
+    finally:
+        clamd.kill()
 
 
 def behind_a_bouncer(connections: int) -> Kind:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.faults import mails, places, processes, promises
 from tests.faults.customers import Customers
@@ -65,6 +66,7 @@ class Scene:
         self.figures: dict[str, str] = {}
         self.broken: list[str] = []  # what the trial promises beyond what all do
         self.kills = 0
+        self.infected: set[str] = set()  # emails with malware
         self.gone: set[str] = set()  # emails that an older state of the database does not have any more
 
     def expect(self, kept: bool, sentence: str) -> None:
@@ -74,6 +76,10 @@ class Scene:
     def ask(self, statement: str) -> int:
         """Return the number that the database answers."""
         return int(ask(self.gomail.watched, statement)[0][0])
+
+    def rows(self, statement: str) -> list[Any]:
+        """Return the rows that the database answers."""
+        return ask(self.gomail.watched, statement)
 
     def has_enough(self) -> bool:
         """Whether so many emails were ordered, and so many processes killed, as the trial wants."""
@@ -122,6 +128,7 @@ class Scene:
             journals=[file.name for file in self.gomail.journals()],
             ailments=self.gomail.ailments(),
             kills=self.kills,
+            infected=self.infected,
         )
 
 

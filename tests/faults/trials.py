@@ -15,6 +15,8 @@ from tests.faults import (
     pacing,
     places,
     restores,
+    runaway,
+    scanners,
     stoppages,
     told,
 )
@@ -151,6 +153,15 @@ TWO_HOSTS = Trial(
     name="two-hosts", says="two machines, one loses its power", play=neighbours.two_hosts, seconds=12, letters=100,
     on=("PostgreSQL",), rate=8, defect="brief-lease", workers=1, keyless=0.0,
 )  # fmt: skip
+RUNAWAY = Trial(
+    name="runaway", says="a runaway team beside a small one", play=runaway.runaway, letters=100_000, seconds=40,
+    web=1, workers=1, threads=32, worker_threads=32, promise=replace(_SURE, refusals=True),
+)  # fmt: skip
+SCANNER = Trial(
+    name="scanner", says="clamd dies and hangs under load", play=scanners.dying, place=places.with_scanner, letters=60,
+    seconds=36, rate=5, keyless=0.0, kinds={"file": 4, "batch": 1, "async": 1}, threads=32, worker_threads=8,
+    promise=_SURE,
+)  # fmt: skip
 
 _RESTORED = Promise(restored=True, refusals=True)
 _SMALL_HOURS = {"sync": 3, "async": 5, "batch": 1, "file": 1}
@@ -236,6 +247,8 @@ FULL = (
     BOUNCED,
     ROLLING,
     CROWDED,
+    RUNAWAY,
+    SCANNER,
     RACE,
     ORPHANS,
     RESTORED,

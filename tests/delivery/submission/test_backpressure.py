@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from delivery.models import Email
+from delivery.models import Email, Team
 from delivery.queue.fairness import FairQueue
 from delivery.submission import backpressure, batches, emails
 from delivery.workers import embedded
@@ -52,6 +52,26 @@ def test_high_priority_is_refused_last(settings: Any) -> None:
     backpressure.forget()
     with pytest.raises(backpressure.Overloaded):
         emails.accept(draft(priority="high"), team=None)
+
+
+def test_a_team_with_little_in_the_queue_is_refused_after_the_one_that_has_filled_it(settings: Any) -> None:
+    settings.GOMAIL_QUEUE_MAX = 100
+    greedy, small = (Team.objects.create(name=name) for name in ("greedy", "small"))
+    for _ in range(110):
+        queued(team=greedy)
+    with pytest.raises(backpressure.Overloaded):
+        emails.accept(draft(priority="high"), team=greedy)
+    emails.accept(draft(), team=small)
+    with pytest.raises(backpressure.Overloaded):  # it has one in a hundred now
+        emails.accept(draft(), team=small)
+
+
+def test_there_is_an_end_to_what_is_kept_for_teams_with_little(settings: Any) -> None:
+    settings.GOMAIL_QUEUE_MAX = 10
+    for _ in range(12):
+        queued()
+    with pytest.raises(backpressure.Overloaded):
+        emails.accept(draft(), team=Team.objects.create(name="small"))
 
 
 @pytest.mark.usefixtures("two_at_most")
