@@ -71,7 +71,7 @@ ACCESS = {
     ),
     "rate_limited": Code(
         status=429,
-        meaning="More recipients than the rate of this API key or of its team allows.",
+        meaning="More recipients, or more reads, than the rate of this API key or of its team allows.",
         remedy="Repeat the request after the seconds in Retry-After. Where that is missing the request is larger than "
         "the limit and never fits: ask for less at once.",
     ),

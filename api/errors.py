@@ -16,6 +16,7 @@ from api import error_codes, no_room
 from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.limits import Over
 from delivery.access.pauses import Paused
+from delivery.access.reads import TooMany
 from delivery.content.links import NotSetUp
 from delivery.content.template_sources import Unpublishable
 from delivery.content.templates import Misfit, Missing, RenderFault, Unwritable
@@ -78,7 +79,7 @@ def translated(exc: Exception) -> ContractError:
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
     if isinstance(exc, exceptions.ValidationError | Unwritable | Unpublishable):
         return _in_words(exc)
-    if isinstance(exc, (FileRefused, Over)):
+    if isinstance(exc, (FileRefused, Over, TooMany)):
         return ContractError(exc.code, str(exc))
     if isinstance(exc, tuple(_TOLD)):
         code, told = _TOLD[type(exc)]
@@ -182,7 +183,7 @@ def _headers(error: ContractError, exc: Exception, context: dict[str, Any]) -> d
         return {"WWW-Authenticate": "Bearer"}
     if error.status_code == 405:
         return {"Allow": ", ".join(context["view"].allowed_methods)}
-    if isinstance(exc, Over):
+    if isinstance(exc, (Over, TooMany)):
         return {"Retry-After": str(exc.seconds)} if exc.seconds is not None else {}
     waits = error.status_code == 503 or error.code == "idempotency_key_in_use"
     return {"Retry-After": RETRY_AFTER} if waits else {}

@@ -36,9 +36,9 @@ def number(name: str, default: int, *, least: int = 1) -> int:
     return int(word)
 
 
-def rate(name: str) -> float:
-    """Return how many there may be a second, 0 unless it is set; raise ImproperlyConfigured for anything else."""
-    word = text(name, "0")
+def rate(name: str, default: str = "0") -> float:
+    """Return how many there may be a second; raise ImproperlyConfigured for what is no number."""
+    word = text(name, default)
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", word):
         raise ImproperlyConfigured(f"{name} is {word!r}; write a number a second, such as 10 or 2.5.")
     return float(word)

@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "gomail.acting.Acting",
     "gomail.middleware.LoginLimit",
+    "api.reading.ReadsLeft",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -134,6 +135,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W005", "security.W021"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerKey"],
     "DEFAULT_PERMISSION_CLASSES": ["api.authentication.KeyHasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.reading.ReadRate"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.AlwaysJSON",
@@ -181,6 +183,7 @@ GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
 GOMAIL_DISK_MIN_MB = environment.number("GOMAIL_DISK_MIN_MB", 256, least=0)
 # What a team may do unless its own row says otherwise (docs/limits.md); 0: no limit.
 GOMAIL_RATE_PER_SECOND = environment.rate("GOMAIL_RATE_PER_SECOND")
+GOMAIL_READS_PER_SECOND = environment.rate("GOMAIL_READS_PER_SECOND", "100")
 GOMAIL_RATE_BURST = environment.number("GOMAIL_RATE_BURST", 0, least=0)
 GOMAIL_DAILY_EMAILS = environment.number("GOMAIL_DAILY_EMAILS", 0, least=0)
 GOMAIL_WAITING_EMAILS = environment.number("GOMAIL_WAITING_EMAILS", 0, least=0)

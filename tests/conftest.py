@@ -11,6 +11,7 @@ from django.test import Client
 from delivery import journal
 from delivery.access import key_use, keys
 from delivery.access.scopes import Scope
+from delivery.access.shared_counts import of_reads
 from delivery.files import scan
 from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured, governor
@@ -64,6 +65,7 @@ def _fresh_memory() -> None:
     """Forget the API keys, the circuits and the endpoints of the test before."""
     keys._live.cache_clear()
     key_use.forget()
+    of_reads.forget()
     circuit_cache.forget()
     governor.forget()
     backpressure.forget()

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from delivery.access import keys, stored
 from delivery.models import Email, IdempotencyKey, Limits, Team
@@ -159,3 +160,22 @@ def test_old_rows_are_counted_when_a_limit_is_set(api: fakes.Api) -> None:
     limit(stored_mb=1)
     stored.count_anew(Limits.objects.get().pk)
     assert Limits.objects.get().stored == 5
+
+
+# Reads.
+
+
+def test_each_answer_to_a_read_says_what_is_left(settings: Any) -> None:
+    settings.GOMAIL_READS_PER_SECOND = 0.5
+    client = fakes.Api(Client(), keys.issue("reader", scopes=["read"])[1])
+    answers = [client.get("emails/") for _ in range(5)]
+    assert [answer["RateLimit"].partition(";t=")[0] for answer in answers] == [
+        f'"reads";r={left}' for left in (4, 3, 2, 1, 0)
+    ]
+    assert answers[0]["RateLimit-Policy"] == '"reads";q=5;w=10'
+    over = client.get("emails/")
+    assert (over.status_code, over.json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(over["Retry-After"]) <= 2
+    assert over["ratelimit-remaining"] == "0"
+    other = fakes.Api(Client(), keys.issue("another", scopes=["read"])[1])
+    assert other.get("emails/").status_code == 200
