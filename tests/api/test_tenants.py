@@ -1,0 +1,149 @@
+"""Whatever is another team's answers as if it were not there, byte for byte; and no list tells of it."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from delivery.access import keys, members
+from delivery.access.scopes import Scope
+from delivery.models import Email, Member, Recipient, Suppression, Team, WebhookCall
+from tests import fakes
+from tests.delivery.webhooks.endpoints import endpoint, message
+
+CANARY = "canary7z"
+NOBODY = "00000000-0000-7000-8000-000000000000"
+NUMBER = "999999999"
+Ids = Mapping[str, tuple[str, str]]  # of a team's row, and one that nothing has; by the path before it
+
+
+@pytest.fixture
+def theirs(providers: None, db: None) -> Ids:
+    """Return the ids of what another team has; new resources belong here."""
+    other = Team.objects.create(name=f"{CANARY}-team")
+    email = Email.objects.create(
+        team=other, from_address=f"{CANARY}@rival.example", subject=CANARY, text_body=CANARY, status="sent"
+    )
+    to = f"{CANARY}@example.net"
+    Recipient.objects.create(email=email, kind="to", address=to, canonical=to)
+    now = timezone.now()
+    entry = Suppression.objects.create(
+        team=other, address=to, kind="manual", scope="all", source="api", first_seen=now, last_seen=now
+    )
+    hook = endpoint(team=other, url=f"https://{CANARY}.example.org/")
+    told = message(hook, outcome="failed", due_at=None)
+    call = WebhookCall.objects.create(endpoint=hook, message=told, status=500, answer=CANARY, ms=1)
+    user = User.objects.create_user(CANARY, f"{CANARY}@example.com")
+    member = Member.objects.create(team=other, user=user, role="viewer")
+    key, _ = keys.issue(other.name, scopes=["emails.read"])
+    invitation, _ = members.invite(other, f"x{CANARY}@example.com", "viewer", None)
+    return {
+        "emails": (str(email.pk), NOBODY),
+        "webhooks": (str(hook.pk), NOBODY),
+        "calls": (str(call.pk), NOBODY),
+        "suppressions": (str(entry.pk), NOBODY),
+        "members": (str(member.pk), NUMBER),
+        "keys": (key.public_id, "zzzzzzzz"),
+        "invitations": (str(invitation.pk), NUMBER),
+    }
+
+
+@pytest.fixture
+def api(providers: None, db: None) -> fakes.Api:
+    return fakes.Api(Client(raise_request_exception=False), keys.issue("shop", scopes=Scope.values)[1])
+
+
+def operations() -> Iterator[tuple[str, str]]:
+    document: Any = (
+        Client().get(fakes.V1 + "schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json()
+    )
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if "x-scope" in operation:
+                yield method, path
+
+
+def filled(path: str, choose: Callable[[str], str]) -> str:
+    """Return the path with an id for each `{…}`, chosen by the word before it."""
+    parts = path.split("/")
+    return "/".join(
+        choose(parts[i - 1]) if part.startswith("{") else part for i, part in enumerate(parts) if i
+    )
+
+
+def ask(api: fakes.Api, method: str, path: str) -> tuple[int, bytes]:
+    given = {} if method == "get" else {"data": b"{}", "content_type": "application/json"}
+    answer = getattr(api.client, method)(f"/{path}", headers=api.headers, **given)
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return answer.status_code, content
+
+
+def test_another_teams_ids_are_as_missing_ones(api: fakes.Api, theirs: Ids) -> None:
+    tried = 0
+    for method, path in operations():
+        if "{" not in path:
+            continue
+        there, nowhere = (filled(path, lambda word, n=n: theirs[word][n]) for n in (0, 1))
+        found, missing = ask(api, method, there), ask(api, method, nowhere)
+        assert found == missing, f"{method} {path}"
+        assert found[0] in (400, 404), f"{method} {path}"
+        tried += 1
+    assert tried >= 15
+
+
+def test_one_id_of_ones_own_and_one_of_another_team_are_not_mixed(api: fakes.Api, theirs: Ids) -> None:
+    own = endpoint(team=Team.objects.get(name="shop"))
+    paths = (
+        f"webhooks/{own.pk}/calls/{theirs['calls'][0]}/replay/",
+        f"webhooks/{own.pk}/calls/{NOBODY}/replay/",
+    )
+    there, nowhere = (api.post(path, {}) for path in paths)
+    assert (there.status_code, there.content) == (404, nowhere.content)
+
+
+def test_an_address_that_another_team_suppresses_is_as_one_that_nobody_does(
+    api: fakes.Api, theirs: Ids
+) -> None:
+    there, nowhere = (
+        api.get(f"suppressions/{who}/") for who in (f"{CANARY}@example.net", "nobody@example.net")
+    )
+    assert (there.status_code, there.content) == (404, nowhere.content)
+
+
+def test_no_list_search_or_export_tells_of_another_team(api: fakes.Api, theirs: Ids) -> None:
+    everything = "|".join(re.escape(pk) for pk, _ in theirs.values() if len(pk) > 9)
+    tried = 0
+    for method, path in operations():
+        if method != "get" or "{" in path:
+            continue
+        status, content = ask(api, method, path.removeprefix("/"))
+        assert status == 200, path
+        assert not re.search(f"{CANARY}|{everything}", content.decode()), path
+        tried += 1
+    assert tried >= 5
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"q": CANARY},
+        {"recipient": f"{CANARY}@example.net"},
+        {"status": "sent"},
+        {"provider": "ses"},
+    ],
+)
+def test_no_filter_of_the_log_finds_another_teams_email(
+    api: fakes.Api, theirs: Ids, asked: dict[str, str]
+) -> None:
+    assert api.get("emails/", **asked).json()["results"] == []
+
+
+def test_no_other_teams_mail_is_cancelled_or_counted(api: fakes.Api, theirs: Ids) -> None:
+    Email.objects.update(status="queued", due_at=timezone.now())
+    answer = api.post("emails/cancel/", {"filter": {"recipient": f"{CANARY}@example.net"}})
+    assert (answer.status_code, answer.json()["count"]) == (200, 0)
+    assert Email.objects.get().status == "queued"
