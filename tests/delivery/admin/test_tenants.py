@@ -16,7 +16,9 @@ from delivery.access import keys, members
 from delivery.db import ids
 from delivery.models import (
     Attachment,
+    AuditEntry,
     Email,
+    Erasure,
     Limits,
     Member,
     ProviderEvent,
@@ -66,6 +68,8 @@ def theirs(db: None) -> Mapping[str, Model]:
         ),
         ProviderEvent.objects.create(email=email, key="0" * 64, **event),
         Member.objects.create(team=other, user=person, role="viewer"),
+        AuditEntry.objects.create(team=other, actor_kind="system", action="team.paused", object_id=CANARY),
+        Erasure.objects.create(team=other, digest=CANARY),
         members.invite(other, f"x{CANARY}@example.com", "viewer", None)[0],
     ]
     return {row._meta.label_lower: row for row in rows}
