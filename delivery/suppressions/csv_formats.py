@@ -14,12 +14,6 @@ from delivery.models import Suppression
 from delivery.models.suppression import ALL, LIST, MARKETING
 
 COLUMNS: Final = ("address", "kind", "scope", "reason", "source", "created_at", "expires_at")  # of our own
-# A spreadsheet takes what begins so for something to be computed; the last four are = + - @ in full width.
-_COMPUTED = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
-_FORMULA, _GUARDED = (
-    re.compile(f"'*{_COMPUTED}"),
-    re.compile(f"'+{_COMPUTED}"),
-)  # an address may begin with '=
 _SCOPE = re.compile(rf"{ALL}|{MARKETING}|{LIST}[^\x00-\x1f\x7f-\x9f]{{1,100}}")
 # What databases can reckon with.
 _OLDEST, _NEWEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1990, 3000))
@@ -69,16 +63,6 @@ def columns_of(first: Sequence[str]) -> tuple[list[str], bool]:
 def plain(name: str) -> str:
     """Return a column's name without what vendors write differently."""
     return re.sub(r"[^a-z]", "", name.lower())
-
-
-def safe(text: str) -> str:
-    """Return a text that no spreadsheet computes."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unsafe(text: str) -> str:
-    """Return what `safe` was given."""
-    return text[1:] if _GUARDED.match(text) else text
 
 
 def moment(text: str) -> datetime | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
+from delivery.content import formulas
 from delivery.models import Suppression
 from delivery.suppressions import csv_formats
 
@@ -17,7 +18,7 @@ def lines(rows: QuerySet[Suppression]) -> Iterator[str]:
     writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(csv_formats.COLUMNS)
     for entry in rows.iterator(chunk_size=_AT_ONCE):
-        writer.writerow([csv_formats.safe(cell) for cell in _cells(entry)])
+        writer.writerow([formulas.safe(cell) for cell in _cells(entry)])
         if len(line.pieces) >= _AT_ONCE:
             yield line.taken()
     yield line.taken()

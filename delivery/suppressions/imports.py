@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from delivery.access import audit
-from delivery.content import addresses, tombstones
+from delivery.content import addresses, formulas, tombstones
 from delivery.db import clock
 from delivery.models import Suppression
 from delivery.suppressions import csv_formats, entries, lookup
@@ -113,7 +113,7 @@ def _delimiter(text: str) -> str:
 
 
 def _named(columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
-    return {name: csv_formats.unsafe(cell).strip() for name, cell in zip(columns, row, strict=False) if name}
+    return {name: formulas.unsafe(cell).strip() for name, cell in zip(columns, row, strict=False) if name}
 
 
 def _line(found: csv_formats.Format, number: int, row: Mapping[str, str], kind: str) -> _Numbered:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from delivery.content import formulas
 from delivery.models import Suppression
-from delivery.suppressions import csv_formats, exports, imports
+from delivery.suppressions import exports, imports
 from delivery.suppressions.csv_formats import Unreadable
 from delivery.suppressions.imports import Source
 
@@ -142,5 +143,5 @@ def test_twenty_formulas_are_neutral_in_an_export() -> None:
 
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_a_formula_is_guarded_and_found_again(text: str) -> None:
-    assert csv_formats.safe(text) == f"'{text}"
-    assert csv_formats.unsafe(csv_formats.safe(text)) == text
+    assert formulas.safe(text) == f"'{text}"
+    assert formulas.unsafe(formulas.safe(text)) == text
