@@ -17,6 +17,8 @@ from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.limits import Over
 from delivery.access.pauses import Paused
 from delivery.access.reads import TooMany
+from delivery.audience import contacts, groups, imports
+from delivery.audience.questions import NotTaken, Question
 from delivery.content.links import NotSetUp
 from delivery.content.template_sources import Unpublishable
 from delivery.content.templates import Misfit, Missing, RenderFault, Unwritable
@@ -42,8 +44,15 @@ log = logging.getLogger(__name__)
 class ContractError(exceptions.APIException):
     """An error code of the registry, optionally with a more specific message."""
 
-    def __init__(self, code: str, message: str = "", errors: list[dict[str, str]] | None = None) -> None:
-        """Take the status from the registry."""
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        errors: list[dict[str, str]] | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the status from the registry; `more` is what the answer holds beside the usual."""
+        self.more = more or {}
         self.code = code
         self.message = message or error_codes.REQUEST[code].meaning
         self.errors = errors or []
@@ -53,7 +62,8 @@ class ContractError(exceptions.APIException):
 
 def shape(error: ContractError) -> dict[str, Any]:
     """Return the body of an error answer."""
-    return {"success": False, "message": error.message, "code": error.code, "errors": error.errors}
+    told = {"success": False, "message": error.message, "code": error.code, "errors": error.errors}
+    return {**told, **error.more}
 
 
 def answer(exc: Exception, context: dict[str, Any]) -> Response:
@@ -79,8 +89,9 @@ def translated(exc: Exception) -> ContractError:
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
     if isinstance(exc, exceptions.ValidationError | Unwritable | Unpublishable):
         return _in_words(exc)
-    if isinstance(exc, (FileRefused, Over, TooMany)):
-        return ContractError(exc.code, str(exc))
+    if isinstance(exc, (FileRefused, Over, TooMany, NotTaken)):
+        more = {"preview": exc.preview} if isinstance(exc, Question) else {}
+        return ContractError(exc.code, str(exc), more=more)
     if isinstance(exc, tuple(_TOLD)):
         code, told = _TOLD[type(exc)]
         return ContractError(code, told.format(exc))
@@ -155,6 +166,11 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((members.AlreadyMember,), "already_member"),
     ((members.LastOwner,), "last_owner"),
     ((members.Refused,), "member_gone"),
+    ((contacts.Known,), "contact_exists"),
+    ((groups.Known,), "group_exists"),
+    ((groups.InUse,), "group_in_use"),
+    ((groups.Unsubscribed,), "unsubscribed"),
+    ((imports.NotNow,), "import_state"),
     ((endpoints.TooMany,), "too_many_webhooks"),
     ((endpoints.SwitchedOff,), "webhook_off"),
     ((templates.SlugTaken,), "slug_taken"),

@@ -40,6 +40,11 @@ class Upload:
         """Open the content for reading; the caller closes it."""
         return cast(BinaryIO, self._path.open("rb"))
 
+    @property
+    def path(self) -> Path:
+        """Return where the content lies."""
+        return self._path
+
     def close(self) -> None:
         """Delete the content."""
         self._discard()
@@ -48,9 +53,11 @@ class Upload:
 class Uploads(list[Upload]):
     """The files of one request, written one after the other and counted together."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """Take `most` bytes in all; unless given, what attachments may have."""
         super().__init__()
-        self._room = settings.ATTACHMENTS_MAX_BYTES
+        self._most = most
+        self._room = settings.ATTACHMENTS_MAX_BYTES if most is None else most
 
     def begin(self, *, field: str, filename: str, content_type: str, content_id: str = "") -> None:
         """Start the next file."""
@@ -62,7 +69,7 @@ class Uploads(list[Upload]):
         """Append to the current file; raise ContractError as soon as all files together exceed the limit."""
         self._room -= len(piece)
         if self._room < 0:
-            raise too_large()
+            raise too_large() if self._most is None else _over(self._most)
         self[-1].write(piece)
 
     def end(self) -> None:
@@ -86,6 +93,10 @@ def too_large() -> ContractError:
     """Return the error for attachments over the limit."""
     limit = f"{settings.ATTACHMENTS_MAX_BYTES:,}"
     return ContractError("attachments_too_large", f"All attachments together may have {limit} bytes.")
+
+
+def _over(most: int) -> ContractError:
+    return ContractError("request_too_large", f"The file may have {most:,} bytes.")
 
 
 def _too_many() -> ContractError:

@@ -22,6 +22,7 @@ from api import (
     views,
 )
 from api.api_keys import views as api_keys
+from api.audience import contacts, groups, imports
 from api.compat import short_form
 from api.library import views as library
 from api.webhooks import views as webhooks
@@ -67,6 +68,21 @@ urlpatterns = [
     *_either(V1 + "erasures/", erasures.Erasures.as_view(), "erasures"),
     *_either(V1 + "erasures/<str:id>/", erasures.OneErasure.as_view(), "erasure"),
     *_either(V1 + "people/", erasures.People.as_view(), "people"),
+    *_either(V1 + "contacts/", contacts.Contacts.as_view(), "contacts"),
+    *_either(V1 + "contacts/export/", contacts.ContactExport.as_view(), "contacts-export"),
+    *_either(V1 + "contacts/<str:id>/", contacts.OneContact.as_view(), "contact"),
+    *_either(V1 + "groups/", groups.Groups.as_view(), "groups"),
+    *_either(V1 + "groups/<str:id>/", groups.OneGroup.as_view(), "group"),
+    *_either(V1 + "groups/<str:id>/members/", groups.Members.as_view(), "group-members"),
+    *_either(V1 + "groups/<str:id>/members/<str:contact>/", groups.OneMember.as_view(), "group-member"),
+    *_either(V1 + "imports/", imports.Imports.as_view(), "imports"),
+    *_either(V1 + "imports/<str:id>/", imports.OneImport.as_view(), "import"),
+    *_either(V1 + "imports/<str:id>/rejects/", imports.Rejects.as_view(), "rejects"),
+    *_either(V1 + "imports/<str:id>/run/", imports.Run.as_view(), "run-import"),
+    *_either(V1 + "imports/<str:id>/pause/", imports.Pause.as_view(), "pause-import"),
+    *_either(V1 + "imports/<str:id>/resume/", imports.Resume.as_view(), "resume-import"),
+    *_either(V1 + "imports/<str:id>/cancel/", imports.Cancel.as_view(), "cancel-import"),
+    *_either(V1 + "imports/<str:id>/undo/", imports.Undo.as_view(), "undo-import"),
     *_either(V1 + "providers/", providers.Providers.as_view(), "providers"),
     *_either(V1 + "keys/", api_keys.Keys.as_view(), "keys"),
     *_either(V1 + "keys/<str:id>/", api_keys.OneKey.as_view(), "key"),

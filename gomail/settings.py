@@ -162,6 +162,8 @@ SPECTACULAR_SETTINGS = {
         "EmailStatus": "delivery.models.Email.Status",
         "RecipientStatus": "delivery.models.Recipient.Status",
         "SuppressionKind": "delivery.models.Suppression.Kind",
+        "MembershipStatus": "delivery.models.Membership.Status",
+        "ImportStatus": "delivery.models.Import.Status",
     },
 }
 

@@ -26,6 +26,7 @@ class MultiPartParser(BaseParser):
     """multipart/form-data: text fields decoded, every file as an Upload in the list `attachments`."""
 
     media_type = "multipart/form-data"
+    most_file_bytes: int | None = None  # unless given, what attachments may have
 
     def parse(
         self,
@@ -37,7 +38,7 @@ class MultiPartParser(BaseParser):
         request = request_of(parser_context)
         refuse_compression(request)
         content_type = request.content_type or ""
-        form = _Form(charset_of(content_type))
+        form = _Form(charset_of(content_type), self.most_file_bytes)
         try:
             form.read(stream, boundary_of(content_type))
             return form.values()
@@ -95,8 +96,8 @@ def boundary_of(content_type: str) -> bytes:
 class _Form:
     """Collects the parts of one multipart form."""
 
-    def __init__(self, charset: str) -> None:
-        self.uploads = Uploads()
+    def __init__(self, charset: str, most_file_bytes: int | None) -> None:
+        self.uploads = Uploads(most_file_bytes)
         self._charset = charset
         self._fields = Fields()
         self._part: parts.Part | None = None

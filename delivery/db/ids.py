@@ -18,6 +18,13 @@ def uuid7() -> UUID:
     return _made(clock.nanoseconds())
 
 
+def several(count: int) -> list[UUID]:
+    """Return so many identifiers in ascending order, the last with the time of now."""
+    step = _A_MILLISECOND // _STEPS + 1
+    first = clock.nanoseconds() - count * step
+    return [_made(first + number * step) for number in range(count)]
+
+
 def at(moment: datetime) -> UUID:
     """Return a new identifier with this time."""
     seconds = int(moment.timestamp())

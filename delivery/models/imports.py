@@ -46,7 +46,7 @@ class Import(models.Model):
 
     # The file, and how it is read.
     filename = models.CharField(max_length=255, blank=True)
-    sha256 = models.CharField(max_length=64)  # of what is stored: the table of a spreadsheet as CSV
+    sha256 = models.CharField(max_length=64)  # of the file as it was stored: the table of a workbook as CSV
     size = models.BigIntegerField(default=0)
     sheet = models.CharField(max_length=255, blank=True)  # of a spreadsheet; empty: it is a CSV file
     encoding = models.CharField(max_length=20)

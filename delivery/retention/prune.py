@@ -7,12 +7,14 @@ waits for one. The process may be killed at any time; the next run does the rest
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from delivery.access import stored
+from delivery.audience import files
 from delivery.db import clock, ids
 from delivery.files import storage
 from delivery.models import (
@@ -21,6 +23,7 @@ from delivery.models import (
     Email,
     EventToken,
     IdempotencyKey,
+    ImportReject,
     ProviderEvent,
     Suppression,
     WebhookEndpoint,
@@ -34,6 +37,7 @@ _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
 _EVENTS_KEPT = timedelta(days=30)  # that belong to no email: parked, or news of an account
 _WEBHOOKS_KEPT = timedelta(days=30)  # with their calls, since they were finished
+_REJECTS_KEPT = timedelta(days=30)  # since their import was over: they hold what people wrote
 _TOKENS_KEPT = timedelta(days=1)  # no vendor repeats a post for so long
 Rows = QuerySet[Any]
 
@@ -62,15 +66,18 @@ def prune(rule: Rule, before: datetime) -> Iterator[int]:
 
 
 def count_files() -> Iterator[int]:
-    """Yield 1 for each file that no email needs now."""
-    return (1 for _ in unused_files.unwanted())
+    """Yield 1 for each file that no email, and no import, needs now."""
+    return (1 for _ in chain(unused_files.unwanted(), files.orphans()))
 
 
 def prune_files() -> Iterator[int]:
-    """Delete the files that no email needs; yield 1 for each deleted file, 0 for one needed again."""
+    """Delete the files that no email and no import needs; yield 1 for each deleted file, 0 for one needed again."""
     storage.remove_partial_files()
     for file in unused_files.unwanted():
         yield int(unused_files.delete(file))
+    for pk in files.orphans():
+        files.delete(pk)
+        yield 1
 
 
 def _due(rule: Rule, before: datetime) -> Iterator[tuple[Rows, Sequence[Any]]]:
@@ -155,6 +162,10 @@ def _expired(before: datetime) -> Iterator[Rows]:
     yield Suppression.objects.filter(expires_at__lte=clock.now())
 
 
+def _rejects(before: datetime) -> Iterator[Rows]:
+    yield ImportReject.objects.filter(of__finished_at__lt=clock.now() - _REJECTS_KEPT)
+
+
 def _all(rows: Rows, before: datetime) -> Rows:
     return rows
 
@@ -204,6 +215,7 @@ ATTACHMENTS = Rule(name="attachments", walks=_attachments, due=_of_finished, pru
 KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)
 CHANGES = Rule(name="changes of circuits", walks=_changes, due=_old, prune=_delete)
 SOFT_BOUNCES = Rule(name="soft bounces of another month", walks=_soft_bounces, due=_all, prune=_delete)
+REJECTS = Rule(name="rejects of imports", walks=_rejects, due=_all, prune=_delete)
 SUPPRESSIONS = Rule(name="expired suppressions", walks=_expired, due=_all, prune=_delete)
 EVENTS = Rule(name="events that belong to no email", walks=_loose, due=_stray, prune=_delete)
 TOKENS = Rule(name="tokens of events", walks=_tokens, due=_used, prune=_delete)

@@ -23,7 +23,7 @@ _starved, _urgent = StarvedEmails(), UrgentEmails()
 _pollers: list[polling.Poller] = []
 _ending = threading.Event()  # no further event is read
 _done = threading.Event()  # the last email has been handed over
-_posting: list[threading.Thread] = []  # posts webhooks until the process is told to stop
+_posting: list[threading.Thread] = []  # post webhooks and run imports until the process is told to stop
 
 
 @shared_task(name=broker.HAND_OVER)
@@ -65,7 +65,9 @@ def begin(sender: Any, **_: Any) -> None:
     threading.Thread(target=_beat_on, args=(threads,), name="heart", daemon=True).start()
     threading.Thread(target=_rescue_on, name="recovery", daemon=True).start()
     _posting.append(threading.Thread(target=loop.post_webhooks, args=(_goes_on,), name="webhooks"))
-    _posting[0].start()
+    _posting.append(threading.Thread(target=loop.run_imports, args=(_goes_on,), name="imports"))
+    for thread in _posting:
+        thread.start()
     read_events()
 
 

@@ -38,6 +38,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     working = [_start(_hand_over_on, stop, queue, each) for each in lanes]
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
     working.append(_start(loop.post_webhooks, lambda: not stop.is_set()))
+    working.append(_start(loop.run_imports, lambda: not stop.is_set()))
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _CHECK_SECONDS, _without_keeping(loop.ask_vendors), daemon=True)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
@@ -20,9 +21,11 @@ from delivery.sending import rounds
 from delivery.sending.rounds import GoingOn
 from delivery.submission import cancelling
 from delivery.webhooks.dispatcher import Dispatcher
+from delivery.workers import importing
 from providers.wire import shortage
 
 RESCUE_SECONDS = 5.0  # between two rescues
+_TICKS, _TICK_SECONDS = 5, 0.2  # between two looks for an import
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -91,6 +94,16 @@ def post_webhooks(going_on: GoingOn) -> None:
         guarded(dispatcher.step, "Webhooks could not be posted")
         dispatcher.wait()
     guarded(dispatcher.finish, "The last webhooks could not be written down; they are posted once more")
+    connection.close()
+
+
+def run_imports(going_on: GoingOn) -> None:
+    """Run due imports in child processes while it goes on: reading a file must not slow down the threads that send."""
+    while going_on():
+        guarded(lambda: importing.run_some(going_on), "Imports could not be run")
+        for _ in range(_TICKS):
+            if going_on():
+                time.sleep(_TICK_SECONDS)
     connection.close()
 
 

@@ -29,6 +29,7 @@ _ALWAYS = (
     prune.ENDPOINTS,
     prune.SOFT_BOUNCES,
     prune.SUPPRESSIONS,
+    prune.REJECTS,
 )
 
 

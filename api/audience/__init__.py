@@ -1,0 +1,1 @@
+"""contacts/, groups/ and imports/: whom a team writes to."""

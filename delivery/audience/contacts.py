@@ -1,0 +1,72 @@
+"""Contacts: made, changed and deleted by a person or a client, each in the transaction of what records it."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from delivery.access import audit
+from delivery.content import addresses
+from delivery.db import clock
+from delivery.models import Contact, Team
+
+FIELDS: Final = ("email", "first_name", "last_name", "name", "locale", "data")
+
+
+class Known(Exception):
+    """The team has a contact with this address already."""
+
+
+def of(team: Team | None) -> QuerySet[Contact]:
+    """Return a team's contacts; None: those of whoever works without a key."""
+    return Contact.objects.filter(team=team)
+
+
+def named(team: Team | None, email: str) -> QuerySet[Contact]:
+    """Return the contact with this address, or none."""
+    return of(team).filter(email_key=addresses.canonical(email))
+
+
+def searched(rows: QuerySet[Contact], text: str) -> QuerySet[Contact]:
+    """Keep those whose address begins so."""
+    begins = addresses.canonical(text.strip())
+    if "\x00" in begins:  # which PostgreSQL cannot even look for
+        return rows.none()
+    return rows.filter(email_key__gte=begins, email_key__lt=f"{begins}\U0010ffff") if begins else rows
+
+
+def create(team: Team | None, *, email: str, **fields: Any) -> Contact:
+    """Make a contact in the caller's transaction; raise Known if the team has it."""
+    made = Contact(team=team, email=email, email_key=addresses.canonical(email), **fields)
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError as error:
+        raise Known from error
+    audit.record("contact.created", "contact", made.pk, team=team, after={"fields": sorted(fields)})
+    return made
+
+
+def change(contact: Contact, **fields: Any) -> None:
+    """Change a contact in the caller's transaction; no undo of an import deletes it any more."""
+    if "email" in fields:
+        fields["email_key"] = addresses.canonical(fields["email"])
+    for name, value in fields.items():
+        setattr(contact, name, value)
+    contact.changed_at, contact.last_import = clock.now(), None
+    try:
+        with transaction.atomic():
+            contact.save(update_fields=[*fields, "changed_at", "last_import"])
+    except IntegrityError as error:
+        raise Known from error
+    audit.record(
+        "contact.changed", "contact", contact.pk, team=contact.team_id, after={"fields": sorted(fields)}
+    )
+
+
+def delete(contact: Contact) -> None:
+    """Delete a contact and its memberships in the caller's transaction; suppressions of its address stay."""
+    pk: UUID = contact.pk
+    contact.delete()
+    audit.record("contact.deleted", "contact", pk, team=contact.team_id)

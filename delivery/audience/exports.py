@@ -1,0 +1,108 @@
+"""Contacts as CSV: exact, or so that a spreadsheet opens it and computes nothing of it. Both can be imported again."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import QuerySet
+
+from delivery.audience import columns, synonyms
+from delivery.content import formulas
+from delivery.models import Contact, Import, Membership
+
+DELIMITERS: Final = (",", ";", "\t", "|")
+_AT_ONCE: Final = 2000  # rows read from the database, and written in one piece
+_BOM: Final = "\ufeff"
+_FIELDS: Final = columns.FIELDS
+_REJECTS: Final = ("line", "column", "code", "value")
+_KEYS: Final = {
+    "sqlite": "SELECT DISTINCT key FROM ({rows}), json_each(data) ORDER BY key",
+    "postgresql": "SELECT DISTINCT jsonb_object_keys(data) FROM ({rows}) listed ORDER BY 1",
+}
+
+
+def contacts(
+    rows: QuerySet[Contact], *, for_spreadsheet: bool = False, delimiter: str = ","
+) -> Iterator[str]:
+    """Yield a file of contacts in pieces, with a column for every name in their data."""
+    names = _names(rows)
+    header = [*_FIELDS, *map(_header, names)]
+    found = rows.order_by("-id").iterator(chunk_size=_AT_ONCE)
+    return _lines(header, (_cells(each, names) for each in found), for_spreadsheet, delimiter)
+
+
+def members(
+    rows: QuerySet[Membership], *, for_spreadsheet: bool = False, delimiter: str = ","
+) -> Iterator[str]:
+    """Yield a file of members in pieces, with their status."""
+    names = _names(Contact.objects.filter(pk__in=rows.values("contact")))
+    header = [*_FIELDS, *map(_header, names), "status", "since", "by"]
+    found = rows.order_by("-id").iterator(chunk_size=_AT_ONCE)
+    lines = ([*_cells(row.contact, names), row.status, row.since.isoformat(), row.by] for row in found)
+    return _lines(header, lines, for_spreadsheet, delimiter)
+
+
+def rejects(imported: Import) -> Iterator[str]:
+    """Yield a file of the rows that were not taken, in pieces; a spreadsheet opens it."""
+    found = imported.rejects.order_by("id").values_list(*_REJECTS)
+    return _lines(_REJECTS, found.iterator(chunk_size=_AT_ONCE), True, ",")
+
+
+def _lines(header: Sequence[str], rows: Any, for_spreadsheet: bool, delimiter: str) -> Iterator[str]:
+    line = _Line()
+    if for_spreadsheet:
+        line.write(_BOM)
+    writer = csv.writer(line, delimiter=delimiter)
+    guard = formulas.safe_but_numbers if for_spreadsheet else str
+    writer.writerow(map(guard, header))
+    for row in rows:
+        writer.writerow([guard(str(cell)) for cell in row])
+        if len(line.pieces) >= _AT_ONCE:
+            yield line.taken()
+    yield line.taken()
+
+
+def _cells(contact: Contact, names: Sequence[str]) -> list[str]:
+    data = contact.data
+    return [
+        *[getattr(contact, field) for field in _FIELDS],
+        *[_text(data[name]) if name in data else "" for name in names],
+    ]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _header(name: str) -> str:
+    """Return the header of a name in the data, which an import does not take for one of a field."""
+    is_plain = synonyms.fields([name]) == [""] and name.strip() == name and not name.startswith(columns.DATA)
+    return name if is_plain and name else f"{columns.DATA}{name}"
+
+
+def _names(rows: QuerySet[Contact]) -> list[str]:
+    try:
+        listed, values = rows.order_by().values("data").query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_KEYS[connection.vendor].format(rows=listed), values)
+        return [name for (name,) in cursor.fetchall()]
+
+
+class _Line:
+    """Collects what csv writes."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.pieces.append(text)
+
+    def taken(self) -> str:
+        """Return what was written since the last call."""
+        pieces, self.pieces = self.pieces, []
+        return "".join(pieces)

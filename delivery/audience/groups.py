@@ -1,0 +1,112 @@
+"""Groups, and who is in them. Nothing but a resubscription that somebody asks for brings back who has unsubscribed."""
+
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from delivery.access import audit
+from delivery.db import clock
+from delivery.models import Contact, Group, Import, Membership, Team
+
+FIELDS: Final = ("name", "from_address", "reply_to", "signature_id", "unsubscribe")
+Status = Membership.Status
+
+
+class Known(Exception):
+    """The team has a group of this name already."""
+
+
+class InUse(Exception):
+    """An import into this group is under way."""
+
+
+class Unsubscribed(Exception):
+    """The contact has unsubscribed from this group; only a resubscription brings it back."""
+
+
+def of(team: Team | None) -> QuerySet[Group]:
+    """Return a team's groups."""
+    return Group.objects.filter(team=team)
+
+
+def create(team: Team | None, **fields: Any) -> Group:
+    """Make a group in the caller's transaction; raise Known if its name is taken."""
+    made = Group(team=team, **fields)
+    _save(made)
+    audit.record("group.created", "group", made.pk, team=team, after=audit.values(made, FIELDS))
+    return made
+
+
+def change(group: Group, **fields: Any) -> None:
+    """Change a group in the caller's transaction."""
+    before = audit.values(group, FIELDS)
+    for name, value in fields.items():
+        setattr(group, name, value)
+    _save(group)
+    was, now = audit.difference(before, audit.values(group, FIELDS))
+    audit.record("group.changed", "group", group.pk, team=group.team_id, before=was, after=now)
+
+
+def delete(group: Group) -> None:
+    """Delete a group and its memberships, not its contacts; raise InUse while a file is imported into it."""
+    if Import.objects.filter(group=group).exclude(status__in=Import.OVER).exists():
+        raise InUse
+    pk, before = group.pk, audit.values(group, FIELDS)
+    group.delete()
+    audit.record("group.deleted", "group", pk, team=group.team_id, before=before)
+
+
+def members(group: Group) -> QuerySet[Membership]:
+    """Return the memberships of a group, with their contacts."""
+    return Membership.objects.filter(group=group).select_related("contact")
+
+
+def join(group: Group, contact: Contact, *, by: str, resubscribe: bool = False) -> tuple[Membership, bool]:
+    """Put a contact into a group in the caller's transaction; return the membership, and whether that changed anything.
+
+    Raises Unsubscribed for somebody who has left, unless it is a resubscription.
+    """
+    member, is_new = Membership.objects.get_or_create(
+        group=group, contact=contact, defaults={"by": by, "since": clock.now()}
+    )
+    if is_new:
+        _record("group.joined", member)
+        return member, True
+    return member, set_status(member, Status.SUBSCRIBED, by=by, resubscribe=resubscribe)
+
+
+def set_status(member: Membership, status: str, *, by: str, resubscribe: bool = False) -> bool:
+    """Change a membership in the caller's transaction, and tell whether it had another status."""
+    member = Membership.objects.select_for_update().select_related("group").get(pk=member.pk)
+    if member.status == status:
+        return False
+    comes_back = member.status == Status.UNSUBSCRIBED
+    if comes_back and not (resubscribe and status == Status.SUBSCRIBED):
+        raise Unsubscribed
+    before = {"status": member.status}
+    Membership.objects.filter(pk=member.pk).update(status=status, since=clock.now(), by=by)
+    action = (
+        "contact.resubscribed" if comes_back else f"group.{'joined' if status == 'subscribed' else 'left'}"
+    )
+    _record(action, member, before=before, after={"status": status})
+    return True
+
+
+def remove(member: Membership, *, by: str) -> None:
+    """Take a contact out of a group in the caller's transaction; who has unsubscribed stays so."""
+    if member.status != Status.UNSUBSCRIBED:
+        set_status(member, Status.REMOVED, by=by)
+
+
+def _record(action: str, member: Membership, **values: Any) -> None:
+    after = {"group": str(member.group_id), **values.pop("after", {})}
+    audit.record(action, "contact", member.contact_id, team=member.group.team_id, after=after, **values)
+
+
+def _save(group: Group) -> None:
+    try:
+        with transaction.atomic():
+            group.save()
+    except IntegrityError as error:
+        raise Known from error
