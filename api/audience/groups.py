@@ -16,9 +16,9 @@ from api.audience.contacts import CSV, READ, WRITE, OfContacts, as_csv, found_or
 from api.audience.filters import MemberFilter
 from api.audience.serializers import (
     GroupInSerializer,
+    GroupMemberSerializer,
     GroupSerializer,
     JoinSerializer,
-    MemberSerializer,
     NewGroupSerializer,
     OneGroupSerializer,
     StatusSerializer,
@@ -112,7 +112,7 @@ class Members(_OfGroups):
             OpenApiParameter("email", str),
             OpenApiParameter("status", str, enum=Membership.Status.values),
         ],
-        responses={200: MemberSerializer(many=True), **READ},
+        responses={200: GroupMemberSerializer(many=True), **READ},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """List them, the last to come first; as CSV if that is asked for."""
@@ -120,12 +120,12 @@ class Members(_OfGroups):
         if wants_csv(request):
             return as_csv(exports.members(rows, **options(request)), "members.csv")
         page = self.paginate_queryset(rows)
-        return self.get_paginated_response(MemberSerializer(page, many=True).data)
+        return self.get_paginated_response(GroupMemberSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="join_group",
         request=JoinSerializer,
-        responses={200: MemberSerializer, 201: MemberSerializer, **WRITE},
+        responses={200: GroupMemberSerializer, 201: GroupMemberSerializer, **WRITE},
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Put a contact into the group, or an address, which becomes one: 201, or 200 if it was in it."""
@@ -144,7 +144,7 @@ class OneMember(_OfGroups):
     http_method_names = ("get", "head", "patch", "delete")
 
     @extend_schema(
-        operation_id="group_member", parameters=[_CONTACT], responses={200: MemberSerializer, **READ}
+        operation_id="group_member", parameters=[_CONTACT], responses={200: GroupMemberSerializer, **READ}
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Read its membership."""
@@ -154,7 +154,7 @@ class OneMember(_OfGroups):
         operation_id="change_group_member",
         parameters=[_CONTACT],
         request=StatusSerializer,
-        responses={200: MemberSerializer, **WRITE},
+        responses={200: GroupMemberSerializer, **WRITE},
     )
     def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change its status; who has unsubscribed comes back by `resubscribe` alone."""
@@ -201,4 +201,4 @@ def _shown(group: Group, **how: Any) -> Response:
 
 def _member(group: Group, contact: Any, status: int = 200) -> Response:
     member = groups.members(group).get(contact=contact)
-    return Response({"success": True, "message": "The member", **MemberSerializer(member).data}, status)
+    return Response({"success": True, "message": "The member", **GroupMemberSerializer(member).data}, status)

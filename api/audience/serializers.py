@@ -209,7 +209,7 @@ class PersonSerializer(serializers.ModelSerializer[Contact]):
         fields = ("id", "email", "data")
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+class GroupMemberSerializer(serializers.ModelSerializer[Membership]):
     """A contact in a group."""
 
     contact = PersonSerializer()
