@@ -65,6 +65,7 @@ UNFOLD = {
                 "items": [
                     _page("Providers", "alt_route", "delivery.circuit"),
                     _page("Suppressions", "block", "delivery.suppression"),
+                    _page("Erasures", "person_remove", "delivery.erasure"),
                 ],
             },
             {

@@ -30,9 +30,9 @@ AGAIN: Final = timedelta(seconds=10)  # after it had to wait for something
 _AGAIN_THROUGH_ALL: Final = timedelta(minutes=5)  # the same where all tables are read again
 _KNOWN_EVERYWHERE: Final = 0.2  # seconds; a process believes for less that nobody was erased
 _WAITS = {
-    "emails": "{:,} emails of this person are being sent, or wait for other recipients; they are finished first.",
-    "mentions": "{:,} rows of emails that are being sent mention the address; they are finished first.",
-    "files": "{:,} files are about to be used by another request.",
+    "emails": "Emails of this person that are being sent, or go to others: {:,}. They are finished first.",
+    "mentions": "Texts of emails to others that mention the address: {:,}. They are sent first.",
+    "files": "Files that another request is about to use: {:,}.",
     "log": "A reader of the database keeps its log from being emptied.",
 }
 _BEGINNING = {"table": ""}

@@ -7,10 +7,10 @@ from delivery.erasure.reach import Reach
 from delivery.models import Contact, Email, Recipient, Suppression
 
 _SAID = {
-    "emails": "{:,} emails to this address lose subject, text and files, also where others got them, too.",
-    "waiting": "{:,} of them wait: those to nobody else are cancelled, the others go without this recipient.",
-    "suppressions": "{:,} suppressions stay and work, without the address.",
-    "contacts": "{:,} contacts lose address, names and data.",
+    "emails": "Emails to this address: {:,}. They lose subject, text and files, also where others got them, too.",
+    "waiting": "Of them wait: {:,}. Those to nobody else are cancelled, the others go without this recipient.",
+    "suppressions": "Suppressions: {:,}. They stay and work, without the address.",
+    "contacts": "Contacts: {:,}. They lose address, names and data.",
 }
 _ALL = "Whatever else mentions the address gets a tombstone in its place: events, webhooks, tags, metadata, texts."
 

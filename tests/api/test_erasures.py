@@ -66,7 +66,7 @@ def test_what_has_to_wait_is_answered_with_202_and_goes_on(providers: None) -> N
     answer = erase(api)
     body = answer.json()
     assert (answer.status_code, body["state"]) == (202, "waiting")
-    assert "1 emails of this person are being sent" in body["waits_for"]
+    assert "Emails of this person that are being sent, or go to others: 1." in body["waits_for"]
     assert erase(api).json()["id"] == body["id"]
     assert Erasure.objects.count() == 1
 

@@ -412,7 +412,7 @@ def test_the_command_says_what_it_does_and_asks(carried: None, monkeypatch: Any)
     assert Email.objects.get().text_body
     monkeypatch.setattr("builtins.input", lambda _: f" {WHO.address} ")
     answer = said(WHO.address)
-    assert "1 emails to this address lose subject, text and files" in answer
+    assert "Emails to this address: 1. They lose subject, text and files" in answer
     assert "emails: 1\n" in answer
     assert f"Done. Erasure {Erasure.objects.get().pk}" in answer
 
