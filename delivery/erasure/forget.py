@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from delivery.access import audit
 from delivery.db import clock, traces
-from delivery.erasure import emails, entries, files, journals, mentions, reach, waiting
+from delivery.erasure import emails, entries, files, journals, mentions, reach, uploads, waiting
 from delivery.erasure.people import Person, find
 from delivery.erasure.reach import Reach
 from delivery.erasure.steps import Step
@@ -31,6 +31,7 @@ _AGAIN_THROUGH_ALL: Final = timedelta(minutes=5)  # the same where all tables ar
 _KNOWN_EVERYWHERE: Final = 0.2  # seconds; a process believes for less that nobody was erased
 _WAITS = {
     "emails": "Emails of this person that are being sent, or go to others: {:,}. They are finished first.",
+    "imports": "Imports that are not over and whose files have the address: {:,}. Run or cancel them.",
     "mentions": "Texts of emails to others that mention the address: {:,}. They are sent first.",
     "files": "Files that another request is about to use: {:,}.",
     "log": "A reader of the database keeps its log from being emptied.",
@@ -118,7 +119,7 @@ def _steps(erasure: Erasure, person: Person, far: Reach) -> Iterator[Step]:
     yield from waiting.steps(person, far)
     yield from emails.steps(person, far)
     yield from entries.steps(person, far)
-    if waiting.under_way(person, far):
+    if waiting.under_way(person, far) or uploads.holding(person, far):
         return  # what is told of them meanwhile is looked for when they are finished
     for piece in mentions.pieces(far, erasure.position):
         pks = mentions.found(person, piece)
@@ -145,7 +146,12 @@ def _put_away(erasure: Erasure, person: Person, far: Reach) -> bool:
     lines = journals.overwrite([erasure])
     counts = Counter(erasure.counts) + Counter(files=deleted, journal_lines=lines)
     left = counts.pop("left", 0)
-    why = _why(emails=waiting.under_way(person, far), mentions=left, files=files.waiting(person, far))
+    why = _why(
+        emails=waiting.under_way(person, far),
+        imports=uploads.holding(person, far),
+        mentions=left,
+        files=files.waiting(person, far),
+    )
     if why:
         erasure.counts, erasure.position = dict(counts), {} if left else erasure.position or _BEGINNING
         _wait(erasure, why, counts=erasure.counts, position=erasure.position)

@@ -9,15 +9,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from delivery import bundles, journal
-from delivery.content import tombstones
+from delivery.content import links, tombstones
 from delivery.db import clock
 from delivery.erasure import background, forget
 from delivery.events import record
-from delivery.files import holds
+from delivery.files import holds, storage
 from delivery.journal import Entry
 from delivery.models import (
     Attempt,
@@ -25,6 +26,7 @@ from delivery.models import (
     Email,
     Erasure,
     IdempotencyKey,
+    Import,
     ProviderEvent,
     Recipient,
     Suppression,
@@ -36,7 +38,7 @@ from delivery.models import (
 from delivery.search import query
 from delivery.sending import rounds, unknown
 from delivery.submission import changes, emails, idempotency
-from delivery.suppressions import entries
+from delivery.suppressions import entries, unsubscribing
 from delivery.suppressions.entries import Finding
 from providers.events import Bounce
 from providers.message import Mailbox
@@ -393,6 +395,34 @@ def test_a_line_that_the_database_lacks_is_left_alone(journal_folder: Path) -> N
     background._overwritten.known.clear()
     background.look()
     assert ADDRESS not in journal.known()[str(attempt.pk)].detail
+
+
+def test_an_import_that_would_bring_the_person_back_is_waited_for(attachment_folder: Path) -> None:
+    file = f"email\n{WHO.address}\n"
+    ours = Import.objects.create(filename="a.csv", encoding="utf-8", status="ready")
+    others = Import.objects.create(filename="b.csv", encoding="utf-8", status="ready")
+    storage.attachments().save(f"imports/{ours.pk.hex}", ContentFile(file.encode("utf-16-le")))
+    storage.attachments().save(f"imports/{others.pk.hex}", ContentFile(b"email\nx.zenobia@example.org\n"))
+    row = erased()
+    assert (row.state, "Imports that are not over and whose files have the address: 1." in row.waits_for) == (
+        *("waiting", True),
+    )
+    Import.objects.filter(pk=ours.pk).update(status="cancelled")
+    Contact.objects.create(email=WHO.address, email_key=ADDRESS)  # which it had made until then
+    again(row)
+    assert (row.state, dumps.tables_with(ADDRESS)) == ("done", [])
+
+
+def test_the_unsubscribe_link_of_an_erased_email_still_works(
+    settings: Any, carried: None, api: fakes.Api
+) -> None:
+    settings.GOMAIL_PUBLIC_URL, settings.GOMAIL_LINK_KEYS = "https://mail.example.org", ("l" * 32,)
+    email = emails.send(draft(to=(WHO,), unsubscribe="list:news"), team=None)
+    mark = erased().digest
+    unsubscribing.unsubscribe(links.url(email.pk).rpartition("/")[2])
+    assert (Suppression.objects.get().address, dumps.tables_with(ADDRESS)) == (mark, [])
+    refused = api.send(to_addresses=[WHO.address], unsubscribe="news")
+    assert (refused.status_code, refused.json()["code"]) == (403, "all_suppressed")
 
 
 # The command.
