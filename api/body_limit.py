@@ -31,11 +31,12 @@ def most(environ: Environ) -> int:
         return 0
     try:
         path = get_path_info(environ)
-        view = getattr(resolve(path).func, "view_class", None)
+        function = resolve(path).func
     except (Resolver404, UnicodeError):
         return 0
     if path.startswith("/admin/"):
-        return ADMIN_BODY_BYTES
+        return int(getattr(function, "most_bytes", ADMIN_BODY_BYTES))
+    view = getattr(function, "view_class", None)
     if path.startswith("/u/"):
         return UNSUBSCRIBE_BODY_BYTES
     # A redirect has all methods, and parses nothing.

@@ -69,6 +69,15 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Audience",
+                "items": [
+                    _page("Contacts", "contacts", "delivery.contact"),
+                    _page("Groups", "diversity_3", "delivery.group"),
+                    _page("Memberships", "how_to_reg", "delivery.membership"),
+                    _page("Imports", "upload_file", "delivery.import"),
+                ],
+            },
+            {
                 "title": "Webhooks",
                 "items": [
                     _page("Endpoints", "webhook", "delivery.webhookendpoint"),

@@ -30,6 +30,16 @@ def keep(pk: UUID, file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def keep_content(pk: UUID, content: "File[Any]") -> None:
+    """Store an uploaded file for a look at it, under an id of its own."""
+    storage.attachments().save(_name(pk), content)
+
+
+def place(pk: str) -> Path:
+    """Return where the file with this id, in hex, lies."""
+    return Path(storage.attachments().path(_name(UUID(pk))))
+
+
 @contextmanager
 def opened(pk: UUID) -> Iterator[BinaryIO]:
     """Give the content; raise FileNotFoundError where there is none any more."""

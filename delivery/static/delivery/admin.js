@@ -33,3 +33,21 @@ function page(firstTab = "") {
     },
   };
 }
+
+/* A part of a page that is read anew every second, until what it is about has come to its end; then the whole page,
+   for other orders are possible. */
+document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-refreshed]").forEach(follow));
+
+function follow(part) {
+  const mark = () => part.querySelector("[data-going]");
+  const status = mark().dataset.status;
+  if (mark().dataset.going !== "yes") return;
+  setTimeout(async () => {
+    try {
+      const answer = await fetch(part.dataset.refreshed, { credentials: "same-origin" });
+      if (answer.ok) part.innerHTML = await answer.text();
+    } catch { /* the server is away; it is asked again */ }
+    if (mark().dataset.status === status) follow(part);
+    else location.reload();
+  }, 1000);
+}

@@ -1,0 +1,286 @@
+"""The pages of contacts, groups and memberships."""
+
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from delivery.access.scopes import Scope
+from delivery.admin import base, pages, permissions
+from delivery.admin.permissions import scoped
+from delivery.audience import contacts, exports, groups
+from delivery.content import addresses
+from delivery.models import Contact, Group, Membership
+
+_LONGEST_SHOWN: Final = 50
+_COLOURS: Final = {"subscribed": "success", "unsubscribed": "warning", "removed": ""}
+_MOST_SHOWN: Final = 20  # groups on the page of a contact
+_MOST_OFFERED: Final = 100  # groups to filter by
+
+
+class GroupFilter(base.Filter):  # type: ignore[misc]
+    """Filter by group; offers those that the person sees, the newest hundred."""
+
+    title, parameter_name = "group", "in_group"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer them."""
+        found = permissions.visible(request, Group.objects.all(), Scope.CONTACTS_READ).order_by("-id")
+        return [(str(group.pk), group.name) for group in found[:_MOST_OFFERED]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep who is, or was, in the chosen one; other values are ignored."""
+        chosen = self.value()
+        if chosen not in [value for value, _ in self.lookup_choices]:
+            return queryset
+        path = "group" if queryset.model is Membership else "memberships__group"
+        return queryset.filter(**{path: chosen})
+
+
+class ContactForm(base.OfTeams):
+    """The form of a contact."""
+
+    email = base.OneLine(
+        label="Address", max_length=320, widget=base.Line(attrs={"type": "email", "autocomplete": "off"})
+    )
+
+    class Meta:
+        model = Contact
+        fields = ("team", "email", "first_name", "last_name", "name", "locale", "data")
+
+    def clean_email(self) -> str:
+        """Return the address with its domain as A-labels."""
+        try:
+            return addresses.bare(self.cleaned_data["email"].strip())
+        except addresses.InvalidAddress as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_data(self) -> dict[str, Any]:
+        """Require an object."""
+        given = self.cleaned_data["data"] or {}
+        if not isinstance(given, dict):
+            raise forms.ValidationError('Write an object, such as {"city": "Wien"}.')
+        return given
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an address that the team has."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        team = cleaned.get("team", self.instance.team)
+        if (
+            "email" in cleaned
+            and contacts.named(team, cleaned["email"]).exclude(pk=self.instance.pk).exists()
+        ):
+            self.add_error("email", "There is a contact with this address already.")
+        return cleaned
+
+
+class _Audience(base.ModelAdmin):
+    """A page that is fast at any size."""
+
+    read_scope, write_scope, team_path = Scope.CONTACTS_READ, Scope.CONTACTS_WRITE, "team"
+    actions = None
+    list_per_page = 50
+    list_max_show_all = 0
+    paginator = base.EndlessPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-id",)
+    sortable_by = ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave everything to the team that it was made for."""
+        return (*self.readonly_fields, "team") if obj else self.readonly_fields
+
+    @admin.display(description="Created")
+    def created(self, row: Any) -> SafeString:
+        """Show when it was made."""
+        return pages.moment(row.created_at)
+
+
+@admin.register(Contact)
+class ContactAdmin(_Audience):
+    """Contacts: entered, changed, found by address, and the groups that they are in."""
+
+    form = ContactForm
+    list_display = ("shown", "called", "known", "team", "created")
+    list_filter = (("team", base.TeamFilter), GroupFilter)
+    list_select_related = ("team",)
+    search_fields = ("email",)  # only shows the search box; get_search_results does the search
+    search_help_text = "A whole address, or its beginning"
+    actions_list = ("export",)
+    readonly_fields = ("in_groups", "created", "changed")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Contact | None = None) -> Any:
+        """Show the groups of a contact that there is."""
+        asked = ("team", "email", "first_name", "last_name", "name", "locale", "data")
+        return [(None, {"fields": (*asked, *(self.readonly_fields if obj else ()))})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show what the form does not change of a contact that there is."""
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        """Search the beginning of addresses, along their index."""
+        return contacts.searched(queryset, search_term), False
+
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
+        """Make or change it as the API does."""
+        given = {name: form.cleaned_data[name] for name in contacts.FIELDS if name in form.cleaned_data}
+        if change:
+            contacts.change(obj, **{name: given[name] for name in form.changed_data if name in given})
+            return
+        made = contacts.create(form.cleaned_data["team"], **given)
+        obj.__dict__.update({name: value for name, value in made.__dict__.items() if name != "_state"})
+        obj._state.adding = False
+
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
+        """Delete it as the API does."""
+        with transaction.atomic():
+            contacts.delete(obj)
+
+    @base.action(description="Export for a spreadsheet", icon="download", url_path="export")
+    @scoped(Scope.CONTACTS_READ)
+    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+        """Return all contacts as a file that computes nothing, and that can be imported again."""
+        lines = exports.contacts(self.rows(request, Scope.CONTACTS_READ), for_spreadsheet=True, delimiter=";")
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+        response.headers["Content-Disposition"] = 'attachment; filename="contacts.csv"'
+        return response
+
+    @admin.display(description="Address")
+    def shown(self, contact: Contact) -> str:
+        """Show the address, the longest in part."""
+        return Truncator(contact.email).chars(_LONGEST_SHOWN)
+
+    @admin.display(description="Name")
+    def called(self, contact: Contact) -> str:
+        """Show the name, whole or in two parts."""
+        name = contact.name or f"{contact.first_name} {contact.last_name}".strip()
+        return Truncator(name).chars(_LONGEST_SHOWN) or "–"
+
+    @admin.display(description="Known")
+    def known(self, contact: Contact) -> str:
+        """Show what is known beside the name."""
+        return (
+            Truncator(", ".join(f"{name}: {value}" for name, value in contact.data.items())).chars(60) or "–"
+        )
+
+    @admin.display(description="Groups")
+    def in_groups(self, contact: Contact) -> SafeString | str:
+        """Show the groups, and the status in each."""
+        found = contact.memberships.select_related("group").order_by("-id")[:_MOST_SHOWN]
+        return format_html_join(", ", "{} ({})", ((one.group.name, one.status) for one in found)) or "none"
+
+    @admin.display(description="Changed")
+    def changed(self, contact: Contact) -> SafeString:
+        """Show when it was changed last."""
+        return pages.moment(contact.changed_at)
+
+
+class GroupForm(base.OfTeams):
+    """The form of a group."""
+
+    name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
+    from_address = base.OneLine(label="From", required=False, max_length=600, widget=base.Line())
+    reply_to = base.OneLine(label="Reply to", required=False, max_length=600, widget=base.Line())
+
+    class Meta:
+        model = Group
+        fields = ("team", "name", "from_address", "reply_to", "unsubscribe")
+
+    def clean_from_address(self) -> str:
+        """Refuse what is no mailbox."""
+        return _mailbox(self.cleaned_data["from_address"])
+
+    def clean_reply_to(self) -> str:
+        """Refuse what is no mailbox."""
+        return _mailbox(self.cleaned_data["reply_to"])
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a name that the team has."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        team = cleaned.get("team", self.instance.team)
+        if groups.of(team).filter(name=cleaned.get("name")).exclude(pk=self.instance.pk).exists():
+            self.add_error("name", "There is a group of this name already.")
+        return cleaned
+
+
+@admin.register(Group)
+class GroupAdmin(_Audience):
+    """Groups: made, changed, and how many are in each."""
+
+    form = GroupForm
+    list_display = ("name", "members", "from_address", "team", "created")
+    list_filter = (("team", base.TeamFilter),)
+    list_select_related = ("team",)
+    search_fields = ("name",)
+    search_help_text = "A part of the name"
+
+    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
+        """Make or change it as the API does."""
+        given = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "team"}
+        if change:
+            groups.change(Group.objects.get(pk=obj.pk), **given)
+            return
+        made = groups.create(form.cleaned_data["team"], **given)
+        obj.__dict__.update({name: value for name, value in made.__dict__.items() if name != "_state"})
+        obj._state.adding = False
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        """Delete it as the API does; not while a file is on its way into it."""
+        try:
+            with transaction.atomic():
+                groups.delete(obj)
+        except groups.InUse as error:
+            raise PermissionDenied("A file is being imported into this group.") from error
+
+    @admin.display(description="Subscribed")
+    def members(self, group: Group) -> str:
+        """Show how many get its mail."""
+        return f"{group.memberships.filter(status=Membership.Status.SUBSCRIBED).count():,}"
+
+
+@admin.register(Membership)
+class MembershipAdmin(base.ReadOnlyAdmin):
+    """Who is in which group, or has been."""
+
+    read_scope, write_scope, team_path = Scope.CONTACTS_READ, Scope.CONTACTS_WRITE, "group__team"
+    list_display = ("contact", "group", "state", "when", "by")
+    list_filter = (("status", base.ChoicesFilter), GroupFilter)
+    list_select_related = ("contact", "group")
+    list_per_page = 50
+    list_max_show_all = 0
+    paginator = base.EndlessPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = ("contact", "group", "status", "since", "by")
+
+    @base.display(description="Status", label=_COLOURS)
+    def state(self, member: Membership) -> str:
+        """Show the status."""
+        return member.status
+
+    @admin.display(description="Since")
+    def when(self, member: Membership) -> SafeString:
+        """Show since when."""
+        return pages.moment(member.since)
+
+
+def _mailbox(text: str) -> str:
+    try:
+        if text.strip():
+            addresses.mailbox(text.strip())
+    except addresses.InvalidAddress as error:
+        raise forms.ValidationError(str(error)) from error
+    return text.strip()

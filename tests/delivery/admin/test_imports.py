@@ -1,0 +1,133 @@
+"""The pages of contacts, groups and imports: what they take, whose it is, and who may."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from api import body_limit
+from api.authentication import admits
+from delivery.audience import imports, runner
+from delivery.models import AuditEntry, Contact, Group, Import, Member, Team
+
+pytestmark = pytest.mark.django_db
+FILE = b"email,name\nann@example.org,Ann\n"
+BRING, LOOK = "/admin/delivery/import/add/", "/admin/delivery/import/look/"
+TAKEN = {"do": "run", "on_existing": "merge"}
+
+
+@pytest.fixture
+def team() -> Team:
+    return Team.objects.create(name="shop")
+
+
+def member(team: Team, role: str) -> Client:
+    user = User.objects.create_user(f"{role} of {team}", is_staff=True)
+    Member.objects.create(team=team, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def bring(client: Client, team: Team, content: bytes = FILE) -> Any:
+    return client.post(BRING, {"team": team.pk, "file": SimpleUploadedFile("people.csv", content)})
+
+
+def test_a_member_brings_a_file_for_his_team_and_nobody_else_sees_it(team: Team) -> None:
+    client = member(team, "admin")
+    assert bring(client, team).headers["Location"] == LOOK
+    assert b"ann@example.org" in client.get(LOOK).content
+    taken = client.post(LOOK, {**TAKEN, "new_group": "News"})
+    one = Import.objects.get()
+    assert (taken.headers["Location"], one.team, one.by) == (
+        f"/admin/delivery/import/{one.pk}/change/",
+        team,
+        f"admin of {team}",
+    )
+    assert runner.step(lambda: True)
+    assert b"100.0 %" in client.get(f"/admin/delivery/import/{one.pk}/progress/").content
+    others = member(Team.objects.create(name="club"), "admin")
+    for path in ("change/", "progress/", "rejects/"):
+        assert others.get(f"/admin/delivery/import/{one.pk}/{path}").status_code == 404
+    for verb in ("run", "undo"):
+        assert others.post(f"/admin/delivery/import/{one.pk}/{verb}/").status_code == 404
+    for page in ("import", "contact", "group", "membership"):
+        assert b"News" not in others.get(f"/admin/delivery/{page}/").content
+        assert b"ann@example.org" not in others.get(f"/admin/delivery/{page}/").content
+
+
+def test_a_file_for_a_team_that_is_not_ones_own_is_not_taken(team: Team) -> None:
+    other = Team.objects.create(name="club")
+    client = member(team, "admin")
+    assert b"not one of the available choices" in bring(client, other).content
+    bring(client, team)
+    Member.objects.all().delete()
+    assert client.post(LOOK, TAKEN).status_code == 403
+    assert Import.objects.count() == 0
+
+
+def test_whoever_may_only_read_brings_nothing(team: Team) -> None:
+    client = member(team, "viewer")
+    assert (bring(client, team).status_code, client.get(LOOK).status_code) == (403, 403)
+
+
+def test_a_column_is_left_out_and_another_chosen(team: Team) -> None:
+    client = member(team, "admin")
+    bring(client, team, b"who,note\nann@example.org,x\n")
+    assert b"Which column holds the addresses" in client.get(LOOK).content
+    chosen = {"column-name-0": "who", "column-0": "email", "column-name-1": "note", "column-1": ""}
+    client.post(LOOK, {**TAKEN, **chosen})
+    assert Import.objects.get().fields == ["email", ""]
+
+
+def test_an_import_is_held_and_undone_and_each_is_recorded(team: Team) -> None:
+    client = member(team, "admin")
+    bring(client, team)
+    client.post(LOOK, {**TAKEN, "do": "check"})
+    assert runner.step(lambda: True)
+    path = f"/admin/delivery/import/{Import.objects.get().pk}/"
+    for verb in ("run", "pause", "resume", "cancel", "undo"):
+        assert client.post(f"{path}{verb}/").status_code == 302
+    assert Import.objects.get().status == "undone"
+    assert client.post(f"{path}run/", follow=True).status_code == 200  # too late, which the page says
+    recorded = AuditEntry.objects.filter(object_kind="import").values_list("action", flat=True)
+    assert sorted(recorded) == sorted(
+        f"import.{word}" for word in ("started", "started", "paused", "resumed", "cancelled", "undone")
+    )
+
+
+def test_contacts_and_groups_are_made_and_changed_as_over_the_api(team: Team) -> None:
+    client = member(team, "admin")
+    asked = {"team": team.pk, "email": "Ann@Example.org", "name": "Ann", "data": '{"city": "Wien"}'}
+    assert client.post("/admin/delivery/contact/add/", asked).status_code == 302
+    assert b"with this address already" in client.post("/admin/delivery/contact/add/", asked).content
+    ann = Contact.objects.get()
+    assert (ann.email, ann.email_key, ann.data) == ("Ann@example.org", "ann@example.org", {"city": "Wien"})
+    client.post(f"/admin/delivery/contact/{ann.pk}/change/", {**asked, "name": "Anna"})
+    client.post("/admin/delivery/group/add/", {"team": team.pk, "name": "News", "from_address": "x"})
+    client.post("/admin/delivery/group/add/", {"team": team.pk, "name": "News"})
+    client.post(f"/admin/delivery/contact/{ann.pk}/delete/", {"post": "yes"})
+    assert list(Group.objects.values_list("name", "from_address")) == [("News", "")]
+    recorded = AuditEntry.objects.filter(object_kind__in=["contact", "group"]).order_by("id")
+    assert list(recorded.values_list("action", flat=True)) == [
+        "contact.created",
+        "contact.changed",
+        "group.created",
+        "contact.deleted",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_the_page_that_takes_a_file_reads_a_large_body_and_only_of_who_is_logged_in(team: Team) -> None:
+    post = {"REQUEST_METHOD": "POST", "PATH_INFO": BRING}
+    assert body_limit.most(post) > imports.MOST_BYTES
+    assert body_limit.most({**post, "PATH_INFO": LOOK}) == body_limit.ADMIN_BODY_BYTES
+    client = member(team, "admin")
+    cookie = f"sessionid={client.cookies['sessionid'].value}"
+    assert [admits({**post, "HTTP_COOKIE": text}) for text in (cookie, "sessionid=forged", "")] == [
+        True,
+        False,
+        False,
+    ]
