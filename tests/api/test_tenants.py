@@ -76,11 +76,23 @@ def theirs(providers: None, db: None) -> Ids:
         "suppressions": (str(entry.pk), NOBODY),
         "members": (str(member.pk), NUMBER),
         "erasures": (str(Erasure.objects.create(team=other, digest="x").pk), NOBODY),
+        **audience(other),
         "keys": (key.public_id, "zzzzzzzz"),
         **{f"{kind}s": (str(one.pk), NOBODY) for kind, one in library.items()},
         "versions": ("1", "1"),
         "invitations": (str(invitation.pk), NUMBER),
     }
+
+
+def audience(other: Team) -> dict[str, tuple[str, str]]:
+    contact = Contact.objects.create(
+        team=other, email=f"{CANARY}@example.com", email_key=f"{CANARY}@example.com"
+    )
+    group = Group.objects.create(team=other, name=CANARY)
+    Membership.objects.create(group=group, contact=contact)
+    imported = Import.objects.create(team=other, group=group, filename=CANARY)
+    rows = {"contacts": contact, "groups": group, "imports": imported}
+    return {name: (str(row.pk), NOBODY) for name, row in rows.items()}
 
 
 @pytest.fixture

@@ -17,10 +17,14 @@ from delivery.db import ids
 from delivery.models import (
     Attachment,
     AuditEntry,
+    Contact,
     Email,
     Erasure,
+    Group,
+    Import,
     Limits,
     Member,
+    Membership,
     ProviderEvent,
     Recipient,
     Suppression,
@@ -70,9 +74,19 @@ def theirs(db: None) -> Mapping[str, Model]:
         Member.objects.create(team=other, user=person, role="viewer"),
         AuditEntry.objects.create(team=other, actor_kind="system", action="team.paused", object_id=CANARY),
         Erasure.objects.create(team=other, digest=CANARY),
+        *audience(other),
         members.invite(other, f"x{CANARY}@example.com", "viewer", None)[0],
     ]
     return {row._meta.label_lower: row for row in rows}
+
+
+def audience(other: Team) -> list[Model]:
+    contact = Contact.objects.create(
+        team=other, email=f"{CANARY}@example.com", email_key=f"{CANARY}@example.com"
+    )
+    group = Group.objects.create(team=other, name=CANARY)
+    member = Membership.objects.create(group=group, contact=contact)
+    return [contact, group, member, Import.objects.create(team=other, group=group, filename=CANARY)]
 
 
 @pytest.fixture
