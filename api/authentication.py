@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from http.cookies import SimpleCookie
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import InterfaceError, OperationalError, close_old_connections
+from django.http import parse_cookie
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
@@ -95,10 +95,10 @@ def admits(environ: Mapping[str, Any]) -> bool:
 
 def _is_logged_in(environ: Mapping[str, Any]) -> bool:
     """Tell whether a large body comes from a person who is logged in: it may be a file of contacts."""
-    cookie = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
+    cookie = parse_cookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
     close_old_connections()
     with suppress(OperationalError, InterfaceError):
-        return cookie is not None and SESSION_KEY in SessionStore(cookie.value)
+        return cookie is not None and SESSION_KEY in SessionStore(cookie)
     return True  # the request will meet the same error
 
 

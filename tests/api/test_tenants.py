@@ -62,14 +62,7 @@ def theirs(providers: None, db: None) -> Ids:
         TemplateVersion.objects.create(template=one, number=1, subject=CANARY)
     key, _ = keys.issue(other.name, scopes=["emails.read"])
     invitation, _ = members.invite(other, f"x{CANARY}@example.com", "viewer", None)
-    contact = Contact.objects.create(team=other, email=to, email_key=to, name=CANARY)
-    group = Group.objects.create(team=other, name=CANARY)
-    Membership.objects.create(group=group, contact=contact)
-    imported = Import.objects.create(team=other, group=group, filename=f"{CANARY}.csv", encoding="utf-8")
     return {
-        "contacts": (str(contact.pk), NOBODY),
-        "groups": (str(group.pk), NOBODY),
-        "imports": (str(imported.pk), NOBODY),
         "emails": (str(email.pk), NOBODY),
         "webhooks": (str(hook.pk), NOBODY),
         "calls": (str(call.pk), NOBODY),
