@@ -24,7 +24,7 @@ from delivery.content.template_sources import Unpublishable
 from delivery.content.templates import Misfit, Missing, RenderFault, Unwritable
 from delivery.events import posts
 from delivery.files.refused import FileRefused
-from delivery.library import templates
+from delivery.library import signatures, templates
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
 from delivery.submission import backpressure, changes, idempotency
@@ -87,6 +87,8 @@ def translated(exc: Exception) -> ContractError:
         return exc
     if isinstance(exc, post.Forbidden):
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
+    if isinstance(exc, signatures.InvalidMatch):
+        exc = exceptions.ValidationError({"match_value": exceptions.ErrorDetail(f"{exc}.", "invalid_value")})
     if isinstance(exc, exceptions.ValidationError | Unwritable | Unpublishable):
         return _in_words(exc)
     if isinstance(exc, (FileRefused, Over, TooMany, NotTaken)):
@@ -135,6 +137,8 @@ _UNWRITABLE: dict[type[Unwritable], str] = {
     Misfit: "template_variable_invalid",
     RenderFault: "template_render_failed",
     templates.Unknown: "template_not_found",
+    signatures.Unknown: "signature_not_found",
+    signatures.TooLarge: "attachments_too_large",
 }
 # Errors whose own words a client is told.
 _TOLD: dict[type[Exception], tuple[str, str]] = {
@@ -176,6 +180,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((templates.SlugTaken,), "slug_taken"),
     ((templates.ChangedMeanwhile,), "changed_meanwhile"),
     ((templates.TooMany,), "too_many_templates"),
+    ((signatures.TooMany,), "too_many_signatures"),
     ((backpressure.Overloaded,), "overloaded"),
     ((changes.ContentGone,), "content_gone"),
     ((OperationalError, InterfaceError, InternalError), "unavailable"),

@@ -90,4 +90,9 @@ FIELD = {
     "render_failed": Code(
         status=0, meaning="The version cannot be written with this data.", remedy="`message` says where."
     ),
+    "no_fragment": Code(
+        status=0,
+        meaning="A signature is put into other HTML, and cannot be a document with styles of its own.",
+        remedy="Leave out html, head, body and style; write styles at the elements.",
+    ),
 }

@@ -48,4 +48,12 @@ LIBRARY = {
         meaning="The template cannot be written with these variables, or takes longer than a second.",
         remedy="`message` says where. Try it with templates/{id}/render/.",
     ),
+    "signature_not_found": Code(
+        status=422,
+        meaning="The email names a signature that is not yours.",
+        remedy="Check the id with signatures/; `none` sends the email without one.",
+    ),
+    "too_many_signatures": Code(
+        status=409, meaning="You have 500 signatures already.", remedy="Delete some."
+    ),
 }

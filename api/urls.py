@@ -24,6 +24,7 @@ from api import (
 from api.api_keys import views as api_keys
 from api.audience import contacts, groups, imports
 from api.compat import short_form
+from api.library import signatures
 from api.library import views as library
 from api.webhooks import views as webhooks
 from delivery.models import Template
@@ -102,6 +103,9 @@ urlpatterns = [
     *_either(V1 + "webhooks/<str:id>/calls/<str:call>/replay/", webhooks.ReplayCall.as_view(), "replay-call"),
     *_either(V1 + "webhooks/<str:id>/replay/", webhooks.ReplayRange.as_view(), "replay-webhook"),
     *(path for kind in Template.Kind for path in _library(kind)),
+    *_either(V1 + "signatures/", signatures.Signatures.as_view(), "signatures"),
+    *_either(V1 + "signatures/<str:id>/", signatures.OneSignature.as_view(), "signature"),
+    *_either(V1 + "signatures/<str:id>/preview/", signatures.Preview.as_view(), "preview-signature"),
     *_either(V1 + "schema/", docs.Schema.as_view(), "schema"),
     *_either(V1 + "docs/", docs.Docs.as_view(), "docs"),
     *_either(V1 + "error-codes/", docs.ErrorCodes.as_view(), "error-codes"),

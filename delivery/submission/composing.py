@@ -6,8 +6,8 @@ from typing import Final
 
 from delivery.content.drafts import Draft, FromTemplate
 from delivery.content.templates import UNSUBSCRIBE, Missing, RenderFault
-from delivery.library import templates
-from delivery.models import Team
+from delivery.library import signatures, templates
+from delivery.models import Group, Team
 
 _SECONDS: Final = 20.0  # of the processor, for the templates of one request: a batch has a thousand
 
@@ -17,9 +17,15 @@ def deadline() -> float:
     return time.thread_time() + _SECONDS
 
 
-def composed(draft: Draft, team: Team | None, until: float | None = None) -> Draft:
-    """Return the draft with its template written out; raise templates.Unwritable. Others cost no statement."""
-    return _written(draft, draft.template, team, until) if draft.template else draft
+def composed(
+    draft: Draft, team: Team | None, until: float | None = None, *, group: Group | None = None
+) -> Draft:
+    """Return the draft with its template written out and its signatures; raise templates.Unwritable.
+
+    Others cost no statement. The group is the one that a mailing goes to.
+    """
+    written = _written(draft, draft.template, team, until) if draft.template else draft
+    return signatures.put_under(written, team, group)
 
 
 def _written(draft: Draft, asked: FromTemplate, team: Team | None, until: float | None) -> Draft:
