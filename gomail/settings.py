@@ -165,6 +165,7 @@ SPECTACULAR_SETTINGS = {
         "SuppressionKind": "delivery.models.Suppression.Kind",
         "MembershipStatus": "delivery.models.Membership.Status",
         "ImportStatus": "delivery.models.Import.Status",
+        "SignatureKind": "delivery.models.Signature.Kind",
     },
 }
 

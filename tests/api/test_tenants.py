@@ -20,6 +20,7 @@ from delivery.models import (
     Member,
     Membership,
     Recipient,
+    Signature,
     Suppression,
     Team,
     Template,
@@ -60,6 +61,9 @@ def theirs(providers: None, db: None) -> Ids:
     }
     for one in library.values():
         TemplateVersion.objects.create(template=one, number=1, subject=CANARY)
+    signature = Signature.objects.create(
+        team=other, name=CANARY, text=CANARY, match="from_domain", match_value="rival.example"
+    )
     key, _ = keys.issue(other.name, scopes=["emails.read"])
     invitation, _ = members.invite(other, f"x{CANARY}@example.com", "viewer", None)
     return {
@@ -73,6 +77,7 @@ def theirs(providers: None, db: None) -> Ids:
         "keys": (key.public_id, "zzzzzzzz"),
         **{f"{kind}s": (str(one.pk), NOBODY) for kind, one in library.items()},
         "versions": ("1", "1"),
+        "signatures": (str(signature.pk), NOBODY),
         "invitations": (str(invitation.pk), NUMBER),
     }
 
