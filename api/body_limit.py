@@ -16,6 +16,8 @@ ROOM_BYTES = 2_796_203  # for all but the attachments: bodies of 2 MB at most, a
 MAX_BODY_BYTES = settings.ATTACHMENTS_MAX_BYTES * 4 // 3 + ROOM_BYTES  # Base64; 12 MiB for attachments of 7
 ADMIN_BODY_BYTES = 64 * 1024  # its longest form, a hundred emails chosen in a list, has 6 KB
 UNSUBSCRIBE_BODY_BYTES = 4 * 1024  # one field of 26 bytes, in a form of any kind
+EDITOR_BODY_BYTES = 2 * 1024 * 1024  # a template in the admin's editor, percent-encoded
+_EDITORS = ("/admin/delivery/template/", "/admin/delivery/signature/")
 _CHUNK = 64 * 1024
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _RECEIVED = "gomail.received"  # in the environ: the body, or the code of the reason why there is none
@@ -35,7 +37,8 @@ def most(environ: Environ) -> int:
     except (Resolver404, UnicodeError):
         return 0
     if path.startswith("/admin/"):
-        return int(getattr(function, "most_bytes", ADMIN_BODY_BYTES))
+        usual = EDITOR_BODY_BYTES if path.startswith(_EDITORS) else ADMIN_BODY_BYTES
+        return int(getattr(function, "most_bytes", usual))
     view = getattr(function, "view_class", None)
     if path.startswith("/u/"):
         return UNSUBSCRIBE_BODY_BYTES

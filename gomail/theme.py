@@ -78,6 +78,13 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Library",
+                "items": [
+                    _page("Templates", "draft", "delivery.template"),
+                    _page("Signatures", "signature", "delivery.signature"),
+                ],
+            },
+            {
                 "title": "Webhooks",
                 "items": [
                     _page("Endpoints", "webhook", "delivery.webhookendpoint"),

@@ -14,7 +14,9 @@ from delivery.admin import (
     imports,
     members,
     providers,
+    signatures,
     suppressions,
+    templates,
     webhook_endpoints,
     webhooks,
 )
@@ -31,7 +33,9 @@ __all__ = [
     "imports",
     "members",
     "providers",
+    "signatures",
     "suppressions",
+    "templates",
     "webhook_endpoints",
     "webhooks",
 ]

@@ -60,7 +60,7 @@ def of(team: Team | None) -> QuerySet[Signature]:
 def create(team: Team | None, images: Sequence[Attachment] = (), **fields: Any) -> Signature:
     """Return a new signature; raise Unpublishable, InvalidMatch or TooMany."""
     made = Signature(team=team, created_at=clock.now(), **fields)
-    _check(made)
+    check(made)
     if of(team).count() >= MOST:
         raise TooMany
     with transaction.atomic():
@@ -76,7 +76,7 @@ def change(signature: Signature, images: Sequence[Attachment] | None = None, **f
     before = audit.values(signature, _SUMMARY)
     for name, value in fields.items():
         setattr(signature, name, value)
-    _check(signature)
+    check(signature)
     was, now = audit.difference(before, audit.values(signature, _SUMMARY))
     with transaction.atomic():
         signature.save()
@@ -179,8 +179,14 @@ def _group(value: str, team: Team | None) -> str:
     return str(found.pk)
 
 
-def _check(signature: Signature) -> None:
+def check(signature: Signature) -> None:
+    """Refuse what could not be put under an email; raise Unpublishable or InvalidMatch. The match is folded."""
     signature.match_value = match_value(signature.match, signature.match_value, signature.team)
+    check_content(signature)
+
+
+def check_content(signature: Signature) -> None:
+    """Refuse HTML and a text that could not be put under an email; raise Unpublishable."""
     if found := _DOCUMENT.search(signature.html):
         message = f"{found[0][:20]!a}: it is put into other HTML, and is no document of its own"
         raise Unpublishable([Fault(code="no_fragment", place="html", message=message)])

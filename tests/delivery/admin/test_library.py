@@ -1,0 +1,113 @@
+"""The pages of templates and signatures: what may be ordered, and by whom."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from delivery.library import signatures, templates
+from delivery.models import AuditEntry, Member, Signature, Team, Template, TemplateVersion
+
+pytestmark = pytest.mark.django_db
+TEMPLATES, SIGNATURES = "/admin/delivery/template/", "/admin/delivery/signature/"
+
+
+def member(team: Team, role: str) -> Client:
+    user = User.objects.create_user(f"{role}-of-{team}", is_staff=True)
+    Member.objects.create(team=team, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def shop() -> Team:
+    return Team.objects.create(name="shop")
+
+
+@pytest.fixture
+def order(shop: Team) -> Template:
+    return templates.create(shop, name="Order", slug="order")
+
+
+def save(client: Client, template: Template, **fields: Any) -> Any:
+    given = {"kind": "html", "source": "<p>x</p>", "version": "0", **fields}
+    return client.post(f"{TEMPLATES}{template.pk}/save/", given, follow=True)
+
+
+def test_a_developer_writes_and_publishes(shop: Team, order: Template) -> None:
+    dev = member(shop, "developer")
+    assert (
+        "Version 1 is saved as a draft" in save(dev, order, variables="name?\nitems: list").content.decode()
+    )
+    save(dev, order, version="1", source="<p>{{ name }}</p>", variables="name = friend", then="publish")
+    assert templates.resolve(shop, "order").render({}).html == "<p>friend</p>"
+    assert TemplateVersion.objects.count() == 1
+    save(dev, order, version="1", source="<p>new</p>")
+    assert TemplateVersion.objects.count() == 2
+    assert AuditEntry.objects.filter(action="template.published", actor_kind="member").exists()
+
+
+@pytest.mark.parametrize("role", ["support", "viewer"])
+def test_who_writes_no_templates_sees_none(shop: Team, order: Template, role: str) -> None:
+    templates.add_version(order, html="x")
+    person = member(shop, role)
+    assert person.get(f"{TEMPLATES}{order.pk}/change/").status_code == 403
+    assert save(person, order).status_code == 403
+    assert person.post(f"{TEMPLATES}{order.pk}/publish/", {"version": "1"}).status_code == 403
+    assert TemplateVersion.objects.get().published_at is None
+
+
+def test_nobody_meets_another_teams_template(order: Template) -> None:
+    other = member(Team.objects.create(name="other"), "admin")
+    assert other.get(f"{TEMPLATES}{order.pk}/change/").status_code == 404
+    for word in ("save", "publish", "preview"):
+        answer = other.post(f"{TEMPLATES}{order.pk}/{word}/", {"version": "1", "source": "x"})
+        assert answer.status_code == 404
+    assert b"Order" not in other.get(TEMPLATES).content
+    assert not TemplateVersion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"variables": "a b"}, "is none"),
+        ({"variables": "a: date"}, "is none"),
+        ({"sample": "{"}, "no JSON"),
+        ({"sample": "[]"}, "no object"),
+        ({"locale": "!"}, "no language tag"),
+    ],
+)
+def test_what_is_miswritten_is_said(shop: Team, order: Template, fields: Any, said: str) -> None:
+    dev = member(shop, "developer")
+    assert said in save(dev, order, **fields).content.decode()
+    assert said in str(
+        dev.post(f"{TEMPLATES}{order.pk}/preview/", {"source": "x", **fields}).json()["faults"]
+    )
+    assert not TemplateVersion.objects.exists()
+
+
+def test_a_template_of_two_hundred_thousand_letters_is_saved(shop: Team, order: Template) -> None:
+    save(member(shop, "developer"), order, source="<p>" + "ä" * 200_000 + "</p>")
+    assert len(TemplateVersion.objects.get().html) == 200_007
+
+
+def test_a_signature_is_refused_and_made(shop: Team) -> None:
+    dev = member(shop, "admin")
+    given = {
+        "team": shop.pk, "name": "Sales", "kind": "signature", "match": "from_domain", "match_value": "@Example.org",
+        "position": "end", "once": "on", "enabled": "on", "html": "{{ from.phone }}", "text": "",
+    }  # fmt: skip
+    assert "from.phone" in dev.post(f"{SIGNATURES}add/", given).content.decode()
+    assert dev.post(f"{SIGNATURES}add/", {**given, "html": "<b>Ann</b>"}).status_code == 302
+    made = Signature.objects.get()
+    assert (made.team, made.match_value) == (shop, "example.org")
+    other = member(Team.objects.create(name="other"), "admin")
+    assert other.get(f"{SIGNATURES}{made.pk}/change/").status_code == 302
+    assert b"Sales" not in other.get(SIGNATURES).content
+    dev.post(f"{SIGNATURES}{made.pk}/delete/", {"post": "yes"})
+    assert not Signature.objects.exists()
+    told = list(AuditEntry.objects.values_list("action", flat=True))
+    assert {"signature.created", "signature.deleted"} <= set(told)
+    signatures.forget()
