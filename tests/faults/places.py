@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests import scanner
+from tests import scanner as scanners
 from tests.faults import receivers
 from tests.faults.bouncer import bounced
 from tests.faults.broker import Rabbit, rabbit
@@ -41,7 +41,7 @@ class Place:
     logs: Path | None = None  # where the processes' output goes; None: to the trial's folder
     broker: Rabbit | None = None
     receivers: Receivers | None = None
-    scanner: scanner.Clamd | None = None
+    scanner: scanners.Clamd | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -83,10 +83,10 @@ def with_broker_and_receivers(databases: Databases, folder: Path) -> Iterator[Pl
 @contextmanager
 def with_scanner(databases: Databases, folder: Path) -> Iterator[Place]:
     """Have a clamd beside the usual."""
-    if not scanner.is_here():
+    if not scanners.is_here():
         raise LeftOut("there is no clamd (apt-get install clamav-daemon)")
     (folder / "clamd").mkdir()
-    clamd = scanner.Clamd(folder / "clamd", {})
+    clamd = scanners.Clamd(folder / "clamd", {})
     clamd.start()
     try:
         with databases.fresh() as url:
