@@ -1,9 +1,11 @@
 """A key finds out whose it is, what it may do, and what is left of its limits."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from delivery.access import keys, pauses
 from delivery.access.scopes import Scope
@@ -27,6 +29,15 @@ def test_any_key_may_ask(scope: str) -> None:
     assert (told["key"]["id"], told["key"]["scopes"]) == (key.public_id, [scope])
     assert told["key"]["from_addresses"] == ["@example.org"]
     assert key.digest not in answer.content.decode()
+
+
+def test_it_says_what_limits_the_key() -> None:
+    ends = timezone.now() + timedelta(days=9)
+    _, token = keys.issue("shop", scopes=["send"], name="web", networks=["127.0.0.0/8"], expires_at=ends)
+    told = fakes.Api(Client(), token).get("me/").json()["key"]
+    assert (told["name"], told["networks"]) == ("web", ["127.0.0.0/8"])
+    assert told["scopes"] == ["batches.send", "emails.manage", "emails.send"]
+    assert told["expires_at"].startswith(f"{ends:%Y-%m-%d}")
 
 
 def test_it_says_what_is_left() -> None:
