@@ -105,9 +105,10 @@ def _is_logged_in(environ: Mapping[str, Any]) -> bool:
 def whose(environ: Mapping[str, Any], work: Callable[..., bool]) -> int | None:
     """Return the team of a request's key; one that this process does not know yet is looked up by `work`."""
     token = _token(environ)
-    if token and keys.team_of(token) is None:
-        work(admits, environ)
-    return keys.team_of(token) if token else None
+    if not token:
+        return None
+    known = keys.team_of(token)
+    return keys.team_of(token) if known is None and work(admits, environ) else known
 
 
 def _find(environ: Mapping[str, Any]) -> ApiKey | None:
