@@ -36,7 +36,7 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     search_fields = ("public_id", "name", "team__name")
     search_help_text = "A team, a name or the public part of a key"
     actions_row = ("rotate", "revoke")
-    actions_detail = ("rotate", "revoke", "pause", "limits")
+    actions_detail = ("edit", "rotate", "revoke", "pause", "limits")
     readonly_fields = (
         *("shown", "called", "remark", "team", "may", "from_whom", "from_where", "state", "expires"),
         *("paused", "successors", "created", "maker", "last_used", "use", "revoked"),
@@ -96,6 +96,21 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the token; it appears in this response only."""
         return self._token(request, obj, obj.token, title="API key made")
+
+    @base.action(description="Change…", icon="edit", url_path="edit")
+    @scoped(Scope.KEYS_WRITE)
+    def edit(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show name, note, senders, networks and the last day on GET, change them on POST."""
+        key = self._mine(request, object_id)
+        form = key_forms.ChangeForm(key, request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._page(
+                request, key, "delivery/key_change.html", {"form": form, "title": "Change API key"}
+            )
+        key_changes.change(key, None, form.changes())
+        self.log_change(request, key, "Changed what it may.")
+        messages.success(request, f"The key gm_live_{key.public_id} is changed within a second.")
+        return HttpResponseRedirect(self._back(key))
 
     @base.action(description="Rotate…", icon="autorenew", url_path="rotate")
     @scoped(Scope.KEYS_WRITE)

@@ -1,7 +1,7 @@
-"""The forms of API keys: a new one, and one that is rotated."""
+"""The forms of API keys: a new one, one that is changed, and one that is rotated."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -127,6 +127,68 @@ class KeyForm(base.OfTeams):
             "note": asked["remark"],
             "expires_at": _end(asked["days"]),
         }
+
+
+class ChangeForm(forms.Form):
+    """What a person may change of a key: all but its team and its scopes."""
+
+    called = base.OneLine(label="Name", required=False, max_length=100)
+    remark = base.OneLine(label="Note", required=False, max_length=500)
+    senders = forms.CharField(
+        label="Allowed senders",
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "shop@example.org\n@example.com"}),
+        help_text="One address or @domain per line. Empty: any sender.",
+    )
+    places = forms.CharField(
+        label="Networks",
+        required=False,
+        max_length=5_000,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "192.0.2.0/24\n2001:db8::/32"}),
+        help_text="From where it may be used: one address or network per line. Empty: from anywhere.",
+    )
+    ends = forms.DateField(
+        label="Expires on",
+        required=False,
+        help_text="A date such as 2027-01-31, at its beginning (UTC). Empty: never.",
+    )
+
+    def __init__(self, key: ApiKey, data: Any = None) -> None:
+        """Begin with what the key has."""
+        has = {
+            "called": key.name,
+            "remark": key.note,
+            "senders": "\n".join(key.from_addresses),
+            "places": "\n".join(key.networks or ()),
+            "ends": key.expires_at and key.expires_at.date(),
+        }
+        super().__init__(data, initial=has)
+
+    def clean_senders(self) -> list[str]:
+        """Parse each line as a rule."""
+        return _lines(self.cleaned_data["senders"], key_rules.sender)
+
+    def clean_places(self) -> list[str]:
+        """Parse each line as a network."""
+        return _lines(self.cleaned_data["places"], key_rules.network)
+
+    def clean_ends(self) -> date | None:
+        """Refuse a day that is over: a key that is to end now is revoked."""
+        day: date | None = self.cleaned_data["ends"]
+        if day and "ends" in self.changed_data and day <= clock.now().date():
+            raise forms.ValidationError("This day has begun already. To end a key now, revoke it.")
+        return day
+
+    def changes(self) -> dict[str, Any]:
+        """Return what was changed, as `key_changes.change` wants it."""
+        of = {"called": "name", "remark": "note", "senders": "from_addresses", "places": "networks"}
+        found = {of[name]: self.cleaned_data[name] for name in self.changed_data if name in of}
+        return found | ({"expires_at": self._end()} if "ends" in self.changed_data else {})
+
+    def _end(self) -> datetime | None:
+        day = self.cleaned_data["ends"]
+        return datetime.combine(day, time(), tzinfo=UTC) if day else None
 
 
 class RotationForm(forms.Form):

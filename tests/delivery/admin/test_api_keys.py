@@ -64,6 +64,24 @@ def test_the_page_of_a_key_shows_what_it_may_and_how_much_it_is_used() -> None:
         assert word in said
 
 
+def test_a_key_is_changed_and_what_is_no_right_changes_nothing() -> None:
+    key, _ = keys.issue("shop", scopes=["send"], name="web", networks=["192.0.2.0/24"])
+    anna, page = person(), f"{PAGES}{key.pk}/edit/"
+    assert "192.0.2.0/24" in anna.get(page).content.decode()
+    asked = {"called": "app", "remark": "", "senders": "@example.org", "places": "", "ends": "2099-01-31"}
+    for wrong in ({"places": "here"}, {"senders": "x"}, {"ends": "2020-01-01"}, {"ends": "soon"}):
+        assert anna.post(page, asked | wrong).status_code == 200
+    key.refresh_from_db()
+    assert key.name == "web"
+    assert anna.post(page, asked).status_code == 302
+    key.refresh_from_db()
+    assert (key.name, key.from_addresses, key.networks) == ("app", ["@example.org"], [])
+    assert f"{key.expires_at:%Y-%m-%d %H:%M}" == "2099-01-31 00:00"
+    anna.post(page, asked | {"ends": ""})
+    key.refresh_from_db()
+    assert key.expires_at is None
+
+
 def test_a_key_is_rotated_and_both_pages_say_so() -> None:
     key, _ = keys.issue("shop", scopes=["send"])
     anna = person()
