@@ -69,8 +69,9 @@ def _drained(scene: Scene) -> bool:
 
 
 def _send_malware(scene: Scene) -> Exchange:
-    """Send a file that the scanner knows for malware; nobody repeats it."""
-    file = {"filename": "order.bin", "content": base64.b64encode(scanner.EICAR).decode()}
+    """Send a file that the scanner knows for malware, and whose verdict nobody remembers; nobody repeats it."""
+    content = scanner.EICAR + scene.dice.randbytes(8)
+    file = {"filename": "order.bin", "content": base64.b64encode(content).decode()}
     letter = {
         "to_addresses": ["eve@example.org"],
         "from_address": "faults@example.org",
