@@ -1,5 +1,7 @@
 """A person is forgotten: what goes, what stays, what is waited for, and what is done when it is repeated."""
 
+import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,11 +13,12 @@ from uuid import uuid4
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from delivery import bundles, journal
 from delivery.content import links, tombstones
-from delivery.db import clock
+from delivery.db import clock, traces
 from delivery.erasure import background, forget
 from delivery.events import record
 from delivery.files import holds, storage
@@ -108,6 +111,31 @@ def test_nothing_of_the_person_is_left_in_tables_files_log_and_journal(
     email.refresh_from_db()
     assert (email.status, email.body_pruned_at is not None) == ("sent", True)
     assert row.counts["emails"] == 2
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's log is its server's")
+@pytest.mark.django_db(transaction=True)
+def test_it_is_not_done_while_a_reader_keeps_sqlites_log(
+    monkeypatch: pytest.MonkeyPatch, carried: None
+) -> None:
+    monkeypatch.setattr(traces, "_PATIENCE", 50)
+    sent()
+    with sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM delivery_email").fetchone()
+        row = erased()
+        assert (row.state, row.address) == ("waiting", "")
+        assert row.waits_for == "A reader of the database keeps its log from being emptied."
+        reader.execute("ROLLBACK")
+    reader.close()
+    again(row)
+    assert (row.state, dumps.files_with(ADDRESS)) == ("done", [])
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="see docs/erasure.md for PostgreSQL")
+def test_every_connection_overwrites_what_it_deletes() -> None:
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA secure_delete").fetchone() == (1,)
 
 
 def test_other_recipients_stay_and_their_copy_of_the_text_goes(carried: None) -> None:
@@ -467,3 +495,16 @@ def test_teams_are_known_by_anns_sender(carried: None) -> None:
     mark = erased(ANN.address).digest
     email.refresh_from_db()
     assert (email.from_address, email.from_name) == (mark, mark)
+
+
+def test_all_that_is_kept_is_written_as_json(carried: None) -> None:
+    sent(BOB)
+    out = StringIO()
+    call_command("export_recipient", ADDRESS.upper(), stdout=out)
+    given = json.loads(out.getvalue())
+    assert [(each["subject"], each["recipients"][0]["name"]) for each in given["emails"]] == [
+        ("Quux canarysubject", "Zenobia Quux")
+    ]
+    assert "bob@example.org" not in out.getvalue()
+    with pytest.raises(CommandError):
+        call_command("export_recipient", "nobody")
