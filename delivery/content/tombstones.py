@@ -7,7 +7,7 @@ the very address: a suppression goes on working.
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from django.conf import settings
@@ -16,6 +16,7 @@ PREFIX: Final = "erased:"
 SHORTEST_KEY: Final = 32  # characters
 _DIGITS: Final = 20
 _ONE = re.compile(rf"{PREFIX}[0-9a-f]{{{_DIGITS}}}")
+_BETWEEN = re.compile(r"[^A-Za-z0-9._+-]")
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
@@ -46,6 +47,11 @@ def variants(text: str) -> list[str]:
     ]
 
 
+def hidden(text: str, erased: Collection[str]) -> str:
+    """Return a text with the addresses of erased people replaced; `erased`: their tombstones."""
+    return _ADDRESS.sub(lambda found: _hidden(found[0], erased), text)
+
+
 def trouble() -> str:
     """Return why nobody can be erased; empty when it works."""
     if not settings.GOMAIL_TOMBSTONE_KEYS:
@@ -57,6 +63,15 @@ def trouble() -> str:
 
 def _made(key: str, content: bytes) -> str:
     return PREFIX + hmac.digest(key.encode(), content, hashlib.sha256).hex()[:_DIGITS]
+
+
+def _hidden(found: str, erased: Collection[str]) -> str:
+    """Return the tombstone for what looks like an address; a quote or a sign may stand before it."""
+    begins = [0, *(between.end() for between in _BETWEEN.finditer(found.partition("@")[0]))]
+    for start in begins:
+        if name := next((each for each in of(found[start:].lower()) if each in erased), ""):
+            return found[:start] + name
+    return found
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:

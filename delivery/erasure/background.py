@@ -1,6 +1,7 @@
 """What every process does about erasures now and then, and what a worker does."""
 
 import threading
+import time
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
@@ -10,16 +11,25 @@ from delivery.db import clock, ids
 from delivery.erasure import forget, journals
 from delivery.models import Erasure
 
+_HOUR: Final = 3600.0  # seconds
 _SECONDS: Final = 2.0  # of a worker's round, which rescues orphans, too
 _REMEMBERED: Final = timedelta(days=35)  # an erasure may take weeks; the journal's lines are kept for one
 
 
 class _Overwritten:
-    """The erasures that this process has carried to the journal of its machine."""
+    """The erasures that this process has carried to the journal of its machine, within this hour.
+
+    A process that slept may have written a late answer about such a person meanwhile.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.known: set[UUID] = set()
+        self.since = time.monotonic()
+
+    def begin_anew_each_hour(self) -> None:
+        if time.monotonic() - self.since > _HOUR:
+            self.known, self.since = set(), time.monotonic()
 
 
 _overwritten = _Overwritten()
@@ -28,6 +38,7 @@ _overwritten = _Overwritten()
 def look() -> None:
     """Overwrite in this machine's journal who was erased on any machine since this process has looked last."""
     done = Erasure.objects.filter(finished_at__isnull=False, pk__gt=ids.floor(clock.now() - _REMEMBERED))
+    _overwritten.begin_anew_each_hour()
     news = [each for each in done if each.pk not in _overwritten.known]
     if news:
         with _overwritten.lock:

@@ -14,7 +14,7 @@ from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
 from delivery.db.text import storable
 from delivery.models import Attempt, Email, Recipient
-from delivery.sending import attempts, copies, notices, outcomes, unknown
+from delivery.sending import attempts, copies, erased, notices, outcomes, unknown
 from delivery.sending.outcomes import Outcome
 from providers import failpoints
 
@@ -62,6 +62,7 @@ def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
         moved = _move_mine([(email, known)])
         if not moved:  # the claim was lost
             copies.hold(email)
+            outcome = erased.hide(email, outcome, last)
             _settle_late(email, outcome, last)
         if not attempts.store(last) and moved:
             known = _corrected(email, known)
@@ -78,6 +79,7 @@ def record_loss(email: Email, last: Attempt) -> None:
     """Store the last answer of a round whose claim was lost between two providers."""
     with transaction.atomic():
         _lock(email)
+        erased.hide(email, outcomes.at_once(""), last)
         if last.outcome in Attempt.CERTAINLY_NOT:
             _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
         attempts.store(last)

@@ -9,7 +9,8 @@ from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from delivery.content.drafts import Draft
-from delivery.models import Circuit, Email
+from delivery.erasure import forget
+from delivery.models import Circuit, Email, Erasure
 from delivery.queue import claims
 from delivery.routing import circuit_cache, circuits
 from delivery.sending import rounds, unknown
@@ -19,7 +20,7 @@ from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt
 from tests import fakes
 from tests.delivery.factories import queued
-from tests.providers.fault_server import Fault
+from tests.providers.fault_server import Fault, answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
 BOB = Mailbox(address="bob@example.com")
@@ -263,3 +264,21 @@ def raising(error: Exception) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def test_a_late_answer_does_not_bring_an_erased_address_back(
+    settings: Any, ses: fakes.FakeVendor, before_ses_answers: Callable[[Callable[[], Any]], None]
+) -> None:
+    def erase() -> None:
+        lease_ends()
+        forget.erase(BOB.address, team=None)
+
+    settings.GOMAIL_TOMBSTONE_KEYS = ("k" * 32,)
+    said = {"message": f"Bad <{BOB.address}> and 'bob@example.com'"}
+    ses.script(answer(400, said, {"x-amzn-ErrorType": "MessageRejected"}))
+    before_ses_answers(erase)
+    email = send()
+    mark = Erasure.objects.get().digest
+    assert (email.recipients.get().address, Erasure.objects.get().state) == (mark, "done")
+    assert f"Bad <{mark}> and '{mark}'" in email.attempts.get().detail
+    assert BOB.address not in Email.objects.get().reason
