@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from delivery.models import AuditEntry
 
@@ -73,13 +73,15 @@ def emptied_with_all_tables() -> Iterator[None]:
     if connection.vendor != "sqlite" or not AuditEntry.objects.exists():
         yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute(_SQLITE_DROP[0])
-    try:
+    with transaction.atomic():
+        _execute(_SQLITE_DROP[0])
         yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(_SQLITE_KEPT)
+        _execute(_SQLITE_KEPT)
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def _only_erases(columns: list[str], same: str, where: str) -> str:
