@@ -108,7 +108,8 @@ class CancelEmails(APIView):
         found = cancelling.that_may_be_changed_by(key(request), cancelling.waiting(team(request), wanted))
         if asked.get("dry_run"):
             return _answer(found.count(), "would be cancelled", dry_run=True)
-        return _answer(cancelling.cancel_all(found), "are cancelled", dry_run=False)
+        count = cancelling.cancel_matching(team(request), wanted, found)
+        return _answer(count, "are cancelled", dry_run=False)
 
 
 def _answer(count: int, what: str, *, dry_run: bool) -> Response:

@@ -57,7 +57,7 @@ def issue(
     senders = [rules.sender(text) for text in from_addresses]
     public_id, token = new_token()
     with transaction.atomic():
-        whose = Team.objects.get_or_create(name=team)[0] if isinstance(team, str) else team
+        whose = _named(team) if isinstance(team, str) else team
         key = ApiKey.objects.create(
             team=whose,
             public_id=public_id,
@@ -68,6 +68,13 @@ def issue(
         )
         audit.record("key.created", "key", public_id, team=whose, after=rules.told(key))
     return key, token
+
+
+def _named(name: str) -> Team:
+    team, new = Team.objects.get_or_create(name=name)
+    if new:
+        audit.record("team.created", **audit.named(team), after={"name": name})
+    return team
 
 
 def refuse_scopes(scopes: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from delivery.access.scopes import Scope
-from delivery.admin import base, holders, pages
+from delivery.admin import base, holders, pages, recording
 from delivery.admin.permissions import OPERATOR
 from delivery.models import Team
 
@@ -24,10 +24,11 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Team)
-class TeamAdmin(holders.HeldAdmin):
+class TeamAdmin(recording.Recorded, holders.HeldAdmin):
     """Teams can be renamed but not deleted: their emails remain theirs."""
 
     read_scope, write_scope, team_path = Scope.MEMBERS_READ, OPERATOR, "pk"
+    object_kind = "team"
     form = TeamForm
     list_display = ("name", "paused", "created")
     actions_detail = ("pause", "limits")
@@ -38,6 +39,10 @@ class TeamAdmin(holders.HeldAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse."""
         return False
+
+    def team_of(self, row: Team) -> Team:
+        """Let the team see it."""
+        return row
 
     @admin.display(description="Created")
     def created(self, team: Team) -> SafeString:

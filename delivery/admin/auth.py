@@ -3,18 +3,19 @@
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group, User
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import UserChangeForm, UserCreationForm
 
-from delivery.admin import base
+from delivery.admin import base, recording
 
 admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(PlainUserAdmin, base.ModelAdmin):  # type: ignore[misc,type-arg]
+class UserAdmin(recording.Recorded, PlainUserAdmin, base.ModelAdmin):  # type: ignore[misc,type-arg]
     """The admin's users; only the operator sees them. A superuser is one."""
 
-    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    object_kind = "user"
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, recording.PasswordForm
     list_filter = ("is_superuser", "is_active")
     list_display = ("username", "email", "is_staff", "is_superuser")
     filter_horizontal = ()

@@ -1,10 +1,12 @@
 """What all commands share: whatever a command changes, the audit names the command."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import transaction
 
-from delivery.access import actor
+from delivery.access import actor, audit
 from delivery.access.actor import Actor
 
 
@@ -16,3 +18,9 @@ class Command(BaseCommand):
         name = type(self).__module__.rpartition(".")[2]
         with actor.acting(Actor(kind="system", id=name, name=f"manage.py {name}")):
             return super().execute(*args, **options)
+
+
+def record(action: str, kind: str, id: str, after: Mapping[str, Any]) -> None:
+    """Record what a command has done in many transactions, or at a vendor, once it is done."""
+    with transaction.atomic():
+        audit.record(action, kind, id, team=None, after=after)

@@ -2,7 +2,8 @@
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -107,14 +108,30 @@ def _has_some(key: ApiKey) -> bool:
     return mine.filter(key=key).exists()
 
 
-def cancel_all(waiting: QuerySet[Email], *, seconds: float = math.inf) -> int:
+def cancel_matching(team: Team | None, wanted: Wanted, waiting: QuerySet[Email]) -> int:
+    """Cancel what matches, with one entry in the audit that says what was asked for; return how many."""
+    asked = {name: value for name, value in asdict(wanted).items() if value}
+    after = {"filter": asked, "count": waiting.count()}
+    return cancel_all(
+        waiting, record=lambda: audit.record("emails.cancelled", "emails", "", team=team, after=after)
+    )
+
+
+def cancel_all(
+    waiting: QuerySet[Email], *, seconds: float = math.inf, record: Callable[[], None] | None = None
+) -> int:
     """Cancel those of these emails that still wait; an unknown one stays unknown and is not sent again.
 
-    Returns how many. When it stops in the middle, or after these seconds, the rest waits on.
+    Returns how many. When it stops in the middle, or after these seconds, the rest waits on. `record` is called in the
+    first of the transactions, so that none is cancelled without an entry.
     """
     until, number = time.monotonic() + seconds, 0
     for some in pieces.keys(waiting):
-        number += _cancel(some)
+        with transaction.atomic():
+            cancelled = _cancel(some)
+            if record and cancelled and not number:
+                record()
+        number += cancelled
         if time.monotonic() > until:
             break
     return number
@@ -122,16 +139,15 @@ def cancel_all(waiting: QuerySet[Email], *, seconds: float = math.inf) -> int:
 
 def _cancel(pks: list[UUID]) -> int:
     now = clock.now()
-    with transaction.atomic():
-        mine = Email.objects.filter(pk__in=pks).order_by()
-        list(
-            mine.order_by("pk").select_for_update().values_list("pk")
-        )  # the order in which events lock emails, too
-        unsent = list(mine.filter(status__in=NOT_SENT_YET).values_list("pk", flat=True))
-        ended = Email.objects.filter(pk__in=unsent).update(
-            status=Email.Status.CANCELLED, reason=CANCELLED, due_at=None, finished_at=now
-        )
-        undecided = Recipient.objects.filter(email__in=unsent, status__in=_UNDECIDED)
-        undecided.update(status=Recipient.Status.CANCELLED)
-        unknown = mine.filter(status=Email.Status.UNKNOWN, due_at__isnull=False)
-        return ended + unknown.update(due_at=None, finished_at=now)
+    mine = Email.objects.filter(pk__in=pks).order_by()
+    list(
+        mine.order_by("pk").select_for_update().values_list("pk")
+    )  # the order in which events lock emails, too
+    unsent = list(mine.filter(status__in=NOT_SENT_YET).values_list("pk", flat=True))
+    ended = Email.objects.filter(pk__in=unsent).update(
+        status=Email.Status.CANCELLED, reason=CANCELLED, due_at=None, finished_at=now
+    )
+    undecided = Recipient.objects.filter(email__in=unsent, status__in=_UNDECIDED)
+    undecided.update(status=Recipient.Status.CANCELLED)
+    unknown = mine.filter(status=Email.Status.UNKNOWN, due_at__isnull=False)
+    return ended + unknown.update(due_at=None, finished_at=now)

@@ -41,6 +41,11 @@ class Command(base.Command):
         work = restores.look if options["dry_run"] else restores.after_restore
         report = work(taken_at=taken_at)
         told = 0 if options["dry_run"] else parked.apply()  # before the hold of what is in doubt now is over
+        if not options["dry_run"]:
+            counts = {"resend": report.resend, "stop": report.stop, "settled": report.settled}
+            base.record(
+                "restore.settled", "restore", "", {"until": report.until, "gone": len(report.gone), **counts}
+            )
         self.stdout.write("\n".join(_lines(report, dry_run=options["dry_run"])))
         if told:
             self.stdout.write(f"Events that had waited for their attempts and count now: {told:,}")

@@ -62,12 +62,17 @@ class Command(base.Command):
             raise CommandError(str(problem), returncode=_FAILED) from None
 
     def _connect(self, one: Trial) -> list[Variable]:
-        variables = []
-        for found in one.connector.connect(one.wish):
-            if isinstance(found, Step):
-                self.stdout.write(f"{_MARKS[found.state]:<8} {found.what}")
-            else:
-                variables.append(found)
+        variables, made = [], []
+        try:
+            for found in one.connector.connect(one.wish):
+                if isinstance(found, Step):
+                    self.stdout.write(f"{_MARKS[found.state]:<8} {found.what}")
+                    made += [found.what] if found.state is State.DONE else []
+                else:
+                    variables.append(found)
+        finally:
+            if made:
+                base.record("events.connected", "provider", one.account, {"made": made})
         return variables
 
     def _tell(self, variables: list[Variable]) -> None:

@@ -15,7 +15,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import transaction
 
+from delivery.access import audit
 from delivery.management import base
 from delivery.routing import configured
 
@@ -88,11 +90,13 @@ def _free_port() -> int:
 def _make_login() -> str:
     """Give the development login a new password at each start: a fixed one could reach a production database."""
     password = secrets.token_urlsafe(9)
-    user, _ = get_user_model().objects.get_or_create(
-        username=LOGIN, defaults={"is_staff": True, "is_superuser": True}
-    )
-    user.set_password(password)
-    user.save()
+    with transaction.atomic():
+        user, _ = get_user_model().objects.get_or_create(
+            username=LOGIN, defaults={"is_staff": True, "is_superuser": True}
+        )
+        user.set_password(password)
+        user.save()
+        audit.record("user.password_changed", "user", user.pk, team=None, after={"name": LOGIN})
     return password
 
 

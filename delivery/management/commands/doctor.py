@@ -26,10 +26,22 @@ class Command(base.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         work = doctor.repair if options["repair"] else doctor.examine
         is_whole = doctor.has_its_hash if options["deep"] else doctor.has_its_size
-        findings = work(is_whole, self._tell)
+        findings = self._recorded(work(is_whole, self._tell))
         wrong = self._as_json(findings) if options["json"] else self._as_text(findings)
         if wrong:
             raise SystemExit(1)
+
+    def _recorded(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Pass the findings on, and record in the end what was repaired."""
+        repaired = {}
+        try:
+            for finding in findings:
+                if finding.mended:
+                    repaired[finding.sentence] = finding.mended
+                yield finding
+        finally:
+            if repaired:
+                base.record("doctor.repaired", "doctor", "", {"repaired": repaired})
 
     def _as_text(self, findings: Iterable[Finding]) -> int:
         wrong = 0

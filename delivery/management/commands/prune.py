@@ -35,6 +35,7 @@ _ALWAYS = (
 
 class Command(base.Command):
     help = _HELP
+    _gone: dict[str, int]  # how many of each kind were deleted
 
     def add_arguments(self, parser: CommandParser) -> None:
         for rule, option in _RULES:
@@ -52,18 +53,24 @@ class Command(base.Command):
         self._went = "{}: {:,} would be deleted." if options["dry_run"] else "{}: {:,} deleted."
         work = prune.count if options["dry_run"] else prune.prune
         files = prune.count_files if options["dry_run"] else prune.prune_files
-        now = clock.now()
-        for rule, option in _RULES:
-            if days := options[option]:
-                self._report(rule.name, work(rule, now - timedelta(days=days)))
-        for rule in _ALWAYS:
-            self._report(rule.name, work(rule, now))
-        self._report("files that no email needs", files())
+        now, self._gone = clock.now(), {}
+        try:
+            for rule, option in _RULES:
+                if days := options[option]:
+                    self._report(rule.name, work(rule, now - timedelta(days=days)))
+            for rule in _ALWAYS:
+                self._report(rule.name, work(rule, now))
+            self._report("files that no email needs", files())
+        finally:
+            if self._gone and not options["dry_run"]:
+                base.record("retention.pruned", "retention", "", {"deleted": self._gone})
 
     def _report(self, name: str, counts: Iterable[int]) -> None:
-        total, name = 0, name[:1].upper() + name[1:]
+        total, what, name = 0, name, name[:1].upper() + name[1:]
         for count in counts:
             total += count
+            if total:
+                self._gone[what] = total
             self._tell(f"{name}: {total:,} …")
         self._tell("")
         self.stdout.write(self._went.format(name, total))

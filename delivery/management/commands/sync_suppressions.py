@@ -45,6 +45,8 @@ class Command(base.Command):
         except sync.Busy:
             self.stderr.write(f"{name}: another process reads its lists now.")
             return False
+        if report.new or report.pushed:
+            base.record("suppressions.synced", "provider", name, {"new": report.new, "pushed": report.pushed})
         self.stdout.write(_told(report, pushed=push))
         if report.problem:
             self.stderr.write(report.problem)
