@@ -63,7 +63,7 @@ def rotate(key: ApiKey, maker: ApiKey | None = None, *, overlap: timedelta = OVE
         if not old.may_be_used() or ApiKey.objects.filter(successor_of=old).exists():
             raise NotLive(NotLive.__doc__)
         same = {**rules.told(old), "paused_at": old.paused_at, "made_by": old.made_by}
-        made, token = keys.issue(old.team, made_with=maker, successor_of=old, **same)
+        made, token = keys.write(old.team, made_with=maker, successor_of=old, **same)
         _copy_limits(old, made)
         ends = clock.now() + overlap
         old.expires_at = min(ends, old.expires_at or ends)

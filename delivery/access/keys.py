@@ -54,20 +54,18 @@ def issue(
     """
     refuse_scopes(scopes)
     given = {**fields, "networks": rules.networks(fields.get("networks", ()))}
-    senders = [rules.sender(text) for text in from_addresses]
-    public_id, token = new_token()
+    given |= {"scopes": list(scopes), "from_addresses": [rules.sender(text) for text in from_addresses]}
     with transaction.atomic():
         whose = _named(team) if isinstance(team, str) else team
-        key = ApiKey.objects.create(
-            team=whose,
-            public_id=public_id,
-            digest=digest(token),
-            scopes=list(scopes),
-            from_addresses=senders,
-            **given,
-        )
-        audit.record("key.created", "key", public_id, team=whose, after=rules.told(key))
+        key, token = write(whose, **given)
+        audit.record("key.created", **audit.named(key), after=rules.told(key))
     return key, token
+
+
+def write(team: Team, **fields: Any) -> tuple[ApiKey, str]:
+    """Write a key with fields that were looked at, for a caller who records it; return it with its token."""
+    public_id, token = new_token()
+    return ApiKey.objects.create(team=team, public_id=public_id, digest=digest(token), **fields), token
 
 
 def _named(name: str) -> Team:
