@@ -4,20 +4,18 @@ import json
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from delivery.access import audit, keys
-from delivery.models import ApiKey, AuditEntry, KeyDay, WebhookEndpoint
-from tests import fakes
+from delivery.models import ApiKey, AuditEntry, WebhookEndpoint
+from tests import fakes, tables
 from tests.api.changes import CHANGES, ELSEWHERE, NO_ENTRY, team
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "k" * 40  # of tombstones
 WRITING = {"POST", "PUT", "PATCH", "DELETE"}
-USED = ("last_used_at",)  # by each request
 
 
 @pytest.fixture(autouse=True)
@@ -30,16 +28,6 @@ def operations() -> set[str]:
     document: Any = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     found = {(method.upper(), path) for path, kinds in document["paths"].items() for method in kinds}
     return {f"{method} {path.removeprefix(fakes.V1)}" for method, path in found if method in WRITING}
-
-
-def tables() -> dict[str, list[dict[str, Any]]]:
-    """Return all rows of ours, without those that count requests."""
-    models = [model for model in apps.get_app_config("delivery").get_models() if model is not KeyDay]
-    rows = {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
-    return {
-        name: [{field: value for field, value in row.items() if field not in USED} for row in some]
-        for name, some in rows.items()
-    }
 
 
 def secrets(api: fakes.Api, answer: Any) -> set[str]:
@@ -69,13 +57,13 @@ def fails(*_: Any, **__: Any) -> None:
 def test_a_change_leaves_one_entry_without_a_secret_or_is_not_done(api: fakes.Api, operation: str) -> None:
     change = CHANGES[operation]
     path = change.path(api)
-    before, known = tables(), set(AuditEntry.objects.values_list("pk", flat=True))
+    before, known = tables.snapshot(), set(AuditEntry.objects.values_list("pk", flat=True))
 
     with pytest.MonkeyPatch.context() as patch:  # it cannot be recorded
         patch.setattr(audit, "record", fails)
         lax = fakes.Api(Client(raise_request_exception=False), api.token)
         assert change.make(lax, path).status_code == 500
-    assert tables() == before
+    assert tables.snapshot() == before
 
     answer = change.make(api, path, **{"X-Request-ID": "mine-1"})
     assert answer.status_code < 300, answer.content
@@ -92,10 +80,10 @@ def test_what_is_refused_leaves_no_entry(api: fakes.Api, operation: str) -> None
     change = CHANGES[operation]
     path = change.path(api)
     ApiKey.objects.filter(public_id=api.token.split("_")[2]).update(scopes=["stats.read"])
-    before = tables()
+    before = tables.snapshot()
     keys._live.cache_clear()
     assert change.make(api, path).status_code == 403
-    assert tables() == before
+    assert tables.snapshot() == before
 
 
 def test_a_dry_run_and_what_changes_nothing_leave_no_entry(api: fakes.Api) -> None:
