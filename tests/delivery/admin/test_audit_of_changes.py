@@ -192,6 +192,12 @@ FORMS: Final[Mapping[str, Form]] = {
     "delivery_webhookendpoint_test": Form(action="webhook.tested", row=endpoint, path="{}/test/"),
     "delivery_webhookendpoint_rotate": Form(action="webhook.rotated", row=endpoint, path="{}/rotate/"),
     "delivery_webhookmessage_replay": Form(action="webhook.replayed", row=message, path="{}/replay/"),
+    "delivery_erasure_forget": Form(
+        action="erasure.made",
+        row=team,
+        path="forget/",
+        fields=lambda row: {"who": "ann@example.org", "whose": row.pk, "again": "ann@example.org"},
+    ),
     "auth_user_add": Form(action="user.created", path="add/", fields=lambda _: NEW_USER),
     "auth_user_change": Form(
         action="user.changed",
@@ -273,6 +279,11 @@ def path_of(name: str, form: Form, row: Any) -> str:
     """Return the address of a form about a row."""
     app, model = ("delivery", "email") if name.startswith("email_") else name.split("_")[:2]
     return f"/admin/{app}/{model}/" + form.path.format(getattr(row, "pk", ""))
+
+
+@pytest.fixture(autouse=True)
+def _tombstones(settings: Any) -> None:
+    settings.GOMAIL_TOMBSTONE_KEYS = ("k" * 40,)
 
 
 def fails(*_: Any, **__: Any) -> None:
