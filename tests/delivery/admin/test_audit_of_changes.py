@@ -8,17 +8,21 @@ from typing import Any, Final
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from delivery.access import audit, keys, members
+from delivery.audience import contacts, groups
 from delivery.models import (
     ApiKey,
     Attempt,
     AuditEntry,
     Circuit,
+    Contact,
     Email,
+    Group,
     Invitation,
     Member,
     Suppression,
@@ -83,6 +87,16 @@ def circuit(**fields: Any) -> Circuit:
     return Circuit.objects.create(provider="sandbox", changed_at=timezone.now(), **fields)
 
 
+def contact() -> Contact:
+    with transaction.atomic():
+        return contacts.create(team(), email="ann@example.org")
+
+
+def group() -> Group:
+    with transaction.atomic():
+        return groups.create(team(), name="News")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """What is posted to a page about a row, and what the audit must say."""
@@ -104,6 +118,7 @@ def known(row: User) -> dict[str, Any]:
     return {"username": row.username, "email": row.email, "is_active": "on", **dates}
 
 
+CONTACT: Final = {"email": "ann@example.org", "data": "{}"}
 NEW_KEY: Final = {"team_name": "shop", "called": "a", "granted": ["emails.read"], "senders": ""}
 NEW_USER: Final = {
     "username": "new",
@@ -198,6 +213,27 @@ FORMS: Final[Mapping[str, Form]] = {
         path="forget/",
         fields=lambda row: {"who": "ann@example.org", "whose": row.pk, "again": "ann@example.org"},
     ),
+    "delivery_contact_add": Form(
+        action="contact.created", row=team, path="add/", fields=lambda row: {"team": row.pk, **CONTACT}
+    ),
+    "delivery_contact_change": Form(
+        action="contact.changed",
+        row=contact,
+        path="{}/change/",
+        fields=lambda _: {**CONTACT, "first_name": "Anna"},
+    ),
+    "delivery_contact_delete": Form(
+        action="contact.deleted", row=contact, path="{}/delete/", fields=lambda _: {"post": "yes"}
+    ),
+    "delivery_group_add": Form(
+        action="group.created", row=team, path="add/", fields=lambda row: {"team": row.pk, "name": "News"}
+    ),
+    "delivery_group_change": Form(
+        action="group.changed", row=group, path="{}/change/", fields=lambda _: {"name": "Old news"}
+    ),
+    "delivery_group_delete": Form(
+        action="group.deleted", row=group, path="{}/delete/", fields=lambda _: {"post": "yes"}
+    ),
     "auth_user_add": Form(action="user.created", path="add/", fields=lambda _: NEW_USER),
     "auth_user_change": Form(
         action="user.changed",
@@ -226,13 +262,13 @@ NO_ENTRY: Final = {
     "delivery_circuit_check_all": "it asks the vendors, and changes nothing of what is sent",
     **dict.fromkeys(
         (
-            *("delivery_auditentry_export", "delivery_suppression_export"),
+            *("delivery_auditentry_export", "delivery_suppression_export", "delivery_contact_export"),
             *("delivery_email_preview", "delivery_email_raw", "delivery_email_file"),
         ),
         "it is read",
     ),
 }
-ELSEWHERE: Final = ("mfa_authenticator",)  # tests/gomail/login
+ELSEWHERE: Final = ("mfa_authenticator", "delivery_import_")  # tests/gomail/login, test_imports
 OF_DJANGO: Final = ("changelist", "history")
 ASKED: Final = ("add", "change", "delete")
 
