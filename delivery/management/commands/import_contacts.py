@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from delivery import process
@@ -14,6 +14,7 @@ from delivery.access import audit
 from delivery.audience import claims, groups, imports, runner
 from delivery.audience.questions import NotTaken, Question
 from delivery.audience.reading import Asked
+from delivery.management import base
 from delivery.models import Group, Import, Team
 
 _BAR: Final = 30  # characters
@@ -21,7 +22,7 @@ _LOOK_SECONDS: Final = 0.5
 _STATUS: Final = Import.Status
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Imports a CSV or .xlsx file of contacts. Killed at any time, a worker goes on with it."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -92,7 +93,7 @@ class Command(BaseCommand):
 class _Bar:
     """The progress on a terminal, in one line that the next overwrites."""
 
-    def __init__(self, command: BaseCommand) -> None:
+    def __init__(self, command: base.Command) -> None:
         self._err, self._began = command.stderr, time.monotonic()
 
     def show(self, imported: Import) -> None:

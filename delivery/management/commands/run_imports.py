@@ -6,15 +6,16 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from delivery import process
 from delivery.audience import runner
+from delivery.management import base
 
 _NICE = 5  # emails go first
 
 
-class Command(BaseCommand):
+class Command(base.Command):
     help = "Runs the imports that are due, one after the other; run by the worker."
 
     def add_arguments(self, parser: CommandParser) -> None:

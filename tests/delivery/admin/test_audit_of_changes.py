@@ -331,6 +331,12 @@ def test_each_form_and_button_is_looked_at() -> None:
     assert found == FORMS.keys() | NO_ENTRY.keys()
 
 
+def test_no_page_changes_other_rows_beside_its_own() -> None:
+    """What `recording.Recorded` does not see: rows of another model inside a form, and cells of the list."""
+    for page in admin.site._registry.values():
+        assert (list(page.inlines), list(page.list_editable)) == ([], []), page
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_a_form_leaves_one_entry_without_a_secret_or_is_not_done(admin_client: Client, name: str) -> None:
     form = FORMS[name]
