@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from api import throttling
 from api.authentication import AnyKey, key, team
 from api.serializers import FailureSerializer
-from delivery.access import scopes
+from delivery.access import reputation, scopes
 from delivery.access.usage import Policy
 
 _FAILURES = dict.fromkeys((401, 403, 405, 500, 503), FailureSerializer)
@@ -46,15 +46,40 @@ class KeySerializer(serializers.Serializer[Any]):
         return used.paused_at is not None
 
 
+class ReputationSerializer(serializers.Serializer[Any]):
+    """What became of the team's mail of the last 24 hours, as far as vendors have told."""
+
+    recipients = serializers.IntegerField()
+    bounce_rate = serializers.FloatField(help_text="the part that bounced for good; from 0.05 on too much")
+    complaint_rate = serializers.FloatField(help_text="the part that complained; from 0.001 on too much")
+    warning = serializers.BooleanField(
+        source="is_poor",
+        help_text="one of the two is too much, of 500 recipients at least; twice that is the end",
+    )
+
+
 class TeamSerializer(serializers.Serializer[Any]):
     """The team of the key, whose emails it sends and sees."""
 
     name = serializers.CharField()
     paused = serializers.SerializerMethodField()
+    marketing_paused = serializers.SerializerMethodField(
+        help_text="mail of the purpose `marketing` is answered 403 until a person resumes it"
+    )
+    reputation = serializers.SerializerMethodField()
 
     def get_paused(self, whose: Any) -> bool:
         """Tell whether nothing is taken from this team."""
         return whose.paused_at is not None
+
+    def get_marketing_paused(self, whose: Any) -> bool:
+        """Tell whether no marketing mail is taken from this team."""
+        return whose.marketing_paused_at is not None
+
+    @extend_schema_field(ReputationSerializer)
+    def get_reputation(self, whose: Any) -> Any:
+        """Return how its mail fares."""
+        return ReputationSerializer(reputation.of(whose.pk)).data
 
 
 class LimitSerializer(serializers.Serializer[Policy]):

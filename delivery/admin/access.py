@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from delivery.access.scopes import Scope
-from delivery.admin import base, holders, pages, recording
+from delivery.admin import base, pages, recording, reputations
 from delivery.admin.permissions import OPERATOR
 from delivery.models import Team
 
@@ -24,14 +24,14 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Team)
-class TeamAdmin(recording.Recorded, holders.HeldAdmin):
+class TeamAdmin(recording.Recorded, reputations.BrakedAdmin):
     """Teams can be renamed but not deleted: their emails remain theirs."""
 
     read_scope, write_scope, team_path = Scope.MEMBERS_READ, OPERATOR, "pk"
     object_kind = "team"
     form = TeamForm
-    list_display = ("name", "paused", "created")
-    actions_detail = ("pause", "limits")
+    list_display = ("name", "paused", "marketing_mail", "created")
+    actions_detail = ("pause", "limits", "marketing")
     sortable_by = ()
     search_fields = ("name",)
     fields = ("name",)

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from delivery.access.scopes import Scope
-from delivery.admin import pages, permissions, provider_pages, webhook_pages
+from delivery.admin import pages, permissions, provider_pages, reputations, webhook_pages
 from delivery.admin.filters import DoubtFilter
 from delivery.admin.provider_pages import Condition
 from delivery.db import clock, ids
@@ -30,6 +30,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context = {**context, "cards": cards, "trouble": _trouble(mine)}
     if permissions.may(request, Scope.PROVIDERS_READ):
         context = {**context, "not_in_use": _not_in_use(whole=permissions.is_operator(request))}
+    if warned := reputations.warned(request):
+        context = {**context, "teams_in_trouble": warned}
     if permissions.may(request, Scope.WEBHOOKS_READ):
         endpoints = permissions.visible(request, WebhookEndpoint.objects.all(), Scope.WEBHOOKS_READ)
         context = {**context, "webhooks_in_trouble": webhook_pages.in_trouble(endpoints)}

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from delivery.db.compiled import InsertNew
 from delivery.db.group_commit import GroupCommit
-from delivery.events import accounts, effects, erased, matching, rows, settling, tokens
+from delivery.events import accounts, counting, effects, erased, matching, rows, settling, tokens
 from delivery.events.matching import Told
 from delivery.models import ProviderEvent
 from providers.events import Binding, Event
@@ -70,6 +70,7 @@ def follow(told: Sequence[Told], attempts: matching.Attempts) -> None:
     settling.prove(about)  # emails are locked before their recipients, as everywhere
     matching.recipients(about)
     settling.move(about, attempts)
+    counting.count(about)
     effects.suppress(about)
     effects.tell(about)
     accounts.follow(told)

@@ -16,6 +16,7 @@ from delivery.models.lineage import Lineage, Watermark
 from delivery.models.member import Invitation, Member
 from delivery.models.quota import ProviderQuota
 from delivery.models.readiness import ProviderCheck
+from delivery.models.reputation import MailHour
 from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink, VendorList
 from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.models.worker import Worker
@@ -39,6 +40,7 @@ __all__ = [
     "KeyDay",
     "Limits",
     "Lineage",
+    "MailHour",
     "Member",
     "Membership",
     "ProviderCheck",

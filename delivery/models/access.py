@@ -21,11 +21,17 @@ class Team(models.Model):
     name = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)  # since then nothing is taken or sent
+    marketing_paused_at = models.DateTimeField(null=True, editable=False)  # the same for marketing mail alone
 
     class Meta:
         ordering = ("name",)
         # read by EmailQuerySet.unpaused
-        indexes = [models.Index(fields=["id"], name="owner_paused", condition=Q(paused_at__isnull=False))]
+        indexes = [
+            models.Index(fields=["id"], name="owner_paused", condition=Q(paused_at__isnull=False)),
+            models.Index(
+                fields=["id"], name="team_marketing_paused", condition=Q(marketing_paused_at__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -97,6 +103,11 @@ class ApiKey(models.Model):
 def paused(holders: type[Team] | type[ApiKey]) -> models.QuerySet[Any, Any]:
     """Return the ids of the teams or keys that are paused."""
     return holders._default_manager.order_by().filter(paused_at__isnull=False).values("pk")
+
+
+def without_marketing() -> models.QuerySet[Any, Any]:
+    """Return the ids of the teams whose marketing mail is paused."""
+    return Team.objects.order_by().filter(marketing_paused_at__isnull=False).values("pk")
 
 
 def cancelling() -> models.QuerySet[Any, Any]:

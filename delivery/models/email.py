@@ -57,7 +57,8 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def unpaused(self) -> Self:
         """Leave out what waits for a paused team or key. The subqueries name no row of ours: each is run once."""
-        return self.exclude(team__in=access.paused(Team)).exclude(key__in=access.paused(ApiKey))
+        going_on = self.exclude(team__in=access.paused(Team)).exclude(key__in=access.paused(ApiKey))
+        return going_on.exclude(purpose=Email.Purpose.MARKETING, team__in=access.without_marketing())
 
     def innocent(self) -> Self:
         """Leave out the suspects."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from delivery.access import stored
+from delivery.access import reputation, stored
 from delivery.audience import files
 from delivery.db import clock, ids
 from delivery.files import storage
@@ -158,6 +158,10 @@ def _soft_bounces(before: datetime) -> Iterator[Rows]:
     yield soft_bounces.outdated(clock.now().date())
 
 
+def _mail_hours(before: datetime) -> Iterator[Rows]:
+    yield reputation.outdated()
+
+
 def _expired(before: datetime) -> Iterator[Rows]:
     yield Suppression.objects.filter(expires_at__lte=clock.now())
 
@@ -216,6 +220,7 @@ KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)
 CHANGES = Rule(name="changes of circuits", walks=_changes, due=_old, prune=_delete)
 SOFT_BOUNCES = Rule(name="soft bounces of another month", walks=_soft_bounces, due=_all, prune=_delete)
 REJECTS = Rule(name="rejects of imports", walks=_rejects, due=_all, prune=_delete)
+MAIL_HOURS = Rule(name="hours of teams' mail", walks=_mail_hours, due=_all, prune=_delete)
 SUPPRESSIONS = Rule(name="expired suppressions", walks=_expired, due=_all, prune=_delete)
 EVENTS = Rule(name="events that belong to no email", walks=_loose, due=_stray, prune=_delete)
 TOKENS = Rule(name="tokens of events", walks=_tokens, due=_used, prune=_delete)

@@ -7,8 +7,9 @@ from typing import Final
 from django.db import transaction
 
 from delivery import bundles
-from delivery.access import limits, pauses, terms
+from delivery.access import brake, limits, pauses, terms
 from delivery.access.limits import Asked, Over
+from delivery.access.pauses import Paused
 from delivery.access.terms import Account
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
@@ -30,9 +31,9 @@ from providers import failpoints
 
 _CHUNK = 100  # emails in one transaction; a crash loses at most the last one
 _TRIES = 3  # against repeats of the same batch at the same moment
-Refusal = NobodyCanCarry | Overloaded | AllSuppressed | NotSetUp | FileRefused | Unwritable
+Refusal = NobodyCanCarry | Overloaded | AllSuppressed | NotSetUp | FileRefused | Unwritable | Paused
 Result = Email | UsedOtherwise | Refusal
-_REFUSALS: Final = (NobodyCanCarry, Overloaded, AllSuppressed, NotSetUp, FileRefused, Unwritable)
+_REFUSALS: Final = (NobodyCanCarry, Overloaded, AllSuppressed, NotSetUp, FileRefused, Unwritable, Paused)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +115,12 @@ def _accept_one(item: Item, client: Client, until: Bounds) -> Result:
 
 def _prepared(draft: Draft, client: Client, until: Bounds) -> Bundle | Refusal:
     try:
+        brake.refuse(client.team, draft.purpose)
         backpressure.refuse_if_too_high(draft.priority, client.team)
         composed = composing.composed(draft, client.team, until.write)
         bundle = bundles.waiting(composed, client.team, client.key)
         _, bundle.email.left_out = configured.eligible(bundle.message())
-    except (NobodyCanCarry, Overloaded, NotSetUp, Unwritable) as refusal:
+    except (NobodyCanCarry, Overloaded, NotSetUp, Unwritable, Paused) as refusal:
         return refusal
     return bundle
 

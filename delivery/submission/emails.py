@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from delivery import bundles
-from delivery.access import limits, pauses, terms
+from delivery.access import brake, limits, pauses, terms
 from delivery.access.limits import Asked, Over
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
@@ -100,6 +100,7 @@ def _accept(
     draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, until: Bounds
 ) -> Email:
     pauses.refuse(client.team, client.key)
+    brake.refuse(client.team, draft.purpose)
     backpressure.refuse_if_too_high(draft.priority, client.team)
     composed = composing.composed(draft, client.team, until.write)
     bundle = bundles.waiting(composed, client.team, client.key)
@@ -131,6 +132,7 @@ def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None) -> None:
 
 def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callable[[Email], None]) -> Email:
     pauses.refuse(client.team, client.key)
+    brake.refuse(client.team, draft.purpose)
     backpressure.refuse_if_too_high(draft.priority, client.team)
     bundle = bundles.claimed(composing.composed(draft, client.team), client.team, client.key)
     left = suppressed.mark(bundle)

@@ -28,6 +28,7 @@ _ALWAYS = (
     prune.WEBHOOKS,
     prune.ENDPOINTS,
     prune.SOFT_BOUNCES,
+    prune.MAIL_HOURS,
     prune.SUPPRESSIONS,
     prune.REJECTS,
 )

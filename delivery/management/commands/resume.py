@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from delivery.access import pauses
+from delivery.access import brake, pauses
 from delivery.management import arguments, base
+from delivery.models import ApiKey, Team
 
 
 class Command(base.Command):
@@ -13,8 +14,23 @@ class Command(base.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         arguments.add_holder(parser)
+        parser.add_argument(
+            "--marketing",
+            action="store_true",
+            help="let a team's marketing mail go on that bounces have stopped",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         holder = arguments.holder(options)
+        if options["marketing"]:
+            self._lift(holder)
+            return
         done = "is resumed" if pauses.resume(holder) else "was not paused"
         self.stdout.write(f"{holder} {done}. {pauses.waiting_of(holder).count():,} emails wait to be sent.")
+
+    def _lift(self, holder: Team | ApiKey) -> None:
+        if not isinstance(holder, Team):
+            raise CommandError("Marketing mail is paused for a team, not for a key.")
+        done = "goes on" if brake.lift(holder) else "was not paused"
+        waiting = brake.waiting_of(holder).count()
+        self.stdout.write(f"The marketing mail of {holder} {done}. {waiting:,} emails of it wait to be sent.")
