@@ -37,7 +37,7 @@ def set_limits(holder: Team | ApiKey, changes: Mapping[str, float | int | None])
         before, after = audit.difference(audit.values(row, changes), changes)
         if after:
             audit.record("limits.set", **audit.named(holder), before=before, after=after)
-        Limits.objects.filter(pk=row.pk).update(**changes, full_at=0)
+        Limits.objects.filter(pk=row.pk).update(**changes, full_at=0, high_full_at=0)
         if changes.get("stored_mb"):
             stored.count_anew(row.pk)
     row.refresh_from_db()

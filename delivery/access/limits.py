@@ -18,8 +18,9 @@ from delivery.access.terms import Account
 from delivery.access.usage import Policy, Usage
 from delivery.bundles import Bundle
 from delivery.db.clock import IN_NANOSECONDS, Nanoseconds
-from delivery.models import Limits, UsedMinute
+from delivery.models import Email, Limits, UsedMinute
 
+_HIGH: Final = Email.Priority.HIGH
 _LATER: Final = 60  # seconds until a client should ask again where nobody knows when there is room
 
 
@@ -39,6 +40,7 @@ class Cost:
     emails: int
     recipients: int
     bytes: int
+    high: int = 0  # of the recipients, those of high priority
 
 
 def cost(bundles: Sequence[Bundle]) -> Cost:
@@ -47,6 +49,7 @@ def cost(bundles: Sequence[Bundle]) -> Cost:
         emails=len(bundles),
         recipients=sum(len(bundle.recipients) for bundle in bundles),
         bytes=sum(map(_size, bundles)),
+        high=sum(len(bundle.recipients) for bundle in bundles if bundle.email.priority == _HIGH),
     )
 
 
@@ -99,11 +102,13 @@ def _conditions(account: Account, row: int, asked: Cost) -> tuple[QuerySet[Limit
     terms, rows = account.terms, Limits.objects.filter(pk=row)
     # Stored bytes add up also while they are not limited, once they are counted; before, nothing changes.
     changes: dict[str, Any] = {"stored": F("stored") + asked.bytes}
-    if terms.per_second:
-        each, recipients = usage.interval(account), asked.recipients
-        allowed = Nanoseconds() + _whole((terms.burst - recipients) * each)
-        rows = rows.filter(full_at__lte=allowed) if recipients <= terms.burst else rows.none()
-        changes["full_at"] = Greatest(F("full_at"), Nanoseconds()) + _whole(recipients * each)
+    for rate in terms.rates:
+        if recipients := terms.counted(rate, asked.recipients, asked.high):
+            allowed = Nanoseconds() + _whole((rate.burst - recipients) * rate.interval)
+            fits = {f"{rate.column}__lte": allowed}
+            rows = rows.filter(**fits) if recipients <= rate.burst else rows.none()
+            taken = _whole(recipients * rate.interval)
+            changes[rate.column] = Greatest(F(rate.column), Nanoseconds()) + taken
     if terms.daily:
         rows = rows.filter(day_used__lte=terms.daily - asked.recipients)
         changes["day_used"] = F("day_used") + asked.recipients
@@ -127,21 +132,24 @@ def _note_minute(row: int, recipients: int) -> None:
 def _refusal(account: Account, used: Usage, asked: Cost) -> Over | None:
     """Return why it does not fit: the first policy that is short, with the time after which rate and day have room."""
     wanted = {
-        "rate_limited": asked.recipients,
-        "daily_quota_exceeded": asked.recipients,
-        "waiting_quota_exceeded": asked.emails,
-        "storage_quota_exceeded": asked.bytes,
+        "daily": asked.recipients,
+        "waiting": asked.emails,
+        "stored": asked.bytes,
+        **{
+            rate.name: account.terms.counted(rate, asked.recipients, asked.high)
+            for rate in account.terms.rates
+        },
     }
     for policy in usage.policies(account, used):
-        if (number := wanted[policy.code]) > policy.left:
-            return Over(policy, number, _seconds(account, used, policy, number, asked.recipients))
+        if (number := wanted[policy.name.removeprefix(account.prefix)]) > policy.left:
+            return Over(policy, number, _seconds(account, used, policy, number, asked))
     return None
 
 
-def _seconds(account: Account, used: Usage, policy: Policy, number: int, recipients: int) -> int | None:
+def _seconds(account: Account, used: Usage, policy: Policy, number: int, asked: Cost) -> int | None:
     if number > policy.quota:
         return None
-    known = usage.waits_for(account, used, recipients)
+    known = usage.waits_for(account, used, asked.recipients, asked.high)
     if known is None or policy.window is not None:
         return known
     return max(known, _LATER)
@@ -154,10 +162,12 @@ def _found(account: Account, used: Usage, code: str, asked: int, seconds: int) -
 
 def _heal(account: Account, used: Usage) -> None:
     """Cut a debt that these limits cannot make: it is from before they were changed, or the clock was set back."""
-    if account.terms.per_second:
-        most = Nanoseconds() + _whole(account.terms.burst * usage.interval(account))
-        if used.full_at > used.now + account.terms.burst * usage.interval(account):
-            Limits.objects.filter(pk=used.row, full_at__gt=most).update(full_at=most)
+    for rate in account.terms.rates:
+        longest = rate.burst * rate.interval
+        if usage.full_at(rate, used) > used.now + longest:
+            most = Nanoseconds() + _whole(longest)
+            rows = Limits.objects.filter(pk=used.row, **{f"{rate.column}__gt": most})
+            rows.update(**{rate.column: most})
 
 
 def _whole(number: int) -> Value:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from delivery.access import stored
-from delivery.access.terms import Account
+from delivery.access.terms import Account, Rate
 from delivery.db.clock import Nanoseconds
 from delivery.models import Email, Limits, UsedMinute
 
@@ -25,6 +25,7 @@ class Usage:
     row: int  # primary key
     now: int  # nanoseconds
     full_at: int
+    high_full_at: int
     day_used: int
     oldest: int | None  # minute
     stored: int | None
@@ -66,18 +67,17 @@ def policies(account: Account, used: Usage) -> list[Policy]:
     return list(_policies(account, used))
 
 
-def waits_for(account: Account, used: Usage, recipients: int) -> int | None:
-    """Return after how many seconds so many fit into rate and day together; None: they never do."""
+def waits_for(account: Account, used: Usage, recipients: int, high: int) -> int | None:
+    """Return after how many seconds so many, of whom some are of high priority, fit into rates and day together.
+
+    None: they never do.
+    """
     terms = account.terms
-    if (terms.per_second and recipients > terms.burst) or (terms.daily and recipients > terms.daily):
+    counted = [(rate, terms.counted(rate, recipients, high)) for rate in terms.rates]
+    if any(number > rate.burst for rate, number in counted) or (terms.daily and recipients > terms.daily):
         return None
-    rate = _seconds_of_rate(account, used, recipients) if terms.per_second else 0
-    return max(rate, _seconds_of_day(account, used, recipients) if terms.daily else 0)
-
-
-def interval(account: Account) -> int:
-    """Return the nanoseconds that one recipient costs; rounded up, so that the rate is never exceeded."""
-    return math.ceil(_A_SECOND / account.terms.per_second)
+    rates = [_seconds_of_rate(rate, used, number) for rate, number in counted if number]
+    return max(*rates, 0, _seconds_of_day(account, used, recipients) if terms.daily else 0)
 
 
 def waiting(account: Account) -> QuerySet[Email]:
@@ -95,7 +95,7 @@ def count_waiting(account: Account) -> int:
 def _read(account: Account) -> Usage | None:
     minutes = UsedMinute.objects.filter(limits=OuterRef("pk")).order_by("minute").values("minute")
     rows = _rows(account).annotate(now=Nanoseconds(), oldest=Subquery(minutes[:1]))
-    row: Any = rows.values("pk", "now", "full_at", "day_used", "stored", "oldest").first()
+    row: Any = rows.values("pk", "now", "full_at", "high_full_at", "day_used", "stored", "oldest").first()
     if row is None:
         return None
     number = count_waiting(account) if account.terms.waiting else 0
@@ -128,8 +128,7 @@ def _free_at(minute: int) -> int:
 
 def _policies(account: Account, used: Usage) -> Iterator[Policy]:
     terms, prefix = account.terms, account.prefix
-    if terms.per_second:
-        yield _burst(account, used)
+    yield from (_burst(account, rate, used) for rate in terms.rates)
     if terms.daily:
         left = max(terms.daily - used.day_used, 0)
         more = _until(used, _free_at(used.oldest)) if used.oldest is not None else 0
@@ -155,27 +154,31 @@ def _policies(account: Account, used: Usage) -> Iterator[Policy]:
         )
 
 
-def _burst(account: Account, used: Usage) -> Policy:
-    terms, each = account.terms, interval(account)
-    left = (terms.burst * each - _behind(account, used)) // each
+def _burst(account: Account, rate: Rate, used: Usage) -> Policy:
+    left = (rate.burst * rate.interval - _behind(rate, used)) // rate.interval
     return Policy(
-        name=f"{account.prefix}burst",
+        name=account.prefix + rate.name,
         code="rate_limited",
-        quota=terms.burst,
+        quota=rate.burst,
         left=left,
-        window=math.ceil(terms.burst / terms.per_second),
-        more_in=_seconds_of_rate(account, used, left + 1) if left < terms.burst else 0,
+        window=math.ceil(rate.burst / rate.per_second),
+        more_in=_seconds_of_rate(rate, used, left + 1) if left < rate.burst else 0,
     )
 
 
-def _behind(account: Account, used: Usage) -> int:
+def _behind(rate: Rate, used: Usage) -> int:
     """Return the nanoseconds until the whole burst is free; after a change of limits a row may say more than that."""
-    return min(max(used.full_at - used.now, 0), account.terms.burst * interval(account))
+    return min(max(full_at(rate, used) - used.now, 0), rate.burst * rate.interval)
 
 
-def _seconds_of_rate(account: Account, used: Usage, recipients: int) -> int:
-    each = interval(account)
-    missing = _behind(account, used) + (recipients - account.terms.burst) * each
+def full_at(rate: Rate, used: Usage) -> int:
+    """Return when the whole burst of a rate is free again."""
+    moment: int = getattr(used, rate.column)
+    return moment
+
+
+def _seconds_of_rate(rate: Rate, used: Usage, recipients: int) -> int:
+    missing = _behind(rate, used) + (recipients - rate.burst) * rate.interval
     return _ceiling(max(missing, 0))
 
 

@@ -32,13 +32,27 @@ class LimitsForm(forms.Form):
         label="Recipients a second", required=False, min_value=0, max_value=_FASTEST
     )
     burst = _field("Recipients at once", _FASTEST)
+    high_per_second = forms.FloatField(
+        label="Recipients a second, of priority high alone (empty: it shares the rate of all)",
+        required=False,
+        min_value=0,
+        max_value=_FASTEST,
+    )
+    high_burst = _field("Recipients at once, of priority high alone", _FASTEST)
     daily = _field("Recipients in 24 hours")
     waiting = _field("Emails that are not finished")
     stored_mb = _field("MiB that are kept")
 
     def clean_per_second(self) -> float | None:
         """Refuse a rate so small that its nanoseconds are no number of the database."""
-        value: float | None = self.cleaned_data["per_second"]
+        return self._rate("per_second")
+
+    def clean_high_per_second(self) -> float | None:
+        """Do the same."""
+        return self._rate("high_per_second")
+
+    def _rate(self, name: str) -> float | None:
+        value: float | None = self.cleaned_data[name]
         if value and value < 0.001:
             raise forms.ValidationError("A rate is 0, or 0.001 at least.")
         return value

@@ -15,12 +15,16 @@ class Limits(models.Model):
     key = models.OneToOneField(ApiKey, null=True, on_delete=models.CASCADE, related_name="limits")
     per_second = models.FloatField(null=True, blank=True)  # recipients
     burst = models.PositiveIntegerField(null=True, blank=True)  # recipients at once
+    # the same for priority high alone; None: it shares the rate of all
+    high_per_second = models.FloatField(null=True, blank=True)
+    high_burst = models.PositiveIntegerField(null=True, blank=True)
     daily = models.PositiveIntegerField(null=True, blank=True)  # recipients in 24 hours
     waiting = models.PositiveIntegerField(null=True, blank=True)  # emails that are not finished
     stored_mb = models.PositiveIntegerField(null=True, blank=True)  # bodies and attachments that are kept
 
     # When the whole burst is free again: nanoseconds since the epoch by the database's clock. Whole numbers add up.
     full_at = models.BigIntegerField(default=0, db_default=0, editable=False)
+    high_full_at = models.BigIntegerField(default=0, db_default=0, editable=False)
     day_used = models.BigIntegerField(default=0, db_default=0, editable=False)  # the sum of its UsedMinutes
     stored = models.BigIntegerField(null=True, editable=False)  # bytes; None: not counted yet
 

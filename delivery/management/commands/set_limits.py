@@ -12,10 +12,14 @@ _DEFAULT: Final = "default"
 _WHAT: Final = {
     "per_second": "recipients a second, such as 2.5",
     "burst": "recipients at once; default: a minute's worth",
+    "high_per_second": "the same of priority high alone; default: it shares the rate of all",
+    "high_burst": "the same of priority high; default: a minute's worth",
     "daily": "recipients in any 24 hours",
     "waiting": "emails that are not finished",
     "stored_mb": "MiB of bodies and attachments that are kept",
 }
+_RATES: Final = ("per_second", "high_per_second")
+_BURSTS: Final = ("burst", "high_burst")
 _MOST: Final = 1_000_000_000
 _FASTEST: Final = 1_000_000.0
 
@@ -27,12 +31,12 @@ class Command(base.Command):
         arguments.add_holder(parser)
         for name, what in _WHAT.items():
             option = f"--{name.replace('_', '-')}"
-            parser.add_argument(option, type=_rate if name == "per_second" else _number, help=what)
+            parser.add_argument(option, type=_rate if name in _RATES else _number, help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:
         holder = arguments.holder(options)
         given = {name: options[name] for name in _WHAT if options[name] is not None}
-        if (given.get("burst") or 0) > _FASTEST:
+        if any((given.get(name) or 0) > _FASTEST for name in _BURSTS if given.get(name) != _DEFAULT):
             raise CommandError("A burst may be 1,000,000 at most.")
         row = holders.set_limits(
             holder, {name: None if value == _DEFAULT else value for name, value in given.items()}
