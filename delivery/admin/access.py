@@ -34,7 +34,6 @@ class TeamAdmin(recording.Recorded, reputations.BrakedAdmin):
     actions_detail = ("pause", "limits", "marketing")
     sortable_by = ()
     search_fields = ("name",)
-    fields = ("name",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse."""

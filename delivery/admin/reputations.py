@@ -19,6 +19,8 @@ _MOST: Final = 20
 class BrakedAdmin(holders.HeldAdmin):
     """The page of teams, whose marketing mail may be paused by their bounces."""
 
+    readonly_fields = ("paused", "marketing_mail", "fares")
+
     @base.action(description="Marketing…", icon="campaign", url_path="marketing")
     @scoped(WRITE)
     def marketing(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -30,6 +32,15 @@ class BrakedAdmin(holders.HeldAdmin):
             self.log_change(request, team, "Let its marketing mail go on.")
             messages.success(request, f"{team}: marketing mail goes on.")
         return HttpResponseRedirect(self._back(team))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Show beside the name how an existing team fares."""
+        return ("name", *self.readonly_fields) if obj else ("name",)
+
+    @base.display(description="Mail of 24 hours")
+    def fares(self, team: Team) -> str:
+        """Show the parts that bounced and complained."""
+        return f"{brake.said(reputation.of(team.pk)).capitalize()}."
 
     @base.display(description="Marketing", label={"paused": "danger", "goes on": "success"})
     def marketing_mail(self, team: Team) -> str:

@@ -210,6 +210,9 @@ def test_a_person_sees_it_in_the_admin_and_lets_it_go_on() -> None:
     assert "marketing paused" in start
     assert "20.0% bounced" in start
 
+    assert (
+        "20.0% bounced" in anna.get(reverse("admin:delivery_team_change", args=[team().pk])).content.decode()
+    )
     page = reverse("admin:delivery_team_marketing", args=[team().pk])
     assert "Let it go on" in anna.get(page).content.decode()
     assert anna.post(page).status_code == 302
