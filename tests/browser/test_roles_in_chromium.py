@@ -83,6 +83,7 @@ def pages(team: Team) -> dict[str, str]:
         "members": f"{DELIVERY}member/",
         "invitations": f"{DELIVERY}invitation/",
         "team": f"{DELIVERY}team/{team.pk}/change/",
+        "audit": f"{DELIVERY}auditentry/",
         "users": "/admin/auth/user/",
     }
 
@@ -113,6 +114,7 @@ ROWS = (
     ("invite", "invitations", "a[href*='/add/']"),
     ("the team's page", "team", "#team_form"),
     ("rename, pause and limit the team", "team", "[name=_save]"),
+    ("who changed what in the team", "audit", "a[href*='/change/']"),
     ("the users of all teams", "users", "a[href*='/auth/user/add/']"),
 )
 
