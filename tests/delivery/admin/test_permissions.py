@@ -7,12 +7,13 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, permissions
 from delivery.models import Email, Member, Team
+from tests.delivery.webhooks.endpoints import endpoint
 
 PAGES = list(admin.site._registry.values())
 SCOPES = {*Scope.values, permissions.OPERATOR}
@@ -70,6 +71,21 @@ def test_every_action_declares_a_scope(page: Any) -> None:
     methods = [getattr(page, name) for name in names]
     for method in (*methods, *(each for each in page.actions or () if callable(each))):
         assert permissions.scope_of(method, page) in SCOPES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_no_column_is_guessed_by_lookups(page: Any) -> None:
+    for field in page.opts.get_fields():
+        for end in ("__startswith", "__gt", "__contains", "__id__startswith", "__name__startswith"):
+            assert not page.lookup_allowed(f"{field.name}{end}", "a")
+
+
+def test_a_webhooks_secret_is_not_guessed_by_a_filter(db: None) -> None:
+    member = of(Team.objects.create(name="shop"), "developer")
+    endpoint(team=Team.objects.get(), url="https://hooks.example.org/")
+    client = Client(raise_request_exception=False)
+    client.force_login(member)
+    assert client.get("/admin/delivery/webhookendpoint/?secret__startswith=whsec").status_code == 400
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
