@@ -5,7 +5,7 @@ import os
 import resource
 from typing import Any
 
-from delivery.access import logins, shared_counts  # noqa: F401 - before the processes are forked: they count together
+from delivery.access import shared_counts  # noqa: F401 - before the processes are forked: they count together
 from delivery.files import output
 from gomail import environment
 from gomail.server.log import ACCESS_FORMAT

@@ -8,7 +8,7 @@ from functools import cache
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from delivery.access.logins import TooManyLogins
+from delivery.access.tries import TooManyTries
 from gomail import proxies
 
 log = logging.getLogger(__name__)
@@ -66,10 +66,10 @@ class LoginLimit:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Say in a plain line when to try again."""
-        if not isinstance(exception, TooManyLogins):
+        if not isinstance(exception, TooManyTries):
             return None
         seconds = math.ceil(exception.seconds)
-        told = f"Too many logins. Try again in {seconds} s."
+        told = f"Too many tries. Try again in {seconds} s."
         headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
         return HttpResponse(told, status=429, content_type="text/plain", headers=headers)
 

@@ -89,10 +89,12 @@ DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = ["delivery.access.passwords.LimitedBackend"]
+PASSWORD_HASHERS = ["delivery.access.passwords.SeatedHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "delivery.access.passwords.NotTooLong"},
 ]
 
 LANGUAGE_CODE = "en-us"

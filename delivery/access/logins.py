@@ -1,105 +1,64 @@
-"""How often a password may be tried. A check costs half a second of a processor: it is limited before it is made.
+"""How often a password or a code may be tried, whatever page asks for it: it is limited before it is checked."""
 
-Two limits. Of one client's wrong passwords, by address and user and by address alone: the processes of a server share
-what they have counted, in memory that they inherit from the one that starts them. And of checks at the same time, in
-each process: one, and one that waits for it.
-"""
-
-import mmap
-import secrets
-import struct
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 
-_PLACES = 1 << 14  # whoever falls into the place of another shares its limit
-_ROOM = struct.Struct("d")
-_WAIT_SECONDS = 2.0  # for the check before
-_KEY = secrets.token_bytes(16)  # of this server's processes: who falls together cannot be chosen
+from delivery.access import seats, tries
+from delivery.access.tries import Limit, TooManyTries
 
-
-class TooManyLogins(Exception):
-    """No password is checked now; `seconds` says when to try again."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"Too many logins; try again in {seconds:.0f} seconds.")
-        self.seconds = seconds
-
-
-class Allowance:
-    """So many wrong passwords at once, and one more every so many seconds, for whatever has this name."""
-
-    def __init__(self, *, burst: int, every: float) -> None:
-        """Begin with nothing counted."""
-        self._patience = (burst - 1) * every
-        self._every = every
-        self._due = mmap.mmap(
-            -1, _PLACES * _ROOM.size
-        )  # when what was counted is forgotten; shared after a fork
-
-    def refuse(self, name: str) -> float:
-        """Return after how many seconds one more may be tried; 0: now."""
-        return max(0.0, self._read(_place(name)) - time.monotonic() - self._patience)
-
-    def count(self, name: str, number: int = 1) -> None:
-        """Count one; -1 takes it back."""
-        place = _place(name)
-        due = max(self._read(place), time.monotonic()) + number * self._every
-        _ROOM.pack_into(self._due, place, due)
-
-    def forget(self) -> None:
-        """Count from nothing; for tests."""
-        self._due[:] = bytes(len(self._due))
-
-    def _read(self, place: int) -> float:
-        return float(_ROOM.unpack_from(self._due, place)[0])
-
-
-by_user = Allowance(burst=5, every=12.0)  # of an address, at one name: five a minute
-by_address = Allowance(burst=20, every=6.0)  # at any names: those of an office may share an address
-_seats = threading.BoundedSemaphore(2)  # one for the check that is made, one for the next
-_checking = threading.Lock()
+_LOCK = 15 * 60
+BY_USER = Limit(kind="password of a user, from an address", most=10, seconds=_LOCK)
+BY_ADDRESS = Limit(kind="passwords from an address", most=50, seconds=_LOCK)
+CODES = Limit(kind="codes of a user", most=5, seconds=_LOCK)  # six digits, of which three are right at a time
+ONCE = Limit(kind="a code that was used", most=1, seconds=90)  # for as long as it would be right
+LINKS_TO = Limit(kind="links to an address of mail", most=3, seconds=60 * 60)
+LINKS_FROM = Limit(kind="links for an address", most=10, seconds=60 * 60)
 
 
 @contextmanager
 def checked(address: str, user: str) -> Iterator[list[bool]]:
-    """Let one password be checked; append True to what is given if it was right. Raises TooManyLogins instead."""
-    names = ((by_user, f"{address} {user}"), (by_address, address))
-    _refuse_if_spent(names)
-    with _seat():
-        _refuse_if_spent(names)  # the check before may have been its last
-        for allowance, name in names:  # before the check: a hundred at once are a hundred
-            allowance.count(name)
+    """Let one password be checked; append True to what is given if it was right. Raises TooManyTries instead."""
+    client = tries.network(address)
+    tries.refuse(BY_ADDRESS, client)
+    tries.refuse(BY_USER, client, user)
+    with seats.taken():
+        counted = [tries.take(BY_USER, client, user)]
+        try:
+            counted.append(tries.take(BY_ADDRESS, client))
+        except TooManyTries:
+            counted[0].give_back()
+            raise
         right: list[bool] = []
         yield right
-        if right:
-            for allowance, name in names:
-                allowance.count(name, -1)
-
-
-def _refuse_if_spent(names: tuple[tuple[Allowance, str], ...]) -> None:
-    seconds = max(allowance.refuse(name) for allowance, name in names)
-    if seconds > 0:
-        raise TooManyLogins(seconds)
+    if right:
+        counted[1].give_back()
+        tries.forget(BY_USER, client, user)
 
 
 @contextmanager
-def _seat() -> Iterator[None]:
-    if not _seats.acquire(blocking=False):
-        raise TooManyLogins(1.0)
+def guessed(user: str) -> Iterator[list[bool]]:
+    """Do the same for a code of a user who has proved a password, or is logged in."""
+    counted = tries.take(CODES, user)
+    right: list[bool] = []
+    yield right
+    if right:
+        counted.give_back()
+
+
+def use_once(user: str, code: str) -> bool:
+    """Tell whether this code of a user was not used before; from now on it is."""
     try:
-        if not _checking.acquire(timeout=_WAIT_SECONDS):
-            raise TooManyLogins(_WAIT_SECONDS)
-        try:
-            yield
-        finally:
-            _checking.release()
-    finally:
-        _seats.release()
+        tries.take(ONCE, user, code)
+    except TooManyTries:
+        return False
+    return True
 
 
-def _place(name: str) -> int:
-    digest = blake2b(name.casefold().encode(errors="surrogatepass"), digest_size=8, key=_KEY).digest()
-    return int.from_bytes(digest) % _PLACES * _ROOM.size
+def allow_link(address: str, recipient: str) -> None:
+    """Count a link that somebody at this address wants sent to a recipient; raise TooManyTries instead."""
+    counted = tries.take(LINKS_FROM, tries.network(address))
+    try:
+        tries.take(LINKS_TO, recipient)
+    except TooManyTries:
+        counted.give_back()
+        raise

@@ -1,16 +1,43 @@
-"""Django's check of a password, within the limits of delivery/access/logins.py, whatever view asks for it."""
+"""Django's passwords, within the limits of delivery/access/logins.py and seats.py, whatever view asks for them."""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest
 
-from delivery.access import logins
+from delivery.access import logins, seats
+
+LONGEST = 1024  # characters
+
+
+class SeatedHasher(PBKDF2PasswordHasher):
+    """Django's first choice; raises TooManyTries where two threads are hashing already."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        """Hash it in one of the two seats."""
+        with seats.taken():
+            return super().encode(password, salt, iterations)
+
+
+class NotTooLong:
+    """A password that this service would not check is not set either."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Refuse one that is longer than LONGEST."""
+        if len(password) > LONGEST:
+            raise ValidationError(self.get_help_text(), code="password_too_long")
+
+    def get_help_text(self) -> str:
+        """Say how long it may be."""
+        return f"Your password must have at most {LONGEST} characters."
 
 
 class LimitedBackend(ModelBackend):
-    """Users and passwords of the database."""
+    """Users of the database by name or, where exactly one user has it, by address; and their passwords."""
 
     def authenticate(
         self,
@@ -19,11 +46,24 @@ class LimitedBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
-        """Return the user whose password this is; raise TooManyLogins before it is hashed."""
-        if username is None or password is None:
+        """Return the user whose password this is; raise TooManyTries before it is hashed."""
+        if not username or not password or len(password) > LONGEST or "\0" in username:
             return None
         address = request.META.get("REMOTE_ADDR", "") if request else ""
         with logins.checked(address, username) as right:
-            user = super().authenticate(request, username, password, **kwargs)
+            user = self._checked(_named(username), password)
             right.extend([True] if user else [])
-            return user
+        return user
+
+    def _checked(self, user: User | None, password: str) -> User | None:
+        if user is None:
+            User().set_password(password)  # the same work: a user who is not there is not answered sooner
+            return None
+        return user if user.check_password(password) and self.user_can_authenticate(user) else None
+
+
+def _named(name: str) -> User | None:
+    """Return the user of this name, or else the only active one of this address."""
+    found = list(User.objects.filter(Q(username=name) | Q(email__iexact=name, is_active=True))[:3])
+    named = [user for user in found if user.username == name]
+    return next(iter(named or (found if len(found) == 1 else [])), None)

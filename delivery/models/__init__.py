@@ -18,6 +18,7 @@ from delivery.models.quota import ProviderQuota
 from delivery.models.readiness import ProviderCheck
 from delivery.models.reputation import MailHour
 from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink, VendorList
+from delivery.models.tries import Tries
 from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.models.worker import Worker
 
@@ -55,6 +56,7 @@ __all__ = [
     "Team",
     "Template",
     "TemplateVersion",
+    "Tries",
     "UnsubscribeLink",
     "UsedMinute",
     "VendorList",

@@ -26,6 +26,7 @@ from delivery.models import (
     ImportReject,
     ProviderEvent,
     Suppression,
+    Tries,
     WebhookEndpoint,
     WebhookMessage,
 )
@@ -170,6 +171,10 @@ def _rejects(before: datetime) -> Iterator[Rows]:
     yield ImportReject.objects.filter(of__finished_at__lt=clock.now() - _REJECTS_KEPT)
 
 
+def _ended(before: datetime) -> Iterator[Rows]:
+    yield Tries.objects.filter(until__lte=clock.now())
+
+
 def _all(rows: Rows, before: datetime) -> Rows:
     return rows
 
@@ -221,6 +226,7 @@ CHANGES = Rule(name="changes of circuits", walks=_changes, due=_old, prune=_dele
 SOFT_BOUNCES = Rule(name="soft bounces of another month", walks=_soft_bounces, due=_all, prune=_delete)
 REJECTS = Rule(name="rejects of imports", walks=_rejects, due=_all, prune=_delete)
 MAIL_HOURS = Rule(name="hours of teams' mail", walks=_mail_hours, due=_all, prune=_delete)
+TRIES = Rule(name="counts of tries that are over", walks=_ended, due=_all, prune=_delete)
 SUPPRESSIONS = Rule(name="expired suppressions", walks=_expired, due=_all, prune=_delete)
 EVENTS = Rule(name="events that belong to no email", walks=_loose, due=_stray, prune=_delete)
 TOKENS = Rule(name="tokens of events", walks=_tokens, due=_used, prune=_delete)

@@ -31,6 +31,7 @@ _ALWAYS = (
     prune.MAIL_HOURS,
     prune.SUPPRESSIONS,
     prune.REJECTS,
+    prune.TRIES,
 )
 
 
