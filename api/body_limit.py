@@ -36,7 +36,7 @@ def most(environ: Environ) -> int:
         function = resolve(path).func
     except (Resolver404, UnicodeError):
         return 0
-    if path.startswith("/admin/"):
+    if path.startswith(("/admin/", "/accounts/", "/invite/")):
         usual = EDITOR_BODY_BYTES if path.startswith(_EDITORS) else ADMIN_BODY_BYTES
         return int(getattr(function, "most_bytes", usual))
     view = getattr(function, "view_class", None)

@@ -36,7 +36,7 @@ _BEGUN = {  # what a slow client sends at once; then comes a byte now and then
     "bodies": f"{_HEAD}Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n{{".encode(),
 }
 _SECRET = "a" * 32
-_FORM = f"csrfmiddlewaretoken={_SECRET}&username=root&password=wrong"
+_FORM = f"csrfmiddlewaretoken={_SECRET}&login=root&password=wrong"
 
 
 def main() -> None:
@@ -163,7 +163,7 @@ def _log_in(port: int, token: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={_SECRET}"}
     try:
-        connection.request("POST", "/admin/login/", _FORM, headers)
+        connection.request("POST", "/accounts/login/", _FORM, headers)
         connection.getresponse().read()
     finally:
         connection.close()

@@ -4,12 +4,15 @@ import logging
 import math
 from collections.abc import Callable
 from functools import cache
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from delivery.access.tries import TooManyTries
 from gomail import proxies
+from gomail.login import pages
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +25,11 @@ ADMIN = (
 )
 
 
+_PAGES = ("/admin/", *pages.PATHS)
+
+
 class ContentSecurityPolicy:
-    """Add the Content-Security-Policy of the admin or the API to every answer that has none."""
+    """Add the Content-Security-Policy of people's pages or of the API to every answer that has none."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -31,7 +37,7 @@ class ContentSecurityPolicy:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Add the header to the view's response."""
         response = self.get_response(request)
-        policy = ADMIN if request.path.startswith("/admin/") else NOTHING
+        policy = ADMIN if request.path.startswith(_PAGES) else NOTHING
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
@@ -54,8 +60,8 @@ class TrustedProxies:
         return self.get_response(request)
 
 
-class LoginLimit:
-    """Answer 429 where no password is checked now."""
+class TriesLimit:
+    """Answer 429 where no password and no code is checked now."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -65,13 +71,14 @@ class LoginLimit:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Say in a plain line when to try again."""
+        """Say when to try again."""
         if not isinstance(exception, TooManyTries):
             return None
         seconds = math.ceil(exception.seconds)
-        told = f"Too many tries. Try again in {seconds} s."
-        headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
-        return HttpResponse(told, status=429, content_type="text/plain", headers=headers)
+        told = pages.context(request) | {"minutes": math.ceil(seconds / 60), "seconds": seconds}
+        answer = render(request, "login/too_many.html", told, status=HTTPStatus.TOO_MANY_REQUESTS)
+        answer["Retry-After"], answer["Cache-Control"] = str(seconds), "no-store"
+        return answer
 
 
 def _believe(headers: dict[str, str], forwarded: list[str]) -> None:

@@ -8,11 +8,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 from gomail import accounts, environment, logs, proxies, theme
 from gomail.environment import BASE_DIR
+from gomail.login import configuration as login
 
 DEBUG = environment.truth("DJANGO_DEBUG", default=False)
 SECRET_KEY = environment.text(
     "DJANGO_SECRET_KEY", "insecure-development-key-" * 3 if DEBUG else "unset"
 )  # too short: refused by a check
+SECRET_KEY_FALLBACKS = environment.words(
+    "DJANGO_SECRET_KEY_FALLBACKS"
+)  # former ones, that are still believed
 ALLOWED_HOSTS = environment.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
 
 INSTALLED_APPS = [
@@ -25,10 +29,18 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",  # for a page of allauth
     "rest_framework",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
+    "gomail.login",
     "api",
 ]
 
@@ -43,8 +55,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "gomail.acting.Acting",
-    "gomail.middleware.LoginLimit",
+    "gomail.middleware.TriesLimit",
     "api.reading.ReadsLeft",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -56,12 +69,14 @@ APPEND_SLASH = False  # a redirected POST would lose its body
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "gomail" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "gomail.login.pages.look",
             ],
         },
     },
@@ -94,8 +109,33 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "delivery.access.passwords.NotTooLong"},
 ]
+
+# People log in below /accounts/, also for the admin: docs/login.md.
+LOGIN_URL, LOGIN_REDIRECT_URL = "/accounts/login/", "/admin/"
+ACCOUNT_ADAPTER = "gomail.login.adapters.AccountAdapter"
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_FORMS = login.ACCOUNT_FORMS
+ACCOUNT_LOGIN_METHODS = {"username"}  # or the address of mail: delivery/access/passwords.py
+ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # whoever invites knows the address
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody is written to who is not here
+ACCOUNT_RATE_LIMITS = False  # counted by delivery/access/tries.py, over all processes
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
+ACCOUNT_SESSION_REMEMBER = True  # every session ends after SESSION_COOKIE_AGE
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = login.LINKS
+PASSWORD_RESET_TIMEOUT = 60 * 60
+MFA_ADAPTER = "gomail.login.adapters.MFAAdapter"
+MFA_FORMS = login.MFA_FORMS
+MFA_RATE_LIMITS = False
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # half a minute by which a telephone's clock may be wrong
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+SOCIALACCOUNT_ADAPTER = "gomail.login.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = login.oidc()
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -124,6 +164,7 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 # The whole service: no cookie, page or answer is sent unencrypted outside development.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_SAMESITE = True, "Lax"  # Lax: links in mails lead to pages
 CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = False  # TLS ends at the proxy in front, which redirects
 GOMAIL_TRUSTED_PROXIES = proxies.trusted()  # whose X-Forwarded-For and X-Forwarded-Proto are believed

@@ -49,6 +49,13 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("mfa_index")},
+            {"title": "Sessions", "link": reverse_lazy("usersessions_list")},
+            {"title": "Change password", "link": reverse_lazy("account_change_password")},
+        ]
+    },
     "STYLES": [lambda request: static("delivery/admin.css")],
     "DASHBOARD_CALLBACK": "delivery.admin.dashboard.context",
     "SIDEBAR": {
@@ -101,6 +108,7 @@ UNFOLD = {
                     _page("Teams", "apps", "delivery.team"),
                     _page("Users", "person", "auth.user"),
                     _page("Audit", "history", "delivery.auditentry"),
+                    _page("Second factors", "lock_person", "mfa.authenticator"),
                 ],
             },
         ],

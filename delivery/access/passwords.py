@@ -6,10 +6,9 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db.models import Q
 from django.http import HttpRequest
 
-from delivery.access import logins, seats
+from delivery.access import logins, seats, users
 
 LONGEST = 1024  # characters
 
@@ -64,6 +63,8 @@ class LimitedBackend(ModelBackend):
 
 def _named(name: str) -> User | None:
     """Return the user of this name, or else the only active one of this address."""
-    found = list(User.objects.filter(Q(username=name) | Q(email__iexact=name, is_active=True))[:3])
-    named = [user for user in found if user.username == name]
-    return next(iter(named or (found if len(found) == 1 else [])), None)
+    named, at = (
+        User.objects.filter(username=name).first(),
+        [user for user in users.at(name) if user.is_active],
+    )
+    return named or (at[0] if len(at) == 1 else None)

@@ -248,7 +248,7 @@ SHORT = {errno.EMFILE: 503, errno.ENFILE: 503, errno.ENOMEM: 503, errno.ENOSPC: 
     [
         (f"{V1}emails/", "api.views.Emails.get"),
         (f"{V1}emails/", "gomail.middleware.TrustedProxies.__call__"),
-        ("/admin/login/", "gomail.middleware.TrustedProxies.__call__"),
+        ("/accounts/login/", "gomail.middleware.TrustedProxies.__call__"),
     ],
 )
 def test_a_machine_that_is_short_of_something_says_when_to_come_back(
@@ -269,5 +269,5 @@ def test_a_page_of_the_admin_without_a_database_is_503(monkeypatch: pytest.Monke
         raise OperationalError("away")
 
     monkeypatch.setattr("gomail.middleware.TrustedProxies.__call__", fail)
-    answer = Client(raise_request_exception=False).get("/admin/login/")
+    answer = Client(raise_request_exception=False).get("/accounts/login/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")

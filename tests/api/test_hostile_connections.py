@@ -229,7 +229,7 @@ def test_a_path_without_a_body_is_answered_before_any_of_it(
     assert b"connection: close" in answer.lower()
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/admin/auth/user/add/", "/admin/nothing"])
+@pytest.mark.parametrize("path", ["/admin/", "/accounts/login/", "/admin/auth/user/add/", "/admin/nothing"])
 def test_the_admin_reads_64_kb(server: Server, path: str) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     assert ask(server, f"{head}Content-Length: 65537\r\n\r\n".encode()).split()[1] == b"413"

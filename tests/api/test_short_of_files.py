@@ -75,7 +75,7 @@ def crowd(server: Server) -> Counter[tuple[int, bool]]:
     """Ask for all kinds of things, fifty at a time."""
     sync, later = ([email(prefer, number=n) for n in range(60)] for prefer in ("", "respond-async"))
     pages = [
-        page(path) for path in (f"{fakes.V1}emails/", "/admin/login/", "/health/ready") for _ in range(20)
+        page(path) for path in (f"{fakes.V1}emails/", "/accounts/login/", "/health/ready") for _ in range(20)
     ]
     requests = [*sync, *later, *pages]
     random.Random(2).shuffle(requests)

@@ -95,7 +95,7 @@ def test_no_refused_input_runs_where_it_is_named(
         ("/admin/delivery/apikey/add/", {"team_name": "shop", "senders": ""}, "granted"),
         ("/admin/auth/user/add/", {"usable_password": "true"}, "username"),
         ("/admin/delivery/circuit/put-back/", {}, "provider"),
-        ("/admin/login/", {"password": "x"}, "username"),
+        ("/accounts/login/", {"password": ""}, "login"),
     ]
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": middleware.ADMIN}
     answers: list[str] = []

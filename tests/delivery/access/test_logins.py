@@ -17,7 +17,7 @@ from delivery.access import logins, seats
 from delivery.access.tries import TooManyTries
 from delivery.models import Tries
 
-LOGIN = "/admin/login/"
+LOGIN = "/accounts/login/"
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def hashed(monkeypatch: Any) -> list[str]:
 
 
 def wrong(client: Client, user: str = "anna", address: str = "192.0.2.1", **headers: Any) -> Any:
-    return client.post(LOGIN, {"username": user, "password": "wrong"}, REMOTE_ADDR=address, **headers)
+    return client.post(LOGIN, {"login": user, "password": "wrong"}, REMOTE_ADDR=address, **headers)
 
 
 def try_once(address: str, user: str, *, right: bool = False) -> None:
@@ -61,7 +61,7 @@ def test_the_right_password_is_refused_too_while_it_is_locked(hashed: list[str])
     client = Client()
     for _ in range(10):
         wrong(client)
-    right = {"username": "anna", "password": "right"}
+    right = {"login": "anna", "password": "right"}
     assert client.post(LOGIN, right, REMOTE_ADDR="192.0.2.1").status_code == 429
     Tries.objects.update(until=F("until") - timedelta(minutes=15))
     assert client.post(LOGIN, right, REMOTE_ADDR="192.0.2.1").status_code == 302
@@ -115,7 +115,7 @@ def test_behind_a_trusted_proxy_each_client_counts_for_itself(hashed: list[str],
 def test_right_passwords_count_for_nothing(hashed: list[str]) -> None:
     User.objects.create_superuser("anna", password="right")
     for _ in range(60):
-        answer = Client().post(LOGIN, {"username": "anna", "password": "right"})
+        answer = Client().post(LOGIN, {"login": "anna", "password": "right"})
         assert answer.status_code == 302
 
 
@@ -130,7 +130,7 @@ def test_letters_of_another_case_are_the_same_user() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("user", ["a\0b", "anna' OR 1=1 --", "\ud800", "x" * 30_000])
 def test_hostile_names_are_nobodys(hashed: list[str], user: str) -> None:
-    form = urlencode({"username": user, "password": "wrong"}, errors="surrogatepass")
+    form = urlencode({"login": user, "password": "wrong"}, errors="surrogatepass")
     answer = Client().post(LOGIN, form, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 200
 
@@ -139,7 +139,7 @@ def test_hostile_names_are_nobodys(hashed: list[str], user: str) -> None:
 def test_a_password_of_a_megabyte_is_not_hashed(hashed: list[str]) -> None:
     User.objects.create_user("anna", password="right")
     hashed.clear()
-    answer = Client().post(LOGIN, {"username": "anna", "password": "x" * 1_000_000})
+    answer = Client().post(LOGIN, {"login": "anna", "password": "x" * 1_000_000})
     assert (answer.status_code, hashed) == (200, [])
 
 
