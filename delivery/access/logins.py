@@ -11,6 +11,7 @@ BY_USER = Limit(kind="password of a user, from an address", most=10, seconds=_LO
 BY_ADDRESS = Limit(kind="passwords from an address", most=50, seconds=_LOCK)
 CODES = Limit(kind="codes of a user", most=5, seconds=_LOCK)  # six digits, of which three are right at a time
 ONCE = Limit(kind="a code that was used", most=1, seconds=90)  # for as long as it would be right
+TOKENS = Limit(kind="links of invitations that are none, from an address", most=30, seconds=_LOCK)
 LINKS_TO = Limit(kind="links to an address of mail", most=3, seconds=60 * 60)
 LINKS_FROM = Limit(kind="links for an address", most=10, seconds=60 * 60)
 

@@ -9,6 +9,8 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 
+from delivery.access import members
+from delivery.models import Team
 from tests.browser.watching import Watched, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -90,6 +92,21 @@ def test_a_person_ends_a_session_elsewhere(visitor: Watched, chromium: Any) -> N
     visitor.page.reload()
     assert "/accounts/sessions/" in visitor.page.url
     elsewhere.context.close()
+    assert (visitor.ran, visitor.blocked, visitor.outside()) == ([], [], [])
+
+
+def test_an_invited_person_joins(visitor: Watched) -> None:
+    shop = Team.objects.create(name="shop")
+    path = members.path(members.invite(shop, "bea@example.org", "viewer", None)[1])
+    visitor.open(path)
+    look(visitor, "invited")
+    page = visitor.page
+    page.get_by_label("Name").fill("Bea")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    page.get_by_role("button", name="Join").click()
+    page.wait_for_url("**/admin/")
+    page.wait_for_load_state("networkidle")
     assert (visitor.ran, visitor.blocked, visitor.outside()) == ([], [], [])
 
 
