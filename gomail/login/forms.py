@@ -28,6 +28,7 @@ class LoginForm(account.LoginForm):  # type: ignore[misc]
         asked = forms.TextInput(attrs={"autocomplete": "username", "autofocus": True})
         self.fields["login"] = forms.CharField(label="User or address", max_length=254, widget=asked)
         self.order_fields(["login", "password"])
+        del self.fields["password"].widget.attrs["placeholder"]  # its label says it
 
 
 class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
