@@ -19,7 +19,7 @@ run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= 
 # What need not run on both: the providers' tests know no database, nor does what is refused at the door, the browser's
 # pages are drawn by the same code, and the brokers' tests have processes and a database of their own.
 ONCE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/api/test_short_of_files.py \
-	tests/test_again.py tests/test_architecture.py tests/test_celery.py tests/test_durations.py tests/test_webhooks.py
+	tests/test_again.py tests/test_architecture.py tests/test_celery.py tests/test_durations.py tests/test_imports.py tests/test_webhooks.py
 ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
 DURATIONS := .durations
 FAILURES := .failures

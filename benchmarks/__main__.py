@@ -19,13 +19,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks import accepting, draining, load, sendgrid_leg, sending, servers, uploading
+from benchmarks import accepting, draining, importing, load, sendgrid_leg, sending, servers, uploading
 from benchmarks.report import Row, table
 from benchmarks.rounds import Pair, Rounds, paired
 from benchmarks.servers import GOMAIL, PEER, Stub
 
 RESULTS = Path(__file__).with_name("results.md")
-_GOALS = ("G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9", "G11")
+_GOALS = ("G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9", "G11", "I1")
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
         rows = [
             row for row in _measured(options, databases, vendor, Path(folder)) if row.goal in options.only
         ]
-    rows.sort(key=lambda row: int(row.goal[1:]))
+    rows.sort(key=lambda row: (row.goal[0], int(row.goal[1:])))
     notes = [note for url in databases.values() for note in draining.left_out(url, options.broker_url)]
     seconds = time.monotonic() - started
     text = table(rows, command=_command(options), machine=_machine(), seconds=seconds, notes=notes)
@@ -54,12 +54,14 @@ def _measured(
     if "G9" in wanted:
         yield from _sendgrid(vendor, rounds)
     for kind, url in databases.items():
-        if wanted - {"G6", "G7", "G9"}:
+        if wanted - {"G6", "G7", "G9", "I1"}:
             with _pair(url, vendor, folder / kind) as pair:
                 once = set() if kind == last else {"G5"}
                 yield from _of_servers(kind, pair, vendor, rounds, wanted - once)
         if "G11" in wanted:
             yield from draining.measure(url, vendor, folder / kind, rounds, options.broker_url)
+        if "I1" in wanted:
+            yield from importing.measure(kind, url, vendor, folder / kind, rounds)
     if wanted & {"G6", "G7"}:
         with _pair(databases["SQLite"], vendor, folder / "memory") as pair:
             yield from uploading.memory(pair)

@@ -16,12 +16,18 @@ _CODECS = ("idna", "punycode", "unicode_escape", "latin-1", "ascii")
 class DeliveryConfig(AppConfig):
     """The email log, and the delivery of emails."""
 
+    default = True
     name = "delivery"
     verbose_name = "Email"
 
     def ready(self) -> None:
         """Register the system checks, and what every new connection needs; arm the failpoints of a fault run."""
         from delivery import checks  # noqa: F401
+
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Register what every new connection needs; arm the failpoints of a fault run."""
         from delivery.db import session
         from delivery.queue import watermark
 
@@ -30,3 +36,13 @@ class DeliveryConfig(AppConfig):
         for name in _CODECS:
             codecs.lookup(name)
         failpoints.arm(settings.GOMAIL_FAILPOINTS)
+
+
+class ImportsConfig(DeliveryConfig):
+    """The same in a process that imports contacts: without system checks, which load all vendors' libraries."""
+
+    default = False
+
+    def ready(self) -> None:
+        """Register what every new connection needs."""
+        self.prepare()

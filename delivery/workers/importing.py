@@ -1,5 +1,6 @@
 """Imports in child processes of a worker: their work keeps a processor busy, and a file may end the process."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from django.db import connection
 from delivery.audience import claims
 
 COMMAND: Final = "run_imports"
+_SETTINGS: Final = "gomail.lean"  # half of the memory
 _POLL_SECONDS: Final = 0.2
 
 
@@ -29,8 +31,9 @@ def run_some(going_on: Callable[[], bool]) -> None:
 def _run(alone: UUID, going_on: Callable[[], bool]) -> int:
     """Run the child to its end and return its exit status; pass on the shutdown of this process."""
     command = [sys.executable, "-m", "django", COMMAND, f"--as={alone}"]
+    lean = os.environ | {"DJANGO_SETTINGS_MODULE": _SETTINGS}
     with subprocess.Popen(  # noqa: S603 - our own command
-        command, cwd=settings.BASE_DIR, start_new_session=True
+        command, cwd=settings.BASE_DIR, env=lean, start_new_session=True
     ) as child:
         while True:
             if not going_on():

@@ -16,6 +16,7 @@ _NICE = 5  # emails go first
 
 
 class Command(base.Command):
+    requires_system_checks = ()  # the worker has run them
     help = "Runs the imports that are due, one after the other; run by the worker."
 
     def add_arguments(self, parser: CommandParser) -> None:
