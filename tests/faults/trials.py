@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from providers import failpoints
@@ -9,6 +10,7 @@ from tests.faults import (
     damages,
     deaths,
     endings,
+    importing,
     lateness,
     neighbours,
     outages,
@@ -218,6 +220,15 @@ TOLD_BY_CELERY = replace(
     place=places.with_broker_and_receivers,
 )  # fmt: skip
 
+IMPORTING = Trial(
+    name="importing", says="a file of contacts, its readers killed", play=partial(importing.killed, kills=50),
+    letters=0, keyless=0.0, workers=2,
+)  # fmt: skip
+IMPORTING_BY_CELERY = replace(
+    IMPORTING, name="importing-by-celery", says="the same with Celery", engine="celery",
+    play=partial(importing.killed, kills=20), place=places.with_broker,
+)  # fmt: skip
+
 # Two are played at a time, so that the longest go with many short ones.
 FULL = (
     _storm(2200, 310, 600.0),
@@ -225,6 +236,8 @@ FULL = (
     CELERY,
     TOLD,
     TOLD_BY_CELERY,
+    IMPORTING,
+    IMPORTING_BY_CELERY,
     ANSWERED,
     FULL_DISK,
     LOST_JOURNAL,
@@ -260,7 +273,12 @@ FULL = (
     CARELESS,
 )
 # In little: what a database takes part in is tried on both, the rest on one, so that both take equally long.
-_LITTLE = (replace(_storm(120, 15, 240.0), keyless=0.05), POISON, RACE)
+_LITTLE = (
+    replace(_storm(120, 15, 240.0), keyless=0.05),
+    POISON,
+    RACE,
+    replace(IMPORTING, play=partial(importing.killed, kills=4)),
+)
 QUICK = {
     "PostgreSQL": (*_LITTLE, GIVEN_UP, REFUSED_LATE, IN_VAIN),
     "SQLite": _LITTLE,  # and a provider's bad days
