@@ -14,7 +14,7 @@ from typing import Final
 
 from django.db import close_old_connections, transaction
 
-from delivery.audience import chunks, claims, reading, rows, seen, states
+from delivery.audience import chunks, claims, forgotten, reading, rows, seen, states
 from delivery.audience.chunks import Counts
 from delivery.audience.records import Record
 from delivery.audience.rows import Plan, Reject, Row
@@ -27,7 +27,7 @@ _CHUNK_CHARACTERS: Final = 2_000_000  # a row may hold 16 KB of data
 _PAUSE_SECONDS: Final = 1.0  # while the database is away
 _COUNTS: Final = ("created", "updated", "unchanged", "duplicates")
 _GONE: Final = "The file is not there any more; bring it again."
-Status = Import.Status
+Status, Code = Import.Status, ImportReject.Code
 GoingOn = Callable[[], bool]
 Tell = Callable[[Import], object]  # after each chunk
 Apply = Callable[[Import, Plan, Sequence[Row]], Counts]
@@ -96,7 +96,7 @@ def _read_on(imported: Import, going_on: GoingOn, tell: Tell, apply: Apply) -> N
 
 def _take(imported: Import, plan: Plan, batch: Sequence[Record], place: int, apply: Apply) -> None:
     """Store what a batch of records comes to, or nothing."""
-    found, rejects = _read(plan, batch)
+    found, rejects = _without_forgotten(imported, plan, *_read(plan, batch))
     while True:
         try:
             with transaction.atomic():
@@ -146,6 +146,18 @@ def _read(plan: Plan, batch: Sequence[Record]) -> tuple[list[Row], list[Reject]]
             elif row is not None:
                 rejects.append(row)
     return found, rejects
+
+
+def _without_forgotten(
+    imported: Import, plan: Plan, found: list[Row], rejects: list[Reject]
+) -> tuple[list[Row], list[Reject]]:
+    """Reject the rows of people who were erased, and name no one."""
+    gone = forgotten.among({row.key for row in found}, imported.team_id)
+    if not gone:
+        return found, rejects
+    column = plan.columns[plan.email][: rows.SHOWN]
+    more = [Reject(row.line, column, Code.FORGOTTEN, gone[row.key]) for row in found if row.key in gone]
+    return [row for row in found if row.key not in gone], sorted([*rejects, *more])
 
 
 def _keep(imported: Import, rejects: Sequence[Reject]) -> None:

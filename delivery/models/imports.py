@@ -115,6 +115,7 @@ class ImportReject(models.Model):
         CELL_COUNT = "cell_count", "has more or fewer cells than there are columns"
         UNCLOSED_QUOTE = "unclosed_quote", "has a quote that is never closed, or closed in the middle"
         CELL_TOO_LONG = "cell_too_long", "has a cell that is too long"
+        FORGOTTEN = "forgotten", "is of somebody who was forgotten"
         DATA_TOO_LARGE = "data_too_large", "holds more data than a contact may have"
 
     of = models.ForeignKey(

@@ -7,7 +7,7 @@ from django.test import Client
 
 from delivery.access import keys
 from delivery.access.scopes import Scope
-from delivery.models import AuditEntry, Contact, Group, Membership
+from delivery.models import AuditEntry, Contact, Group, Membership, Signature, Team
 from tests import fakes
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +129,15 @@ def test_a_group_is_made_read_changed_and_deleted(api: fakes.Api) -> None:
     assert api.post("groups/", {"name": "News"}).json()["code"] == "group_exists"
     assert patch(api, f"groups/{pk}/", {"from_address": "nobody"}).status_code == 400
     assert delete(api, f"groups/{pk}/").status_code == 204
+
+
+def test_a_group_has_a_signature_of_its_own_team(api: fakes.Api) -> None:
+    shop = Team.objects.get(name="tests")
+    ours, theirs = (Signature.objects.create(team=team, name="S", match="group") for team in (shop, None))
+    path = f"groups/{group(api)}/"
+    assert patch(api, path, {"signature": str(ours.pk)}).json()["signature"] == str(ours.pk)
+    assert patch(api, path, {"signature": str(theirs.pk)}).status_code == 404
+    assert patch(api, path, {"signature": ""}).json()["signature"] is None
 
 
 def test_an_address_joins_a_group_once(api: fakes.Api) -> None:

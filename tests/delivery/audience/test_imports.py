@@ -8,7 +8,8 @@ import pytest
 from django.db import transaction
 
 from delivery.audience import claims, contacts, exports, groups, imports, runner, writing
-from delivery.models import Contact, Group, Import, ImportReject, Membership, Team
+from delivery.content import tombstones
+from delivery.models import Contact, Erasure, Group, Import, ImportReject, Membership, Team
 from delivery.retention import prune
 from tests.delivery.audience import bringing
 from tests.delivery.audience.bringing import brought, emails, imported, run
@@ -253,3 +254,18 @@ def test_files_that_nobody_wrote_down_are_pruned_after_a_day(tmp_path: Path, att
         aged(file, minutes=25 * 60)
     assert (sum(prune.count_files()), sum(prune.prune_files())) == (1, 1)
     assert [file.exists() for file in files] == [True, False]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_file_does_not_bring_back_who_was_erased_nor_name_them(
+    tmp_path: Path, settings: Any, dry_run: bool
+) -> None:
+    settings.GOMAIL_TOMBSTONE_KEYS = ("k" * 32,)
+    shop = Team.objects.create(name="shop")
+    (tombstone,) = tombstones.of("ann@example.org")
+    Erasure.objects.create(team=shop, digest=tombstone)
+    done = imported(tmp_path, "email\nnobody\nAnn@example.org\nbob@example.org\n", team=shop, dry_run=dry_run)
+    assert (bringing.rejects(done), done.failed) == (["2: invalid_address", "3: forgotten"], 2)
+    assert done.rejects.get(code="forgotten").value == tombstone
+    assert emails() == ([] if dry_run else ["bob@example.org"])
+    assert imported(tmp_path, FILE).created == 2  # another team's file
