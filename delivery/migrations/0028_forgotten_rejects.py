@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0026_high_allowance'),
+        ('delivery', '0027_tries_of_logins'),
     ]
 
     operations = [
