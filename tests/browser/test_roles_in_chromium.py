@@ -20,6 +20,7 @@ from tests.paths import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGE = ROOT / "docs" / "roles.md"
 COLUMNS = ("viewer", "support", "developer", "admin", "operator")
+LISTS = ("contacts", "imports", "templates", "signatures", "erasures")
 YES, NO = "yes", "–"
 DELIVERY = "/admin/delivery/"
 
@@ -79,6 +80,7 @@ def pages(team: Team) -> dict[str, str]:
         "providers": f"{DELIVERY}circuit/",
         "suppressions": f"{DELIVERY}suppression/",
         "webhook": f"{DELIVERY}webhookendpoint/{hook.pk}/change/",
+        **{name: f"{DELIVERY}{name[:-1]}/" for name in LISTS},
         "keys": f"{DELIVERY}apikey/",
         "members": f"{DELIVERY}member/",
         "invitations": f"{DELIVERY}invitation/",
@@ -106,6 +108,13 @@ ROWS = (
     ("let an address go", "suppressions", "html:/let-go/"),
     ("webhooks, messages and calls", "webhook", "dl.gm-facts"),
     ("change and test webhooks, make a new secret", "webhook", "form[action*='rotate']"),
+    ("contacts, groups and imports", "contacts", "a[href='/admin/delivery/contact/']"),
+    ("bring contacts in by a file", "imports", "a[href*='/import/add/']"),
+    ("templates", "templates", "a[href='/admin/delivery/template/']"),
+    ("write and publish templates", "templates", "a[href*='/template/add/']"),
+    ("signatures", "signatures", "a[href='/admin/delivery/signature/']"),
+    ("write signatures", "signatures", "a[href*='/signature/add/']"),
+    ("forget a person", "erasures", "a[href='/admin/delivery/erasure/']"),
     ("API keys that the person has made", "keys", "text=made_by_self"),
     ("API keys of the whole team", "keys", "text=made_by_another"),
     ("make, pause, limit and revoke such keys", "keys", "a[href*='/apikey/add/']"),
