@@ -97,7 +97,10 @@ def _seconds_left(limit: Limit, name: str) -> float:
         .values_list("until", flat=True)
         .first()
     )
-    return max(0.01, (until - clock.now()).total_seconds()) if until else 0.0
+    if until is None:
+        return 0.0
+    left = (until - clock.now()).total_seconds()  # by a clock that may differ a little from the database's
+    return min(max(0.01, left), float(limit.seconds))
 
 
 def _name(limit: Limit, what: tuple[str, ...]) -> str:
