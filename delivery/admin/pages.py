@@ -118,6 +118,8 @@ def _lists(email: Email) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         ("Headers", _pairs(email.headers)),
         ("Metadata", _pairs(email.metadata)),
+        ("Template", [pair for pair in _pairs(email.template) if pair[1]]),
+        ("Signatures", [(each["kind"], each["id"]) for each in email.signatures or []]),
         ("Providers not asked", _pairs(_without_names(email.left_out))),
     ]
 

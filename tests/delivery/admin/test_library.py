@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from delivery.library import signatures, templates
-from delivery.models import AuditEntry, Member, Signature, Team, Template, TemplateVersion
+from delivery.models import AuditEntry, Email, Member, Signature, Team, Template, TemplateVersion
 
 pytestmark = pytest.mark.django_db
 TEMPLATES, SIGNATURES = "/admin/delivery/template/", "/admin/delivery/signature/"
@@ -111,3 +111,14 @@ def test_a_signature_is_refused_and_made(shop: Team) -> None:
     told = list(AuditEntry.objects.values_list("action", flat=True))
     assert {"signature.created", "signature.deleted"} <= set(told)
     signatures.forget()
+
+
+def test_the_page_of_an_email_tells_what_it_was_written_with(shop: Team) -> None:
+    email = Email.objects.create(
+        team=shop,
+        from_address="ann@example.org",
+        template={"id": "018f", "slug": "order-shipped", "version": 7, "locale": ""},
+        signatures=[{"id": "019a-signature", "kind": "disclaimer"}],
+    )
+    page = member(shop, "owner").get(f"/admin/delivery/email/{email.pk}/change/").content.decode()
+    assert all(words in page for words in ("order-shipped", "disclaimer", "019a-signature"))

@@ -1,5 +1,6 @@
 """Templates by somebody who wants the service to stand still, run out of memory, or die."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -132,3 +133,24 @@ def test_a_value_cannot_become_a_tag_of_liquid_or_of_html():
 def test_a_value_reaches_no_attribute_of_python():
     html = "[{{ x.__class__ | default: '' }}{{ x['__init__'] | default: '' }}{{ x.keys | default: '' }}]"
     assert written({"x": {"a": 1}}, html=html).html == "[]"
+
+
+def test_nothing_is_fetched_whatever_a_value_brings():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.5)
+        port = listener.getsockname()[1]
+        brings = f'<link rel="stylesheet" href="http://127.0.0.1:{port}/a.css">'
+        brings += f"<style>@import url(http://127.0.0.1:{port}/b.css); p{{color:red}}</style>"
+        done = written(
+            {"x": brings + '<link rel="stylesheet" href="file:///etc/hostname">'},
+            html="{{ x | safe }}<p>y</p>",
+        )
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert "color: red" in done.html
+
+
+def test_a_value_brings_no_deep_markup_into_the_parser():
+    brings = "<style>p{color:red}</style>" + "<div>" * 30_000
+    with pytest.raises(RenderFault, match="nested"):
+        written({"x": brings}, html="{{ x | safe }}<p>y</p>")
