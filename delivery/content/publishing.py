@@ -19,7 +19,8 @@ _CONTENT = re.compile(r"\{\{-?\s*content\s*-?\}\}")
 _CALL = re.compile(r"""\{%-?\s*(?:render|include)\s+(?:"([^"]*)"|'([^']*)')\s*(,?[^%]*?)-?%\}""")
 _DEEPEST: Final = 10  # partials of MJML in each other
 _SCRIPTS = re.compile(
-    r"<\s*script\b|(?:href|src|action)\s*=\s*[\"']?\s*(?:javascript|vbscript):|<[a-z][^<>]*?\son[a-z]{3,20}\s*=",
+    r"<\s*+script\b|(?:href|src|action)\s*+=\s*+[\"']?\s*+(?:javascript|vbscript):"
+    r"|<[a-z][^<>]*?\son[a-z]{3,20}\s*+=",
     re.IGNORECASE,
 )
 _REMOTE = re.compile(

@@ -20,7 +20,7 @@ from delivery.content.template_sources import Variable
 CLIPPED: Final = 102 * 1024  # bytes of HTML from which on Gmail hides the rest
 LONGEST_SUBJECT: Final = 900
 _STYLE = re.compile("<style", re.IGNORECASE)
-_BREAK = re.compile(r"[ \t]*[\r\n\u2028\u2029\x85\x0b\x0c]+[ \t]*")
+_BREAKS = re.compile(r"[\r\n\u2028\u2029\x85\x0b\x0c]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 UNSUBSCRIBE: Final = "{{ unsubscribe_url }}"  # put in by the message of each offer
 # Nothing is fetched: by default it would load whatever a <link> names, files of this machine, too.
@@ -191,7 +191,8 @@ def _filled(
 
 def _subject(written: str) -> str:
     """Return a subject in one line. Raises RenderFault for what no header may hold."""
-    subject = _BREAK.sub(" ", written.replace("\t", " ")).strip(" ")
+    lines = [line.strip(" ") for line in _BREAKS.split(written.replace("\t", " "))]
+    subject = " ".join(line for line in lines if line)
     if found := _CONTROL.search(subject):
         raise RenderFault(f"subject: it holds the control character U+{ord(found[0]):04X}")
     if len(subject) > LONGEST_SUBJECT:

@@ -26,7 +26,7 @@ from providers.message import Attachment, Mailbox
 MOST: Final = 500  # of a team
 VARIABLES: Final = ("from.name", "from.email", "to.name", "to.email", "date")
 _ROOTS: Final = tuple(Variable(name=name) for name in ("from", "to", "date"))
-_DOCUMENT = re.compile(r"<\s*/?\s*(?:html|head|body|style|!doctype)\b", re.IGNORECASE)
+_DOCUMENT = re.compile(r"<\s*+/?\s*+(?:html|head|body|style|!doctype)\b", re.IGNORECASE)
 _CID = re.compile(r"cid:([A-Za-z0-9._-]{1,100})")
 _Match, _Kind = Signature.Match, Signature.Kind
 # The most specific first.

@@ -154,3 +154,34 @@ def test_a_value_brings_no_deep_markup_into_the_parser():
     brings = "<style>p{color:red}</style>" + "<div>" * 30_000
     with pytest.raises(RenderFault, match="nested"):
         written({"x": brings}, html="{{ x | safe }}<p>y</p>")
+
+
+@pytest.mark.parametrize("value", ["\n" * 200_000, " \n" * 100_000, "\t \r" * 60_000])
+def test_a_subject_of_blanks_is_written_at_once(value):
+    begun = time.thread_time()
+    done = written({"x": value}, html="x", subject="a{{ x }}b")
+    assert done.subject.replace(" ", "") == "ab"
+    assert time.thread_time() - begun < _PATIENCE
+
+
+def test_a_subject_of_nothing_but_blanks_is_too_long_at_once():
+    begun = time.thread_time()
+    with pytest.raises(RenderFault, match="900"):
+        written({"x": " " * 200_000}, html="x", subject="a{{ x }}b")
+    assert time.thread_time() - begun < _PATIENCE
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<a href=" + " " * 250_000,
+        "<a href=" * 30_000,
+        "<" + " " * 250_000,
+        "<a " + "x on" * 60_000,
+        "<link " * 40_000,
+    ],
+)
+def test_what_is_looked_for_in_html_is_found_in_one_pass(html):
+    begun = time.thread_time()
+    publishing.compiled(Source(html=html + "<p>x</p>"))
+    assert time.thread_time() - begun < _PATIENCE

@@ -1,5 +1,7 @@
 """Signatures in HTML and text of every shape."""
 
+import time
+
 import pytest
 
 from delivery.content import signatures
@@ -157,3 +159,19 @@ def test_the_signature_stands_before_the_disclaimer() -> None:
 def test_what_is_signed_or_encrypted_is_known(html: str, text: str, kinds: list[str]) -> None:
     assert signatures.is_sealed(html, text, kinds)
     assert not signatures.is_sealed("<p>PGP</p>", "S/MIME", ["application/pdf", "text/plain"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On abc\n" * 15_000,
+        ("On " + "x" * 190 + "\n") * 500,
+        "From: x\n" * 12_000,
+        "_" * 100_000,
+        "-" * 100_000,
+    ],
+)
+def test_a_text_made_to_be_slow_is_not(text: str) -> None:
+    begun = time.thread_time()
+    signatures.signed("<p>x</p>" + "<!--" * 20_000 + "type=cite " * 10_000, text, [SIGNATURE])
+    assert time.thread_time() - begun < 2.0
