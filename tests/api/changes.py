@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from delivery.access import members
-from delivery.library import templates
+from delivery.library import signatures, templates
 from delivery.models import Email, Member, Team, Template, WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
@@ -18,6 +18,7 @@ from tests import fakes
 from tests.delivery.factories import queued
 
 HTML: Final = "<p>Hi</p>"
+SIGNED: Final = {"name": "Shop", "html": HTML, "match": "from_domain", "match_value": "example.org"}
 URL: Final = "https://93.184.215.14/hook"
 
 
@@ -87,6 +88,10 @@ def an_hour() -> dict[str, str]:
 
 def template(kind: str) -> Template:
     return templates.create(team(), name="Order", slug="order", kind=kind)
+
+
+def signature() -> str:
+    return f"signatures/{signatures.create(team(), **SIGNED).pk}/"
 
 
 def html(kind: str) -> str:
@@ -225,6 +230,16 @@ CHANGES: Final[Mapping[str, Change]] = {
     "POST webhooks/{id}/test/": Change(
         action="webhook.tested", path=lambda _: f"webhooks/{endpoint().pk}/test/"
     ),
+    "POST signatures/": Change(action="signature.created", path=lambda _: "signatures/", body=lambda: SIGNED),
+    "PATCH signatures/{id}/": Change(
+        action="signature.changed",
+        path=lambda _: signature(),
+        method="patch",
+        body=lambda: {"name": "Another"},
+    ),
+    "DELETE signatures/{id}/": Change(
+        action="signature.deleted", path=lambda _: signature(), method="delete"
+    ),
     **of_library("template"),
     **of_library("layout"),
     **of_library("partial"),
@@ -240,6 +255,7 @@ NO_ENTRY: Final[Mapping[str, str]] = {
     "POST templates/{id}/render/": "it changes nothing",
     "POST layouts/{id}/render/": "it changes nothing",
     "POST partials/{id}/render/": "it changes nothing",
+    "POST signatures/{id}/preview/": "it changes nothing",
 }
 # What begins so is looked at in these files.
 ELSEWHERE: Final[Mapping[str, str]] = {

@@ -268,7 +268,8 @@ NO_ENTRY: Final = {
         "it is read",
     ),
 }
-ELSEWHERE: Final = ("mfa_authenticator", "delivery_import_")  # tests/gomail/login, test_imports
+# In tests/gomail/login, test_imports and test_library.
+ELSEWHERE: Final = ("mfa_authenticator", "delivery_import_", "delivery_template_", "delivery_signature_")
 OF_DJANGO: Final = ("changelist", "history")
 ASKED: Final = ("add", "change", "delete")
 
