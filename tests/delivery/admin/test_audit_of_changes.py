@@ -141,6 +141,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "delivery_apikey_rotate": Form(
         action="key.rotated", row=key, path="{}/rotate/", fields=lambda _: {"overlap": "24"}
     ),
+    "delivery_apikey_edit": Form(action="key.changed", row=key, path="{}/edit/", fields=lambda _: NEW_KEY),
     "delivery_apikey_revoke": Form(action="key.revoked", row=key, path="{}/revoke/"),
     "delivery_apikey_pause": Form(
         action="key.paused", row=key, path="{}/pause/", fields=lambda _: {"order": "pause"}
