@@ -9,7 +9,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from delivery.access import audit, reputation
+from delivery.access import actor, audit, reputation
 from delivery.access.pauses import Paused
 from delivery.access.reputation import Reputation
 from delivery.db import clock, pieces
@@ -34,7 +34,8 @@ def judge(team: int) -> None:
     if not found.is_ruinous:
         return
     if Team.objects.filter(pk=team, marketing_paused_at=None).update(marketing_paused_at=clock.now()):
-        audit.record("team.marketing_paused", "team", team, team=team, after=_shown(found))
+        with actor.acting(actor.SYSTEM):  # whoever told of the bounce
+            audit.record("team.marketing_paused", "team", team, team=team, after=_shown(found))
         logger.warning("The marketing mail of team %s is paused: %s", team, said(found))
 
 

@@ -45,6 +45,11 @@ def team() -> Team:
     return Team.objects.get_or_create(name="shop")[0]
 
 
+def braked() -> Team:
+    Team.objects.filter(pk=team().pk).update(marketing_paused_at=timezone.now())
+    return team()
+
+
 def key() -> ApiKey:
     return keys.issue(team(), scopes=["emails.read"])[0]
 
@@ -137,6 +142,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "delivery_team_limits": Form(
         action="limits.set", row=team, path="{}/limits/", fields=lambda _: {"daily": "5"}
     ),
+    "delivery_team_marketing": Form(action="team.marketing_resumed", row=braked, path="{}/marketing/"),
     "delivery_apikey_add": Form(action="key.created", row=team, path="add/", fields=lambda _: NEW_KEY),
     "delivery_apikey_rotate": Form(
         action="key.rotated", row=key, path="{}/rotate/", fields=lambda _: {"overlap": "24"}
