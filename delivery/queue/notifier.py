@@ -41,6 +41,12 @@ def notify(emails: Iterable[Email]) -> None:
         transaction.on_commit(partial(_notifier.tell, due), robust=True)
 
 
+def again(lane: str, pk: object) -> None:
+    """Put the message of an email that waits for its turn behind all others; without a broker, do nothing."""
+    if settings.CELERY_BROKER_URL:
+        _notifier.tell([(lane, str(pk))])
+
+
 class Notifier:
     """Publishes notices in a background thread, started by the first one.
 

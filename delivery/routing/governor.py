@@ -131,6 +131,13 @@ def is_needed() -> bool:
     return any(line(provider) for provider in configured.providers())
 
 
+def comes_soon(priority: str) -> bool:
+    """Tell whether a permit that was not to be had now will be, within the time that somebody waits."""
+    soon, high = clock.nanoseconds() + int(PATIENCE * A_SECOND), _is_high(priority)
+    free = [found.free_at(1, high=high) for one in configured.providers() if (found := line(one))]
+    return any(moment is not None and moment <= soon for moment in free)
+
+
 def another_is_free() -> bool:
     """Tell whether a provider without a quota is in use."""
     now = clock.now()

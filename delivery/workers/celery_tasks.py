@@ -11,7 +11,7 @@ from django.db import connection
 from delivery import journal, process
 from delivery.events import polling
 from delivery.models import Email
-from delivery.queue import broker, fairness, heartbeats, sweep
+from delivery.queue import broker, fairness, heartbeats, notifier, sweep
 from delivery.queue.starvation import StarvedEmails
 from delivery.queue.urgency import UrgentEmails
 from delivery.recovery import quarantine
@@ -119,6 +119,8 @@ def _in_its_turn(pk: UUID) -> Email | None:
     lane = _lane(pk)
     if permit := governor.permit(lane):
         return loop.dispatch(pk, _goes_on, permit)
+    if governor.comes_soon(lane):  # else the sweep finds it
+        notifier.again(lane, pk)
     if urgent := _urgent.take(lane):
         loop.dispatch(urgent, _goes_on, Permit(stays=False))
     return None

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from delivery.db import clock
 from delivery.models import Attempt, Circuit, Email, ProviderQuota
+from delivery.queue import notifier
 from delivery.queue.fairness import FairQueue
 from delivery.routing import governor
 from delivery.routing.lines import A_SECOND
@@ -128,6 +129,20 @@ def test_a_task_of_celery_waits_as_well() -> None:
     celery_tasks._hand_over(calm.pk)
     celery_tasks._hand_over(calm.pk)
     assert (state(calm)[0], state(hurried)[1]) == ("queued", "sendgrid")
+
+
+def test_a_task_of_celery_that_waited_is_the_last_of_the_queue(settings: Any, monkeypatch: Any) -> None:
+    settings.CELERY_BROKER_URL = "amqp://guest:guest@127.0.0.1:1/"
+    told_again: list[Any] = []
+    monkeypatch.setattr(notifier._notifier, "tell", told_again.extend)
+    email = queued()
+    monkeypatch.setattr(governor, "PATIENCE", 0.01)
+    told(every=A_SECOND // 50, next_at=clock.nanoseconds() + 2 * A_SECOND)
+    celery_tasks._hand_over(email.pk)
+    assert told_again == []  # it is not worth it yet
+    monkeypatch.setattr(governor, "comes_soon", lambda lane: True)
+    celery_tasks._hand_over(email.pk)
+    assert told_again == [("normal", str(email.pk))]
 
 
 def test_waiting_is_no_attempt_and_opens_no_circuit() -> None:
