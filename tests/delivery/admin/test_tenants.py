@@ -86,13 +86,6 @@ def theirs(db: None) -> Mapping[str, Model]:
     return {row._meta.label_lower: row for row in rows}
 
 
-def library(other: Team) -> list[Model]:
-    given = {"match": "from_address", "match_value": f"{CANARY}@example.org", "html": CANARY}
-    template = Template.objects.create(team=other, name=CANARY, slug=CANARY)
-    TemplateVersion.objects.create(template=template, number=1, subject=CANARY)
-    return [template, Signature.objects.create(team=other, name=CANARY, **given)]
-
-
 def audience(other: Team) -> list[Model]:
     contact = Contact.objects.create(
         team=other, email=f"{CANARY}@example.com", email_key=f"{CANARY}@example.com"
