@@ -124,7 +124,7 @@ def test_each_change_is_in_the_audit_with_who_made_it(api: fakes.Api, team: Team
     ask(api, "patch", f"{row.pk}/", {"role": "support"})
     ask(api, "delete", f"{row.pk}/")
     ask(api, "delete", f"invitations/{Invitation.objects.get().pk}/")
-    entries = AuditEntry.objects.exclude(object_kind="key").order_by("id")
+    entries = AuditEntry.objects.filter(action__startswith="member.").order_by("id")
     assert [entry.action for entry in entries] == [
         *("member.invited", "member.role_changed", "member.removed", "member.invitation_withdrawn")
     ]
