@@ -19,6 +19,7 @@ from providers.base import Metered, Provider
 PATIENCE: Final = 1.0  # seconds for which somebody waits for a turn: a client, or a thread of a worker
 _ASK_AGAIN: Final = timedelta(seconds=30)  # while a day is used up
 _SHORTEST: Final = 0.005  # seconds
+_LONGEST: Final = 6.0  # seconds to the moment of a slot, unless the clock was set back since it was taken
 
 
 class Used(Exception):
@@ -97,8 +98,9 @@ def reserve(provider: Provider, recipients: int, priority: str) -> Slot | None:
 
 
 def wait_for(slot: Slot) -> None:
-    """Sleep until its moment has come."""
-    time.sleep(max(0.0, (slot.at - clock.nanoseconds()) / A_SECOND))
+    """Sleep until its moment has come; after the clock was set back, no longer than it can have been away."""
+    seconds = (slot.at - clock.nanoseconds()) / A_SECOND
+    time.sleep(min(max(0.0, seconds), _LONGEST))
 
 
 def renewed(provider: Provider, slot: Slot, priority: str) -> Slot:
@@ -112,7 +114,7 @@ def renewed(provider: Provider, slot: Slot, priority: str) -> Slot:
 
 def give_back(provider: Provider, slot: Slot) -> None:
     """Give a moment back that was not used."""
-    if found := line(provider):
+    if found := _line(provider):  # type: ignore[arg-type]  # each is itself alone; without a look at the database
         found.give_back(slot)
 
 

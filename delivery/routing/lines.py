@@ -20,6 +20,8 @@ _LATE: Final = 40_000_000  # a mail may be late by so much; see quotas.SHARE
 # How far the line may reach into the future before somebody takes a piece of it. So high priority waits for half a
 # second at most while others take all that there is.
 _AHEAD: Final = {False: A_SECOND // 2, True: A_SECOND}
+# The same for one that is exchanged: an attempt is under way, and its claim must not end before its answer has come.
+_AHEAD_AGAIN: Final = 5 * A_SECOND
 _MOST: Final = 8  # moments at a time: several processes must send side by side
 _LONGEST: Final = A_SECOND // 4  # of one piece
 _FRESH: Final = 1.0  # seconds
@@ -63,12 +65,12 @@ class Line:
             return self._lease(recipients, high, _AHEAD[high])
 
     def renew(self, slot: Slot, *, high: bool) -> Slot:
-        """Return another moment for a slot that has passed for too long, else the slot itself."""
+        """Return another moment for a slot that has passed for too long, else the slot itself; so if none is near."""
         if not self._has_passed(slot):
             return slot
         with self._lock:
             self._lost += slot.recipients
-            return self._lease(slot.recipients, high, None) or slot
+            return self._lease(slot.recipients, high, _AHEAD_AGAIN) or slot
 
     def give_back(self, slot: Slot) -> None:
         """Put back a moment that was not used, for the next email of this process."""
@@ -104,7 +106,7 @@ class Line:
         full = not known.has_room(recipients, high=high)
         return full or known.next_at > clock.nanoseconds() + _AHEAD[high]
 
-    def _lease(self, recipients: int, high: bool, ahead: int | None) -> Slot | None:
+    def _lease(self, recipients: int, high: bool, ahead: int) -> Slot | None:
         wanted = recipients if recipients > 1 else self._wanted(high)
         for number in dict.fromkeys((wanted, recipients)):
             found = quotas.take(self._provider, number, unused=self._lost, high=high, ahead=ahead)

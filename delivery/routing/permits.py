@@ -1,11 +1,16 @@
 """The permits of one email for providers that have a quota."""
 
+import logging
+
+from delivery.db.outages import AWAY
 from delivery.models import Email
 from delivery.routing import governor
 from delivery.routing.governor import Permit
 from delivery.routing.lines import Slot
 from delivery.routing.policy import Refusal
 from providers.base import Provider
+
+logger = logging.getLogger(__name__)
 
 
 class Permits:
@@ -18,7 +23,8 @@ class Permits:
         self.wants_to_stay = False  # a provider is worth coming back for: do not ask the next one
 
     def take(self, provider: Provider) -> Refusal | None:
-        """Wait for a permit for a provider, a second at most; return why there is none."""
+        """Wait for a permit for a provider, a second at most; return why there is none. It can be repeated."""
+        self.drop(provider)
         try:
             slot = self._slot(provider)
         except governor.Used:
@@ -34,8 +40,12 @@ class Permits:
 
     def begin(self, provider: Provider) -> None:
         """Wait once more if its moment has passed for too long since; from now on it is used."""
-        if slot := self._slots.pop(provider.name, None):
-            governor.renewed(provider, slot, self._email.priority)
+        slot = self._slots.pop(provider.name, None)
+        try:
+            if slot:
+                governor.renewed(provider, slot, self._email.priority)
+        except AWAY:  # an attempt that is durable would be in doubt, and nobody was asked
+            logger.warning("The database is away: %s is asked a little too early", provider.name)
 
     def drop(self, provider: Provider) -> None:
         """Give back the permit for a provider that is not called after all."""

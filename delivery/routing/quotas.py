@@ -55,11 +55,11 @@ def read(provider: str) -> Reading | None:
     return Reading(used=found.pop("now_used"), **found) if found else None
 
 
-def take(provider: str, recipients: int, *, unused: int, high: bool, ahead: int | None) -> Reading | None:
+def take(provider: str, recipients: int, *, unused: int, high: bool, ahead: int) -> Reading | None:
     """Give out so many recipients and return the quota after it; None if rate or day have no room.
 
     `unused`: what was taken before, and not used. `ahead`: nanoseconds that the line may reach into the future before
-    this; None: whatever.
+    this.
     """
     vendor = connection.vendor
     values: dict[str, Any] = {
@@ -70,7 +70,7 @@ def take(provider: str, recipients: int, *, unused: int, high: bool, ahead: int 
         "high": high,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_statement(vendor, bounded=ahead is not None), values)
+        cursor.execute(_statement(vendor), values)
         rows = cursor.fetchall()
     return next((Reading(next_at=row[0], every=row[1], day=row[2], used=row[3]) for row in rows), None)
 
@@ -100,16 +100,15 @@ def store(provider: str, told: Allowance, *, counted: int, pace: float) -> None:
     )
 
 
-def _statement(vendor: str, *, bounded: bool) -> str:
+def _statement(vendor: str) -> str:
     now, greatest = IN_NANOSECONDS[vendor], _GREATEST[vendor]
     table = connection.ops.quote_name(ProviderQuota._meta.db_table)
     used = "used + taken - counted"
     allowed = f"CASE WHEN %(high)s THEN day ELSE day - (day + {RESERVE - 1}) / {RESERVE} END"
-    bound = f" AND next_at <= {now} + %(ahead)s" if bounded else ""
     return (
         f"UPDATE {table} SET next_at = {greatest}(next_at, {now}) + %(recipients)s * every, "  # noqa: S608 - ours
         "taken = taken + %(recipients)s - %(unused)s "
-        f"WHERE provider = %(provider)s AND told_at IS NOT NULL{bound} "
+        f"WHERE provider = %(provider)s AND told_at IS NOT NULL AND next_at <= {now} + %(ahead)s "
         f"AND (day IS NULL OR {used} + %(recipients)s - %(unused)s <= {allowed}) "
         f"RETURNING next_at, every, day, {used}"
     )

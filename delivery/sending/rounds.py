@@ -82,6 +82,9 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email |
     except attempts.AcceptedBefore:
         gate.release()
         return _requeue(email, outcomes.at_once(""), rounds=email.rounds - 1)  # which settles it as sent
+    except Exception:  # nobody was asked
+        gate.release()
+        raise
     return hand_over(Round(email=email, message=message, gate=gate, first=first, going_on=going_on), attempt)
 
 

@@ -154,7 +154,7 @@ def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callab
             _save(bundle, key_use, asked)
             suppressed.tell(email, left)
             attempt = attempts.write(email, first)
-    except (idempotency.Taken, Over):
+    except Exception:  # nobody was asked
         gate.release()
         raise
     holds.let_go()

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -13,8 +13,9 @@ from delivery.db import clock
 from delivery.models import Attempt, Circuit, Email, ProviderQuota
 from delivery.queue import notifier
 from delivery.queue.fairness import FairQueue
-from delivery.routing import governor
-from delivery.routing.lines import A_SECOND
+from delivery.routing import governor, lines
+from delivery.routing.lines import A_SECOND, Slot
+from delivery.submission import emails
 from delivery.workers import celery_tasks, embedded
 from tests import fakes
 from tests.delivery.factories import BOB, EVE, queued
@@ -189,3 +190,50 @@ def test_a_permit_that_was_not_used_is_there_for_the_next_email() -> None:
     work()
     row.refresh_from_db()
     assert row.taken <= 2
+
+
+def test_a_moment_that_is_far_away_is_of_another_clock_and_not_waited_for(monkeypatch: Any) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(governor.time, "sleep", slept.append)
+    governor.wait_for(Slot(at=clock.nanoseconds() + AN_HOUR))
+    governor.wait_for(Slot(at=clock.nanoseconds() - AN_HOUR))
+    assert slept == [6.0, 0.0]
+
+
+def test_an_outage_at_the_moment_of_the_call_leaves_no_attempt_in_doubt(monkeypatch: Any) -> None:
+    """Its row is durable and nobody was asked: at most once would be in doubt for ever, without a reason."""
+    told()
+    email = queued(on_ambiguous="stop")
+
+    def away(*_: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(governor, "renewed", away)
+    work()
+    assert state(email) == ("sent", "ses", 1)
+
+
+def test_a_moment_is_given_back_also_while_the_database_is_away(monkeypatch: Any) -> None:
+    told()
+    permit = governor.permit("normal")
+
+    def away(*_: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(lines.Line, "known", away)
+    assert permit
+    permit.give_back()
+
+
+def test_an_email_that_could_not_be_stored_gives_its_moment_back(api: fakes.Api, monkeypatch: Any) -> None:
+    row = told(every=A_SECOND // 4)
+
+    def away(*_: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(emails, "_save", away)
+        assert api.send().status_code == 503
+    assert api.send().json()["provider"] == "ses"
+    row.refresh_from_db()
+    assert row.taken == 1

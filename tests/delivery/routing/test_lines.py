@@ -128,6 +128,16 @@ def test_a_moment_that_has_passed_for_too_long_is_exchanged() -> None:
 
 
 @pytest.mark.django_db
+def test_who_was_late_does_not_wait_for_a_moment_that_is_far_away() -> None:
+    """Else the claim of an attempt under way would end, and another process send the email, too."""
+    row = told(every=A_SECOND, next_at=clock.nanoseconds() + 50 * A_SECOND)  # behind a mail to fifty
+    late = Slot(at=clock.nanoseconds() - A_SECOND)
+    assert line().renew(late, high=False) is late
+    row.refresh_from_db()
+    assert row.taken == 0
+
+
+@pytest.mark.django_db
 def test_a_moment_that_was_given_back_is_the_next_one() -> None:
     told()
     one = line()
