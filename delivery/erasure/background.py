@@ -1,5 +1,7 @@
 """What every process does about erasures now and then, and what a worker does."""
 
+import logging
+import random
 import threading
 import time
 from collections.abc import Collection
@@ -8,12 +10,14 @@ from typing import Final
 from uuid import UUID
 
 from delivery.db import clock, ids
+from delivery.db.outages import AWAY
 from delivery.erasure import forget, journals
 from delivery.models import Erasure
 
 _HOUR: Final = 3600.0  # seconds
-_SECONDS: Final = 2.0  # of a worker's round, which rescues orphans, too
+_SECONDS: Final = 2.0  # of a worker's round for all of them: it rescues orphans, too
 _REMEMBERED: Final = timedelta(days=35)  # an erasure may take weeks; the journal's lines are kept for one
+log = logging.getLogger(__name__)
 
 
 class _Overwritten:
@@ -47,9 +51,21 @@ def look() -> None:
 
 
 def go_on() -> None:
-    """Go on with what is unfinished: as long as a worker may be kept by it."""
-    for erasure in forget.unfinished():
-        forget.run(erasure, seconds=_SECONDS)
+    """Go on with what is unfinished, in any order, as long as a worker may be kept by all of them together."""
+    until, several = time.monotonic() + _SECONDS, forget.unfinished()
+    random.shuffle(several)  # one that takes long, or fails, is not always the first
+    for erasure in several:
+        if (seconds := until - time.monotonic()) > 0:
+            _go_on_with(erasure, seconds)
+
+
+def _go_on_with(erasure: Erasure, seconds: float) -> None:
+    try:
+        forget.run(erasure, seconds=seconds)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("Erasure %s could not go on; it is tried again", erasure.pk)
 
 
 def _remember(news: Collection[Erasure]) -> None:

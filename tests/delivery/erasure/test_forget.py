@@ -190,6 +190,22 @@ def again(row: Erasure) -> None:
     row.refresh_from_db()
 
 
+def test_an_erasure_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    whom = [forget.find(who) for who in (WHO.address, EVE.address)]
+    rows = [forget.start(person, forget.reach.EVERYWHERE, by="test") for person in whom]
+    going_on = forget._go_on
+
+    def fail_for_one(erasure: Erasure, *others: Any) -> None:
+        if erasure.pk == rows[0].pk:
+            raise PermissionError("a file of another user")
+        going_on(erasure, *others)
+
+    monkeypatch.setattr(forget, "_go_on", fail_for_one)
+    again(rows[1])
+    rows[0].refresh_from_db()
+    assert [row.state for row in rows] == ["running", "done"]
+
+
 def test_what_is_being_sent_is_finished_first() -> None:
     attempt = under_way()
     Recipient.objects.filter(email=attempt.email).update(address=WHO.address, canonical=ADDRESS)
