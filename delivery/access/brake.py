@@ -4,6 +4,7 @@ What waits of it stays, until a person lets it go on. See docs/quotas.md.
 """
 
 import logging
+from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
@@ -47,7 +48,7 @@ def lift(team: Team) -> bool:
     rows = Team.objects.filter(pk=team.pk, marketing_paused_at__isnull=False)
     since = rows.values_list("marketing_paused_at", flat=True).first()
     if since is not None:
-        length = clock.now() - since
+        length = max(clock.now() - since, timedelta())  # the clock may have been set back since
         for some in pieces.keys(waiting_of(team)):
             Email.objects.filter(pk__in=some).update(expires_at=F("expires_at") + length)
     with transaction.atomic():

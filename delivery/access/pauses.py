@@ -1,5 +1,7 @@
 """Pauses: of a paused team or key nothing is taken and nothing that waits is sent, until somebody resumes it."""
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.db.models import F, QuerySet
 
@@ -38,7 +40,7 @@ def resume(holder: Team | ApiKey) -> bool:
     rows = type(holder).objects.filter(pk=holder.pk, paused_at__isnull=False)
     paused_at = rows.values_list("paused_at", flat=True).first()
     if paused_at is not None:
-        length = clock.now() - paused_at
+        length = max(clock.now() - paused_at, timedelta())  # the clock may have been set back since
         for some in pieces.keys(waiting_of(holder)):
             Email.objects.filter(pk__in=some).update(expires_at=F("expires_at") + length)
     with transaction.atomic():

@@ -88,7 +88,8 @@ def unfinished() -> list[Erasure]:
 
 
 def _free() -> Q:
-    return Q(lease_until=None) | Q(lease_until__lt=Now())
+    set_back = Q(lease_until__gt=Now() + 2 * _AGAIN_THROUGH_ALL)  # the clock was, since it was taken
+    return Q(lease_until=None) | Q(lease_until__lt=Now()) | set_back
 
 
 def _claim(erasure: Erasure) -> bool:

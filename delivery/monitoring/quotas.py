@@ -104,6 +104,7 @@ def _take_turn(provider: str) -> bool:
     ProviderQuota.objects.get_or_create(provider=provider)
     throttled = Q(throttled_at__gt=F("asked_at"), asked_at__lte=Now() - _AFTER_A_THROTTLE)
     due = Q(asked_at=None) | Q(asked_at__lte=Now() - INTERVAL) | throttled
+    due |= Q(asked_at__gt=Now() + INTERVAL)  # the clock was set back since
     return bool(ProviderQuota.objects.filter(due, provider=provider).update(asked_at=Now()))
 
 

@@ -232,3 +232,12 @@ def test_what_was_more_than_a_day_ago_counts_no_more(api: fakes.Api) -> None:
 def test_lifting_twice_changes_nothing() -> None:
     braked()
     assert (brake.lift(team()), brake.lift(team())) == (True, False)
+
+
+def test_a_brake_from_which_the_clock_was_set_back_brings_no_deadline_nearer() -> None:
+    news = queued(team=team(), purpose="marketing")
+    before = news.expires_at
+    Team.objects.update(marketing_paused_at=timezone.now() + timedelta(hours=3))
+    assert brake.lift(team())
+    news.refresh_from_db()
+    assert news.expires_at == before

@@ -199,3 +199,14 @@ def test_a_revoked_keys_emails_are_sent_or_cancelled() -> None:
     assert (doubted.status, doubted.due_at) == ("unknown", None)
     key.refresh_from_db()
     assert key.revoked_at
+
+
+def test_a_pause_from_which_the_clock_was_set_back_brings_no_deadline_nearer() -> None:
+    key = a_key()
+    email = waiting(key)
+    before = email.expires_at
+    pauses.pause(key)
+    ApiKey.objects.update(paused_at=F("paused_at") + timedelta(hours=3))
+    pauses.resume(key)
+    email.refresh_from_db()
+    assert email.expires_at == before

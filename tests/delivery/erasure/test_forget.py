@@ -206,6 +206,14 @@ def test_an_erasure_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch
     assert [row.state for row in rows] == ["running", "done"]
 
 
+def test_an_erasure_goes_on_though_the_clock_was_set_back() -> None:
+    row = forget.start(forget.find(ADDRESS), forget.reach.EVERYWHERE, by="test")
+    Erasure.objects.update(lease_until=timezone.now() + timedelta(hours=3))
+    background.go_on()
+    row.refresh_from_db()
+    assert row.state == "done"
+
+
 def test_what_is_being_sent_is_finished_first() -> None:
     attempt = under_way()
     Recipient.objects.filter(email=attempt.email).update(address=WHO.address, canonical=ADDRESS)

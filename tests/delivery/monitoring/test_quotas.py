@@ -152,3 +152,11 @@ def test_a_worker_asks_whoever_has_never_told_before_it_sends(ses: fakes.FakeVen
     quotas.ask_first()
     assert ProviderQuota.objects.get().per_second == 14.0
     assert asked(ses) == 1
+
+
+def test_it_is_asked_for_though_the_clock_was_set_back(ses: fakes.FakeVendor) -> None:
+    """Else the day that was used up would stay so for as long as the clock was set back."""
+    quotas.refresh_due()
+    aged(asked_at=timedelta(hours=-3))
+    quotas.refresh_due()
+    assert asked(ses) == 2
