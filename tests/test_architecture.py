@@ -41,6 +41,7 @@ def test_no_function_has_more_than_40_lines() -> None:
 LOOPS = {
     "delivery/workers/loop.py",
     "delivery/recovery/quarantine.py",
+    "delivery/erasure/background.py",
     "delivery/recovery/rescue.py",
     "delivery/db/outages.py",
     "delivery/db/group_commit.py",
@@ -54,10 +55,15 @@ def test_only_loops_over_many_catch_what_they_do_not_know() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in modules()
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ExceptHandler)
+        if isinstance(node, ast.ExceptHandler) and not _raises_again(node)
         and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
     assert {place.partition(":")[0] for place in broad} == LOOPS
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def modules() -> Iterator[Path]:
