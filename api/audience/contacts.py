@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, StreamingHttpResponse
@@ -175,7 +176,7 @@ def found_or_404(rows: QuerySet[Any], **named: Any) -> Any:
     """Return the row; another team's is as missing as one that never was."""
     try:
         return rows.get(**named)
-    except (rows.model.DoesNotExist, ValueError, TypeError) as error:
+    except (rows.model.DoesNotExist, ValidationError) as error:  # the latter: an id that is none
         raise Http404 from error
 
 

@@ -102,6 +102,7 @@ class OneGroup(_OfGroups):
 class Members(_OfGroups):
     """Who is in a group, or has been."""
 
+    filter_backends = ()  # the filter is for members, and not for the group that holds them
     filterset_class = MemberFilter
     pagination_class = NewestFirst.of("Members")
 

@@ -153,6 +153,31 @@ def test_an_address_joins_a_group_once(api: fakes.Api) -> None:
     assert api.post(path, {}).json()["errors"][0]["field"] == "contact"
 
 
+def test_the_members_of_a_group_are_filtered(api: fakes.Api) -> None:
+    path = f"groups/{group(api)}/members/"
+    for name in ("ann", "eve"):
+        api.post(path, {"email": f"{name}@example.org"})
+    assert Membership.objects.filter(contact__email="eve@example.org").update(status="unsubscribed")
+    for filters, emails in (
+        ({"email": "Ann@example.org"}, ["ann@example.org"]),
+        ({"status": "unsubscribed"}, ["eve@example.org"]),
+        ({"status": "subscribed", "email": "eve@example.org"}, []),
+    ):
+        answer = api.get(path, **filters)
+        assert answer.status_code == 200, answer.content
+        assert [member["contact"]["email"] for member in answer.json()["results"]] == emails
+    assert [api.get(path, **wrong).status_code for wrong in ({"status": "x"}, {"mail": "x"})] == [400, 400]
+
+
+def test_a_member_whose_id_is_none_is_missing(api: fakes.Api) -> None:
+    pk, news = made(api), group(api)
+    missing = api.get(f"groups/{news}/members/{pk}/")
+    for named in ("x", "0", "%00", "9" * 40):
+        path = f"groups/{news}/members/{named}/"
+        for answer in (api.get(path), delete(api, path), patch(api, path, {"status": "subscribed"})):
+            assert (answer.status_code, answer.content) == (404, missing.content)
+
+
 def test_who_has_unsubscribed_comes_back_by_a_resubscription_alone_which_is_recorded(api: fakes.Api) -> None:
     pk, news = made(api), group(api)
     path, one = f"groups/{news}/members/", f"groups/{news}/members/{pk}/"
