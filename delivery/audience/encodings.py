@@ -78,7 +78,7 @@ def named(name: str) -> str:
     """Return an encoding as it is stored; raise NotTaken for one that is not known."""
     try:
         found = codecs.lookup(name).name if name.isascii() else ""
-    except LookupError:
+    except (LookupError, ValueError):  # ValueError: it holds NUL
         found = ""
     if found not in _KNOWN:
         raise NotTaken("encoding_undecided", f"{name[:40]!a} is no encoding of text that is known here")

@@ -120,6 +120,16 @@ def test_a_file_may_be_the_body(api: fakes.Api) -> None:
     assert Import.objects.get().status == "done"
 
 
+def test_an_encoding_that_holds_nul_is_none(api: fakes.Api) -> None:
+    path = f"{fakes.V1}imports/?encoding=%00"  # in a query: a form with NUL is not read at all
+    answer = api.client.post(path, FILE, content_type="text/csv", headers=api.headers)
+    assert (answer.status_code, answer.json()["code"], Import.objects.count()) == (
+        422,
+        "encoding_undecided",
+        0,
+    )
+
+
 def test_what_a_state_does_not_allow_is_refused(api: fakes.Api) -> None:
     pk = brought(api)
     for verb, status in (("resume", 409), ("pause", 409), ("run", 409), ("undo", 409), ("cancel", 200)):
