@@ -160,7 +160,7 @@ class ResumeKey(_OfOwn):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send what waits; its deadlines move by the length of the pause."""
         resumed = self.get_object()
-        pauses.resume(resumed)
+        key_changes.resume(resumed, key(request))
         return _told("The key is resumed", ApiKeySerializer(resumed))
 
 

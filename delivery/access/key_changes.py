@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery.access import audit, keys, members
+from delivery.access import audit, keys, members, pauses
 from delivery.access import key_rules as rules
 from delivery.access.scopes import Scope
 from delivery.db import clock
@@ -31,7 +31,11 @@ def seen_by(key: ApiKey | None, team: Team | None) -> QuerySet[ApiKey]:
 
 
 def make(team: Team, maker: ApiKey | None, asked: Mapping[str, Any]) -> tuple[ApiKey, str]:
-    """Make a key with another one, and with its limits; what is not said is as that one has it. Raises Beyond."""
+    """Make a key with another one, and with its limits; what is not said is as that one has it.
+
+    A paused key makes none, which would send in its place. Raises Beyond, Paused.
+    """
+    pauses.refuse(None, maker)
     given = {**(rules.rights(maker) if maker else {}), **asked}
     rules.refuse_beyond(maker, _parsed(given))
     with transaction.atomic():
@@ -72,6 +76,13 @@ def rotate(key: ApiKey, maker: ApiKey | None = None, *, overlap: timedelta = OVE
         audit.record("key.rotated", "key", old.public_id, team=old.team_id, after=after)
     key.expires_at = old.expires_at
     return made, token
+
+
+def resume(key: ApiKey, maker: ApiKey | None) -> None:
+    """End a key's pause; no key ends its own, nor that of one that may more. Raises Beyond, Paused."""
+    pauses.refuse(None, maker)
+    rules.refuse_beyond(maker, rules.rights(key))
+    pauses.resume(key)
 
 
 def _parsed(asked: Mapping[str, Any]) -> dict[str, Any]:

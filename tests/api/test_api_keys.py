@@ -276,6 +276,24 @@ def test_a_paused_key_takes_nothing_until_it_is_resumed() -> None:
     assert Email.objects.due().exists()
 
 
+def test_a_paused_key_neither_resumes_itself_nor_makes_another_that_sends_in_its_place() -> None:
+    paused = api()
+    key = paused.token.split("_")[2]
+    paused.post(f"keys/{key}/pause/", {})
+    keys._live.cache_clear()
+    for answer in (paused.post(f"keys/{key}/resume/", {}), paused.post("keys/", {"scopes": ["emails.send"]})):
+        assert (answer.status_code, answer.json()["code"]) == (403, "paused")
+    assert ApiKey.objects.get().paused_at
+
+
+def test_nobody_ends_the_pause_of_a_key_that_may_more() -> None:
+    maker = api()
+    strong = api(scopes=(*ALL, "members.write")).token.split("_")[2]
+    assert maker.post(f"keys/{strong}/pause/", {}).status_code == 200
+    assert maker.post(f"keys/{strong}/resume/", {}).json()["code"] == "beyond_own_rights"
+    assert ApiKey.objects.get(public_id=strong).paused_at
+
+
 @pytest.mark.parametrize(
     ("query", "sent", "cancelled"), [("", 3, 0), ("?waiting=send", 3, 0), ("?waiting=cancel", 0, 3)]
 )
