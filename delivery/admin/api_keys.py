@@ -102,6 +102,9 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
     def edit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show name, note, senders, networks and the last day on GET, change them on POST."""
         key = self._mine(request, object_id)
+        if beyond := self._beyond(request, key):
+            messages.error(request, beyond)
+            return HttpResponseRedirect(self._back(key))
         form = key_forms.ChangeForm(key, request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return self._page(
@@ -156,6 +159,10 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         """Return why the key has no successor now; a successor's token would be the person's own."""
         if not key.may_be_used() or hasattr(key, "successor"):
             return str(key_changes.NotLive.__doc__)
+        return self._beyond(request, key)
+
+    def _beyond(self, request: HttpRequest, key: ApiKey) -> str:
+        """Return what the key may and the person may not: whoever has lost rights widens no key that has them."""
         if permissions.is_operator(request):
             return ""
         more = sorted(scopes.expand(key.scopes) - members.scopes_of(request.user, key.team))

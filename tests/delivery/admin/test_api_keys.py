@@ -133,6 +133,17 @@ def test_nobody_rotates_a_key_that_may_more_than_himself() -> None:
     assert ApiKey.objects.count() == 1
 
 
+def test_nobody_widens_a_key_that_may_more_than_himself() -> None:
+    dan = person("developer")
+    user = User.objects.get()
+    strong, _ = keys.issue("shop", scopes=["erasure.write"], made_by=user, networks=["192.0.2.0/24"])
+    page = f"{PAGES}{strong.pk}/edit/"
+    for answer in (dan.get(page, follow=True), dan.post(page, {"places": ""}, follow=True)):
+        assert "scopes that you do not have: erasure.write" in answer.content.decode()
+    strong.refresh_from_db()
+    assert strong.networks == ["192.0.2.0/24"]
+
+
 @pytest.mark.parametrize("role", ["support", "viewer"])
 def test_others_see_no_keys(role: str) -> None:
     keys.issue("shop", scopes=["emails.send"])
