@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.http import parse_cookie
 from rest_framework.authentication import BaseAuthentication
@@ -17,6 +16,7 @@ from rest_framework.request import Request
 
 from api.errors import ContractError
 from delivery.access import key_use, keys
+from delivery.access.sessions import SessionStore
 from delivery.models import ApiKey, Team
 from delivery.routing import configured
 

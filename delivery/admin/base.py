@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter as ChoicesFilter
@@ -196,6 +196,12 @@ class ModelAdmin(ThemedAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse what no filter of the page asks: by lookups a hidden column is guessed letter by letter."""
         return lookup in {name + end for name in self._filters() for end in _LOOKUPS}
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Refuse a NUL among the filters: PostgreSQL raises for it."""
+        if any("\0" in value for _, values in request.GET.lists() for value in values):
+            raise SuspiciousOperation("A filter holds a NUL character.")
+        return super().get_changelist_instance(request)
 
     def _filters(self) -> list[str]:
         named: list[Any] = [each[0] if isinstance(each, list | tuple) else each for each in self.list_filter]

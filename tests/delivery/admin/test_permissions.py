@@ -104,6 +104,11 @@ def test_whoever_is_in_no_team_gets_nothing(page: Any, db: None) -> None:
         assert not page.get_queryset(request).exists()
 
 
+@pytest.mark.parametrize("path", ["member/?role__exact=%00", "auditentry/export/?actor_kind__exact=%00"])
+def test_a_nul_among_the_filters_is_a_wrong_request(path: str, admin_client: Client) -> None:
+    assert admin_client.get(f"/admin/delivery/{path}").status_code == 400
+
+
 def test_a_declared_view_refuses_before_it_looks_at_anything(db: None) -> None:
     @permissions.scoped(Scope.EMAILS_CONTENT)
     def view(request: Any) -> str:

@@ -34,6 +34,13 @@ def test_the_cookie_is_closed_to_scripts_and_other_sites(client: Client, setting
     assert 0 < int(cookie["max-age"]) <= 12 * 60 * 60
 
 
+@pytest.mark.parametrize("path", ["/accounts/login/", "/admin/"])
+@pytest.mark.parametrize("cookie", [r'"aaaaaaaaaaa\000"', r'"\377\376aaaaaaaaa"', "a" * 5000, "short"])
+def test_a_cookie_that_can_be_no_session_is_none(client: Client, path: str, cookie: str) -> None:
+    answer = client.get(path, headers={"cookie": f"sessionid={cookie}"})
+    assert answer.status_code == (200 if path == "/accounts/login/" else 302)
+
+
 def test_one_session_is_ended_and_the_others_go_on() -> None:
     person()
     here, there, elsewhere = clients = [Client() for _ in range(3)]
