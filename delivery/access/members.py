@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from delivery.access import audit
-from delivery.access.scopes import OF_ROLE, Role, expand
+from delivery.access.scopes import OF_ROLE, Role, Scope, expand
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.models import ApiKey, Invitation, Member, Team
@@ -135,6 +135,7 @@ def change_role(member: Member, role: str, by: By) -> None:
             _keep_an_owner(current)
         Member.objects.filter(pk=current.pk).update(role=role)
         _record("member.role_changed", current, before={"role": current.role}, after={"role": role})
+        _withdraw_of(current)
     member.role = role
 
 
@@ -146,6 +147,7 @@ def remove(member: Member, by: By) -> None:
         _keep_an_owner(current)
         _record("member.removed", current, before=_shown(current))
         current.delete()
+        _withdraw_of(current)
         User.objects.filter(pk=current.user_id, is_superuser=False, memberships=None).update(is_staff=False)
 
 
@@ -156,9 +158,12 @@ def transfer(member: Member, by: User) -> None:
         own = Member.objects.filter(team=new.team, user=by, role=Role.OWNER)
         if not by.is_superuser and not own.exists():
             raise NotAllowed("Only an owner hands a team over.")
+        before = own.exclude(pk=new.pk).first()
         own.exclude(pk=new.pk).update(role=Role.ADMIN)
         Member.objects.filter(pk=new.pk).update(role=Role.OWNER)
         _record("team.transferred", new, before={"role": new.role}, after={"role": Role.OWNER.value})
+        if before:
+            _withdraw_of(before)
     member.role = Role.OWNER
 
 
@@ -184,6 +189,15 @@ def _record(action: str, row: Member | Invitation, **values: dict[str, str]) -> 
 def _insist(team: Team, role: Role, by: By) -> None:
     if not may_grant(team, role, by):
         raise NotAllowed(NotAllowed.__doc__)
+
+
+def _withdraw_of(member: Member) -> None:
+    """Withdraw the open invitations that this person could not make now: by one of them he came back."""
+    team, user = member.team, member.user
+    invites = Scope.MEMBERS_WRITE in scopes_of(user, team)
+    for one in open_invitations(team).filter(invited_by=user.get_username()):
+        if not (invites and may_grant(team, Role(one.role), user)):
+            withdraw(one)
 
 
 def _locked(member: Member) -> Member:

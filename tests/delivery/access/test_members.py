@@ -147,6 +147,34 @@ def test_the_last_owner_stays(team: Team) -> None:
     assert Member.objects.get().user.username == "bert"
 
 
+@pytest.mark.parametrize(
+    ("becomes", "left"), [("", set()), ("developer", set()), ("admin", {"admin", "viewer"})]
+)
+def test_who_may_invite_no_more_leaves_no_link_to_come_back_by(
+    team: Team, becomes: str, left: set[str]
+) -> None:
+    ann, bob = person("ann", team, "owner"), person("bob", team, "owner")
+    for role in ("owner", "admin", "viewer"):
+        members.invite(team, f"{role}@example.org", role, bob)
+    members.invite(team, "other@example.org", "owner", ann)
+    member = Member.objects.get(user=bob)
+    if becomes:
+        members.change_role(member, becomes, ann)
+    else:
+        members.remove(member, ann)
+    open_ones = members.open_invitations(team)
+    assert {one.role for one in open_ones.filter(invited_by="bob")} == left
+    assert open_ones.filter(invited_by="ann").count() == 1
+
+
+def test_who_hands_the_team_over_leaves_no_link_to_own_it_again_by(team: Team) -> None:
+    ann, bob = person("ann", team, "owner"), person("bob", team, "developer")
+    for role in ("owner", "admin"):
+        members.invite(team, f"{role}@example.org", role, ann)
+    members.transfer(Member.objects.get(user=bob), ann)
+    assert [one.role for one in members.open_invitations(team)] == ["admin"]
+
+
 def test_whoever_belongs_to_no_team_any_more_does_not_log_in(team: Team) -> None:
     other = Team.objects.create(name="forum")
     eve = person("eve")
