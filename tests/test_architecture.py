@@ -55,7 +55,8 @@ def test_only_loops_over_many_catch_what_they_do_not_know() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in modules()
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ExceptHandler) and not _raises_again(node)
+        if isinstance(node, ast.ExceptHandler)
+        and not _raises_again(node)
         and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
     assert {place.partition(":")[0] for place in broad} == LOOPS
