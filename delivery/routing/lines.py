@@ -68,9 +68,14 @@ class Line:
         """Return another moment for a slot that has passed for too long, else the slot itself; so if none is near."""
         if not self._has_passed(slot):
             return slot
+        fresh = None
         with self._lock:
             self._lost += slot.recipients
-            return self._lease(slot.recipients, high, _AHEAD_AGAIN) or slot
+            try:
+                fresh = self._lease(slot.recipients, high, _AHEAD_AGAIN)
+            finally:
+                self._lost -= 0 if fresh else slot.recipients  # it is used, though late
+        return fresh or slot
 
     def give_back(self, slot: Slot) -> None:
         """Put back a moment that was not used, for the next email of this process."""
