@@ -149,9 +149,9 @@ INSERT = """text => {
 
 
 def in_one(answers: list[str]) -> str:
-    """Return one page with the bodies of several: loading each would take minutes."""
-    bodies = [re.sub(r"(?s).*<body[^>]*>|</body>.*", "", answer) for answer in answers[1:]]
-    return answers[0].replace("</body>", "".join(bodies) + "</body>")
+    """Return one page with the forms of several: loading each, or their menus twenty times, would take minutes."""
+    forms = [form for answer in answers[1:] for form in re.findall(r"(?s)<form.*?</form>", answer)]
+    return answers[0].replace("</body>", "".join(forms) + "</body>")
 
 
 def batches(host: str) -> Iterator[list[str]]:
