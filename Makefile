@@ -16,10 +16,13 @@ help: ## list the verbs
 run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= overrides)
 	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
 
-# What need not run on both: the providers' tests know no database, nor does what is refused at the door, the browser's
-# pages are drawn by the same code, and the brokers' tests have processes and a database of their own.
-ONCE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/api/test_short_of_files.py \
-	tests/test_again.py tests/test_architecture.py tests/test_celery.py tests/test_durations.py tests/test_imports.py tests/test_webhooks.py
+# What need not run on both: the providers' tests know no database, nor do texts and their rules, the settings, the server
+# and the document of the API; what is refused at the door meets none, the browser's pages are drawn by the same code, and
+# the brokers' tests have processes and a database of their own.
+ONCE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/api/test_schema.py tests/api/test_short_of_files.py \
+	$(wildcard tests/delivery/content/test_*.py) $(wildcard tests/gomail/server/test_*.py) tests/gomail/test_settings.py \
+	tests/test_again.py tests/test_architecture.py tests/test_celery.py tests/test_deploy.py tests/test_durations.py \
+	tests/test_webhooks.py
 ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
 DURATIONS := .durations
 FAILURES := .failures
