@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -198,8 +199,9 @@ class ModelAdmin(ThemedAdmin):
         return lookup in {name + end for name in self._filters() for end in _LOOKUPS}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Refuse a NUL among the filters: PostgreSQL raises for it."""
-        if any("\0" in value for _, values in request.GET.lists() for value in values):
+        """Refuse a NUL among the filters: PostgreSQL raises for it. Django looks at what is searched for itself."""
+        filters = [values for name, values in request.GET.lists() if name != SEARCH_VAR]
+        if any("\0" in value for values in filters for value in values):
             raise SuspiciousOperation("A filter holds a NUL character.")
         return super().get_changelist_instance(request)
 
