@@ -86,7 +86,7 @@ class DjangoBackend:
         self.limits = config.limits
         self._config = config
         self._idle: deque[Any] = deque()
-        self._team = os.getpid()
+        self._owner = os.getpid()
 
     def __repr__(self) -> str:
         """Show the backend without its options."""
@@ -172,8 +172,8 @@ class DjangoBackend:
         return Receipt(provider=self.name, message_id=next(filter(None, ids), ""), refused=refused)
 
     def _connected(self) -> Any:
-        if self._team != os.getpid():  # after a fork the connections belong to the parent
-            self._idle, self._team = deque(), os.getpid()
+        if self._owner != os.getpid():  # after a fork the connections belong to the parent
+            self._idle, self._owner = deque(), os.getpid()
         try:
             return self._idle.pop()
         except IndexError:

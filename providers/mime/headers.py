@@ -32,7 +32,7 @@ STRUCTURED = frozenset(
             "list-subscribe",
             "list-help",
             "list-post",
-            "list-team",
+            "list-owner",
         ),
         *(
             "list-archive",

@@ -112,7 +112,7 @@ class SES:
             config.name, timeouts=config.timeouts, connections=config.connections
         )
         self._lock = threading.Lock()
-        self._team = 0
+        self._owner = 0
         self._account: _Account | None = None
 
     def __repr__(self) -> str:
@@ -175,10 +175,10 @@ class SES:
         return AccountProblem(f"{self.name}: {told}", code=kind)
 
     def _looked_up(self) -> _Account:
-        if self._account is None or self._team != os.getpid():
+        if self._account is None or self._owner != os.getpid():
             with self._lock:
-                if self._account is None or self._team != os.getpid():
-                    self._account, self._team = _look_up(self._config), os.getpid()
+                if self._account is None or self._owner != os.getpid():
+                    self._account, self._owner = _look_up(self._config), os.getpid()
         return self._account
 
 

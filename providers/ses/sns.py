@@ -78,7 +78,7 @@ def certificate_host(url: str, *, of_region: str) -> str:
 
 
 def check(envelope: Envelope, certificate: x509.Certificate, post: Post) -> None:
-    """Raise unless the certificate's team, which is SNS, has signed the envelope."""
+    """Raise unless the certificate's owner, which is SNS, has signed the envelope."""
     _check_certificate(certificate, envelope, post)
     algorithm = _HASHES.get(envelope.text("SignatureVersion"))
     if algorithm is None:

@@ -85,7 +85,7 @@ def envelop(aws: Cloud, subscription_arn: str) -> None:
 
 
 def confirm(aws: Cloud, arn: str, token: str) -> None:
-    """Confirm a subscription, so that only the account's team can end it."""
+    """Confirm a subscription, so that only the account's owner can end it."""
     with aws.asking("sns:ConfirmSubscription"):
         aws.sns.confirm_subscription(TopicArn=arn, Token=token, AuthenticateOnUnsubscribe="true")
 

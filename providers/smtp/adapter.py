@@ -76,7 +76,7 @@ class SMTP:
         self._config = config
         self._report = Reporter(config.name, config.secrets)
         self._idle: deque[PhaseSMTP] = deque()
-        self._team = os.getpid()
+        self._owner = os.getpid()
 
     def __repr__(self) -> str:
         """Show the server without the password."""
@@ -137,8 +137,8 @@ class SMTP:
         return receipt
 
     def _connected(self) -> PhaseSMTP:
-        if self._team != os.getpid():  # after a fork the connections belong to the parent
-            self._idle, self._team = deque(), os.getpid()
+        if self._owner != os.getpid():  # after a fork the connections belong to the parent
+            self._idle, self._owner = deque(), os.getpid()
         while self._idle:
             try:
                 dialog = self._idle.pop()

@@ -74,7 +74,7 @@ class Transport:
         self._timeouts = timeouts
         self._connections = connections
         self._lock = threading.Lock()
-        self._team = 0
+        self._owner = 0
         self._manager: urllib3.PoolManager | None = None
 
     def post(self, url: str, headers: Mapping[str, str], body: Body) -> Answer:
@@ -119,10 +119,10 @@ class Transport:
             response.release_conn()
 
     def _pool(self) -> urllib3.PoolManager:
-        if self._manager is None or self._team != os.getpid():
+        if self._manager is None or self._owner != os.getpid():
             with self._lock:
-                if self._manager is None or self._team != os.getpid():
-                    self._manager, self._team = self._new_pool(), os.getpid()
+                if self._manager is None or self._owner != os.getpid():
+                    self._manager, self._owner = self._new_pool(), os.getpid()
         return self._manager
 
     def _new_pool(self) -> urllib3.PoolManager:

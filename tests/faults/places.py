@@ -174,7 +174,7 @@ class Server:
 
 
 def _copy(folder: Path, to: Path) -> None:
-    """Copy a folder with its team, who is not us."""
+    """Copy a folder with its owner, who is not us."""
     subprocess.run(["cp", "-a", str(folder), str(to)], check=True)
 
 

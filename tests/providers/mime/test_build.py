@@ -351,7 +351,7 @@ def test_a_structured_header_is_folded_and_never_encoded(name):
     assert max(map(len, head.split("\r\n"))) <= 78 or long_words
 
 
-@pytest.mark.parametrize("name", ["References", "list-unsubscribe", "Precedence"])
+@pytest.mark.parametrize("name", ["References", "list-unsubscribe", "List-Owner", "Precedence"])
 def test_a_structured_header_that_is_not_ascii_is_refused(name):
     with pytest.raises(Refused, match=r"outside of ASCII"):
         build.render(letter(headers={name: "<https://example.org/ü>"}))

@@ -163,7 +163,7 @@ def test_without_a_question_the_subscription_waits(connector, monkeypatch):
     assert not connector(AWS_SES_EVENTS_TOPIC_ARN=amazon.TOPIC).confirm(Wish(name=NAME, url=URL), [])
 
 
-def test_a_confirmed_subscription_can_be_ended_by_its_team_only(aws, connector):
+def test_a_confirmed_subscription_can_be_ended_by_its_owner_only(aws, connector):
     aws.client("sns").create_topic(Name=NAME)
     made, asked = connector(), []
     made._cloud.sns.meta.events.register(
