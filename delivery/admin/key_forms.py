@@ -23,7 +23,41 @@ OVERLAPS = (
 )
 
 
-class KeyForm(base.OfTeams):
+def _senders() -> forms.CharField:
+    return forms.CharField(
+        label="Allowed senders",
+        required=False,
+        max_length=10_000,
+        widget=base.Lines(attrs={"rows": 4, "placeholder": "shop@example.org\n@example.com"}),
+        help_text="One address or @domain per line. Empty: any sender.",
+    )
+
+
+def _places() -> forms.CharField:
+    return forms.CharField(
+        label="Networks",
+        required=False,
+        max_length=5_000,
+        widget=base.Lines(attrs={"rows": 3, "placeholder": "192.0.2.0/24\n2001:db8::/32"}),
+        help_text="From where it may be used: one address or network per line. Empty: from anywhere.",
+    )
+
+
+class _Bounds:
+    """Whose mail a key may send, and from where it may be used."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_senders(self) -> list[str]:
+        """Parse each line as a rule."""
+        return _lines(self.cleaned_data["senders"], key_rules.sender)
+
+    def clean_places(self) -> list[str]:
+        """Parse each line as a network."""
+        return _lines(self.cleaned_data["places"], key_rules.network)
+
+
+class KeyForm(_Bounds, base.OfTeams):
     """The form for a new key."""
 
     chosen_by = "team_name"
@@ -49,20 +83,7 @@ class KeyForm(base.OfTeams):
         initial=keys.USUAL_SCOPES,
         widget=base.Checkboxes,
     )
-    senders = forms.CharField(
-        label="Allowed senders",
-        required=False,
-        max_length=10_000,
-        widget=base.Lines(attrs={"rows": 4, "placeholder": "shop@example.org\n@example.com"}),
-        help_text="One address or @domain per line. Empty: any sender.",
-    )
-    places = forms.CharField(
-        label="Networks",
-        required=False,
-        max_length=5_000,
-        widget=base.Lines(attrs={"rows": 3, "placeholder": "192.0.2.0/24\n2001:db8::/32"}),
-        help_text="From where it may be used: one address or network per line. Empty: from anywhere.",
-    )
+    senders, places = _senders(), _places()
     days = forms.IntegerField(
         label="Expires after",
         required=False,
@@ -108,14 +129,6 @@ class KeyForm(base.OfTeams):
         granted.choices = [choice for choice in Scope.choices if choice[0] in mine]
         granted.initial = [scope for scope in keys.USUAL_SCOPES if scope in mine]
 
-    def clean_senders(self) -> list[str]:
-        """Parse each line as a rule."""
-        return _lines(self.cleaned_data["senders"], key_rules.sender)
-
-    def clean_places(self) -> list[str]:
-        """Parse each line as a network."""
-        return _lines(self.cleaned_data["places"], key_rules.network)
-
     def rights(self) -> dict[str, Any]:
         """Return what was asked for, as `keys.issue` wants it."""
         asked = self.cleaned_data
@@ -129,25 +142,12 @@ class KeyForm(base.OfTeams):
         }
 
 
-class ChangeForm(forms.Form):
+class ChangeForm(_Bounds, forms.Form):
     """What a person may change of a key: all but its team and its scopes."""
 
     called = base.OneLine(label="Name", required=False, max_length=100)
     remark = base.OneLine(label="Note", required=False, max_length=500)
-    senders = forms.CharField(
-        label="Allowed senders",
-        required=False,
-        max_length=10_000,
-        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "shop@example.org\n@example.com"}),
-        help_text="One address or @domain per line. Empty: any sender.",
-    )
-    places = forms.CharField(
-        label="Networks",
-        required=False,
-        max_length=5_000,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "192.0.2.0/24\n2001:db8::/32"}),
-        help_text="From where it may be used: one address or network per line. Empty: from anywhere.",
-    )
+    senders, places = _senders(), _places()
     ends = forms.DateField(
         label="Expires on",
         required=False,
@@ -164,14 +164,6 @@ class ChangeForm(forms.Form):
             "ends": key.expires_at and key.expires_at.date(),
         }
         super().__init__(data, initial=has)
-
-    def clean_senders(self) -> list[str]:
-        """Parse each line as a rule."""
-        return _lines(self.cleaned_data["senders"], key_rules.sender)
-
-    def clean_places(self) -> list[str]:
-        """Parse each line as a network."""
-        return _lines(self.cleaned_data["places"], key_rules.network)
 
     def clean_ends(self) -> date | None:
         """Refuse a day that is over: a key that is to end now is revoked."""

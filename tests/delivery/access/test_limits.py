@@ -352,3 +352,4 @@ def test_emails_without_a_key_have_no_limit(settings: Any) -> None:
     settings.GOMAIL_DAILY_EMAILS = 1
     for _ in range(2):
         emails.accept(draft(), team=None)
+    assert Email.objects.filter(team=None).count() == 2
