@@ -13,6 +13,7 @@ from delivery.models.imports import Import, ImportReject
 from delivery.models.library import Signature, SignatureImage, Template, TemplateVersion
 from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
+from delivery.models.mailing import Mailing, MailingRecipient
 from delivery.models.member import Invitation, Member
 from delivery.models.quota import ProviderQuota
 from delivery.models.readiness import ProviderCheck
@@ -42,6 +43,8 @@ __all__ = [
     "Limits",
     "Lineage",
     "MailHour",
+    "Mailing",
+    "MailingRecipient",
     "Member",
     "Membership",
     "ProviderCheck",

@@ -13,6 +13,7 @@ from delivery.files import storage
 from delivery.models import access
 from delivery.models.access import OWNER_COLUMN, ApiKey, Team
 from delivery.models.lineage import THE_ONE, Lineage
+from delivery.models.mailing import Mailing, held
 from providers.mime import content_types
 
 LEASE = timedelta(seconds=60)  # an attempt is limited to less than half of it
@@ -56,9 +57,10 @@ class EmailQuerySet(models.QuerySet["Email"]):
         return self.filter(created_at__gt=Coalesce(Subquery(held), _LONG_AGO))
 
     def unpaused(self) -> Self:
-        """Leave out what waits for a paused team or key. The subqueries name no row of ours: each is run once."""
+        """Leave out what waits for a paused team, key or mailing. No subquery names a row of ours: each runs once."""
         going_on = self.exclude(team__in=access.paused(Team)).exclude(key__in=access.paused(ApiKey))
-        return going_on.exclude(purpose=Email.Purpose.MARKETING, team__in=access.without_marketing())
+        marketing = {"purpose": Email.Purpose.MARKETING, "team__in": access.without_marketing()}
+        return going_on.exclude(mailing__in=held()).exclude(**marketing)
 
     def innocent(self) -> Self:
         """Leave out the suspects."""
@@ -96,6 +98,7 @@ class Email(models.Model):
     class Priority(models.TextChoices):
         HIGH = "high"
         NORMAL = "normal"
+        BULK = "bulk"  # of mailings only
 
     class OnAmbiguous(models.TextChoices):
         RESEND = "resend"
@@ -113,6 +116,9 @@ class Email(models.Model):
     # The key it was sent with; None: without one, or before this was noted. Keys are never deleted: none is looked up.
     key = models.ForeignKey(
         ApiKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    mailing = models.ForeignKey(  # None: of none
+        Mailing, null=True, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )
     created_at = models.DateTimeField(default=timezone.now)
 
