@@ -36,7 +36,7 @@ class Draft:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     on_ambiguous: Literal["resend", "stop"] = "resend"
-    priority: Literal["high", "normal"] = "normal"
+    priority: Literal["high", "normal", "bulk"] = "normal"  # bulk: of mailings only
     purpose: Literal["transactional", "marketing", "essential"] = "transactional"
     unsubscribe: str = ""  # what its unsubscribe link ends: marketing or list:<name>; empty: it has none
     send_at: datetime | None = None  # aware; None or past: now

@@ -1,0 +1,142 @@
+"""What a mailing says: fixed by its check, and written for one recipient after the other."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from delivery.content import addresses, links, locales, publishing, templates
+from delivery.content.drafts import Draft
+from delivery.content.template_sources import Source
+from delivery.content.templates import UNSUBSCRIBE, Compiled, Missing, Published, RenderFault
+from delivery.library import signatures
+from delivery.library import templates as library
+from delivery.models import Contact, Group, Mailing, MailingRecipient, TemplateVersion
+from delivery.models.suppression import LIST
+from delivery.suppressions.screening import Mail
+from providers.message import Mailbox
+
+OWN: Final = ""  # the language of bodies of its own, and of a template's default
+_FIELDS: Final = ("email", "first_name", "last_name", "name", "locale")
+
+
+class NotReady(Exception):
+    """The mailing cannot be checked as it is; `field` is what lacks, the message is for a person."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Writer:
+    """Writes the emails of one mailing, each for its recipient. May be kept for as long as its content is fixed."""
+
+    def __init__(self, mailing: Mailing, group: Group, published: Mapping[str, Published]) -> None:
+        self._mailing, self._group, self._published = mailing, group, published
+        self._sender = sender(mailing, group)
+        reply_to = mailing.reply_to or group.reply_to
+        self._reply_to = (addresses.mailbox(reply_to),) if reply_to else ()
+        self._unsubscribe = f"{LIST}{group.pk}" if group.unsubscribe else ""
+        purpose: Literal["marketing", "transactional"] = "marketing" if self._unsubscribe else "transactional"
+        self._purpose = purpose
+        # what decides which suppressions keep its emails from a recipient
+        self.mail = Mail(team_id=mailing.team_id, purpose=purpose, unsubscribe=self._unsubscribe)
+        self._headers = _headers(mailing, group, self._sender)
+        self._about = {"id": str(mailing.pk), "name": mailing.name}
+
+    def draft(self, recipient: MailingRecipient, contact: Contact) -> Draft:
+        """Return the email for this recipient with this contact's data; raise templates.Unwritable."""
+        published = self._in(contact.locale)
+        rendered = published.render({"contact": variables(contact), "mailing": self._about})
+        if not self._unsubscribe and UNSUBSCRIBE in (rendered.html + rendered.text):
+            raise Missing(("unsubscribe_url",))
+        draft = Draft(
+            sender=self._sender,
+            to=(Mailbox(address=recipient.address, name=called(contact)),),
+            reply_to=self._reply_to,
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            headers=self._headers,
+            on_ambiguous=self._mailing.on_ambiguous,  # type: ignore[arg-type]
+            priority="bulk",
+            purpose=self._purpose,
+            unsubscribe=self._unsubscribe,
+            signature=str(self._mailing.signature_id or ""),
+            written_with=asdict(published.reference) if published.reference.id else None,
+        )
+        return signatures.put_under(draft, self._mailing.team, self._group)
+
+    def _in(self, locale: str) -> Published:
+        for candidate in locales.candidates(locale):
+            if candidate in self._published:
+                return self._published[candidate]
+        raise RenderFault(f"The template is not published in {locale or 'the default language'}.")
+
+
+def fixed(mailing: Mailing) -> dict[str, Any]:
+    """Return what the mailing says from now on, as Mailing.content; raise NotReady or Unpublishable."""
+    _refuse_unready(mailing)
+    if mailing.template_id is None:
+        source = Source(subject=mailing.subject, html=mailing.html, text=mailing.text)
+        return {OWN: asdict(publishing.compiled(source))}
+    current = TemplateVersion.objects.filter(template=mailing.template_id, is_current=True)
+    found = {locale: str(pk) for locale, pk in current.values_list("locale", "pk")}
+    if not found:
+        raise NotReady("template", "The template has no published version.")
+    return found
+
+
+def writer(mailing: Mailing) -> Writer:
+    """Return the writer of a mailing whose content is fixed; raise NotReady where its group is gone."""
+    if mailing.group is None:
+        raise NotReady("group", "The group of the mailing has been deleted.")
+    return Writer(mailing, mailing.group, _published(mailing))
+
+
+def sender(mailing: Mailing, group: Group) -> Mailbox:
+    """Return who the mailing is from."""
+    return addresses.mailbox(mailing.from_address or group.from_address or settings.DEFAULT_FROM_EMAIL)
+
+
+def variables(contact: Contact) -> dict[str, Any]:
+    """Return what `contact` is in a template: an empty value is missing; a column may be named without `data.`."""
+    data = {name: value for name, value in contact.data.items() if value not in ("", None)}
+    known = {name: value for name in _FIELDS if (value := getattr(contact, name))}
+    plain = {name: value for name, value in data.items() if name not in {*_FIELDS, "id", "data"}}
+    return {**plain, **known, "id": str(contact.pk), "data": data}
+
+
+def called(contact: Contact) -> str:
+    """Return the name of a person, as it stands beside the address."""
+    name = contact.name or f"{contact.first_name} {contact.last_name}".strip()
+    return name[: addresses.MAX_NAME]
+
+
+def _published(mailing: Mailing) -> dict[str, Published]:
+    if mailing.template_id is None:
+        return {OWN: templates.parsed(Compiled(**mailing.content[OWN]))}
+    versions = TemplateVersion.objects.select_related("template").in_bulk(list(mailing.content.values()))
+    return {version.locale: library.ready(version, version.compiled or {}) for version in versions.values()}
+
+
+def _refuse_unready(mailing: Mailing) -> None:
+    if mailing.group is None:
+        raise NotReady("group", "Name the group that gets the mailing.")
+    if mailing.group.unsubscribe and (missing := links.trouble()):
+        raise NotReady("group", f"The group's mail carries an unsubscribe link. {missing}")
+    try:
+        sender(mailing, mailing.group)
+    except addresses.InvalidAddress as error:
+        raise NotReady("from_address", f"Name the sender of the mailing or of its group. {error}") from error
+
+
+def _headers(mailing: Mailing, group: Group, sender: Mailbox) -> dict[str, str]:
+    host = urlsplit(settings.GOMAIL_PUBLIC_URL).hostname or sender.address.rpartition("@")[2]
+    return {
+        "List-ID": f"<{group.pk}.{host}>",
+        "Precedence": "bulk",
+        "Feedback-ID": f"{mailing.pk}:{group.pk}:{mailing.team_id or 0}:gomail",
+    }

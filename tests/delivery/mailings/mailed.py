@@ -1,0 +1,91 @@
+"""What the tests of mailings share: people in a group, and mailings in any state."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+
+from delivery.content.addresses import canonical
+from delivery.mailings import run, states
+from delivery.models import Contact, Group, Mailing, MailingRecipient, Membership, Team
+
+SENDER = "News <news@example.org>"
+BODIES = {"subject": "Hello {{ contact.first_name }}", "html": "<p>Hi {{ contact.first_name }}</p>"}
+
+
+def team(name: str = "shop") -> Team:
+    return Team.objects.create(name=name)
+
+
+def people(group: Group, number: int, *, domain: str = "example.com", start: int = 1) -> list[Contact]:
+    """Put so many new contacts into a group."""
+    found = [
+        Contact(
+            team=group.team,
+            email=f"p{each}@{domain}",
+            email_key=f"p{each}@{domain}",
+            first_name=f"P{each}",
+        )
+        for each in range(start, start + number)
+    ]
+    Contact.objects.bulk_create(found)
+    Membership.objects.bulk_create(Membership(group=group, contact=contact) for contact in found)
+    return found
+
+
+def person(group: Group, email: str, **fields: Any) -> Contact:
+    contact = Contact.objects.create(team=group.team, email=email, email_key=canonical(email), **fields)
+    Membership.objects.create(group=group, contact=contact)
+    return contact
+
+
+def group(number: int = 0, *, of: Team | None = None, name: str = "readers", **fields: Any) -> Group:
+    made = Group.objects.create(
+        team=of, name=name, **{"unsubscribe": False, "from_address": SENDER, **fields}
+    )
+    people(made, number)
+    return made
+
+
+def draft(to: Group, **fields: Any) -> Mailing:
+    bodies = {} if "template" in fields else BODIES
+    with transaction.atomic():
+        return states.create(to.team, **{"name": "News", "group": to, **bodies, **fields})
+
+
+def checked(to: Group, **fields: Any) -> Mailing:
+    mailing = draft(to, **fields)
+    check(mailing)
+    assert mailing.state == "checked", mailing.reason
+    return mailing
+
+
+def check(mailing: Mailing) -> None:
+    with transaction.atomic():
+        states.ask_check(mailing)
+    assert run.check_now(mailing)
+
+
+def started(to: Group, **fields: Any) -> Mailing:
+    mailing = checked(to, **fields)
+    start(mailing)
+    return mailing
+
+
+def start(mailing: Mailing) -> None:
+    with transaction.atomic():
+        states.start(mailing, mailing.check_result["recipients"], by="ann")
+
+
+def found(mailing: Mailing) -> dict[str, str]:
+    """Return the state of each recipient by address."""
+    return dict(MailingRecipient.objects.filter(mailing=mailing).values_list("address", "state"))
+
+
+def reasons(mailing: Mailing) -> dict[str, str]:
+    rows = MailingRecipient.objects.filter(mailing=mailing).exclude(reason="")
+    return dict(rows.values_list("address", "reason"))
+
+
+def addresses(several: Sequence[Contact]) -> set[str]:
+    return {contact.email for contact in several}
