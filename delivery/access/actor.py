@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Kind = Literal["member", "key", "system"]
@@ -28,6 +28,11 @@ def current() -> Actor:
     """Return who acts in this thread: GoMail itself, unless somebody was named."""
     who = _acting.get(None)
     return who() if who else SYSTEM
+
+
+def member(id: object, name: str) -> Actor:
+    """Return a person who acts here, from where the present one does: somebody whom the request has just made known."""
+    return replace(current(), kind="member", id=str(id), name=name)
 
 
 @contextmanager

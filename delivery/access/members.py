@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery.access import audit
+from delivery.access import audit, users
 from delivery.access.scopes import OF_ROLE, Role, Scope, expand
 from delivery.content import addresses
 from delivery.db import clock
@@ -66,7 +66,7 @@ def invite(team: Team, email: str, role: str, by: By) -> tuple[Invitation, str]:
     """
     address = addresses.canonical(addresses.bare(email.strip()))
     _insist(team, Role(role), by)
-    if team.members.filter(user__email__iexact=address).exists():
+    if team.members.filter(user__in=users.at(address)).exists():
         raise AlreadyMember(AlreadyMember.__doc__)
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -110,7 +110,7 @@ def accept(token: str, user: User) -> Member:
         invitation = pending(token)
         if invitation is None:
             raise NotValid(NotValid.__doc__)
-        if addresses.canonical(user.email) != invitation.email:
+        if users.folded(user.email) != invitation.email:
             raise OtherAddress(OtherAddress.__doc__)
         if not _open().filter(pk=invitation.pk).update(accepted_at=clock.now()):
             raise NotValid(NotValid.__doc__)

@@ -14,7 +14,7 @@ from delivery.models.library import Signature, SignatureImage, Template, Templat
 from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
 from delivery.models.mailing import Mailing, MailingRecipient
-from delivery.models.member import Invitation, Member
+from delivery.models.member import Invitation, Member, Newcomer
 from delivery.models.quota import ProviderQuota
 from delivery.models.readiness import ProviderCheck
 from delivery.models.reputation import MailHour
@@ -47,6 +47,7 @@ __all__ = [
     "MailingRecipient",
     "Member",
     "Membership",
+    "Newcomer",
     "ProviderCheck",
     "ProviderEvent",
     "ProviderQuota",

@@ -29,6 +29,18 @@ class Member(models.Model):
         return OF_ROLE[Role(self.role)]
 
 
+class Newcomer(models.Model):
+    """A user who came by an invitation's link, which the inviter had, too, and has not proved the address yet."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="newcomer"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.user}, whose address is not proved"
+
+
 class Invitation(models.Model):
     """A link for one address, usable once. Only the hash of its token is stored."""
 

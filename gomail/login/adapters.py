@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -17,7 +16,7 @@ from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from delivery.access import users
-from gomail.login import mails
+from gomail.login import mails, openid
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -49,6 +48,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Put nothing before it."""
         return str(subject)
 
+    def set_password(self, user: User, password: str) -> None:
+        """Hash it before the transaction, which is slow, and record that it is another one."""
+        user.set_password(password)
+        users.store_password(user)
+
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """Whoever the provider of OpenID Connect vouches for comes in as the user of that address, if there is one."""
@@ -58,11 +62,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return False
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Connect a person who comes for the first time with the only active user of an address that is verified."""
-        if sociallogin.is_existing or sociallogin.state.get("process") == "connect":
-            return
-        if user := _only_user(box.email for box in sociallogin.email_addresses if box.verified):
-            sociallogin.connect(request, user)
+        """Find, connect or make the user, each change on record in its transaction; allauth then finds it done."""
+        openid.arrive(request, sociallogin)
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
@@ -88,8 +89,3 @@ def _keys() -> MultiFernet:
     given = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     digests = (hashlib.sha256(f"gomail.mfa {key}".encode()).digest() for key in given)
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
-
-
-def _only_user(addresses: Iterable[str]) -> User | None:
-    found = {user for address in addresses for user in users.at(address)}
-    return found.pop() if len(found) == 1 and all(user.is_active for user in found) else None

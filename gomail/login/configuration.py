@@ -9,6 +9,7 @@ from gomail import environment
 ACCOUNT_FORMS = {
     "login": "gomail.login.forms.LoginForm",
     "reset_password": "gomail.login.forms.ResetPasswordForm",
+    "reset_password_from_key": "gomail.login.forms.ResetPasswordKeyForm",
     "change_password": "gomail.login.forms.ChangePasswordForm",
 }
 MFA_FORMS = {

@@ -13,10 +13,11 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp import forms as totp
 from django import forms
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest
 
 from delivery.access import logins, users
-from gomail.login import mails
+from gomail.login import mails, ways
 
 
 class LoginForm(account.LoginForm):  # type: ignore[misc]
@@ -46,6 +47,17 @@ class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
             for user in filter(attrgetter("is_active"), users.at(email)):
                 request_password_reset(request, user.email, [user], account.default_token_generator)
         return email
+
+
+class ResetPasswordKeyForm(account.ResetPasswordKeyForm):  # type: ignore[misc]
+    """The new password of whoever has opened the link, and so has the mailbox."""
+
+    def save(self) -> None:
+        """Hash it before the transaction, which is slow; the address is proved by it."""
+        self.user.set_password(self.cleaned_data["password1"])
+        with transaction.atomic():
+            users.store_password(self.user)
+            ways.prove(self.user)
 
 
 class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]

@@ -39,7 +39,7 @@ class NewPerson(forms.Form):
     def __init__(self, invitation: Invitation, *args: Any, **kwargs: Any) -> None:
         """Know for whom it is."""
         super().__init__(*args, **kwargs)
-        self.user = User(username=_username(invitation.email), email=invitation.email)
+        self.user = new_user(invitation)
 
     def clean(self) -> dict[str, Any]:
         """Refuse passwords that differ, and weak ones."""
@@ -79,8 +79,8 @@ def _not_open(request: HttpRequest) -> HttpResponse:
 
 def _as_user(request: HttpRequest, found: Invitation, token: str) -> HttpResponse:
     user: Any = request.user
-    if request.method == "GET" or user.email.lower() != found.email:
-        told = {"invitation": found, "other": user.email.lower() != found.email}
+    if request.method == "GET" or users.folded(user.email) != found.email:
+        told = {"invitation": found, "other": users.folded(user.email) != found.email}
         return render(request, "login/invited.html", told)
     try:
         member = members.accept(token, user)
@@ -100,6 +100,7 @@ def _as_new(request: HttpRequest, found: Invitation, token: str) -> HttpResponse
     try:
         with transaction.atomic():
             form.user.save()
+            users.note_newcomer(form.user)
             request.user = form.user  # who joins, says the audit
             members.accept(token, form.user)
     except (members.Refused, IntegrityError):  # IntegrityError: it was sent twice
@@ -110,6 +111,11 @@ def _as_new(request: HttpRequest, found: Invitation, token: str) -> HttpResponse
         request, form.user, email_verification="none", redirect_url="/admin/"
     )
     return answer
+
+
+def new_user(invitation: Invitation) -> User:
+    """Return a user for a person who was not here before, not stored yet."""
+    return User(username=_username(invitation.email), email=invitation.email)
 
 
 def _username(address: str) -> str:

@@ -3,18 +3,19 @@
 from http import HTTPStatus
 from typing import Any, NoReturn
 
+from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.decorators import login_not_required
 from allauth.core.internal.httpkit import authenticated_user
 from allauth.socialaccount.providers.openid_connect import views as openid
-from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
+from allauth.utils import get_request_param
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from gomail.login import pages
+from gomail.login import pages, ways
 
 
 def nothing(request: HttpRequest) -> NoReturn:
@@ -36,7 +37,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 def _end(request: HttpRequest, others: list[UserSession]) -> HttpResponse:
     chosen = request.POST.get("session", "")
     ended = [one for one in others if chosen in ("", str(one.pk))]
-    get_adapter().end_sessions(ended)
+    ways.end(authenticated_user(request), ended)
     told = {0: "That session has ended already.", 1: "The session has ended."}
     messages.success(request, told.get(len(ended), f"{len(ended)} sessions have ended."))
     return redirect("usersessions_list")
@@ -45,6 +46,14 @@ def _end(request: HttpRequest, others: list[UserSession]) -> HttpResponse:
 @login_not_required
 def oidc_login(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Send the browser to the provider by a page of its own: the policy lets forms lead only to us."""
+    if get_request_param(request, "process") == "connect":
+        confirmed: HttpResponse = _connected(request, provider_id)
+        return confirmed
+    return _asked(request, lambda: openid.login(request, provider_id))
+
+
+@reauthentication_required(app="allauth.socialaccount")
+def _connected(request: HttpRequest, provider_id: str) -> HttpResponse:
     return _asked(request, lambda: openid.login(request, provider_id))
 
 

@@ -21,6 +21,13 @@ def log_in(client: Client, name: str = "anna", password: str = PASSWORD, **field
     return client.post(LOGIN, {"login": name, "password": password, **fields})
 
 
+def with_passkey(user: User, name: str = "his") -> None:
+    """Give a person a passkey that nobody can use."""
+    Authenticator.objects.create(
+        user=user, type=Authenticator.Type.WEBAUTHN, data={"name": name, "credential": {}}
+    )
+
+
 def with_app(user: User) -> str:
     """Give a person an authenticator app; return its secret."""
     secret = auth.generate_totp_secret()

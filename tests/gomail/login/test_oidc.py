@@ -9,39 +9,10 @@ from django.test import Client
 from pytest_httpserver import HTTPServer
 
 from tests.gomail.login.people import person, user_of, with_app
+from tests.gomail.login.providers import ASKED, come, provider
 
+__all__ = ["provider"]
 pytestmark = pytest.mark.django_db
-
-ASKED = "/accounts/oidc/oidc/login/"
-
-
-@pytest.fixture
-def provider(httpserver: HTTPServer, settings: Any) -> HTTPServer:
-    url = httpserver.url_for("").rstrip("/")
-    application = {
-        "provider_id": "oidc",
-        "name": "Example",
-        "client_id": "gomail",
-        "secret": "s3cret",
-        "settings": {"server_url": url, "oauth_pkce_enabled": True},
-    }
-    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [application]}}
-    names = ("authorization", "token", "userinfo")
-    found = {f"{name}_endpoint": f"{url}/{name}" for name in names} | {
-        "issuer": url,
-        "jwks_uri": f"{url}/keys",
-    }
-    httpserver.expect_request("/.well-known/openid-configuration").respond_with_json(found)
-    httpserver.expect_request("/token").respond_with_json({"access_token": "x", "token_type": "Bearer"})
-    return httpserver
-
-
-def come(client: Client, provider: HTTPServer, **claims: Any) -> Any:
-    """Go to the provider and come back with these claims."""
-    provider.expect_request("/userinfo").respond_with_json({"sub": "4711", **claims})
-    onward = client.post(ASKED).context["redirect_to"]
-    state = parse_qs(urlsplit(onward).query)["state"][0]
-    return client.get(f"{ASKED}callback/", {"code": "c", "state": state})
 
 
 def test_the_browser_is_sent_on_by_a_page(client: Client, provider: HTTPServer) -> None:
