@@ -5,7 +5,7 @@ from allauth.socialaccount import views as social
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from gomail.login import views
+from gomail.login import changes, views
 
 _LINK = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]{1,13})-(?P<key>[^/]{1,100})/$"
 
@@ -30,9 +30,9 @@ urlpatterns = [
         RedirectView.as_view(pattern_name="account_reset_password"),
         name="account_set_password",
     ),
+    path("", include(changes)),
     path("2fa/", include("allauth.mfa.urls")),
     path("sessions/", views.sessions, name="usersessions_list"),
-    path("3rdparty/", social.connections, name="socialaccount_connections"),
     path("3rdparty/login/cancelled/", social.login_cancelled, name="socialaccount_login_cancelled"),
     path("3rdparty/login/error/", social.login_error, name="socialaccount_login_error"),
     path("oidc/<slug:provider_id>/login/", views.oidc_login, name="openid_connect_login"),
