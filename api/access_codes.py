@@ -46,8 +46,9 @@ ACCESS = {
     ),
     "beyond_own_rights": Code(
         status=403,
-        meaning="A key can neither make nor change one that may more than itself.",
-        remedy="`message` says what goes beyond: scopes, senders, networks or the last moment.",
+        meaning="A key can neither make nor change one that may more than itself, makes none if it has limits, and "
+        "does not end what somebody who manages the team has ordered.",
+        remedy="`message` says what goes beyond: scopes, senders, networks, the last moment, limits or a pause.",
     ),
     "key_not_live": Code(
         status=409,

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from api import error_codes, no_room
 from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.limits import Over
-from delivery.access.pauses import Paused
+from delivery.access.pauses import NotYours, Paused
 from delivery.access.reads import TooMany
 from delivery.audience import contacts, groups, imports
 from delivery.audience.questions import NotTaken, Question
@@ -148,6 +148,7 @@ _TOLD: dict[type[Exception], tuple[str, str]] = {
     Paused: ("paused", "{}"),
     keys.Expired: ("api_key_expired", "{}"),
     key_rules.Beyond: ("beyond_own_rights", "{}"),
+    NotYours: ("beyond_own_rights", "{}"),
     key_changes.NotLive: ("key_not_live", "{}"),
     NotSetUp: ("unsubscribe_not_set_up", "{}"),
     posts.Refused: ("forged_event", "{}"),

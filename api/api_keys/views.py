@@ -149,7 +149,7 @@ class PauseKey(_OfOwn):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Take nothing new from it, and send nothing of it that waits, until it is resumed."""
         paused = self.get_object()
-        pauses.pause(paused)
+        pauses.pause(paused, key(request))
         return _told("The key is paused", ApiKeySerializer(paused))
 
 

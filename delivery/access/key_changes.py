@@ -5,16 +5,16 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from delivery.access import audit, keys, members, pauses
 from delivery.access import key_rules as rules
-from delivery.access.scopes import Scope
 from delivery.db import clock
 from delivery.models import ApiKey, Limits, Team
 
 OVERLAP: Final = timedelta(hours=24)  # in which a rotated key still works
-_LIMITS: Final = ("per_second", "burst", "daily", "waiting", "stored_mb")
+_LIMITS: Final = ("per_second", "high_per_second", "daily", "waiting", "stored_mb")
+_HANDED_ON: Final = ("paused_at", "paused_by_manager", "made_by", "of_person")  # to a successor
 
 
 class NotLive(Exception):
@@ -22,26 +22,29 @@ class NotLive(Exception):
 
 
 def seen_by(key: ApiKey | None, team: Team | None) -> QuerySet[ApiKey]:
-    """Return the keys of a team that one of them sees: all, or its person's own if he does not manage the team."""
+    """Return the keys of a team that one of them sees: all, or its person's own if he does not manage the team.
+
+    A key whose person's account is deleted sees itself, and those that it has made.
+    """
     mine = ApiKey.objects.filter(team=team)
-    person = key.made_by if key else None
-    if key is None or person is None or Scope.MEMBERS_WRITE in members.scopes_of(person, key.team):
+    if key is None or members.manages_keys(key, key.team):
         return mine
-    return mine.filter(made_by=person)
+    own = Q(made_by=key.made_by) if key.made_by_id else Q(pk=key.pk) | Q(made_with=key)
+    return mine.filter(own)
 
 
 def make(team: Team, maker: ApiKey | None, asked: Mapping[str, Any]) -> tuple[ApiKey, str]:
-    """Make a key with another one, and with its limits; what is not said is as that one has it.
+    """Make a key with another one; what is not said is as that one has it.
 
-    A paused key makes none, which would send in its place. Raises Beyond, Paused.
+    A paused key makes none, which would send in its place, and a limited one none, of which ten would send ten times
+    as much. Raises Beyond, Paused.
     """
     pauses.refuse(None, maker)
+    if maker:
+        _refuse_limited(maker)
     given = {**(rules.rights(maker) if maker else {}), **asked}
     rules.refuse_beyond(maker, _parsed(given))
-    with transaction.atomic():
-        made, token = keys.issue(team, made_with=maker, made_by=maker and maker.made_by, **given)
-        _copy_limits(maker, made)
-    return made, token
+    return keys.issue(team, made_with=maker, **_person_of(maker), **given)
 
 
 def change(key: ApiKey, maker: ApiKey | None, asked: Mapping[str, Any]) -> None:
@@ -62,13 +65,14 @@ def change(key: ApiKey, maker: ApiKey | None, asked: Mapping[str, Any]) -> None:
 def rotate(key: ApiKey, maker: ApiKey | None = None, *, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
     """Return a successor with the same rights and its token; the old key ends after the overlap. Raises NotLive."""
     rules.refuse_beyond(maker, rules.rights(key))
+    if maker and _line(maker) != _line(key):
+        _refuse_limited(maker)
     with transaction.atomic():
         old = ApiKey.objects.select_for_update().get(pk=key.pk)
         if not old.may_be_used() or ApiKey.objects.filter(successor_of=old).exists():
             raise NotLive(NotLive.__doc__)
-        same = {**rules.told(old), "paused_at": old.paused_at, "made_by": old.made_by}
+        same = {**rules.told(old), **audit.values(old, _HANDED_ON), "limited_as": old.limited_as or old}
         made, token = keys.write(old.team, made_with=maker, successor_of=old, **same)
-        _copy_limits(old, made)
         ends = clock.now() + overlap
         old.expires_at = min(ends, old.expires_at or ends)
         old.save(update_fields=["expires_at"])
@@ -79,10 +83,10 @@ def rotate(key: ApiKey, maker: ApiKey | None = None, *, overlap: timedelta = OVE
 
 
 def resume(key: ApiKey, maker: ApiKey | None) -> None:
-    """End a key's pause; no key ends its own, nor that of one that may more. Raises Beyond, Paused."""
+    """End a key's pause; no key ends its own, nor that of one that may more. Raises Beyond, NotYours, Paused."""
     pauses.refuse(None, maker)
     rules.refuse_beyond(maker, rules.rights(key))
-    pauses.resume(key)
+    pauses.resume(key, maker)
 
 
 def _parsed(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,8 +99,19 @@ def _parsed(asked: Mapping[str, Any]) -> dict[str, Any]:
     return parsed
 
 
-def _copy_limits(old: ApiKey | None, new: ApiKey) -> None:
-    """Let a key have the limits of the one that it comes from; it counts for itself."""
-    row = Limits.objects.filter(key=old).first() if old else None
-    if row:
-        Limits.objects.create(key=new, **{name: getattr(row, name) for name in _LIMITS})
+def _refuse_limited(maker: ApiKey) -> None:
+    row = Limits.objects.filter(key=_line(maker)).first()
+    if row and any(getattr(row, name) for name in _LIMITS):
+        raise rules.Beyond(
+            "This API key has limits, which no other key would share: it rotates itself alone."
+        )
+
+
+def _line(key: ApiKey) -> int:
+    """Return the key with whose row of limits this one counts."""
+    return key.limited_as_id or key.pk
+
+
+def _person_of(maker: ApiKey | None) -> dict[str, Any]:
+    """Return whose a key is that is made with another one: the same person's."""
+    return {"made_by": maker.made_by, "of_person": maker.of_person} if maker else {}

@@ -134,7 +134,7 @@ def team_of(token: str) -> int | None:
 
 @lru_cache(maxsize=1024)  # the query took a sixth of the time of a send
 def _live(public_id: str, second: tuple[int, int]) -> ApiKey | None:
-    live = ApiKey.objects.select_related("team", "team__limits", "limits")
+    live = ApiKey.objects.select_related("team", "team__limits", "limits", "limited_as__limits")
     return live.filter(public_id=public_id, revoked_at=None).first()
 
 

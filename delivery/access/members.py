@@ -53,6 +53,13 @@ def scopes_of(user: User | AnonymousUser, team: Team) -> frozenset[str]:
     return found.scopes() if found else frozenset()
 
 
+def manages_keys(by: By, team: Team) -> bool:
+    """Tell whether somebody sees the keys of the whole team: the shell, and who changes its members; else own ones."""
+    if isinstance(by, ApiKey):
+        return manages_keys(by.made_by, team) if by.made_by else not by.of_person
+    return by is None or Scope.MEMBERS_WRITE in scopes_of(by, team)
+
+
 def teams_of(user: User) -> QuerySet[Team]:
     """Return the teams to which a person belongs."""
     return Team.objects.filter(members__user=user)

@@ -1,13 +1,15 @@
 """How many bytes of bodies and attachments are kept: counted once for each account, then kept up to date."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import BigIntegerField, F, Func, QuerySet, Sum, Value
-from django.db.models.functions import Greatest
+from django.db.models.functions import Coalesce, Greatest
 
 from delivery.models import Attachment, Email, Limits
+from delivery.models.access import alike
 
 _NOTHING: Final = Value(0, output_field=BigIntegerField())
 
@@ -27,7 +29,9 @@ def count_anew(row: int) -> None:
     """Count what the team or the key of this row keeps; nothing of theirs is taken meanwhile."""
     with transaction.atomic():
         limits = Limits.objects.select_for_update().get(pk=row)
-        whose = {"key": limits.key_id} if limits.key_id else {"team": limits.team_id}
+        whose: dict[str, Any] = (
+            {"key__in": alike(limits.key_id)} if limits.key_id else {"team": limits.team_id}
+        )
         emails = Email.objects.order_by().filter(**whose)
         files = Attachment.objects.order_by().filter(**{f"email__{name}": pk for name, pk in whose.items()})
         kept = sum(number for *_, number in (*_bodies(emails), *_files(files)))
@@ -43,8 +47,8 @@ def bodies_go(emails: QuerySet[Email]) -> None:
 def emails_go(emails: QuerySet[Email]) -> None:
     """Count off all that these emails keep, in the transaction that deletes them."""
     if _is_counted():
-        _count_off(_bodies(emails.order_by()))
-        _count_off(_files(Attachment.objects.order_by().filter(email__in=emails)))
+        files = Attachment.objects.order_by().filter(email__in=emails)
+        _count_off([*_bodies(emails.order_by()), *_files(files)])
 
 
 def files_go(attachments: QuerySet[Attachment]) -> None:
@@ -59,18 +63,23 @@ def _is_counted() -> bool:
 
 def _bodies(emails: QuerySet[Email]) -> list[tuple[int | None, int | None, int]]:
     size = Sum(_Octets("text_body") + _Octets("html_body"))
-    kept = emails.filter(body_pruned_at=None).values_list("team", "key")
+    kept = emails.filter(body_pruned_at=None).values_list("team", Coalesce("key__limited_as", "key"))
     return list(kept.annotate(size=size))
 
 
 def _files(attachments: QuerySet[Attachment]) -> list[tuple[int | None, int | None, int]]:
-    kept = attachments.filter(pruned_at=None).values_list("email__team", "email__key")
+    first = Coalesce("email__key__limited_as", "email__key")
+    kept = attachments.filter(pruned_at=None).values_list("email__team", first)
     return list(kept.annotate(bytes=Sum("size")))
 
 
 def _count_off(sizes: Iterable[tuple[int | None, int | None, int]]) -> None:
+    """Count off in the order in which every transaction locks these rows: the teams', then the keys'."""
+    of_teams, of_keys = Counter[int](), Counter[int]()
     for team, key, size in sizes:
-        counted = Limits.objects.filter(stored__isnull=False)
-        less = Greatest(F("stored") - size, _NOTHING)
-        counted.filter(team=team, team__isnull=False).update(stored=less)
-        counted.filter(key=key, key__isnull=False).update(stored=less)
+        of_teams.update({team: size} if team else {})
+        of_keys.update({key: size} if key else {})
+    for whose, kept in (("team", of_teams), ("key", of_keys)):
+        for holder, size in sorted(kept.items()):
+            rows = Limits.objects.filter(stored__isnull=False, **{whose: holder})
+            rows.update(stored=Greatest(F("stored") - size, _NOTHING))

@@ -75,7 +75,7 @@ class Account:
     """A team, or a key, with limits."""
 
     team: int
-    key: int | None  # None: the account is the team's
+    key: int | None  # None: the account is the team's; of rotated keys the first, for all of them
     terms: Terms
 
     @property
@@ -94,8 +94,9 @@ def _accounts(team: Team, key: ApiKey | None) -> Iterator[Account]:
     of_team = _terms(own, default) if own else default
     if of_team.limit_something():
         yield Account(team=team.pk, key=None, terms=of_team)
-    if key and (row := _row(key)) and (of_key := _terms(row, Terms())).limit_something():
-        yield Account(team=team.pk, key=key.pk, terms=of_key)
+    first = key and (key.limited_as or key)  # of its rotations, which count together
+    if first and (row := _row(first)) and (of_key := _terms(row, Terms())).limit_something():
+        yield Account(team=team.pk, key=first.pk, terms=of_key)
 
 
 def _row(holder: Team | ApiKey) -> Limits | None:

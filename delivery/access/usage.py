@@ -12,6 +12,7 @@ from delivery.access import stored
 from delivery.access.terms import Account, Rate
 from delivery.db.clock import Nanoseconds
 from delivery.models import Email, Limits, UsedMinute
+from delivery.models.access import alike
 
 DAY: Final = 86_400  # seconds
 _A_SECOND: Final = 1_000_000_000  # nanoseconds
@@ -83,7 +84,7 @@ def waits_for(account: Account, used: Usage, recipients: int, high: int) -> int 
 def waiting(account: Account) -> QuerySet[Email]:
     """Return the emails of an account that are not finished: a worker has them to send, or somebody is sending them."""
     mine = Email.objects.order_by().filter(team=account.team)
-    mine = mine.filter(key=account.key) if account.key else mine
+    mine = mine.filter(key__in=alike(account.key)) if account.key else mine
     return mine.filter(Q(due_at__isnull=False) | Q(status=Email.Status.SENDING))
 
 

@@ -87,7 +87,7 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         if change:
             raise PermissionDenied
         team = form.cleaned_data["team_name"]
-        key, obj.token = keys.issue(team, made_by=cast(User, request.user), **form.rights())
+        key, obj.token = keys.issue(team, made_by=cast(User, request.user), of_person=True, **form.rights())
         obj.__dict__.update({name: value for name, value in key.__dict__.items() if name != "_state"})
         obj._state.adding = False
 
@@ -238,7 +238,9 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         if key.made_with:
             link = 'the key <a class="gm-link" href="{}">gm_live_{}</a>'
             return format_html(link, _page_of(key.made_with), key.made_with.public_id)
-        return str(key.made_by) if key.made_by else "at the shell"
+        return (
+            str(key.made_by) if key.made_by else "somebody who is gone" if key.of_person else "at the shell"
+        )
 
     @admin.display(description="Last used")
     def last_used(self, key: ApiKey) -> SafeString | str:

@@ -1,10 +1,10 @@
 """Pausing and limiting, on the pages of teams and of keys."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ObjectDoesNotExist
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString
 from delivery.access import holders, pauses, terms, usage
 from delivery.admin import base, pages
 from delivery.admin.permissions import OPERATOR, WRITE, scoped
-from delivery.models import ApiKey, Limits, Team
+from delivery.models import ApiKey, Team
 
 _MOST: Final = 1_000_000_000
 _FASTEST: Final = 1_000_000
+_ORDERS: Final = {"pause": (pauses.pause, "Paused."), "resume": (pauses.resume, "Resumed.")}
 _BLANK: Final = "Empty: the default of the settings. 0: no limit."
 
 
@@ -69,10 +70,11 @@ class HeldAdmin(base.ModelAdmin):
         if request.method != "POST":
             context = {"waiting": pauses.waiting_of(holder).count(), "title": "Pause"}
             return self._page(request, holder, "delivery/pause.html", context)
-        if request.POST.get("order") == "resume":
-            changed, word = pauses.resume(holder), "Resumed."
-        else:
-            changed, word = pauses.pause(holder), "Paused."
+        order, word = _ORDERS["resume" if request.POST.get("order") == "resume" else "pause"]
+        try:
+            changed = order(holder, _person(request))
+        except pauses.NotYours as refusal:
+            return self._refused(request, holder, refusal)
         if changed:
             self.log_change(request, holder, word)
         messages.success(request, f"{holder}: {word.lower()}")
@@ -85,7 +87,10 @@ class HeldAdmin(base.ModelAdmin):
         holder = self._holder(request, object_id)
         form = LimitsForm(request.POST if request.method == "POST" else None, initial=_limits(holder))
         if request.method == "POST" and form.is_valid():
-            holders.set_limits(holder, form.cleaned_data)
+            try:
+                holders.set_limits(holder, form.cleaned_data, _person(request))
+            except pauses.NotYours as refusal:
+                return self._refused(request, holder, refusal)
             self.log_change(request, holder, "Changed the limits.")
             messages.success(request, f"{holder}: the limits count within a second.")
             return HttpResponseRedirect(self._back(holder))
@@ -102,6 +107,10 @@ class HeldAdmin(base.ModelAdmin):
         found: Team | ApiKey = get_object_or_404(mine, pk=pages.number(object_id))
         return found
 
+    def _refused(self, request: HttpRequest, holder: Team | ApiKey, refusal: pauses.NotYours) -> HttpResponse:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(self._back(holder))
+
     def _back(self, holder: Team | ApiKey) -> str:
         return reverse(f"admin:delivery_{self.opts.model_name}_change", args=[holder.pk])
 
@@ -114,11 +123,12 @@ class HeldAdmin(base.ModelAdmin):
         )
 
 
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
 def _limits(holder: Team | ApiKey) -> dict[str, Any]:
-    try:
-        row = holder.limits
-    except ObjectDoesNotExist:
-        row = Limits()
+    row = holders.limits_of(holder)
     return {name: getattr(row, name) for name in LimitsForm.base_fields}
 
 

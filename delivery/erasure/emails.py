@@ -38,6 +38,7 @@ def _erase(person: Person, some: list[UUID]) -> Counter[str]:
     locked = Email.objects.filter(pk__in=some).order_by("pk").select_for_update()
     list(locked.values_list("pk"))
     pks = list(Email.objects.filter(texts.settled(), pk__in=some).values_list("pk", flat=True))
+    stored.emails_go(Email.objects.filter(pk__in=pks))
     _content(person, Email.objects.filter(pk__in=pks))
     _files(person, Attachment.objects.filter(email__in=pks))
     waiting.put_away(person, Recipient.objects.filter(email__in=pks, canonical=person.address))
@@ -51,14 +52,12 @@ _OF = (Recipient, Attempt, Tag, IdempotencyKey)
 
 
 def _content(person: Person, emails: QuerySet[Email]) -> None:
-    stored.bodies_go(emails)
     gone = Coalesce("body_pruned_at", Now())
     emails.update(subject="", text_body="", html_body="", body_pruned_at=gone)
 
 
 def _files(person: Person, rows: QuerySet[Attachment]) -> None:
     """Give the files up; `files` deletes those that nobody else needs, by their hashes, which go then."""
-    stored.files_go(rows)
     rows.update(pruned_at=Coalesce("pruned_at", Now()), filename=person.tombstone, content_id="")
 
 

@@ -51,6 +51,8 @@ class ApiKey(models.Model):
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    # A person made it, in the admin or with another such key; stays when the person's account is deleted.
+    of_person = models.BooleanField(default=False, db_default=False, editable=False)
     name = models.CharField(max_length=100, blank=True, default="", db_default="")
     note = models.CharField(max_length=500, blank=True, default="", db_default="")
     # from where it may be used: addresses and networks; empty: anywhere. NULL: older processes know no such column
@@ -66,6 +68,12 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)  # since then nothing is taken or sent
+    # By somebody who manages the team: whoever has but own keys does not end it.
+    paused_by_manager = models.BooleanField(default=False, db_default=False, editable=False)
+    # The first of its rotations, with whose row of limits all of them count.
+    limited_as = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.SET_NULL, related_name="limited_alike"
+    )
     # Revoked together with what waits: none of it is sent any more, also what comes back from an attempt later on.
     cancels_waiting = models.BooleanField(default=False, db_default=False, editable=False)
 
@@ -98,6 +106,11 @@ class ApiKey(models.Model):
         """Revoke the key from now on; the emails sent with it stay."""
         ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=clock.now(), **changes)
         self.refresh_from_db(fields=["revoked_at"])
+
+
+def alike(first: int) -> models.QuerySet[Any, Any]:
+    """Return the ids of a key and of its rotations, which count with its limits."""
+    return ApiKey.objects.order_by().filter(Q(pk=first) | Q(limited_as=first)).values("pk")
 
 
 def paused(holders: type[Team] | type[ApiKey]) -> models.QuerySet[Any, Any]:

@@ -22,6 +22,9 @@ class Limits(models.Model):
     waiting = models.PositiveIntegerField(null=True, blank=True)  # emails that are not finished
     stored_mb = models.PositiveIntegerField(null=True, blank=True)  # bodies and attachments that are kept
 
+    # By somebody who manages the team: whoever has but own keys does not change them.
+    set_by_manager = models.BooleanField(default=False, db_default=False, editable=False)
+
     # When the whole burst is free again: nanoseconds since the epoch by the database's clock. Whole numbers add up.
     full_at = models.BigIntegerField(default=0, db_default=0, editable=False)
     high_full_at = models.BigIntegerField(default=0, db_default=0, editable=False)

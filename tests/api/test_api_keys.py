@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from delivery.access import key_use, keys
 from delivery.db import clock as database_clock
-from delivery.models import ApiKey, Email, Limits, Member, Team
+from delivery.models import ApiKey, Email, Member, Team
 from tests import fakes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
@@ -175,11 +175,9 @@ def test_what_is_not_said_is_as_the_maker_has_it() -> None:
     rights = {"from_addresses": ["me@example.org"], "networks": ["127.0.0.0/8"]}
     ends = timezone.now() + timedelta(days=9)
     maker = api(**rights, expires_at=ends)
-    Limits.objects.create(key=ApiKey.objects.get(), daily=7)
     told = made(maker)
     assert {name: told[name] for name in rights} == rights
     assert datetime.fromisoformat(told["expires_at"]) == ends
-    assert Limits.objects.get(key__public_id=told["id"]).daily == 7
 
 
 @pytest.mark.parametrize("act", ["rotate/", "patch"])

@@ -1,15 +1,17 @@
 """What a team and a key may send: exactly so much, also when many threads ask at once."""
 
 import math
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from delivery.access import keys, limits, terms, usage
+from delivery.access import keys, limits, stored, terms, usage
 from delivery.access.limits import Over
 from delivery.access.terms import Account
 from delivery.models import ApiKey, Attachment, Email, Limits, Team, UsedMinute
@@ -301,6 +303,20 @@ def test_files_are_counted_off_once() -> None:
     assert Limits.objects.get().stored == 0
     prune.EMAILS.prune(Email.objects.filter(pk=email.pk))
     assert Limits.objects.get().stored == 0
+
+
+def test_rows_are_locked_teams_first_and_each_kind_in_order() -> None:
+    """As a send does, which takes of its team and then of its key: otherwise two of them wait for each other."""
+    for key in reversed([limited(name, stored_mb=1) for name in ("shop", "forum", "news")]):
+        Limits.objects.create(key=key, stored_mb=1)
+        accept(fresh(key), attachments=(a_file(b"12345"),))
+    rows = Limits.objects.order_by(F("key_id").asc(nulls_first=True), "team_id")
+    with transaction.atomic(), CaptureQueriesContext(connection) as seen:
+        stored.emails_go(Email.objects.all())
+    updates = [one["sql"] for one in seen if one["sql"].startswith("UPDATE")]
+    locked = [int(number) for sql in updates for number in re.findall(r'"(?:owner|key)_id" = (\d+)', sql)]
+    assert locked == [row.key_id or row.team_id for row in rows]
+    assert set(Limits.objects.values_list("stored", flat=True)) == {0}
 
 
 def test_what_was_kept_before_there_was_a_limit_counts() -> None:
