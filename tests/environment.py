@@ -1,6 +1,7 @@
 """The environment of the suite, in force before settings are read: no key of the developer's .env may reach a test."""
 
 import os
+import sys
 from pathlib import Path
 
 _EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
@@ -25,3 +26,7 @@ os.environ.update(
     GOMAIL_PROVIDERS="sandbox",
     WEB_CONCURRENCY="1",  # gunicorn reads it, too, and stumbles over an empty one
 )
+# Some machines forbid Python to keep what it has compiled: then each of the many processes that the tests start would
+# compile all of GoMail anew, half a second of a processor each time, and so would pytest the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
