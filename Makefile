@@ -18,10 +18,13 @@ run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= 
 
 # What need not run on both: the providers' tests know no database, nor do texts and their rules, the settings, the server
 # and the document of the API; what is refused at the door meets none, the browser's pages are drawn by the same code, and
-# the brokers' tests have processes and a database of their own.
-ONCE := $(wildcard tests/api/test_hostile_*.py) tests/api/test_parsers.py tests/api/test_schema.py tests/api/test_short_of_files.py \
-	$(wildcard tests/delivery/content/test_*.py) $(wildcard tests/gomail/server/test_*.py) tests/gomail/test_settings.py \
-	tests/test_again.py tests/test_architecture.py tests/test_celery.py tests/test_deploy.py tests/test_durations.py \
+# where a test starts or kills whole installations (tests/servers.py), each has a SQLite file of its own in either run.
+ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_*.py) tests/api/test_parsers.py \
+	tests/api/test_schema.py tests/api/test_short_of_files.py $(wildcard tests/delivery/content/test_*.py) \
+	$(wildcard tests/delivery/files/test_*.py) tests/delivery/test_apps.py $(wildcard tests/gomail/server/test_*.py) \
+	tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
+	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_durations.py tests/test_events_of_ses.py \
+	tests/test_events_over_http.py tests/test_imports.py tests/test_no_output.py tests/test_replaced_file.py \
 	tests/test_webhooks.py
 ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
 DURATIONS := .durations
