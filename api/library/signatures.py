@@ -1,6 +1,5 @@
 """signatures/: what is put under emails by whom they are from and to."""
 
-import re
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer, StrictSerializer
 from delivery.access.scopes import Scope
 from delivery.content import signatures as content
-from delivery.library import signatures
+from delivery.library import images, signatures
 from delivery.models import Signature, SignatureImage
 from delivery.models.library import LONGEST_NAME
 from providers.message import Mailbox
@@ -30,9 +29,6 @@ _READ = dict.fromkeys((400, 401, 403, 404, 405, 500, 503), FailureSerializer)
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
 _ID = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
 _LONGEST: Final = 64 * 1024  # characters of its HTML or its text
-_MOST_IMAGES, _MOST_BYTES = 10, 256 * 1024
-_IMAGE = re.compile(r"image/(?:png|jpeg|gif|webp)")
-_CID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class Images(AttachmentsField):
@@ -40,17 +36,17 @@ class Images(AttachmentsField):
 
     def to_internal_value(self, data: Any) -> Any:
         """Return them; refuse what is no image, and too many bytes."""
-        images = super().to_internal_value(data)
-        if len(images) > _MOST_IMAGES or sum(image.size for image in images) > _MOST_BYTES:
-            raise fail("too_many", f"may be {_MOST_IMAGES} images of {_MOST_BYTES // 1024} KB together.")
-        for number, image in enumerate(images):
-            if not _CID.fullmatch(image.content_id):
+        given = super().to_internal_value(data)
+        if len(given) > images.MOST or sum(image.size for image in given) > images.MOST_BYTES:
+            raise fail("too_many", f"may be {images.MOST} images of {images.MOST_BYTES // 1024} KB together.")
+        for number, image in enumerate(given):
+            if not images.NAME.fullmatch(image.content_id):
                 raise fail(
                     "invalid_value", "has letters, digits, dots and hyphens.", f"[{number}].content_id"
                 )
-            if not _IMAGE.fullmatch(image.content_type):
+            if image.content_type not in images.TYPES:
                 raise fail("invalid_value", "must be a PNG, JPEG, GIF or WebP.", f"[{number}].content_type")
-        return images
+        return given
 
 
 class SignatureInSerializer(StrictSerializer):

@@ -4,8 +4,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin.utils import unquote
+from django.http import Http404
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -139,3 +141,11 @@ def number(object_id: str) -> int:
     """Return the id of a row as it stands in a path; 0, which no row has, for anything else."""
     text = unquote(object_id)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def id_of(object_id: str) -> UUID:
+    """Return the id of a row as it stands in a path; raise Http404 for anything else."""
+    try:
+        return UUID(unquote(object_id))
+    except ValueError as error:
+        raise Http404 from error

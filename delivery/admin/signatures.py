@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
 from delivery.access.scopes import Scope
-from delivery.admin import base, files
+from delivery.admin import base, files, pages, signature_images
 from delivery.admin.permissions import scoped
 from delivery.content import signatures as content
 from delivery.content.template_sources import Unpublishable
@@ -22,7 +23,7 @@ _FIELDS = ("name", "kind", "match", "match_value", "position", "once", "enabled"
 
 
 class SignatureForm(base.OfTeams):
-    """A signature; images are put in over the API."""
+    """A signature; its images have a page of their own."""
 
     name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
     match_value = base.OneLine(
@@ -76,6 +77,7 @@ class SignatureAdmin(base.ModelAdmin):
     list_per_page = 50
     search_fields = ("name", "match_value")
     actions = None
+    actions_detail = ("images",)
     change_form_after_template = "delivery/signature_preview.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Signature | None = None) -> Any:
@@ -96,6 +98,13 @@ class SignatureAdmin(base.ModelAdmin):
         """Delete it; emails that have it keep it."""
         signatures.delete(obj)
 
+    @base.action(description="Images…", icon="image", url_path="images")
+    @scoped(Scope.SIGNATURES_WRITE)
+    def images(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the images of a signature, and put them in and take them out."""
+        mine = self.rows(request, Scope.SIGNATURES_WRITE)
+        return signature_images.page(self, request, get_object_or_404(mine, pk=pages.id_of(object_id)))
+
     def get_urls(self) -> list[URLPattern]:
         """Add the preview."""
         view = self.admin_site.admin_view(scoped(Scope.SIGNATURES_READ)(self._preview))
@@ -106,7 +115,9 @@ class SignatureAdmin(base.ModelAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         html, text = (request.POST.get(name, "")[:_LONGEST] for name in ("html", "text"))
+        known = self._known(request)
         signature = Signature(html=html, text=text, position=request.POST.get("position", ""))
+        signature.pk = known.pk if known else signature.pk
         try:
             signatures.check_content(signature)
             to = Mailbox(address="bob@example.net", name="Bob")
@@ -117,6 +128,12 @@ class SignatureAdmin(base.ModelAdmin):
             return JsonResponse({"faults": [str(fault)]})
         answer = '<p>Thank you!</p><blockquote type="cite"><p>What Bob has written</p></blockquote>'
         signed, plain, _ = content.signed(answer, "Thank you!\n\n> What Bob has written\n", [piece])
-        return JsonResponse(
-            {"subject": "Re: Hello", "html": files.harmless(signed), "text": plain, "faults": []}
+        shown = signature_images.inline(files.harmless(signed), known) if known else files.harmless(signed)
+        return JsonResponse({"subject": "Re: Hello", "html": shown, "text": plain, "faults": []})
+
+    def _known(self, request: HttpRequest) -> Signature | None:
+        """Return the signature that is being changed, for its images; None for a new one."""
+        named = request.GET.get("of", "")
+        return (
+            self.rows(request, Scope.SIGNATURES_READ).filter(pk=pages.id_of(named)).first() if named else None
         )

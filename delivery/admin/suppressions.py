@@ -2,15 +2,13 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -195,7 +193,7 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
     def let_go(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason on GET, end the entry on POST."""
         mine = self.rows(request, Scope.SUPPRESSIONS_WRITE).select_related("team")
-        entry = get_object_or_404(mine, pk=_id(object_id))
+        entry = get_object_or_404(mine, pk=pages.id_of(object_id))
         reason = request.POST.get("reason", "").strip()[:_LONGEST_REASON]
         if request.method == "POST" and reason:
             return self._end(request, entry, reason)
@@ -247,10 +245,3 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
     def until(self, entry: Suppression) -> SafeString | str:
         """Show when it ends."""
         return pages.moment(entry.expires_at) if entry.expires_at else "for ever"
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(unquote(text))
-    except ValueError as error:
-        raise Http404 from error

@@ -4,10 +4,21 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from delivery.library import images as signature_images
 from delivery.library import signatures, templates
-from delivery.models import AuditEntry, Email, Member, Signature, Team, Template, TemplateVersion
+from delivery.models import (
+    AuditEntry,
+    Email,
+    Member,
+    Signature,
+    SignatureImage,
+    Team,
+    Template,
+    TemplateVersion,
+)
 
 pytestmark = pytest.mark.django_db
 TEMPLATES, SIGNATURES = "/admin/delivery/template/", "/admin/delivery/signature/"
@@ -111,6 +122,62 @@ def test_a_signature_is_refused_and_made(shop: Team) -> None:
     told = list(AuditEntry.objects.values_list("action", flat=True))
     assert {"signature.created", "signature.deleted"} <= set(told)
     signatures.forget()
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
+
+
+def put(client: Client, signature: Signature, content: bytes, name: str = "logo") -> str:
+    """Put an image in; return the page that follows."""
+    given = {"name": name, "file": SimpleUploadedFile("Logo.png", content)}
+    path = f"{SIGNATURES}{signature.pk}/images/"
+    return client.post(path, given, follow=True).content.decode()  # type: ignore[no-any-return]
+
+
+def test_an_image_is_put_into_a_signature_previewed_and_taken_out(shop: Team) -> None:
+    dev, html = member(shop, "developer"), '<img src="cid:logo" alt="Example">'
+    sales = signatures.create(shop, name="Sales", match="from_domain", match_value="example.org", html=html)
+    assert "The HTML may show it now: cid:logo" in put(dev, sales, PNG)
+    image = SignatureImage.objects.get()
+    assert (image.filename, image.content_type, bytes(image.content)) == ("Logo.png", "image/png", PNG)
+    asked = {"html": html, "position": "end"}
+    preview = dev.post(f"{SIGNATURES}preview/?of={sales.pk}", asked).json()["html"]
+    assert "data:image/png;base64,iVBOR" in preview
+    dev.post(f"{SIGNATURES}{sales.pk}/images/", {"remove": image.pk})
+    assert not SignatureImage.objects.exists()
+    told = AuditEntry.objects.filter(action="signature.changed").order_by("id")
+    assert [(each.before, each.after) for each in told] == [
+        ({"images": []}, {"images": ["logo"]}),
+        ({"images": ["logo"]}, {"images": []}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("logo", b"<svg onload='pwn()'>", "no PNG, JPEG, GIF or WebP"),
+        ("the logo", PNG, "letters, digits, dots"),
+        ("known", PNG, "already"),
+        ("logo", PNG + b"\x00" * 256 * 1024, "256 KB together"),
+    ],
+)
+def test_an_image_is_refused_as_over_the_api(shop: Team, name: str, content: bytes, said: str) -> None:
+    dev = member(shop, "developer")
+    sales = signatures.create(shop, name="Sales", match="from_domain", match_value="example.org", html="x")
+    put(dev, sales, PNG, "known")
+    assert said in put(dev, sales, content, name)
+    assert SignatureImage.objects.count() == 1
+
+
+def test_the_images_of_another_team_are_not_there(shop: Team) -> None:
+    sales = signatures.create(shop, name="Sales", match="from_domain", match_value="example.org", html="x")
+    signature_images.add(sales, name="logo", filename="logo.png", content=PNG)
+    other = member(Team.objects.create(name="other"), "admin")
+    put(other, sales, PNG, "mine")
+    assert other.post(f"{SIGNATURES}{sales.pk}/images/", {"remove": "1"}).status_code == 404
+    assert SignatureImage.objects.count() == 1
+    asked = {"html": '<img src="cid:logo">', "position": "end"}
+    assert "base64" not in other.post(f"{SIGNATURES}preview/?of={sales.pk}", asked).json()["html"]
 
 
 def test_the_page_of_an_email_tells_what_it_was_written_with(shop: Team) -> None:
