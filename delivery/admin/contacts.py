@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -20,8 +21,8 @@ from delivery.content import addresses
 from delivery.models import Contact, Group, Membership
 
 _LONGEST_SHOWN: Final = 50
-_COLOURS: Final = {"subscribed": "success", "unsubscribed": "warning", "removed": ""}
 _MOST_SHOWN: Final = 20  # groups on the page of a contact
+_IN_GROUP: Final = '<span class="gm-line"><a class="gm-link" href="{}">{}</a> {}</span>'
 _MOST_OFFERED: Final = 100  # groups to filter by
 
 
@@ -176,9 +177,9 @@ class ContactAdmin(_Audience):
 
     @admin.display(description="Groups")
     def in_groups(self, contact: Contact) -> SafeString | str:
-        """Show the groups, and the status in each."""
+        """Show the groups, and the status in each; who has left one may be brought back there."""
         found = contact.memberships.select_related("group").order_by("-id")[:_MOST_SHOWN]
-        return format_html_join(", ", "{} ({})", ((one.group.name, one.status) for one in found)) or "none"
+        return format_html_join("", _IN_GROUP, (_in_group(one) for one in found)) or "none"
 
     @admin.display(description="Changed")
     def changed(self, contact: Contact) -> SafeString:
@@ -249,32 +250,9 @@ class GroupAdmin(_Audience):
         return f"{group.memberships.filter(status=Membership.Status.SUBSCRIBED).count():,}"
 
 
-@admin.register(Membership)
-class MembershipAdmin(base.ReadOnlyAdmin):
-    """Who is in which group, or has been."""
-
-    read_scope, write_scope, team_path = Scope.CONTACTS_READ, Scope.CONTACTS_WRITE, "group__team"
-    list_display = ("contact", "group", "state", "when", "by")
-    list_filter = (("status", base.ChoicesFilter), GroupFilter)
-    list_select_related = ("contact", "group")
-    list_per_page = 50
-    list_max_show_all = 0
-    paginator = base.EndlessPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-    sortable_by = ()
-    fields = ("contact", "group", "status", "since", "by")
-
-    @base.display(description="Status", label=_COLOURS)
-    def state(self, member: Membership) -> str:
-        """Show the status."""
-        return member.status
-
-    @admin.display(description="Since")
-    def when(self, member: Membership) -> SafeString:
-        """Show since when."""
-        return pages.moment(member.since)
+def _in_group(member: Membership) -> tuple[str, str, str]:
+    place = reverse("admin:delivery_membership_change", args=[member.pk])
+    return place, member.group.name, member.get_status_display()
 
 
 def _mailbox(text: str) -> str:

@@ -25,6 +25,7 @@ from delivery.models import (
     Group,
     Invitation,
     Member,
+    Membership,
     Suppression,
     Team,
     WebhookEndpoint,
@@ -100,6 +101,10 @@ def contact() -> Contact:
 def group() -> Group:
     with transaction.atomic():
         return groups.create(team(), name="News")
+
+
+def unsubscribed() -> Membership:
+    return Membership.objects.create(group=group(), contact=contact(), status="unsubscribed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +245,12 @@ FORMS: Final[Mapping[str, Form]] = {
     ),
     "delivery_group_delete": Form(
         action="group.deleted", row=group, path="{}/delete/", fields=lambda _: {"post": "yes"}
+    ),
+    "delivery_membership_resubscribe": Form(
+        action="contact.resubscribed",
+        row=unsubscribed,
+        path="{}/resubscribe/",
+        fields=lambda _: {"asked": "on"},
     ),
     "auth_user_add": Form(action="user.created", path="add/", fields=lambda _: NEW_USER),
     "auth_user_change": Form(

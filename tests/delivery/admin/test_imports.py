@@ -6,11 +6,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from api import body_limit
 from api.authentication import admits
 from delivery.audience import imports, runner
-from delivery.models import AuditEntry, Contact, Group, Import, Member, Team
+from delivery.models import AuditEntry, Contact, Group, Import, Member, Membership, Suppression, Team
+from delivery.suppressions import entries
+from delivery.suppressions.entries import Finding
 
 pytestmark = pytest.mark.django_db
 FILE = b"email,name\nann@example.org,Ann\n"
@@ -117,6 +120,47 @@ def test_contacts_and_groups_are_made_and_changed_as_over_the_api(team: Team) ->
         "group.created",
         "contact.deleted",
     ]
+
+
+def unsubscribed(team: Team) -> Membership:
+    """Return somebody who has left a group by a link, which has entered a suppression as well."""
+    ann = Contact.objects.create(team=team, email="Ann@example.org", email_key="ann@example.org")
+    group = Group.objects.create(team=team, name="News")
+    finding = {"kind": "unsubscribe", "scope": f"list:{group.pk}", "source": "link", "at": timezone.now()}
+    entries.add([Finding(team_id=team.pk, address="ann@example.org", **finding)])
+    return Membership.objects.create(group=group, contact=ann, status="unsubscribed", by="link")
+
+
+def test_who_has_unsubscribed_is_brought_back_by_a_person_who_says_that_they_want_it(team: Team) -> None:
+    gone, client = unsubscribed(team), member(team, "admin")
+    path = f"/admin/delivery/membership/{gone.pk}/resubscribe/"
+    assert "Subscribe again…" in client.get(f"/admin/delivery/membership/{gone.pk}/change/").content.decode()
+    assert "by a link in an email" in client.get(path).content.decode()
+    assert client.post(path).status_code == 200  # without the tick
+    gone.refresh_from_db()
+    assert gone.status == "unsubscribed"
+    assert client.post(path, {"asked": "on"}).status_code == 302
+    gone.refresh_from_db()
+    assert (gone.status, gone.by, Suppression.objects.count()) == ("subscribed", "admin", 0)
+    told = AuditEntry.objects.get(action="contact.resubscribed")
+    assert (told.actor_name, told.before, told.after) == (
+        f"admin of {team}",
+        {"status": "unsubscribed"},
+        {"group": str(gone.group_id), "status": "subscribed"},
+    )
+    assert client.get(path).status_code == 404  # there is nothing left to ask
+    assert (
+        "Subscribe again…" not in client.get(f"/admin/delivery/membership/{gone.pk}/change/").content.decode()
+    )
+
+
+def test_who_may_only_read_contacts_brings_nobody_back(team: Team) -> None:
+    gone, client = unsubscribed(team), member(team, "support")
+    assert (
+        client.post(f"/admin/delivery/membership/{gone.pk}/resubscribe/", {"asked": "on"}).status_code == 403
+    )
+    gone.refresh_from_db()
+    assert gone.status == "unsubscribed"
 
 
 @pytest.mark.django_db(transaction=True)
