@@ -42,6 +42,20 @@ class ContentSecurityPolicy:
         return response
 
 
+class Uncached:
+    """Keep the pages of the login out of every cache: they show codes, and open by links."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Say so where the view has said nothing."""
+        response = self.get_response(request)
+        if request.path.startswith(pages.PATHS):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
 class TrustedProxies:
     """Believe X-Forwarded-For and X-Forwarded-Proto of GOMAIL_TRUSTED_PROXIES, and of nobody else.
 

@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "gomail.request_id.RequestId",
     "gomail.middleware.TrustedProxies",
     "gomail.middleware.ContentSecurityPolicy",
+    "gomail.middleware.Uncached",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
