@@ -1,9 +1,11 @@
 """Pages of a team's people: who belongs to it with which role, and who is invited."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -174,64 +176,73 @@ class MemberAdmin(base.ReadOnlyAdmin):
         """Ask for the role on GET, give it on POST."""
         member = self._member(request, object_id)
         form = RoleForm(request.POST or None, initial={"role": member.role})
-        if request.method == "POST" and form.is_valid():
-            role = form.cleaned_data["role"]
-            return self._done(
-                request,
-                member,
-                lambda: members.change_role(member, role, request.user),  # type: ignore[arg-type]
-                f"{member.user} is {role} from now on.",
-            )
-        asked = {"question": f"What is {member.user} in {member.team}?", "button": "Change the role"}
-        return _asked(self, request, member, self._page(member), form=form, **asked)
+        return self._ordered(
+            request,
+            member,
+            lambda: members.change_role(member, form.cleaned_data["role"], _person(request)),
+            said=lambda: f"{member.user} is {member.role} from now on.",
+            form=form,
+            question=f"What is {member.user} in {member.team}?",
+            button="Change the role",
+        )
 
     @base.action(description="Remove…", icon="person_remove", url_path="remove")
     @scoped(Scope.MEMBERS_WRITE)
     def remove(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation on GET, remove on POST."""
         member = self._member(request, object_id)
-        if request.method == "POST":
-            return self._done(
-                request,
-                member,
-                lambda: members.remove(member, request.user),  # type: ignore[arg-type]
-                f"{member.user} does not belong to {member.team} any more.",
-            )
-        asked = {"question": f"Remove {member.user} from {member.team}?", "button": "Remove"}
-        points = ["API keys that the person has made go on working: look at them."]
-        return _asked(self, request, member, self._page(member), points=points, **asked)
+        return self._ordered(
+            request,
+            member,
+            lambda: members.remove(member, _person(request)),
+            said=lambda: f"{member.user} does not belong to {member.team} any more.",
+            question=f"Remove {member.user} from {member.team}?",
+            points=["API keys that the person has made go on working: look at them."],
+            button="Remove",
+        )
 
     @base.action(description="Hand the team over…", icon="key_vertical", url_path="hand-over")
     @scoped(Scope.MEMBERS_WRITE)
     def hand_over(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation on GET, make the member the owner on POST."""
         member = self._member(request, object_id)
-        if request.method == "POST":
-            return self._done(
-                request,
-                member,
-                lambda: members.transfer(member, request.user),  # type: ignore[arg-type]
-                f"{member.user} owns {member.team} from now on.",
-            )
-        asked = {"question": f"Hand {member.team} over to {member.user}?", "button": "Hand it over"}
-        points = ["Only an owner can do this, and is an admin of the team afterwards."]
-        return _asked(self, request, member, self._page(member), points=points, **asked)
+        return self._ordered(
+            request,
+            member,
+            lambda: members.transfer(member, _person(request)),
+            said=lambda: f"{member.user} owns {member.team} from now on.",
+            question=f"Hand {member.team} over to {member.user}?",
+            points=["Only an owner can do this, and is an admin of the team afterwards."],
+            button="Hand it over",
+        )
 
     def _member(self, request: HttpRequest, object_id: str) -> Member:
         mine: QuerySet[Member] = self.rows(request, Scope.MEMBERS_WRITE).select_related("team", "user")
         return get_object_or_404(mine, pk=pages.number(object_id))
 
-    def _page(self, member: Member) -> str:
-        return reverse("admin:delivery_member_change", args=[member.pk])
-
-    def _done(self, request: HttpRequest, member: Member, act: Any, said: str) -> HttpResponse:
+    def _ordered(
+        self,
+        request: HttpRequest,
+        member: Member,
+        act: Callable[[], None],
+        *,
+        said: Callable[[], str],
+        form: forms.Form | None = None,
+        **asked: Any,
+    ) -> HttpResponse:
+        """Ask on GET, do it on POST and say so, or why not."""
+        if request.method != "POST" or (form and not form.is_valid()):
+            return _asked(self, request, member, self._page(member), form=form, **asked)
         try:
             act()
         except members.Refused as refusal:
             messages.error(request, str(refusal))
             return HttpResponseRedirect(self._page(member))
-        messages.success(request, said)
+        messages.success(request, said())
         return HttpResponseRedirect(reverse("admin:delivery_member_changelist"))
+
+    def _page(self, member: Member) -> str:
+        return reverse("admin:delivery_member_change", args=[member.pk])
 
     @admin.display(description="Person")
     def who(self, member: Member) -> str:
@@ -252,6 +263,10 @@ class MemberAdmin(base.ReadOnlyAdmin):
     def since(self, member: Member) -> SafeString:
         """Show when the person joined."""
         return pages.moment(member.created_at)
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
 
 
 def _asked(page: Any, request: HttpRequest, row: Any, back: str, **asked: Any) -> HttpResponse:
