@@ -10,12 +10,15 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models import Q, QuerySet
 
 from delivery.content import tombstones
+from delivery.erasure import twins
 from delivery.erasure.people import Person
 from delivery.models import (
     AuditEntry,
+    Circuit,
     Contact,
     Email,
     Erasure,
+    EventToken,
     IdempotencyKey,
     ProviderEvent,
     Recipient,
@@ -38,6 +41,8 @@ LEFT: Final[Mapping[tuple[type[models.Model], str], str]] = {
     (AuditEntry, "address"): "where a request came from, no address of mail",
     (AuditEntry, "request_id"): "a name of a request, which no address can be",
 }
+# Rows that say nothing that another one does not say; of a team, a group or a template each is something of its own.
+_MERGED: Final = frozenset({Circuit, Contact, EventToken, IdempotencyKey, ProviderEvent})
 _Changes = dict[str, Any]
 _SETTLED = (*FINISHED, Email.Status.QUARANTINED)
 
@@ -97,14 +102,25 @@ def _changed(row: Any, names: list[str], person: Person) -> _Changes:
 
 
 def _store(row: Any, changes: _Changes) -> int:
-    """Save the changes; a row that another one says already goes."""
+    """Save the changes. Of rows that say the same then one goes, or, where people made them, is told apart."""
     rows: QuerySet[Any] = QuerySet(type(row)).filter(pk=row.pk)  # the audit refuses it from its own queryset
     try:
         with transaction.atomic():
             rows.update(**changes)
     except IntegrityError:
-        rows.delete()
+        alike = twins.columns_alike(row, changes)
+        if not alike:
+            raise
+        if type(row) in _MERGED:
+            rows.delete()
+        else:
+            rows.update(**changes | {name: _told_apart(row, name, changes[name]) for name in alike})
     return 1
+
+
+def _told_apart(row: Any, name: str, value: str) -> str:
+    own = f" {row.pk}"
+    return f"{value[: row._meta.get_field(name).max_length - len(own)]}{own}"
 
 
 def _cut(row: Any, name: str, value: Any) -> Any:
