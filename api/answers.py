@@ -1,10 +1,13 @@
 """The answers about an accepted email."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import preferences
+from api import errors, preferences
 from api.authentication import may
 from api.email_shapes import MAY_READ_CONTENT, EmailSerializer
 from api.errors import ContractError, shape
@@ -12,6 +15,7 @@ from delivery.access.scopes import Scope
 from delivery.models import Email
 from delivery.models.email import NOT_SENT_YET
 from delivery.sending import scanning, suppressed
+from delivery.submission import batches
 from providers import failpoints
 
 ACCEPTED = "Email sent to recipients"
@@ -79,3 +83,42 @@ def taken(request: Request, email: Email) -> Response:
     if preferences.wants_async(request):
         headers["Preference-Applied"] = preferences.ASYNC
     return Response(answer, status=202, headers=headers)
+
+
+def result(found: batches.Result) -> Email | ContractError:
+    """Return one of many as it is told: the email, or why there is none."""
+    return found if isinstance(found, Email) else errors.translated(found)
+
+
+def of_many(results: Sequence[Email | ContractError], named: Sequence[Mapping[str, Any]] = ()) -> Response:
+    """Answer with a result for each: 202 if one of them is accepted. `named`: what each row holds beside it."""
+    accepted = [found for found in results if isinstance(found, Email)]
+    names = named or [{}] * len(results)
+    answer = {
+        "success": bool(accepted),
+        "message": f"{len(accepted)} of {len(results)} emails are accepted and will be sent",
+        "accepted": len(accepted),
+        "refused": len(results) - len(accepted),
+        "results": [{**_row(found), **name} for found, name in zip(results, names, strict=True)],
+    }
+    if accepted:
+        return Response(answer, status=202)
+    return _refused(answer, {found.status_code for found in results if isinstance(found, ContractError)})
+
+
+def _refused(answer: dict[str, Any], statuses: set[int]) -> Response:
+    """Answer that no email was accepted: 503 if every reason is GoMail's own, so that it can be asked again."""
+    if statuses == {503}:
+        return Response(answer, status=503, headers={"Retry-After": errors.RETRY_AFTER})
+    return Response(answer, status=400)
+
+
+def _row(found: Email | ContractError) -> dict[str, Any]:
+    if isinstance(found, ContractError):
+        return shape(found)
+    return {
+        "success": True,
+        "message": message_of(found),
+        "id": str(found.pk),
+        "status": found.status,
+    }

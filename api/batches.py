@@ -10,10 +10,10 @@ from rest_framework.response import Response
 
 from api import answers, errors, preferences, schemas, sending
 from api.authentication import key, team
-from api.errors import ContractError, shape
+from api.errors import ContractError
 from api.fields import fail
 from api.parsers import StrictJSONParser
-from api.serializers import DraftSerializer, FailureSerializer, StrictSerializer
+from api.serializers import BatchResultSerializer, DraftSerializer, FailureSerializer, StrictSerializer
 from api.throttling import Throttled
 from delivery.access.scopes import Scope
 from delivery.models import Email
@@ -52,26 +52,6 @@ class BatchSerializer(StrictSerializer):
     emails = Requests()
 
 
-class ResultSerializer(serializers.Serializer[Any]):
-    """The result of one email of a batch."""
-
-    success = serializers.BooleanField()
-    message = serializers.CharField()
-    id = serializers.UUIDField(required=False)
-    status = serializers.ChoiceField(Email.Status.choices, required=False)
-    code = serializers.CharField(required=False)
-
-
-class BatchResultSerializer(serializers.Serializer[Any]):
-    """The results, in the order of the request."""
-
-    success = serializers.BooleanField()
-    message = serializers.CharField()
-    accepted = serializers.IntegerField()
-    refused = serializers.IntegerField()
-    results = ResultSerializer(many=True)
-
-
 class Batches(Throttled):
     """Accept up to 1,000 emails for a worker to send."""
 
@@ -91,7 +71,7 @@ class Batches(Throttled):
         serializer = BatchSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         items = [_item(request, *entry) for entry in enumerate(serializer.validated_data["emails"])]
-        return _answer(_accepted(request, items))
+        return answers.of_many(_accepted(request, items))
 
 
 def _body_bytes(entry: Any) -> int:
@@ -116,40 +96,4 @@ def _item(request: Request, number: int, entry: Any) -> batches.Item | ContractE
 def _accepted(request: Request, items: list[batches.Item | ContractError]) -> list[Email | ContractError]:
     valid = [item for item in items if isinstance(item, batches.Item)]
     good = iter(batches.accept(valid, team=team(request), key=key(request)))
-    return [item if isinstance(item, ContractError) else _taken(next(good)) for item in items]
-
-
-def _taken(result: batches.Result) -> Email | ContractError:
-    return result if isinstance(result, Email) else errors.translated(result)
-
-
-def _answer(results: list[Email | ContractError]) -> Response:
-    accepted = sum(isinstance(result, Email) for result in results)
-    answer = {
-        "success": accepted > 0,
-        "message": f"{accepted} of {len(results)} emails are accepted and will be sent",
-        "accepted": accepted,
-        "refused": len(results) - accepted,
-        "results": [_row(result) for result in results],
-    }
-    if any(isinstance(result, Email) for result in results):
-        return Response(answer, status=202)
-    return _refused(answer, {result.status_code for result in results if isinstance(result, ContractError)})
-
-
-def _refused(answer: dict[str, Any], statuses: set[int]) -> Response:
-    """Answer that no email was accepted: 503 if every reason is GoMail's own, so that the batch can be retried."""
-    if statuses == {503}:
-        return Response(answer, status=503, headers={"Retry-After": errors.RETRY_AFTER})
-    return Response(answer, status=400)
-
-
-def _row(result: Email | ContractError) -> dict[str, Any]:
-    if isinstance(result, ContractError):
-        return shape(result)
-    return {
-        "success": True,
-        "message": answers.message_of(result),
-        "id": str(result.pk),
-        "status": result.status,
-    }
+    return [item if isinstance(item, ContractError) else answers.result(next(good)) for item in items]

@@ -10,9 +10,11 @@ from api import fields
 from api.fields import fail
 from delivery.content import locales
 from delivery.content.drafts import FromTemplate
+from delivery.models import Email
 
 LONGEST_NAME: Final = 64  # characters of an id or a slug
 MOST_VARIABLES: Final = 256 * 1024  # characters as JSON
+PRIORITIES: Final = (Email.Priority.HIGH.value, Email.Priority.NORMAL.value)  # that a client may ask for
 _INSTEAD_OF = ("subject", "body", "html_body", "text_body")
 
 
@@ -48,6 +50,23 @@ class LocaleField(serializers.Field):  # type: ignore[type-arg]
             return locales.folded(data.strip())
         except locales.InvalidLocale as error:
             raise fail("invalid_value", f"{error}.") from error
+
+    def to_representation(self, value: str) -> str:
+        """Return it unchanged."""
+        return value
+
+
+@extend_schema_field({"type": "string", "enum": list(PRIORITIES)})
+class PriorityField(serializers.Field):  # type: ignore[type-arg]
+    """The lane of an email."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return it."""
+        if data == Email.Priority.BULK:
+            raise fail("invalid_choice", "must be normal or high; bulk is the lane of mailings alone.")
+        if data not in PRIORITIES:
+            raise fail("invalid_choice", "must be normal or high.")
+        return str(data)
 
     def to_representation(self, value: str) -> str:
         """Return it unchanged."""

@@ -54,6 +54,18 @@ class StrictSerializer(serializers.Serializer[Any]):
         return values
 
 
+class EmptyingSerializer(StrictSerializer):
+    """A change in which an empty text takes the one before away."""
+
+    emptied: tuple[str, ...] = ()
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Keep what is empty on purpose."""
+        values = super().to_internal_value(data)
+        empty = {name: "" for name in self.emptied if isinstance(data, Mapping) and data.get(name) == ""}
+        return values | empty
+
+
 class DraftSerializer(StrictSerializer):
     """The request of send-email/."""
 
@@ -70,7 +82,7 @@ class DraftSerializer(StrictSerializer):
     tags = fields.TagsField(required=False)
     metadata = fields.MetadataField(required=False)
     on_ambiguous = serializers.ChoiceField(Email.OnAmbiguous.choices, required=False)
-    priority = serializers.ChoiceField(Email.Priority.choices, required=False)
+    priority = composition.PriorityField(required=False)
     purpose = serializers.ChoiceField(Email.Purpose.choices, required=False)
     unsubscribe = purposes.UnsubscribeField(required=False)
     send_at = fields.Moment(required=False)
@@ -219,3 +231,23 @@ class TakenSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(Email.Status.choices)
     provider = serializers.CharField()
     suppressed = serializers.ListField(child=serializers.CharField(), required=False)  # who was left out
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """The result of one email of a batch."""
+
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+    id = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(Email.Status.choices, required=False)
+    code = serializers.CharField(required=False)
+
+
+class BatchResultSerializer(serializers.Serializer[Any]):
+    """The results, in the order of the request."""
+
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+    accepted = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = ResultSerializer(many=True)

@@ -1,12 +1,10 @@
 """contacts/ and groups/: the people, and which of them get the same mail."""
 
-from collections.abc import Iterator
 from typing import Any, cast
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,10 +14,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from api import parameters
 from api.audience.filters import ContactFilter
 from api.audience.serializers import ContactInSerializer, ContactSerializer, NewContactSerializer
 from api.authentication import team
+from api.csv_files import CSV, as_csv, options, wants_csv
 from api.pagination import NewestFirst
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer
@@ -29,11 +27,6 @@ from delivery.models import Contact
 
 READ = dict.fromkeys((400, 401, 403, 404, 405, 500, 503), FailureSerializer)
 WRITE = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 500, 503), FailureSerializer)
-CSV = (
-    OpenApiParameter("format", str, enum=["csv"]),
-    OpenApiParameter("for_spreadsheet", bool, description="nothing that a spreadsheet would compute"),
-    OpenApiParameter("delimiter", str, enum=list(exports.DELIMITERS)),
-)
 
 
 class OfContacts(APIView):
@@ -144,40 +137,6 @@ class ContactExport(OfContacts):
         mine = contacts.of(team(request))
         rows = DjangoFilterBackend().filter_queryset(request, mine, self)
         return as_csv(exports.contacts(rows, **options(request)), "contacts.csv")
-
-
-def options(request: Request) -> dict[str, Any]:
-    """Return how a file is to be written; raise ContractError for a way that does not exist."""
-    given = request.query_params
-    if given.get("format", "csv") != "csv":
-        raise parameters.invalid("format", "invalid_choice", "must be csv.")
-    for_spreadsheet, delimiter = given.get("for_spreadsheet", "false"), given.get("delimiter", ",")
-    if for_spreadsheet not in ("true", "false"):
-        raise parameters.invalid("for_spreadsheet", "invalid_choice", "must be true or false.")
-    if delimiter not in exports.DELIMITERS:
-        raise parameters.invalid("delimiter", "invalid_choice", "must be a comma, a semicolon, a tab or |.")
-    return {"for_spreadsheet": for_spreadsheet == "true", "delimiter": delimiter}
-
-
-def wants_csv(request: Request) -> bool:
-    """Tell whether a list is asked for as a file."""
-    return "format" in request.query_params or request.META.get("HTTP_ACCEPT", "").startswith("text/csv")
-
-
-def as_csv(lines: Iterator[str], name: str) -> StreamingHttpResponse:
-    """Answer with a file."""
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
-
-
-def found_or_404(rows: QuerySet[Any], **named: Any) -> Any:
-    """Return the row; another team's is as missing as one that never was."""
-    try:
-        return rows.get(**named)
-    except (rows.model.DoesNotExist, ValidationError) as error:  # the latter: an id that is none
-        raise Http404 from error
 
 
 def _shown(contact: Contact, **how: Any) -> Response:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from api import parameters
-from api.audience.contacts import CSV, READ, WRITE, OfContacts, as_csv, found_or_404, options, wants_csv
+from api.audience.contacts import READ, WRITE, OfContacts
 from api.audience.filters import MemberFilter
 from api.audience.serializers import (
     GroupInSerializer,
@@ -24,7 +24,9 @@ from api.audience.serializers import (
     StatusSerializer,
 )
 from api.authentication import team
+from api.csv_files import CSV, as_csv, options, wants_csv
 from api.pagination import NewestFirst
+from api.rows import found_or_404
 from delivery.audience import contacts, exports, groups
 from delivery.models import Contact, Group, Membership, Signature
 

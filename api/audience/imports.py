@@ -13,10 +13,12 @@ from rest_framework.reverse import reverse
 
 from api import parameters
 from api.audience import files
-from api.audience.contacts import READ, WRITE, OfContacts, as_csv, found_or_404
+from api.audience.contacts import READ, WRITE, OfContacts
 from api.audience.import_shapes import ImportSerializer, NewImportSerializer
 from api.authentication import key, team
+from api.csv_files import as_csv
 from api.pagination import NewestFirst
+from api.rows import found_or_404
 from api.serializers import FailureSerializer
 from delivery.access import audit
 from delivery.audience import exports, groups, imports

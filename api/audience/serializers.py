@@ -10,11 +10,11 @@ from rest_framework import serializers
 
 from api import fields
 from api.fields import fail
-from api.serializers import StrictSerializer
+from api.senders import SenderField
+from api.serializers import EmptyingSerializer, StrictSerializer
 from delivery.content import addresses
 from delivery.models import Contact, Group, Membership
 from delivery.models.contact import LONGEST_NAME, MOST_DATA
-from providers.message import Mailbox
 
 _LONGEST_GROUP: Final = 100
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}")
@@ -70,33 +70,7 @@ class LocaleField(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
-@extend_schema_field({"type": "string", "example": "News <news@example.org>"})
-class SenderField(serializers.Field):  # type: ignore[type-arg]
-    """A mailbox, kept as text."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """Return it as it is read again."""
-        found = fields.MailboxField().to_internal_value(data)
-        return _written(found) if found else ""
-
-    def to_representation(self, value: str) -> str:
-        """Return it unchanged."""
-        return value
-
-
-class _Emptying(StrictSerializer):
-    """A change in which an empty text takes the one before away."""
-
-    emptied: tuple[str, ...] = ()
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Keep what is empty on purpose."""
-        values = super().to_internal_value(data)
-        empty = {name: "" for name in self.emptied if isinstance(data, Mapping) and data.get(name) == ""}
-        return values | empty
-
-
-class ContactInSerializer(_Emptying):
+class ContactInSerializer(EmptyingSerializer):
     """What a client says of a contact."""
 
     emptied = ("first_name", "last_name", "name", "locale")
@@ -127,7 +101,7 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
         )
 
 
-class GroupInSerializer(_Emptying):
+class GroupInSerializer(EmptyingSerializer):
     """What a client says of a group."""
 
     emptied = ("from_address", "reply_to", "signature")
@@ -217,10 +191,3 @@ class GroupMemberSerializer(serializers.ModelSerializer[Membership]):
     class Meta:
         model = Membership
         fields = ("contact", "status", "since", "by")
-
-
-def _written(found: Mailbox) -> str:
-    if not found.name:
-        return found.address
-    name = found.name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{name}" <{found.address}>'

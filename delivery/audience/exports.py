@@ -14,7 +14,7 @@ from delivery.content import formulas
 from delivery.models import Contact, Import, Membership
 
 DELIMITERS: Final = (",", ";", "\t", "|")
-_AT_ONCE: Final = 2000  # rows read from the database, and written in one piece
+AT_ONCE: Final = 2000  # rows read from the database, and written in one piece
 _BOM: Final = "\ufeff"
 _FIELDS: Final = columns.FIELDS
 _REJECTS: Final = ("line", "column", "code", "value")
@@ -30,8 +30,8 @@ def contacts(
     """Yield a file of contacts in pieces, with a column for every name in their data."""
     names = _names(rows)
     header = [*_FIELDS, *map(_header, names)]
-    found = rows.order_by("-id").iterator(chunk_size=_AT_ONCE)
-    return _lines(header, (_cells(each, names) for each in found), for_spreadsheet, delimiter)
+    found = rows.order_by("-id").iterator(chunk_size=AT_ONCE)
+    return table(header, (_cells(each, names) for each in found), for_spreadsheet, delimiter)
 
 
 def members(
@@ -40,18 +40,19 @@ def members(
     """Yield a file of members in pieces, with their status."""
     names = _names(Contact.objects.filter(pk__in=rows.values("contact")))
     header = [*_FIELDS, *map(_header, names), "status", "since", "by"]
-    found = rows.order_by("-id").iterator(chunk_size=_AT_ONCE)
+    found = rows.order_by("-id").iterator(chunk_size=AT_ONCE)
     lines = ([*_cells(row.contact, names), row.status, row.since.isoformat(), row.by] for row in found)
-    return _lines(header, lines, for_spreadsheet, delimiter)
+    return table(header, lines, for_spreadsheet, delimiter)
 
 
 def rejects(imported: Import) -> Iterator[str]:
     """Yield a file of the rows that were not taken, in pieces; a spreadsheet opens it."""
     found = imported.rejects.order_by("id").values_list(*_REJECTS)
-    return _lines(_REJECTS, found.iterator(chunk_size=_AT_ONCE), True, ",")
+    return table(_REJECTS, found.iterator(chunk_size=AT_ONCE), True, ",")
 
 
-def _lines(header: Sequence[str], rows: Any, for_spreadsheet: bool, delimiter: str) -> Iterator[str]:
+def table(header: Sequence[str], rows: Any, for_spreadsheet: bool, delimiter: str) -> Iterator[str]:
+    """Yield a file of these rows in pieces."""
     line = _Line()
     if for_spreadsheet:
         line.write(_BOM)
@@ -60,7 +61,7 @@ def _lines(header: Sequence[str], rows: Any, for_spreadsheet: bool, delimiter: s
     writer.writerow(map(guard, header))
     for row in rows:
         writer.writerow([guard(str(cell)) for cell in row])
-        if len(line.pieces) >= _AT_ONCE:
+        if len(line.pieces) >= AT_ONCE:
             yield line.taken()
     yield line.taken()
 

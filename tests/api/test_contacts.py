@@ -131,6 +131,16 @@ def test_a_group_is_made_read_changed_and_deleted(api: fakes.Api) -> None:
     assert delete(api, f"groups/{pk}/").status_code == 204
 
 
+def test_a_sender_is_refused_that_would_be_too_long_in_its_quotes(api: fakes.Api) -> None:
+    path, name = f"groups/{group(api)}/", 'he said "x" ' * 20
+    fits = patch(api, path, {"from_address": f"{name} <a@example.org>"})
+    assert fits.status_code == 200
+    quotes = patch(
+        api, path, {"from_address": '"' + '\\"' * 250 + '" <' + "a" * 60 + "@" + "b" * 60 + ".org>"}
+    )
+    assert quotes.json()["errors"][0]["code"] == "too_long"
+
+
 def test_a_group_has_a_signature_of_its_own_team(api: fakes.Api) -> None:
     shop = Team.objects.get(name="tests")
     ours, theirs = (Signature.objects.create(team=team, name="S", match="group") for team in (shop, None))
