@@ -69,7 +69,7 @@ class EmailSummarySerializer(serializers.ModelSerializer[Email]):
         model = Email
         fields = (
             "id", "status", "provider", "reason", "subject", "from_address", "from_name", "tags", "metadata",
-            "created_at", "due_at", "finished_at", "possible_duplicate", "recipients",
+            "created_at", "due_at", "finished_at", "possible_duplicate", "mailing", "recipients",
         )  # fmt: skip
 
 

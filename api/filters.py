@@ -29,7 +29,7 @@ class TruthFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
 
 
 class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """status, recipient_status, recipient, provider, tag, possible_duplicate, created_after, created_before, q."""
+    """By status, recipient, provider, tag, mailing, time and text."""
 
     status = django_filters.ChoiceFilter(choices=Email.Status.choices)
     recipient_status = django_filters.ChoiceFilter(
@@ -38,6 +38,7 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     recipient = django_filters.CharFilter(method="by_recipient", help_text="a recipient's whole address")
     provider = django_filters.CharFilter(help_text="the provider that accepted it")
     tag = django_filters.CharFilter(method="by_tag")
+    mailing = django_filters.UUIDFilter(field_name="mailing", help_text="the id of the mailing it is of")
     possible_duplicate = TruthFilter(help_text="sent again although it may have been sent before")
     created_after = django_filters.IsoDateTimeFilter(method="after", help_text="ISO 8601, inclusive")
     created_before = django_filters.IsoDateTimeFilter(method="before", help_text="ISO 8601, exclusive")

@@ -128,9 +128,8 @@ class Email(models.Model):
     subject = models.TextField(blank=True)
     text_body = models.TextField(blank=True)
     html_body = models.TextField(blank=True)
-    body_pruned_at = models.DateTimeField(
-        null=True
-    )  # when the bodies were deleted; one may also be empty by itself
+    # when the bodies were deleted; one may also be empty by itself
+    body_pruned_at = models.DateTimeField(null=True)
     headers = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     metadata = models.JSONField(default=dict)
@@ -152,9 +151,8 @@ class Email(models.Model):
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.QUEUED)
     provider = models.CharField(max_length=50, blank=True)  # the one that accepted it
     reason = models.TextField(blank=True)  # of its status, for a person
-    left_out = models.JSONField(
-        default=dict
-    )  # providers that were not asked in the last round: {name: reason}
+    # providers that were not asked in the last round: {name: reason}
+    left_out = models.JSONField(default=dict)
     # sent again although it may have been sent before
     possible_duplicate = models.BooleanField(default=False, db_default=False)
     resend_of = models.UUIDField(null=True)  # the email that a client sent again as this one
@@ -163,9 +161,8 @@ class Email(models.Model):
     due_at = models.DateTimeField(null=True)  # when it is to be handed over, or handed over again
     expires_at = models.DateTimeField(default=_deadline)
     rounds = models.PositiveIntegerField(default=0)  # walks along the providers
-    epoch = models.PositiveIntegerField(
-        default=0
-    )  # number of its claim, a fencing token: a late worker's is older
+    # number of its claim, a fencing token: a late worker's is older
+    epoch = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     worker = models.UUIDField(null=True)  # the process that made the claim
     # how often the process that had claimed it ended before the outcome
@@ -182,6 +179,8 @@ class Email(models.Model):
             models.Index(fields=["team", "id"], name="email_by_owner"),
             models.Index(fields=["status", "id"], name="email_by_status"),
             models.Index(fields=["provider", "id"], name="email_by_provider"),
+            # read by the filter of emails
+            models.Index(fields=["mailing", "id"], name="email_mailing", condition=Q(mailing__isnull=False)),
             # read by queue/fairness
             models.Index(
                 fields=["priority", "team", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
