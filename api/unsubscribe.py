@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from delivery.suppressions import unsubscribing
+from delivery.suppressions.unsubscribing import Offer
 
 STYLE: Final = """
 :root { color-scheme: light dark; --page: #f4f6f8; --card: #fff; --text: #1f2933; --quiet: #52606d; --deed: #0b7285; }
@@ -54,12 +55,12 @@ class Unsubscribe(APIView):
 
     def get(self, request: Request, token: str) -> HttpResponse:
         """Show the button."""
-        return _page(request, "ask", offer=unsubscribing.look(token))
+        return _about(request, "ask", unsubscribing.look(token))
 
     def post(self, request: Request, token: str) -> HttpResponse:
         """Unsubscribe, whatever the body is."""
         unsubscribing.unsubscribe(token)
-        return _page(request, "done", offer=unsubscribing.look(token))
+        return _about(request, "done", unsubscribing.look(token))
 
     def get_exception_handler(self) -> Any:
         """Answer people with a page where the link is none."""
@@ -71,6 +72,10 @@ class Unsubscribe(APIView):
             return usual(exc, context)
 
         return handle
+
+
+def _about(request: Request, what: str, offer: Offer) -> HttpResponse:
+    return _page(request, "test" if offer.is_test else what, offer=offer)
 
 
 def _page(request: Request, what: str, *, status: int = 200, **context: Any) -> HttpResponse:

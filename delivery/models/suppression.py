@@ -9,6 +9,7 @@ from delivery.db import clock, ids
 from delivery.models.access import OWNER_COLUMN, Team
 
 ALL, MARKETING, LIST = "all", "marketing", "list:"  # scopes; the last is followed by the list's name
+TEST = "test"  # what the link of a test of a mailing ends: nothing
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):

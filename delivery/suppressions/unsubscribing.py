@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from delivery.content import addresses, links
 from delivery.db import clock
 from delivery.models import Email, Suppression, UnsubscribeLink
-from delivery.models.suppression import LIST
+from delivery.models.suppression import LIST, TEST
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
 from delivery.webhooks import outbox
@@ -23,6 +23,7 @@ class Offer:
 
     list_name: str = ""  # empty: marketing, or what the link was for is not kept any more
     sender: str = ""  # who wrote, if that is kept
+    is_test: bool = False  # of a mailing: it ends nothing
 
 
 class NoLink(Exception):
@@ -34,16 +35,18 @@ def look(token: str) -> Offer:
     pk = _read(token)
     if link := _link(pk):
         name = link.scope.removeprefix(LIST) if link.scope.startswith(LIST) else ""
-        return Offer(list_name=name, sender=_sender(pk))
+        return Offer(list_name=name, sender=_sender(pk), is_test=link.scope == TEST)
     return Offer()
 
 
 def unsubscribe(token: str) -> None:
     """Keep further mail of that list, or marketing, from its recipient; raise NoLink.
 
-    Repeating it changes nothing. Nothing is left to do where neither the email nor its recipient is kept.
+    Repeating it changes nothing. Nothing is left to do where neither the email nor its recipient is kept, and nothing
+    is done for a test of a mailing.
     """
-    if link := _link(_read(token)):
+    link = _link(_read(token))
+    if link and link.scope != TEST:
         with transaction.atomic():
             new = entries.add([_finding(link)])
             outbox.enqueue([_notice(link, entry) for entry in new])
