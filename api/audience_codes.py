@@ -76,7 +76,7 @@ REQUEST = {
     ),
     "group_in_use": Code(
         status=409,
-        meaning="An import into this group is not over.",
+        meaning="An import into this group, or a mailing to it, is not over.",
         remedy="Wait until it is, or cancel it.",
     ),
     "unsubscribed": Code(

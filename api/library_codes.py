@@ -10,7 +10,7 @@ LIBRARY = {
     ),
     "template_in_use": Code(
         status=409,
-        meaning="A layout that templates are made with, or a published version, cannot be deleted or changed.",
+        meaning="A layout of templates, a template of mailings, or a published version, cannot be deleted or changed.",
         remedy="`message` says which. Make a new version instead; take the layout out of its templates first.",
     ),
     "changed_meanwhile": Code(
@@ -25,7 +25,8 @@ LIBRARY = {
     ),
     "not_publishable": Code(
         status=422,
-        meaning="The version cannot be published: its syntax, a partial, a variable, a script or an import is wrong.",
+        meaning="The version cannot be published, or the mailing not be written: its syntax, a partial, a variable, a "
+        "script or an import is wrong.",
         remedy="`errors` names each fault with its line; templates/{id}/render/ shows the same before.",
     ),
     "template_not_found": Code(

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from delivery.access import audit
 from delivery.db import clock
-from delivery.models import Contact, Group, Import, Membership, Team
+from delivery.models import Contact, Group, Import, Mailing, Membership, Team
 
 FIELDS: Final = ("name", "from_address", "reply_to", "signature_id", "unsubscribe")
 Status = Membership.Status
@@ -18,7 +18,7 @@ class Known(Exception):
 
 
 class InUse(Exception):
-    """An import into this group is under way."""
+    """An import into this group, or a mailing to it, is under way."""
 
 
 class Unsubscribed(Exception):
@@ -49,8 +49,10 @@ def change(group: Group, **fields: Any) -> None:
 
 
 def delete(group: Group) -> None:
-    """Delete a group and its memberships, not its contacts; raise InUse while a file is imported into it."""
-    if Import.objects.filter(group=group).exclude(status__in=Import.OVER).exists():
+    """Delete a group and its memberships, not its contacts; raise InUse while something comes into it or goes to it."""
+    comes = Import.objects.filter(group=group).exclude(status__in=Import.OVER)
+    goes = Mailing.objects.filter(group=group, state__in=Mailing.UNCHANGED)
+    if comes.exists() or goes.exists():
         raise InUse
     pk, before = group.pk, audit.values(group, FIELDS)
     group.delete()

@@ -23,6 +23,10 @@ MOST: Final = 2_000  # templates, layouts and partials of a team
 MOST_VERSIONS: Final = 1_000  # of one
 SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _Kind = Template.Kind
+_IN_USE: Final = {
+    _Kind.LAYOUT.value: "Templates are made with this layout.",
+    _Kind.TEMPLATE.value: "Mailings are written with this template.",
+}
 
 
 class Unknown(Unwritable):
@@ -88,7 +92,7 @@ def delete(template: Template) -> None:
             _record("deleted", template, before=audit.values(template, ("name", "slug")))
             template.delete()
     except ProtectedError as error:
-        raise InUse("Templates are made with this layout.") from error
+        raise InUse(_IN_USE[template.kind]) from error
     forget()
 
 
