@@ -1,6 +1,6 @@
 """The registry of all error codes, with their meaning and remedy; the documentation is generated from it."""
 
-from api import audience_codes
+from api import audience_codes, mailing_codes
 from api.access_codes import ACCESS
 from api.field_codes import FIELD, Code
 from api.library_codes import LIBRARY
@@ -152,6 +152,7 @@ _OTHERS = {
         remedy="GoMail's administrator sets GOMAIL_PUBLIC_URL and GOMAIL_LINK_KEYS; `message` says what is missing.",
     ),
     **audience_codes.REQUEST,
+    **mailing_codes.REQUEST,
     "method_not_allowed": Code(
         status=405,
         meaning="The path does not support this method.",

@@ -25,6 +25,9 @@ from delivery.content.templates import Misfit, Missing, RenderFault, Unwritable
 from delivery.events import posts
 from delivery.files.refused import FileRefused
 from delivery.library import signatures, templates
+from delivery.mailings import rules
+from delivery.mailings import states as mailings
+from delivery.mailings.content import NotReady
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
 from delivery.submission import backpressure, changes, idempotency
@@ -89,6 +92,9 @@ def translated(exc: Exception) -> ContractError:
         exc = exceptions.ValidationError({"url": exceptions.ErrorDetail(str(exc), "url_not_allowed")})
     if isinstance(exc, signatures.InvalidMatch):
         exc = exceptions.ValidationError({"match_value": exceptions.ErrorDetail(f"{exc}.", "invalid_value")})
+    if isinstance(exc, NotReady):
+        code = "required" if isinstance(exc, rules.Lacking) else "invalid_value"
+        exc = exceptions.ValidationError({exc.field: exceptions.ErrorDetail(str(exc), code)})
     if isinstance(exc, exceptions.ValidationError | Unwritable | Unpublishable):
         return _in_words(exc)
     if isinstance(exc, (FileRefused, Over, TooMany, NotTaken)):
@@ -151,6 +157,9 @@ _TOLD: dict[type[Exception], tuple[str, str]] = {
     NotYours: ("beyond_own_rights", "{}"),
     key_changes.NotLive: ("key_not_live", "{}"),
     NotSetUp: ("unsubscribe_not_set_up", "{}"),
+    mailings.WrongState: ("mailing_state", "{}"),
+    mailings.NotChecked: ("mailing_not_checked", "The mailing is not checked."),
+    mailings.OtherNumber: ("mailing_other_number", "{}"),
     posts.Refused: ("forged_event", "{}"),
     posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),
     CannotVerify: ("event_not_verified", "{}"),

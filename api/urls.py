@@ -26,6 +26,8 @@ from api.audience import contacts, groups, imports
 from api.compat import short_form
 from api.library import signatures
 from api.library import views as library
+from api.mailings import actions as mailing_actions
+from api.mailings import views as mailings
 from api.webhooks import views as webhooks
 from delivery.models import Template
 
@@ -84,6 +86,16 @@ urlpatterns = [
     *_either(V1 + "imports/<str:id>/resume/", imports.Resume.as_view(), "resume-import"),
     *_either(V1 + "imports/<str:id>/cancel/", imports.Cancel.as_view(), "cancel-import"),
     *_either(V1 + "imports/<str:id>/undo/", imports.Undo.as_view(), "undo-import"),
+    *_either(V1 + "mailings/", mailings.Mailings.as_view(), "mailings"),
+    *_either(V1 + "mailings/<str:id>/", mailings.OneMailing.as_view(), "mailing"),
+    *_either(V1 + "mailings/<str:id>/recipients/", mailings.Recipients.as_view(), "mailing-recipients"),
+    *_either(V1 + "mailings/<str:id>/check/", mailing_actions.Check.as_view(), "check-mailing"),
+    *_either(V1 + "mailings/<str:id>/test/", mailing_actions.Test.as_view(), "test-mailing"),
+    *_either(V1 + "mailings/<str:id>/start/", mailing_actions.Start.as_view(), "start-mailing"),
+    *_either(V1 + "mailings/<str:id>/pause/", mailing_actions.Pause.as_view(), "pause-mailing"),
+    *_either(V1 + "mailings/<str:id>/resume/", mailing_actions.Resume.as_view(), "resume-mailing"),
+    *_either(V1 + "mailings/<str:id>/cancel/", mailing_actions.Cancel.as_view(), "cancel-mailing"),
+    *_either(V1 + "mailings/<str:id>/retry/", mailing_actions.Retry.as_view(), "retry-mailing"),
     *_either(V1 + "providers/", providers.Providers.as_view(), "providers"),
     *_either(V1 + "keys/", api_keys.Keys.as_view(), "keys"),
     *_either(V1 + "keys/<str:id>/", api_keys.OneKey.as_view(), "key"),

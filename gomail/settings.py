@@ -211,6 +211,8 @@ SPECTACULAR_SETTINGS = {
         "MembershipStatus": "delivery.models.Membership.Status",
         "ImportStatus": "delivery.models.Import.Status",
         "SignatureKind": "delivery.models.Signature.Kind",
+        "MailingState": "delivery.models.Mailing.State",
+        "MailingRecipientState": "delivery.models.MailingRecipient.State",
     },
 }
 

@@ -10,7 +10,17 @@ from django.utils import timezone
 
 from delivery.access import members
 from delivery.library import signatures, templates
-from delivery.models import Email, Member, Team, Template, WebhookCall, WebhookEndpoint, WebhookMessage
+from delivery.models import (
+    Email,
+    Group,
+    Mailing,
+    Member,
+    Team,
+    Template,
+    WebhookCall,
+    WebhookEndpoint,
+    WebhookMessage,
+)
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
 from delivery.webhooks import endpoints
@@ -92,6 +102,18 @@ def template(kind: str) -> Template:
 
 def signature() -> str:
     return f"signatures/{signatures.create(team(), **SIGNED).pk}/"
+
+
+def news() -> Group:
+    """Return a group with nobody in it."""
+    given = {"from_address": "news@example.org", "unsubscribe": False}
+    return Group.objects.create(team=team(), name="News", **given)
+
+
+def mailing(state: str = "draft") -> str:
+    found = {"check_result": {"recipients": 0}, "paused_at": timezone.now()}
+    given = {"team": team(), "name": "June", "group": news(), "subject": "Hi", "text": "Hi"}
+    return f"mailings/{Mailing.objects.create(**given, state=state, **found).pk}/"
 
 
 def html(kind: str) -> str:
@@ -240,6 +262,29 @@ CHANGES: Final[Mapping[str, Change]] = {
     "DELETE signatures/{id}/": Change(
         action="signature.deleted", path=lambda _: signature(), method="delete"
     ),
+    "POST mailings/": Change(
+        action="mailing.created",
+        path=lambda _: f"mailings/?{news()}".partition("?")[0],
+        body=lambda: {"name": "June", "group": str(Group.objects.get().pk), "subject": "Hi", "text": "Hi"},
+    ),
+    "PATCH mailings/{id}/": Change(
+        action="mailing.changed", path=lambda _: mailing(), method="patch", body=lambda: {"name": "July"}
+    ),
+    "DELETE mailings/{id}/": Change(action="mailing.deleted", path=lambda _: mailing(), method="delete"),
+    "POST mailings/{id}/check/": Change(action="mailing.checked", path=lambda _: f"{mailing()}check/"),
+    "POST mailings/{id}/start/": Change(
+        action="mailing.started", path=lambda _: f"{mailing('checked')}start/", body=lambda: {"recipients": 0}
+    ),
+    "POST mailings/{id}/pause/": Change(
+        action="mailing.paused", path=lambda _: f"{mailing('sending')}pause/"
+    ),
+    "POST mailings/{id}/resume/": Change(
+        action="mailing.resumed", path=lambda _: f"{mailing('paused')}resume/"
+    ),
+    "POST mailings/{id}/cancel/": Change(
+        action="mailing.cancelled", path=lambda _: f"{mailing('sending')}cancel/"
+    ),
+    "POST mailings/{id}/retry/": Change(action="mailing.retried", path=lambda _: f"{mailing('done')}retry/"),
     **of_library("template"),
     **of_library("layout"),
     **of_library("partial"),
@@ -250,6 +295,7 @@ NO_ENTRY: Final[Mapping[str, str]] = {
     "POST send-mail/": "the email is its record",
     "POST batches/": "the emails are its record",
     "POST /email": "the email is its record",
+    "POST mailings/{id}/test/": "the emails are its record",
     "POST emails/{id}/resend/": "the new email is its record, which names the old one",
     "POST events/{account}/": "no member and no key does it: a provider, whose event is the record",
     "POST templates/{id}/render/": "it changes nothing",

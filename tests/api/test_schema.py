@@ -159,6 +159,11 @@ OPERATIONS = [
     (fakes.V1 + "webhooks/", "POST"),
     (fakes.V1 + "webhooks/{id}/", "PATCH"),
     (fakes.V1 + "webhooks/{id}/replay/", "POST"),
+    (fakes.V1 + "mailings/", "GET"),
+    (fakes.V1 + "mailings/", "POST"),
+    (fakes.V1 + "mailings/{id}/", "PATCH"),
+    (fakes.V1 + "mailings/{id}/test/", "POST"),
+    (fakes.V1 + "mailings/{id}/recipients/", "GET"),
     ("/email", "POST"),
 ]
 

@@ -17,6 +17,8 @@ from delivery.models import (
     Erasure,
     Group,
     Import,
+    Mailing,
+    MailingRecipient,
     Member,
     Membership,
     Recipient,
@@ -89,7 +91,10 @@ def audience(other: Team) -> dict[str, tuple[str, str]]:
     group = Group.objects.create(team=other, name=CANARY)
     Membership.objects.create(group=group, contact=contact)
     imported = Import.objects.create(team=other, group=group, filename=CANARY)
-    rows = {"contacts": contact, "groups": group, "imports": imported}
+    mailing = Mailing.objects.create(team=other, name=CANARY, group=group, subject=CANARY, state="sending")
+    MailingRecipient.objects.create(mailing=mailing, contact=contact, address=contact.email)
+    Email.objects.update(mailing=mailing)
+    rows = {"contacts": contact, "groups": group, "imports": imported, "mailings": mailing}
     return {name: (str(row.pk), NOBODY) for name, row in rows.items()}
 
 
@@ -181,11 +186,14 @@ def test_of_a_person_whom_only_another_team_knows_nothing_is_kept_here(api: fake
         {"recipient": f"{CANARY}@example.net"},
         {"status": "sent"},
         {"provider": "ses"},
+        {"mailing": "theirs"},
     ],
 )
 def test_no_filter_of_the_log_finds_another_teams_email(
     api: fakes.Api, theirs: Ids, asked: dict[str, str]
 ) -> None:
+    if "mailing" in asked:
+        asked = {"mailing": theirs["mailings"][0]}
     assert api.get("emails/", **asked).json()["results"] == []
 
 

@@ -1,0 +1,1 @@
+"""mailings/: one message to everybody in a group."""

@@ -1,0 +1,47 @@
+"""The filters of mailings/ and of a mailing's recipients."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+
+from api import parameters
+from api.filters import TruthFilter
+from delivery.models import Mailing, MailingRecipient
+
+_OF_THE_PAGES = ("cursor", "page_size")
+_OF_FILES = ("format", "for_spreadsheet", "delimiter")
+
+
+class MailingFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """state, group."""
+
+    state = django_filters.ChoiceFilter(choices=Mailing.State.choices)
+    group = django_filters.UUIDFilter(field_name="group")
+
+    def is_valid(self) -> bool:
+        """Refuse unknown parameters."""
+        parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES])
+        return bool(super().is_valid())
+
+
+class RecipientFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """state, address, q, possible_duplicate."""
+
+    state = django_filters.ChoiceFilter(choices=MailingRecipient.State.choices)
+    address = django_filters.CharFilter(method="by_address", help_text="the whole address")
+    q = django_filters.CharFilter(method="search", help_text="the beginning of an address")
+    possible_duplicate = TruthFilter(help_text="sent again although it may have been sent before")
+
+    def is_valid(self) -> bool:
+        """Refuse unknown parameters."""
+        parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES, *_OF_FILES])
+        return bool(super().is_valid())
+
+    def by_address(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep who was written to at this address."""
+        return rows.filter(address__iexact=value.strip())
+
+    def search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep whose address begins so."""
+        return rows.filter(address__istartswith=value.strip())
