@@ -45,6 +45,7 @@ app.conf.update(
         # Quorum queues survive the loss of a node, and need no "global QoS", which RabbitMQ deprecates.
         _queue("high", **{"x-queue-type": "quorum"}),
         _queue("normal", **{"x-queue-type": "quorum"}),
+        _queue("bulk", **{"x-queue-type": "quorum"}),
         _queue("upkeep", **{"x-max-length": 6}),  # periodic tasks do not pile up while no worker runs
     ],
     task_default_queue=f"{_PREFIX}.normal",

@@ -61,7 +61,7 @@ class Broker:
             self._delete_keys()
         else:
             with self._channel() as channel:
-                for lane in ("high", "normal", "upkeep"):
+                for lane in ("high", "normal", "bulk", "upkeep"):
                     channel.queue_delete(f"{self.prefix}.{lane}")
                 channel.exchange_delete(self.prefix)
 

@@ -47,6 +47,7 @@ LOOPS = {
     "delivery/db/group_commit.py",
     "delivery/queue/notifier.py",
     "delivery/events/polling.py",
+    "delivery/mailings/run.py",
 }
 
 

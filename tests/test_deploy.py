@@ -89,7 +89,9 @@ def test_every_process_shares_attachments_and_journal() -> None:
 
 def test_every_process_has_time_to_finish_what_it_has_begun() -> None:
     assert seconds(GOMAIL["web"]["stop_grace_period"]) >= 65
-    assert all(seconds(GOMAIL[name]["stop_grace_period"]) >= 35 for name in ("worker", "worker-high"))
+    assert all(
+        seconds(GOMAIL[name]["stop_grace_period"]) >= 35 for name in ("worker", "worker-high", "worker-bulk")
+    )
 
 
 def megabytes(size: str) -> int:
@@ -201,7 +203,7 @@ class Host:
     def _local(self, word: str) -> str:
         for there, here in self._here.items():
             word = word.replace(there, here)
-        return re.sub(r"\bgomail\.(?=high|normal|upkeep)", f"{self.prefix}.", word)
+        return re.sub(r"\bgomail\.(?=high|normal|bulk|upkeep)", f"{self.prefix}.", word)
 
     def ask(self, path: str, body: Any = None, **headers: str) -> Any:
         data = json.dumps(body).encode() if body else None

@@ -61,6 +61,17 @@ class Asked:
     accounts: tuple[tuple[Account, int], ...]
 
 
+def room(accounts: Sequence[Account]) -> int | None:
+    """Return how many emails to one recipient each fit now, whatever their size; None: as many as you like."""
+    left = [
+        policy.left
+        for account in accounts
+        for policy in usage.policies(account, usage.of(account))
+        if policy.name.removeprefix(account.prefix) not in {"stored", "high-burst"}
+    ]
+    return min(left, default=None)
+
+
 def ask(accounts: Sequence[Account], bundles: Sequence[Bundle]) -> Asked | None:
     """Raise Over before work is done for emails that do not fit; nothing is taken yet. None: there is no limit."""
     if not accounts or not bundles:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from delivery.audience import results
 from delivery.db import compiled
 from delivery.db.compiled import Parameter
 from delivery.events import standings
@@ -55,6 +56,12 @@ def move(told: Sequence[Told], known_attempts: Attempts) -> None:
         if found and (found.status, found.reason) != (recipient.status, recipient.reason):
             changes[found].append(recipient.pk)
     _store(changes)
+    if of_mailings := {_attempt(each).email_id for _, each in rows.values() if _is_of_mailing(each)}:
+        results.follow(sorted(of_mailings))
+
+
+def _is_of_mailing(told: Told) -> bool:
+    return told.attempt is not None and told.attempt.email.mailing_id is not None
 
 
 def _standing(recipient: Recipient, stages: Sequence[Stage], accepted: Sequence[UUID]) -> Standing | None:

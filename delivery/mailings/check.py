@@ -17,21 +17,30 @@ from delivery.db import clock
 from delivery.db.text import storable
 from delivery.mailings import claims, content, forecast, snapshot, states
 from delivery.mailings.content import Writer
-from delivery.models import Contact, Mailing, MailingRecipient
+from delivery.models import Contact, Mailing, MailingRecipient, Membership
 from delivery.suppressions import screening
 
+SMALL: Final = 10_000  # recipients
 _CHUNK: Final = 500
 _CHUNK_SECONDS: Final = 2.0  # a template may take a second for each
 _MOST_FAILURES: Final = 20  # that the result names
 _CLEAR, _COPY, _WRITE = range(3)  # the walks
-GoingOn = Callable[[], bool]
 Progress = dict[str, Any]
 
 
-def run(mailing: Mailing, going_on: GoingOn) -> None:
-    """Take a claimed check as far as it goes; raise claims.Lost, NotReady where its group is gone."""
-    while mailing.check_asked_at is not None and going_on():
-        _STEPS[mailing.check_result.get("walk", _CLEAR)](mailing)
+def step(mailing: Mailing) -> bool:
+    """Take a claimed check a chunk further; there always is more to do until it raises claims.Lost.
+
+    Raises NotReady where its group is gone.
+    """
+    _STEPS[mailing.check_result.get("walk", _CLEAR)](mailing)
+    return True
+
+
+def is_small(mailing: Mailing) -> bool:
+    """Tell whether it is made while somebody waits."""
+    members = Membership.objects.filter(group=mailing.group_id, status=Membership.Status.SUBSCRIBED)
+    return members.order_by().values("pk")[: SMALL + 1].count() <= SMALL
 
 
 def _clear(mailing: Mailing) -> None:
@@ -92,6 +101,7 @@ def _finish(mailing: Mailing) -> None:
         claims.hold(mailing)
         claims.advance(mailing, check_result=result, check_asked_at=None, state=Mailing.State.CHECKED)
         claims.give_back(mailing)
+    raise claims.Lost
 
 
 _STEPS: Final[Mapping[int, Callable[[Mailing], None]]] = {_CLEAR: _clear, _COPY: _copy, _WRITE: _write}

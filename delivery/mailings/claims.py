@@ -65,10 +65,16 @@ def advance(mailing: Mailing, **changes: Any) -> None:
         setattr(mailing, name, value)
 
 
-def renew(mailing: Mailing) -> bool:
-    """Renew the claim; tell whether there still is one, and something to do."""
-    mine = wanted().order_by().filter(pk=mailing.pk, epoch=mailing.epoch, state=mailing.state)
-    return bool(mine.update(lease_until=Now() + LEASE, crashes=0))
+def is_ours(mailing: Mailing) -> bool:
+    """Tell whether it is, and is in the state that it had."""
+    return Mailing.objects.filter(pk=mailing.pk, epoch=mailing.epoch, state=mailing.state).exists()
+
+
+def renew(mailing: Mailing, **changes: Any) -> None:
+    """Renew the claim, and store what does not depend on anything; raise Lost if there is none any more."""
+    mine = Mailing.objects.filter(pk=mailing.pk, epoch=mailing.epoch, state=mailing.state)
+    if not mine.update(lease_until=Now() + LEASE, crashes=0, **changes):
+        raise Lost
 
 
 def give_back(mailing: Mailing) -> None:

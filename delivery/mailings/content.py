@@ -90,10 +90,13 @@ def fixed(mailing: Mailing) -> dict[str, Any]:
 
 
 def writer(mailing: Mailing) -> Writer:
-    """Return the writer of a mailing whose content is fixed; raise NotReady where its group is gone."""
+    """Return the writer of a mailing; of what it says now where no check has fixed that yet.
+
+    Raises NotReady where its group is gone; in a draft NotReady or Unpublishable.
+    """
     if mailing.group is None:
         raise NotReady("group", "The group of the mailing has been deleted.")
-    return Writer(mailing, mailing.group, _published(mailing))
+    return Writer(mailing, mailing.group, _published(mailing, mailing.content or fixed(mailing)))
 
 
 def sender(mailing: Mailing, group: Group) -> Mailbox:
@@ -115,10 +118,10 @@ def called(contact: Contact) -> str:
     return name[: addresses.MAX_NAME]
 
 
-def _published(mailing: Mailing) -> dict[str, Published]:
+def _published(mailing: Mailing, content: Mapping[str, Any]) -> dict[str, Published]:
     if mailing.template_id is None:
-        return {OWN: templates.parsed(Compiled(**mailing.content[OWN]))}
-    versions = TemplateVersion.objects.select_related("template").in_bulk(list(mailing.content.values()))
+        return {OWN: templates.parsed(Compiled(**content[OWN]))}
+    versions = TemplateVersion.objects.select_related("template").in_bulk(list(content.values()))
     return {version.locale: library.ready(version, version.compiled or {}) for version in versions.values()}
 
 

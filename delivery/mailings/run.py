@@ -1,38 +1,67 @@
-"""One step for each mailing that needs one: called by a thread of each worker, all the time."""
+"""Takes mailings further, a step for each that needs one: called by a thread of each worker, all the time."""
 
+import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from django.db import transaction
 
 from delivery.db.outages import AWAY
-from delivery.mailings import check, claims, states
+from delivery.mailings import check, claims, ending, states
 from delivery.mailings.content import NotReady
+from delivery.mailings.sender import Sender
 from delivery.models import Mailing
 
-_TICK: Final = 0.05  # seconds between two looks at a check that another process makes
+_LOOK: Final = 0.5  # seconds between two looks for further mailings
+_TICK: Final = 0.05  # between two looks at a check that another process makes
 GoingOn = Callable[[], bool]
+Step = Callable[[], bool]  # tells whether there is more to do at once
+log = logging.getLogger(__name__)
 
 
-def run_due(going_on: GoingOn) -> None:
-    """Take each mailing that is free and needs something a step further."""
-    while going_on() and (mailing := claims.take()):
-        step(mailing, going_on)
+class Runner:
+    """The mailings that this process has, and looks for more of them."""
 
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._have: list[tuple[Mailing, Step]] = []
+        self._look_at = 0.0
 
-def step(mailing: Mailing, going_on: GoingOn) -> None:
-    """Take a claimed mailing a step further, and give it back."""
-    try:
-        check.run(mailing, going_on)
-    except claims.Lost:
-        pass
-    except NotReady as why:
-        with transaction.atomic():
-            states.set_aside(mailing, str(why))
-    except AWAY:
-        raise
-    claims.give_back(mailing)
+    def step(self, going_on: GoingOn) -> bool:
+        """Take each mailing a step further; tell whether there is more to do at once."""
+        self._look(going_on)
+        more = [self._step(mailing, step) for mailing, step in list(self._have) if going_on()]
+        return any(more)
+
+    def finish(self) -> None:
+        """Give them all back."""
+        while self._have:
+            claims.give_back(self._have.pop()[0])
+
+    def _look(self, going_on: GoingOn) -> None:
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + _LOOK
+        while going_on() and (mailing := claims.take()):
+            self._have.append((mailing, _first(mailing)))
+
+    def _step(self, mailing: Mailing, step: Step) -> bool:
+        """Take one further; what it fails at holds up no other, and counts as the end of a process."""
+        try:
+            return step()
+        except claims.Lost:
+            claims.give_back(mailing)
+        except NotReady as why:
+            _set_aside(mailing, str(why))
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("Mailing %s could not be taken further; its claim ends with its lease", mailing.pk)
+        self._have = [each for each in self._have if each[0] is not mailing]
+        return False
 
 
 def check_now(mailing: Mailing, seconds: float = 20.0) -> bool:
@@ -40,8 +69,49 @@ def check_now(mailing: Mailing, seconds: float = 20.0) -> bool:
     until = time.monotonic() + seconds
     while mailing.check_asked_at is not None and time.monotonic() < until:
         if claimed := claims.take(mailing.pk):
-            step(claimed, lambda: time.monotonic() < until)
+            _check(claimed, until)
         else:
             time.sleep(_TICK)
         mailing.refresh_from_db()
     return mailing.check_asked_at is None
+
+
+def _first(mailing: Mailing) -> Step:
+    """Return what takes a mailing further that this process has just claimed."""
+    if mailing.state == Mailing.State.DRAFT:
+        return partial(check.step, mailing)
+    if mailing.state == Mailing.State.CANCELLED:
+        return partial(ending.step, mailing)
+    sender: list[Sender] = []
+
+    def send() -> bool:
+        if not sender:
+            _begin(mailing)
+            sender.append(Sender(mailing))
+        return sender[0].step()
+
+    return send
+
+
+def _begin(mailing: Mailing) -> None:
+    if mailing.state == Mailing.State.SCHEDULED:
+        with transaction.atomic():
+            claims.hold(mailing)
+            states.begin(mailing)
+
+
+def _check(claimed: Mailing, until: float) -> None:
+    try:
+        while time.monotonic() < until:
+            check.step(claimed)
+    except claims.Lost:
+        pass
+    except NotReady as why:
+        _set_aside(claimed, str(why))
+    claims.give_back(claimed)
+
+
+def _set_aside(mailing: Mailing, why: str) -> None:
+    with suppress(states.WrongState, claims.Lost), transaction.atomic():
+        claims.hold(mailing)
+        states.set_aside(mailing, why)

@@ -109,8 +109,15 @@ def begin(mailing: Mailing) -> None:
 def pause(mailing: Mailing, by: str, reason: str = "") -> None:
     """Stop sending, until somebody resumes it; raise WrongState."""
     why = reason or f"Paused by {by}."
-    _move(mailing, (State.SCHEDULED, State.SENDING), state=State.PAUSED, paused_at=clock.now(), reason=why)
+    stopped = {"state": State.PAUSED, "paused_at": clock.now(), "worker": None, "lease_until": None}
+    _move(mailing, (State.SCHEDULED, State.SENDING), **stopped, epoch=F("epoch") + 1, reason=why, pace=0.0)
     _record("paused", mailing, after={"reason": why})
+
+
+def finish(mailing: Mailing) -> None:
+    """End a mailing of which nobody waits any more."""
+    over = {"state": State.DONE, "finished_at": clock.now(), "worker": None, "lease_until": None}
+    _move(mailing, (State.SENDING,), **over, reason="", pace=0.0)
 
 
 def set_aside(mailing: Mailing, reason: str) -> None:

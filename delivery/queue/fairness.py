@@ -1,4 +1,7 @@
-"""The order of sending: high priority before normal, round robin between teams, and no more threads than its share."""
+"""The order of sending: high priority before normal, mailings last, and in each round robin between teams.
+
+No team has more threads than its share.
+"""
 
 import threading
 import time
@@ -14,7 +17,7 @@ from delivery.models.email import EmailQuerySet
 from delivery.queue.shares import UnderWay
 from delivery.queue.urgency import UrgentEmails
 
-HIGH, NORMAL = LANES = Email.Priority.HIGH, Email.Priority.NORMAL
+HIGH, NORMAL, BULK = LANES = Email.Priority.HIGH, Email.Priority.NORMAL, Email.Priority.BULK
 _AT_A_TURN = 5  # emails of one team in one turn
 _MOST_TEAMS = 50  # read at once
 _READ_AHEAD = 100  # emails read at once when there are few teams: several turns of each
@@ -67,7 +70,7 @@ class FairQueue:
     def __init__(self, threads: Sequence[Sequence[str]] = ()) -> None:
         """Start empty; the lanes of each thread that will ask, unless every team may have all of them."""
         self._lock = threading.Lock()
-        self._lanes: dict[str, _Lane] = {HIGH: _Lane(), NORMAL: _Lane()}
+        self._lanes: dict[str, _Lane] = {lane: _Lane() for lane in LANES}
         self._threads: dict[str, int] = {lane: sum(lane in lanes for lanes in threads) for lane in LANES}
         self._busy: dict[str, int] = dict.fromkeys(
             LANES, 0

@@ -16,7 +16,7 @@ from delivery import journal
 from delivery.db import clock
 from delivery.db.outages import AWAY
 from delivery.journal import Entry
-from delivery.models import Attempt, Email, Recipient
+from delivery.models import Attempt, Email, Mailing, Recipient
 from delivery.models.email import LEASE, NOT_SENT_YET
 from delivery.queue import heartbeats
 from delivery.sending import notices, outcomes, replay, scanning, transitions, unknown
@@ -136,3 +136,4 @@ def _count_end(worker: UUID, entry: Entry) -> None:
 def _end_claims(worker: UUID) -> None:
     """End the claims of a process that is known to be dead now, instead of with their leases."""
     Email.objects.filter(worker=worker, status=Email.Status.SENDING).update(lease_until=Now() - _SECOND)
+    Mailing.objects.filter(worker=worker).update(lease_until=None)

@@ -8,6 +8,7 @@ from typing import Final
 
 from django.db import transaction
 
+from delivery.audience import belonging
 from delivery.bundles import Bundle
 from delivery.content import tombstones
 from delivery.models import Email, Recipient, Suppression
@@ -20,7 +21,7 @@ CODE: Final = "all_suppressed"  # the first word of the reason of an email that 
 _MOST_NAMED = 5  # recipients in a reason
 _BEFORE = "; an attempt before may have reached it"
 ERASED: Final = "The recipient was erased."
-_ERASED: Final = Suppression()
+Found = Mapping[str, str]  # why somebody is kept out, by canonical address
 _OPEN = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 
 
@@ -58,7 +59,14 @@ def refusals(several: Sequence[Bundle]) -> list[AllSuppressed | None]:
     """Return for each new email of one team why nobody may get it, None if somebody may; nothing is marked."""
     parts = [(_mail(bundle.email), [row.canonical for row in bundle.recipients]) for bundle in several]
     found = screening.kept_out_each(several[0].email.team_id, parts) if several else []
-    return [_refusal(bundle, out) for bundle, out in zip(several, found, strict=True)]
+    reasons = [{address: reason(entry) for address, entry in out.items()} for out in found]
+    return [_refusal(bundle, out) for bundle, out in zip(several, reasons, strict=True)]
+
+
+def reason(entry: Suppression) -> str:
+    """Return for a person why an entry keeps somebody out."""
+    said = f": {entry.reason}" if entry.reason else ""
+    return f"{entry.kind}, by {entry.source or 'GoMail'} on {entry.first_seen:%Y-%m-%d}{said}"
 
 
 def record(email: Email, recipients: Sequence[Recipient]) -> None:
@@ -73,13 +81,16 @@ def tell(email: Email, recipients: Iterable[Recipient]) -> None:
     outbox.enqueue([_notice(email, row) for row in recipients])
 
 
-def _found(email: Email, left: Sequence[Recipient]) -> dict[str, Suppression]:
-    """Return who is kept out; an erased recipient has no address any more."""
-    erased = {row.canonical: _ERASED for row in left if tombstones.is_one(row.canonical)}
-    return {**screening.kept_out(_mail(email), [row.canonical for row in left]), **erased}
+def _found(email: Email, left: Sequence[Recipient]) -> Found:
+    """Return who is kept out, and why; an erased recipient has no address any more."""
+    out = screening.kept_out(_mail(email), [row.canonical for row in left])
+    found = {address: reason(entry) for address, entry in out.items()}
+    if email.mailing_id and (gone := belonging.hindrance(email.pk)):
+        found.update({row.canonical: found.get(row.canonical, gone) for row in left})
+    return found | {row.canonical: ERASED for row in left if tombstones.is_one(row.canonical)}
 
 
-def _refusal(bundle: Bundle, found: Mapping[str, Suppression]) -> AllSuppressed | None:
+def _refusal(bundle: Bundle, found: Found) -> AllSuppressed | None:
     try:
         _kept_out(bundle.recipients, found)
     except AllSuppressed as refusal:
@@ -87,7 +98,7 @@ def _refusal(bundle: Bundle, found: Mapping[str, Suppression]) -> AllSuppressed 
     return None
 
 
-def _kept_out(left: Sequence[Recipient], found: Mapping[str, Suppression]) -> list[Recipient]:
+def _kept_out(left: Sequence[Recipient], found: Found) -> list[Recipient]:
     """Return the recipients that were found; raise AllSuppressed if those are all."""
     out = [row for row in left if row.canonical in found]
     if out and len(out) == len(left):
@@ -95,10 +106,9 @@ def _kept_out(left: Sequence[Recipient], found: Mapping[str, Suppression]) -> li
     return out
 
 
-def _explained(rows: list[Recipient], found: Mapping[str, Suppression]) -> list[Recipient]:
+def _explained(rows: list[Recipient], found: Found) -> list[Recipient]:
     for row in rows:
-        entry = found[row.canonical]
-        row.reason = ERASED if entry is _ERASED else _reason(entry)
+        row.reason = found[row.canonical]
     return rows
 
 
@@ -108,11 +118,6 @@ def _left(bundle: Bundle) -> list[Recipient]:
 
 def _mail(email: Email) -> Mail:
     return Mail(team_id=email.team_id, purpose=email.purpose, unsubscribe=email.unsubscribe)
-
-
-def _reason(entry: Suppression) -> str:
-    said = f": {entry.reason}" if entry.reason else ""
-    return f"{entry.kind}, by {entry.source or 'GoMail'} on {entry.first_seen:%Y-%m-%d}{said}"
 
 
 def _notice(email: Email, row: Recipient) -> Notice:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from delivery.audience import results
 from delivery.content import addresses
 from delivery.db import clock, compiled
 from delivery.db.compiled import Parameter
@@ -68,6 +69,8 @@ def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:
             known = _corrected(email, known)
         if last.outcome == Attempt.Outcome.ACCEPTED and (email.possible_duplicate or not moved):
             copies.show_accepted(last, but=(*outcome.rejected, *email.suppressed))
+        if not moved:
+            _follow(email)
         failpoints.reach("in-finish")
     if moved:
         apply(email, known)
@@ -83,6 +86,7 @@ def record_loss(email: Email, last: Attempt) -> None:
         if last.outcome in Attempt.CERTAINLY_NOT:
             _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
         attempts.store(last)
+        _follow(email)
     email.refresh_from_db()
 
 
@@ -105,6 +109,7 @@ def prove(attempt: UUID, *, by: str) -> bool:
     _settle_late(found.email, outcomes.sent_late(found.provider, SETTLED_BY_EVENT), found)
     if found.email.possible_duplicate:
         copies.show_accepted(found)
+    _follow(found.email)
     return True
 
 
@@ -161,6 +166,12 @@ def _settle_late(email: Email, outcome: Outcome, attempt: Attempt) -> None:
             move(email, email.left_unknown(), late, was)
     elif outcome.status == Email.Status.FAILED:
         move(email, email.left_unknown(), outcomes.after_unknown(late), was)
+
+
+def _follow(email: Email) -> None:
+    """Tell the mailing that the email is of: it follows what it waits for, and not what comes late."""
+    if email.mailing_id:
+        results.follow([email.pk])
 
 
 def _corrected(email: Email, outcome: Outcome) -> Outcome:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from delivery.access import audit
+from delivery.audience import results
 from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
@@ -60,6 +61,7 @@ def confirm(email: Email, *, by: str) -> bool:
             _settle(email, _Outcome.ACCEPTED, by, now)
             _recipients(email).update(status=Recipient.Status.ACCEPTED)
             notices.settled(email, _Status.SENT, provider=provider, reason=_SENT)
+            _follow(email)
     return bool(settled)
 
 
@@ -80,6 +82,7 @@ def deny(email: Email, *, by: str) -> bool:
             _settle(email, _Outcome.NOT_SENT, by, now)
             _recipients(email).update(status=Recipient.Status.PENDING)
             notices.settled(email, _Status.QUEUED, reason=_NOT_SENT)
+            _follow(email)
     return bool(settled)
 
 
@@ -92,6 +95,11 @@ def is_certain(email: Email, *, but: Attempt) -> bool:
     """Tell whether no attempt but this one may have sent the email."""
     may_have = (*Attempt.IN_DOUBT, _Outcome.ACCEPTED)
     return not Attempt.objects.filter(email=email, outcome__in=may_have).exclude(pk=but.pk).exists()
+
+
+def _follow(email: Email) -> None:
+    if email.mailing_id:
+        results.follow([email.pk])
 
 
 def _settle(email: Email, outcome: str, by: str, now: datetime) -> None:

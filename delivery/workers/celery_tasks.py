@@ -23,7 +23,7 @@ _starved, _urgent = StarvedEmails(), UrgentEmails()
 _pollers: list[polling.Poller] = []
 _ending = threading.Event()  # no further event is read
 _done = threading.Event()  # the last email has been handed over
-_posting: list[threading.Thread] = []  # post webhooks and run imports until the process is told to stop
+_posting: list[threading.Thread] = []  # webhooks, imports and mailings, until the process is told to stop
 
 
 @shared_task(name=broker.HAND_OVER)
@@ -54,7 +54,7 @@ def try_suspects() -> None:
 
 @signals.worker_ready.connect
 def begin(sender: Any, **_: Any) -> None:
-    """Start the threads for heartbeats, until the last email has been handed over, webhooks, rescues and events.
+    """Start the threads for heartbeats, until the last email has been handed over, and for all that is no task.
 
     These are no tasks, so that they go on also while the broker is away or workers keep crashing.
     """
@@ -66,6 +66,7 @@ def begin(sender: Any, **_: Any) -> None:
     threading.Thread(target=_rescue_on, name="recovery", daemon=True).start()
     _posting.append(threading.Thread(target=loop.post_webhooks, args=(_goes_on,), name="webhooks"))
     _posting.append(threading.Thread(target=loop.run_imports, args=(_goes_on,), name="imports"))
+    _posting.append(threading.Thread(target=loop.run_mailings, args=(_goes_on,), name="mailings"))
     for thread in _posting:
         thread.start()
     read_events()

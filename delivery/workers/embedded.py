@@ -11,7 +11,7 @@ from delivery.events import polling
 from delivery.files import storage
 from delivery.monitoring import quotas
 from delivery.queue import heartbeats
-from delivery.queue.fairness import HIGH, NORMAL, FairQueue, Turn
+from delivery.queue.fairness import BULK, HIGH, LANES, NORMAL, FairQueue, Turn
 from delivery.recovery import quarantine
 from delivery.routing import governor
 from delivery.routing.governor import Permit
@@ -24,8 +24,13 @@ _SHORT_SECONDS = (0.5, 4.0)  # after a shortage; all threads at once would bring
 _CHECK_SECONDS = 5.0
 _BATCH = 100
 # The lanes of each thread in order of preference: sign-in codes do not wait behind a newsletter, and a stream of
-# sign-in codes cannot starve the newsletter.
-_LANES: tuple[tuple[str, ...], ...] = ((HIGH, NORMAL), (NORMAL, HIGH), (HIGH,), (HIGH, NORMAL))
+# sign-in codes cannot starve the newsletter. Mailings have three threads of four, when nobody else needs them.
+_LANES: tuple[tuple[str, ...], ...] = (
+    (HIGH, NORMAL, BULK),
+    (NORMAL, HIGH, BULK),
+    (HIGH,),
+    (HIGH, NORMAL, BULK),
+)
 
 
 def run(stop: threading.Event, *, threads: int) -> None:
@@ -39,6 +44,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
     working.append(_start(loop.post_webhooks, lambda: not stop.is_set()))
     working.append(_start(loop.run_imports, lambda: not stop.is_set()))
+    working.append(_start(loop.run_mailings, lambda: not stop.is_set()))
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _CHECK_SECONDS, _without_keeping(loop.ask_vendors), daemon=True)
@@ -57,7 +63,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     connection.close()
 
 
-def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = (HIGH, NORMAL)) -> int:
+def hand_over(stop: threading.Event, queue: FairQueue, lanes: Sequence[str] = LANES) -> int:
     """Hand over up to 100 due emails one by one; return how many."""
     handed_over = 0
     for _ in range(_BATCH):
@@ -84,8 +90,8 @@ def _hand_over(turn: Turn, queue: FairQueue, going_on: GoingOn) -> int | None:
 
 
 def _lanes(number: int, threads: int) -> tuple[str, ...]:
-    """Return the lanes of a thread; a single thread serves both."""
-    return _LANES[number % len(_LANES)] if threads > 1 else (HIGH, NORMAL)
+    """Return the lanes of a thread; a single thread serves all."""
+    return _LANES[number % len(_LANES)] if threads > 1 else LANES
 
 
 def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from django.db import close_old_connections, connection
 from delivery.db.outages import AWAY
 from delivery.erasure import background
 from delivery.events.polling import Poller
+from delivery.mailings.run import Runner
 from delivery.models import Email
 from delivery.monitoring import quotas, readiness
 from delivery.recovery import rescue, watch
@@ -104,6 +105,16 @@ def run_imports(going_on: GoingOn) -> None:
         for _ in range(_TICKS):
             if going_on():
                 time.sleep(_TICK_SECONDS)
+    connection.close()
+
+
+def run_mailings(going_on: GoingOn) -> None:
+    """Check mailings and make their emails ahead of their rates while it goes on."""
+    runner = Runner()
+    while going_on():
+        if not guarded(lambda: runner.step(going_on), "Mailings could not be taken further"):
+            time.sleep(_TICK_SECONDS)
+    guarded(runner.finish, "The claims of mailings end with their leases")
     connection.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from delivery.models import Email, Team
 from delivery.queue import fairness
-from delivery.queue.fairness import HIGH, NORMAL, FairQueue
+from delivery.queue.fairness import BULK, HIGH, LANES, NORMAL, FairQueue
 from tests.delivery.factories import queued
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +79,11 @@ def test_what_was_sent_without_a_key_may_have_all_threads() -> None:
     queue = FairQueue([BOTH] * 4)
     with ExitStack() as threads:
         assert all(taken(queue, threads) for _ in range(4))
+
+
+def test_mailings_come_last() -> None:
+    bulk, normal, high = (queued(priority=lane) for lane in (BULK, NORMAL, HIGH))
+    with ExitStack() as threads:
+        queue = FairQueue()
+        order = [taken(queue, threads, LANES) for _ in range(4)]
+    assert order == [high.pk, normal.pk, bulk.pk, None]

@@ -1,0 +1,101 @@
+"""What became of each recipient of a mailing: told by the email that was made of it, and by its recipient.
+
+One UPDATE reads both, in the transaction of whoever has moved them, or behind it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+
+from delivery.access import stored
+from delivery.db import clock
+from delivery.models import Email, Mailing, MailingRecipient
+from delivery.models.email import FINISHED
+
+UNSUBSCRIBED: Final = "unsubscribe"  # begins the reason of who has left: by a link, or out of the group
+_AT_ONCE: Final = 500  # emails in one statement: SQLite takes 32,766 values
+_State = MailingRecipient.State
+_TABLE: Final = "delivery_mailingrecipient"
+_ENDED: Final = (*FINISHED, Email.Status.QUARANTINED)
+_STATE: Final = f"""CASE
+    WHEN e.status IN ('scheduled', 'queued', 'sending') THEN 'queued'
+    WHEN e.status = 'unknown' THEN CASE WHEN e.due_at IS NULL THEN 'unknown' ELSE 'queued' END
+    WHEN e.status = 'cancelled' THEN 'cancelled'
+    WHEN r.status = 'suppressed' THEN
+        CASE WHEN r.reason LIKE '{UNSUBSCRIBED}%%' THEN 'unsubscribed' ELSE 'suppressed' END
+    WHEN r.status IN ('delivered', 'bounced', 'complained', 'unknown') THEN r.status
+    WHEN r.status = 'rejected' OR e.status IN ('failed', 'expired', 'quarantined') THEN 'failed'
+    ELSE 'sent' END"""
+_REASON: Final = """CASE
+    WHEN r.reason <> '' AND r.status <> 'accepted' THEN r.reason
+    WHEN e.status = 'expired' THEN 'No provider has accepted it by its deadline.'
+    WHEN e.status IN ('sent', 'partial', 'scheduled', 'queued', 'sending') THEN ''
+    ELSE e.reason END"""
+
+
+def follow(emails: Sequence[UUID]) -> None:
+    """Bring the recipients of these emails up to date, in the caller's transaction; other emails have none.
+
+    A mailing that was done goes on where one of its emails is to be sent again.
+    """
+    moved = _follow(emails, "")
+    _forget_bodies([email for _, email, _ in moved])
+    again = {mailing for mailing, _, state in moved if state == _State.QUEUED}
+    if again:
+        done = Mailing.objects.filter(pk__in=again, state=Mailing.State.DONE)
+        done.update(state=Mailing.State.SENDING, finished_at=None)
+
+
+def follow_queued(mailing: Mailing) -> list[str]:
+    """Do so for those whose email has come to an end, and return their states; forget the bodies that were sent."""
+    ended = list(_ended(mailing).values_list("email", flat=True))
+    if not ended:
+        return []
+    with transaction.atomic():
+        moved = _follow(ended, "AND delivery_mailingrecipient.state = 'queued'")
+        _forget_bodies([email for _, email, _ in moved])
+    return [state for _, _, state in moved]
+
+
+def _ended(mailing: Mailing) -> QuerySet[MailingRecipient]:
+    given_up = Q(email__status=Email.Status.UNKNOWN, email__due_at=None)
+    queued = MailingRecipient.objects.order_by().filter(mailing=mailing, state=_State.QUEUED)
+    return queued.filter(Q(email__status__in=_ENDED) | given_up)
+
+
+def _forget_bodies(emails: Sequence[UUID]) -> None:
+    """Delete what can be written again, of emails that certainly were sent."""
+    for start in range(0, len(emails), _AT_ONCE):
+        sent = Email.objects.order_by().filter(pk__in=emails[start : start + _AT_ONCE])
+        sent = sent.filter(status=Email.Status.SENT, possible_duplicate=False, body_pruned_at=None)
+        stored.bodies_go(sent)
+        sent.update(text_body="", html_body="", body_pruned_at=clock.now())
+
+
+def _follow(emails: Sequence[UUID], but: str) -> list[tuple[UUID, UUID, str]]:
+    """Update the rows of these emails; return the mailing, the email and the new state of each."""
+    found: list[tuple[UUID, UUID, str]] = []
+    for start in range(0, len(emails), _AT_ONCE):
+        found += _updated(sorted(emails[start : start + _AT_ONCE]), but)
+    return found
+
+
+def _updated(emails: Sequence[UUID], but: str) -> list[tuple[UUID, UUID, str]]:
+    field: Any = Email._meta.pk
+    statement = (
+        f"UPDATE {_TABLE} SET state = {_STATE}, reason = {_REASON}, provider = e.provider, "  # noqa: S608 - ours
+        "possible_duplicate = e.possible_duplicate, at = %s "
+        "FROM delivery_email e JOIN delivery_recipient r ON r.email_id = e.id "
+        f"WHERE {_TABLE}.email_id = e.id AND e.id IN ({', '.join(['%s'] * len(emails))}) {but} "
+        f"RETURNING {_TABLE}.mailing_id, {_TABLE}.email_id, {_TABLE}.state"
+    )
+    now = connection.ops.adapt_datetimefield_value(clock.now())
+    values = [now, *(field.get_db_prep_value(pk, connection) for pk in emails)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [
+            (field.to_python(mailing), field.to_python(pk), state) for mailing, pk, state in cursor.fetchall()
+        ]

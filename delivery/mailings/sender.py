@@ -1,0 +1,137 @@
+"""Sends one mailing that this process has claimed, a step at a time: follows its emails, and makes the next ones."""
+
+import time
+from collections import deque
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from delivery.access import limits, terms
+from delivery.access.limits import Over
+from delivery.audience import results
+from delivery.bundles import Bundle
+from delivery.db import clock
+from delivery.mailings import claims, content, pace, slices, states
+from delivery.mailings.choosing import Choice
+from delivery.mailings.pace import Pace
+from delivery.models import Mailing, MailingRecipient
+from delivery.queue import notifier
+from delivery.queue.fairness import BULK
+
+_RENEW: Final = 5.0  # seconds between two notes of the claim and the pace, while nothing is made
+_MINUTE: Final = 60.0
+_FULL: Final = "Waits for the limits of its team or key."
+
+
+class Sender:
+    """One mailing in the hands of this process. Each step raises claims.Lost if it is not any more."""
+
+    def __init__(self, mailing: Mailing) -> None:
+        self.mailing = mailing
+        self._writer = content.writer(mailing)
+        self._choice = Choice(mailing)
+        self._later: deque[tuple[datetime, UUID]] = deque()  # emails whose turn no message has told of yet
+        self._moved: deque[tuple[float, int]] = deque()  # when how many emails came to an end
+        self._noted_at = time.monotonic()
+
+    def step(self) -> bool:
+        """Do what is to be done now; tell whether there may be more at once."""
+        self._look()
+        self._tell_due()
+        self._follow()
+        made = self._make(self._room())
+        if not made and self._is_over():
+            self._finish()
+        elif not made and time.monotonic() - self._noted_at > _RENEW:
+            self._note()
+        return made >= slices.MOST
+
+    def _look(self) -> None:
+        """Read anew what decides who may send."""
+        if not claims.is_ours(self.mailing):
+            raise claims.Lost
+        fresh = claims.read(self.mailing.pk)
+        self.mailing.team, self.mailing.key, self.mailing.group = fresh.team, fresh.key, fresh.group
+        if fresh.group is None:
+            raise content.NotReady("group", "The group of the mailing has been deleted.")
+
+    def _room(self) -> int:
+        """Return how many emails may be made now."""
+        if any(holder and holder.paused_at for holder in (self.mailing.team, self.mailing.key)):
+            return 0
+        room = pace.most_queued(self.mailing) - self._queued()
+        return min(slices.MOST, room) if room > 0 else 0
+
+    def _make(self, room: int) -> int:
+        """Make the next emails; return of how many recipients something has become."""
+        turns = Pace(self.mailing, clock.now())
+        room = min(room, turns.room())
+        if room <= 0:
+            return 0
+        fits = limits.room(terms.accounts(self.mailing.team, self.mailing.key))
+        if fits == 0:
+            self._wait(_FULL)
+            return 0
+        rows = self._choice.next(turns, room if fits is None else min(room, fits))
+        found = slices.write(self.mailing, self._writer, rows, turns)
+        try:
+            self._keep(slices.store(self.mailing, found, {**turns.changes(), "reason": ""}))
+        except Over as over:
+            self._wait(str(over))
+            return 0
+        self._choice.done(found.seen)
+        return len(found.made) + len(found.ended)
+
+    def _wait(self, why: str) -> None:
+        """Say why nothing is made; it is tried again with the next step."""
+        if self.mailing.reason != why:
+            with transaction.atomic():
+                claims.hold(self.mailing)
+                claims.advance(self.mailing, reason=why)
+
+    def _keep(self, made: list[Bundle]) -> None:
+        self._noted_at = time.monotonic()
+        now = clock.now()
+        due = sorted((bundle.email.due_at, bundle.email.pk) for bundle in made if bundle.email.due_at)
+        self._later.extend(each for each in due if each[0] > now)
+
+    def _tell_due(self) -> None:
+        """Tell the broker, if there is one, of the emails whose turn has come."""
+        now = clock.now()
+        while self._later and self._later[0][0] <= now:
+            notifier.again(BULK, self._later.popleft()[1])
+
+    def _follow(self) -> None:
+        moved, now = results.follow_queued(self.mailing), time.monotonic()
+        if moved:
+            self._moved.append((now, len(moved)))
+        while self._moved and self._moved[0][0] < now - _MINUTE:
+            self._moved.popleft()
+
+    def _pace(self) -> float:
+        """Return how many emails a second came to an end in the last minute."""
+        if not self._moved:
+            return 0.0
+        seconds = max(1.0, time.monotonic() - self._moved[0][0])
+        return sum(number for _, number in self._moved) / seconds
+
+    def _note(self) -> None:
+        self._noted_at = time.monotonic()
+        claims.renew(self.mailing, pace=self._pace())
+
+    def _queued(self) -> int:
+        rows = MailingRecipient.objects.order_by().filter(mailing=self.mailing)
+        return rows.filter(state=MailingRecipient.State.QUEUED).count()
+
+    def _is_over(self) -> bool:
+        """Tell whether nobody waits any more, and no email."""
+        return not self._queued() and not self._choice.anybody_waits()
+
+    def _finish(self) -> None:
+        with transaction.atomic():
+            claims.hold(self.mailing)
+            if not self._queued() and not self._choice.anybody_waits():
+                states.finish(self.mailing)
+        raise claims.Lost
