@@ -1,16 +1,19 @@
 """How often a key is used: counted in memory, and written about once a minute. A busy key costs no write a request.
 
-What a process has counted in its last minute is lost if it is killed; in an orderly end it is written.
+What a process has counted in its last minute is lost if it is killed; in an orderly end it is written. It is a
+statistic: that it cannot be written fails no request.
 """
 
+import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import Q
 
 from delivery.db import clock
@@ -18,6 +21,7 @@ from delivery.models import ApiKey, KeyDay
 
 _STEP: Final = timedelta(minutes=1)
 _Counted = tuple[int, date]  # key, day
+log = logging.getLogger(__name__)
 
 
 class _Uses:
@@ -55,14 +59,15 @@ _uses = _Uses()
 
 
 def note(key: ApiKey) -> None:
-    """Count a use of a key; note when it was last used, and all that was counted, once a minute."""
+    """Count a use of a key; note when it was last used, and all that was counted, once a minute if that can be done."""
     now = clock.now()
-    if key.last_used_at is None or key.last_used_at < now - _STEP:
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _STEP)
-        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
-        key.last_used_at = now
-    if _uses.add(key.pk, now):
-        write()
+    is_due = _uses.add(key.pk, now)
+    try:
+        _date(key, now)
+        if is_due:
+            write()
+    except Error:
+        _warn_once()
 
 
 def write() -> None:
@@ -74,7 +79,7 @@ def write() -> None:
         with transaction.atomic():
             for (key, day), number in sorted(counted.items()):
                 _add(key, day, number)
-    except (DatabaseError, InterfaceError):
+    except Error:
         _uses.give_back(counted)
         raise
 
@@ -82,11 +87,27 @@ def write() -> None:
 def forget() -> None:
     """Forget what was counted; for tests."""
     _uses.forget()
+    _warn_once.cache_clear()
 
 
 def days(key: ApiKey, number: int = 30) -> list[KeyDay]:
     """Return the days on which a key was used, the latest first."""
     return list(key.days.all()[:number])
+
+
+def _date(key: ApiKey, now: datetime) -> None:
+    """Note that a key has been used now, unless it was noted less than a minute ago."""
+    if key.last_used_at is None or key.last_used_at < now - _STEP:
+        key.last_used_at = now  # for the others that have it in memory: one tries at a time
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _STEP)
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+@cache
+def _warn_once() -> None:
+    log.warning(
+        "The uses of keys cannot be written; requests go on, and it is tried again in a minute", exc_info=True
+    )
 
 
 def _add(key: int, day: date, number: int) -> None:

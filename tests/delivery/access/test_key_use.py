@@ -13,6 +13,7 @@ from delivery.access import key_use, keys
 from delivery.models import ApiKey, KeyDay
 from gomail import start
 from tests.delivery.access.crowds import at_once
+from tests.fakes import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +72,19 @@ def test_what_cannot_be_written_is_not_forgotten(key: ApiKey, monkeypatch: Any) 
 
 def fail(*_: Any) -> None:
     raise DatabaseError
+
+
+def test_a_use_that_cannot_be_written_fails_no_request(
+    api: Api, monkeypatch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(key_use, "_STEP", timedelta())  # each use is due
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE delivery_keyday RENAME TO elsewhere")
+        assert [api.get("me/").status_code for _ in range(3)] == [200, 200, 200]
+        cursor.execute("ALTER TABLE elsewhere RENAME TO delivery_keyday")
+    assert [record.levelname for record in caplog.records if record.name == key_use.__name__] == ["WARNING"]
+    key_use.write()
+    assert counted() == 3
 
 
 def test_a_server_that_ends_writes_what_it_has_counted(transactional_db: None) -> None:
