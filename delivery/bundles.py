@@ -12,6 +12,7 @@ from delivery import process
 from delivery.content import addresses, bodies, links, tombstones
 from delivery.content.drafts import UNSIGNED, Draft, without_repeats
 from delivery.db import clock, compiled, ids, session
+from delivery.db.values import Once
 from delivery.files import storage
 from delivery.models import ApiKey, Attachment, Email, Recipient, Tag, Team
 from delivery.models.email import LEASE
@@ -19,6 +20,8 @@ from providers import message as border
 
 Part = TypeVar("Part", Recipient, Attachment)
 Boxes = tuple[border.Mailbox, ...]
+# By the database's clock, which also decides when it has ended.
+_LEASED = Once(Now() + LEASE)
 _EMAILS, _RECIPIENTS = compiled.Insert(Email), compiled.Insert(Recipient)
 _RECIPIENTS_OF = compiled.Select("email", lambda emails: Recipient.objects.filter(email__pk__in=emails))
 _ATTACHMENTS_OF = compiled.Select("email", lambda emails: Attachment.objects.filter(email__pk__in=emails))
@@ -143,7 +146,7 @@ def claimed(draft: Draft, team: Team | None, key: ApiKey | None = None) -> Bundl
     bundle = waiting(draft, team, key)
     email = bundle.email
     email.status, email.due_at, email.epoch, email.rounds = Email.Status.SENDING, None, 1, 1
-    email.lease_until = Now() + LEASE  # by the database's clock, which also decides when it has ended
+    email.lease_until = _LEASED  # type: ignore[assignment]
     email.worker = process.identity()
     return bundle
 

@@ -3,7 +3,7 @@
 The SQL of an UPDATE or a SELECT has a Parameter in place of each value. An INSERT is written from the model's fields.
 Compiling the SQL costs this process more than a round trip to the database; see docs/decisions/0019.
 
-Private parts of Django that this stands on (tests/delivery/db/test_private_parts.py names each, and
+Private parts of Django that this and values.py stand on (tests/delivery/db/test_private_parts.py names each, and
 test_every_statement.py holds each statement against plain ORM code):
 
 - `QuerySet.query`, `Query.chain(UpdateQuery)`, `UpdateQuery.add_update_values`, `Query.get_compiler`, and the
@@ -19,7 +19,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Expression
-from django.db.models.sql import InsertQuery, UpdateQuery
+from django.db.models.sql import UpdateQuery
+
+from delivery.db import values as prepared
+from delivery.db.values import Column, Prepare
 
 _FEW = 20  # rows; up to here PostgreSQL takes an INSERT faster than a COPY
 _MANY = 500  # rows of one INSERT: SQLite takes 32,766 values
@@ -48,7 +51,7 @@ class _Slot(NamedTuple):
 
     name: str
     number: int | None
-    prepare: Callable[[Any, Any], Any]
+    prepare: Prepare
 
     def filled(self, values: Mapping[str, Any], opened: BaseDatabaseWrapper) -> Any:
         value = values[self.name] if self.number is None else values[self.name][self.number]
@@ -166,7 +169,7 @@ class Insert:
 
     def _insert(self, rows: Sequence[models.Model]) -> None:
         opened = _opened()
-        table = [[_column(field, row, opened) for field in self._fields] for row in rows]
+        table = [[column.of(row, opened) for column in self._columns] for row in rows]
         values = ", ".join([f"({', '.join([sql for sql, _ in columns])})" for columns in table])
         parameters = [value for columns in table for _, values in columns for value in values]
         if parameters:
@@ -176,12 +179,16 @@ class Insert:
 
     def _copy(self, rows: Sequence[models.Model]) -> None:
         """Insert by COPY: a third of the time of an INSERT for PostgreSQL, and less for this process."""
-        columns = [(field.attname, field.get_db_prep_save) for field in self._fields]
+        columns = [(field.attname, prepared.prepare(field)) for field in self._fields]
         statement = f"COPY {self._into} FROM STDIN"
         opened = _opened()
         with opened.cursor() as cursor, opened.wrap_database_errors, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row([prepare(getattr(row, name), opened) for name, prepare in columns])
+
+    @cached_property
+    def _columns(self) -> list[Column]:
+        return [prepared.column(field) for field in self._fields]
 
     @cached_property
     def _into(self) -> str:
@@ -257,7 +264,7 @@ def _with_slots(model: type[models.Model], sql: str, parameters: Iterable[Any]) 
 
 def _slot(model: type[models.Model], parameter: Parameter) -> _Slot:
     field: Any = model._meta.pk if parameter.name == "pk" else model._meta.get_field(parameter.name)
-    return _Slot(parameter.name, parameter.number, field.get_db_prep_save)
+    return _Slot(parameter.name, parameter.number, prepared.prepare(field))
 
 
 def _quoted(fields: Iterable[Any]) -> list[str]:
@@ -267,13 +274,3 @@ def _quoted(fields: Iterable[Any]) -> list[str]:
 def _opened() -> BaseDatabaseWrapper:
     """Return this thread's connection itself: Django's stand-in for it looks it up again for each use of each value."""
     return connections[DEFAULT_DB_ALIAS]
-
-
-def _column(field: Any, row: models.Model, opened: BaseDatabaseWrapper) -> Any:
-    """Return the SQL and the parameters of one value of a row; the value may be an expression."""
-    value = field.pre_save(row, add=True)
-    if hasattr(value, "resolve_expression"):
-        query = InsertQuery(type(row))
-        compiler = query.get_compiler(connection=opened)
-        return compiler.compile(value.resolve_expression(query, for_save=True))
-    return "%s", (field.get_db_prep_save(value, opened),)
