@@ -12,6 +12,7 @@ from delivery import process
 from delivery.content import addresses, bodies, links, tombstones
 from delivery.content.drafts import UNSIGNED, Draft, without_repeats
 from delivery.db import clock, compiled, ids, session
+from delivery.db.inserts import Insert
 from delivery.db.values import Once
 from delivery.files import storage
 from delivery.models import ApiKey, Attachment, Email, Recipient, Tag, Team
@@ -22,9 +23,13 @@ Part = TypeVar("Part", Recipient, Attachment)
 Boxes = tuple[border.Mailbox, ...]
 # By the database's clock, which also decides when it has ended.
 _LEASED = Once(Now() + LEASE)
-_EMAILS, _RECIPIENTS = compiled.Insert(Email), compiled.Insert(Recipient)
-_RECIPIENTS_OF = compiled.Select("email", lambda emails: Recipient.objects.filter(email__pk__in=emails))
-_ATTACHMENTS_OF = compiled.Select("email", lambda emails: Attachment.objects.filter(email__pk__in=emails))
+_EMAILS, _RECIPIENTS = Insert(Email), Insert(Recipient)
+_RECIPIENTS_OF = compiled.Select[Recipient](
+    "email", lambda emails: Recipient.objects.filter(email__pk__in=emails)
+)
+_ATTACHMENTS_OF = compiled.Select[Attachment](
+    "email", lambda emails: Attachment.objects.filter(email__pk__in=emails)
+)
 
 
 @dataclass(frozen=True, kw_only=True)

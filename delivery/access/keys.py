@@ -11,11 +11,13 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from delivery.access import audit
 from delivery.access import key_rules as rules
 from delivery.access.scopes import NAMES, Scope
 from delivery.content import addresses
+from delivery.db import compiled
 from delivery.models import ApiKey, Team
 from providers.message import Mailbox
 
@@ -134,8 +136,15 @@ def team_of(token: str) -> int | None:
 
 @lru_cache(maxsize=1024)  # the query took a sixth of the time of a send
 def _live(public_id: str, second: tuple[int, int]) -> ApiKey | None:
-    live = ApiKey.objects.select_related("team", "team__limits", "limits", "limited_as__limits")
-    return live.filter(public_id=public_id, revoked_at=None).first()
+    return next(iter(_LIVE.run([public_id])), None)
+
+
+def _of(several: compiled.Parameters) -> QuerySet[ApiKey]:
+    whole = ApiKey.objects.select_related("team", "team__limits", "limits", "limited_as__limits")
+    return whole.order_by().filter(public_id__in=several, revoked_at=None)
+
+
+_LIVE = compiled.Select[ApiKey]("public_id", _of)
 
 
 def may_send_from(key: ApiKey, sender: Mailbox) -> bool:

@@ -1,14 +1,15 @@
 """The statements of the hot path, compiled by the ORM once and then run with new values.
 
-The SQL of an UPDATE or a SELECT has a Parameter in place of each value. An INSERT is written from the model's fields.
-Compiling the SQL costs this process more than a round trip to the database; see docs/decisions/0019.
+The SQL of an UPDATE or a SELECT has a Parameter in place of each value; INSERTs are in inserts.py. Compiling the SQL
+costs this process more than a round trip to the database; see docs/decisions/0019.
 
-Private parts of Django that this and values.py stand on (tests/delivery/db/test_private_parts.py names each, and
-test_every_statement.py holds each statement against plain ORM code):
+Private parts of Django that this, inserts, readers and values stand on (tests/delivery/db/test_private_parts.py names
+each, and test_every_statement.py holds each statement against plain ORM code):
 
 - `QuerySet.query`, `Query.chain(UpdateQuery)`, `UpdateQuery.add_update_values`, `Query.get_compiler`, and the
   compiler's `as_sql`, `compile`, `get_converters` and `apply_converters`; `InsertQuery` for a column's expression
-- `Field.get_col`, `pre_save`, `get_db_prep_save` and `attname`; `Model.from_db`, `_meta`, `_state`, `_default_manager`
+- the compiler's `select`, `col_count` and `klass_info`, filled by `as_sql`, and `get_related_populators`
+- `Field.pre_save`, `get_db_prep_save` and `attname`; `Model.from_db`, `_meta`, `_state`, `_default_manager`
 - `Expression.as_sql` and `resolve_expression`; `connection.wrap_database_errors` and `ops.quote_name`
 """
 
@@ -22,11 +23,11 @@ from django.db.models.expressions import Expression
 from django.db.models.sql import UpdateQuery
 
 from delivery.db import values as prepared
-from delivery.db.values import Column, Prepare
+from delivery.db.readers import Columns, Instances, Values
+from delivery.db.values import Prepare
 
-_FEW = 20  # rows; up to here PostgreSQL takes an INSERT faster than a COPY
-_MANY = 500  # rows of one INSERT: SQLite takes 32,766 values
 Row = TypeVar("Row", bound=models.Model)
+Found = TypeVar("Found")  # what a row is read as
 Parameters = Sequence[Any]  # one Parameter for each of several values
 Change = tuple[
     models.QuerySet[Any], Mapping[str, Any]
@@ -65,7 +66,7 @@ class _Sql(NamedTuple):
     parameters: Sequence[Any]
 
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
-        opened = _opened()
+        opened = opened_here()
         return [part.filled(values, opened) if isinstance(part, _Slot) else part for part in self.parameters]
 
 
@@ -95,41 +96,76 @@ class Update:
         return _update(*self._make())
 
 
-class _Query(Generic[Row]):
+_Compiled = tuple[_Sql, Callable[[Iterable[Values]], list[Found]]]  # a statement, and how its rows are read
+
+
+class _Query(Generic[Found]):
     """A statement that returns rows, for any number of values of one field; compiled once for each number."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._compiled: dict[int, tuple[_Sql, _Reader[Row]]] = {}
+        self._compiled: dict[int, _Compiled[Found]] = {}
 
-    def run(self, several: Sequence[Any], **values: Any) -> list[Row]:
+    def run(self, several: Sequence[Any] = (), **values: Any) -> list[Found]:
         """Return the rows."""
-        sql, reader = self._compiled.get(len(several)) or self._compile_for(len(several))
+        sql, read = self._compiled.get(len(several)) or self._compile_for(len(several))
         with connection.cursor() as cursor:
             cursor.execute(sql.text, sql.filled({self._name: several, **values}))
-            return reader.read(cursor.fetchall())
+            return read(cursor.fetchall())
 
-    def _compile_for(self, many: int) -> "tuple[_Sql, _Reader[Row]]":
+    def _compile_for(self, many: int) -> "_Compiled[Found]":
         parameters = [Parameter(self._name, number) for number in range(many)]
         self._compiled[many] = compiled = self._compile(parameters)
         return compiled
 
-    def _compile(self, parameters: Parameters) -> "tuple[_Sql, _Reader[Row]]":
+    def _compile(self, parameters: Parameters) -> "_Compiled[Found]":
         raise NotImplementedError
 
 
-class Select(_Query[Row]):
-    """A SELECT of whole rows of one table."""
+class _Select(_Query[Found]):
+    """A SELECT, whose rows are read as its query promises."""
 
-    def __init__(self, name: str, make: Callable[[Parameters], models.QuerySet[Row]]) -> None:
+    reads: type[Columns]
+
+    def __init__(self, name: str, make: Callable[[Parameters], models.QuerySet[Any, Any]]) -> None:
         """Take the field's name, and a function that returns the rows for several of its values."""
         super().__init__(name)
         self._make = make
 
-    def _compile(self, parameters: Parameters) -> "tuple[_Sql, _Reader[Row]]":
-        rows = self._make(parameters)
-        compiled = rows.query.get_compiler(connection=connection).as_sql()
-        return _with_slots(rows.model, *compiled), _Reader(rows.model)
+    def _compile(self, parameters: Parameters) -> _Compiled[Found]:
+        reader = self.reads(self._make(parameters))
+        return _with_slots(reader.model, reader.sql, reader.parameters), reader.read
+
+
+class Select(_Select[Row]):
+    """Whole rows of one table, with those of others that its `select_related` names."""
+
+    reads = Instances
+
+
+class SelectColumns(_Select[Values]):
+    """Some columns, as its `values_list` names them: each row is a sequence."""
+
+    reads = Columns
+
+
+class Count:
+    """How many rows there are, counted up to a limit."""
+
+    def __init__(self, make: Callable[[], models.QuerySet[Any]]) -> None:
+        """Take a function that returns the rows."""
+        self._make = make
+
+    def run(self, most: int) -> int:
+        """Count them; stop at so many."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql.text, [*self._sql.parameters, most])
+            return int(cursor.fetchone()[0])
+
+    @cached_property
+    def _sql(self) -> _Sql:
+        counted = Columns(self._make().order_by().values("pk"))
+        return _Sql(f"SELECT COUNT(*) FROM ({counted.sql} LIMIT %s) counted", counted.parameters)  # noqa: S608 - ours
 
 
 class UpdateReturning(_Query[Row]):
@@ -140,116 +176,13 @@ class UpdateReturning(_Query[Row]):
         super().__init__(name)
         self._make = make
 
-    def _compile(self, parameters: Parameters) -> "tuple[_Sql, _Reader[Row]]":
+    def _compile(self, parameters: Parameters) -> "_Compiled[Row]":
         rows, changes = self._make(parameters)
         with transaction.atomic():  # the ORM compiles SELECT … FOR UPDATE only inside one
-            sql, reader = _update(rows, changes), _Reader(rows.model)
-        return sql._replace(text=f"{sql.text} RETURNING {', '.join(reader.columns)}"), reader
-
-
-class Insert:
-    """An INSERT of rows of one table. Keys that the database generates are not read back."""
-
-    def __init__(self, model: type[models.Model]) -> None:
-        """Take the table's model."""
-        self._model = model
-        own = (field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField))
-        self._fields = tuple(own)
-
-    def run(self, rows: Sequence[models.Model]) -> None:
-        """Insert all rows in one statement; up to 20 of them may have expressions as values."""
-        if len(rows) <= _FEW:
-            self._insert(rows)
-        elif connection.vendor == "postgresql":
-            self._copy(rows)
-        else:
-            self._model._default_manager.bulk_create(rows)
-        for row in rows:
-            row._state.adding, row._state.db = False, connection.alias
-
-    def _insert(self, rows: Sequence[models.Model]) -> None:
-        opened = _opened()
-        table = [[column.of(row, opened) for column in self._columns] for row in rows]
-        values = ", ".join([f"({', '.join([sql for sql, _ in columns])})" for columns in table])
-        parameters = [value for columns in table for _, values in columns for value in values]
-        if parameters:
-            statement = f"INSERT INTO {self._into} VALUES {values}"  # noqa: S608 - our names and placeholders
-            with connection.cursor() as cursor:
-                cursor.execute(statement, parameters)
-
-    def _copy(self, rows: Sequence[models.Model]) -> None:
-        """Insert by COPY: a third of the time of an INSERT for PostgreSQL, and less for this process."""
-        columns = [(field.attname, prepared.prepare(field)) for field in self._fields]
-        statement = f"COPY {self._into} FROM STDIN"
-        opened = _opened()
-        with opened.cursor() as cursor, opened.wrap_database_errors, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row([prepare(getattr(row, name), opened) for name, prepare in columns])
-
-    @cached_property
-    def _columns(self) -> list[Column]:
-        return [prepared.column(field) for field in self._fields]
-
-    @cached_property
-    def _into(self) -> str:
-        table = connection.ops.quote_name(self._model._meta.db_table)
-        return f"{table} ({', '.join(_quoted(self._fields))})"
-
-
-class InsertNew(Insert):
-    """An INSERT that passes over the rows whose unique columns are there already."""
-
-    def run_new(self, rows: Sequence[models.Model]) -> set[Any]:
-        """Insert the rows, and return the primary keys of those that are new.
-
-        A transaction that inserts the same row at the moment is waited for; give the rows in one order everywhere.
-        """
-        key: Any = self._model._meta.pk
-        found = (
-            key.to_python(value)
-            for start in range(0, len(rows), _MANY)
-            for value in self._new(rows[start : start + _MANY])
-        )
-        return set(found)
-
-    def _new(self, rows: Sequence[models.Model]) -> list[Any]:
-        columns = [
-            [field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows]
-            for field in self._fields
-        ]
-        if (
-            connection.vendor == "postgresql"
-        ):  # an array for each column: psycopg is slow at many placeholders
-            values, parameters = self._unnested, columns
-        else:
-            one = f"({', '.join(['%s'] * len(columns))})"
-            values = f"VALUES {', '.join([one] * len(rows))}"
-            parameters = [value for row in zip(*columns, strict=True) for value in row]
-        (key,) = _quoted([self._model._meta.pk])
-        statement = f"INSERT INTO {self._into} {values} ON CONFLICT DO NOTHING RETURNING {key}"
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return [found for (found,) in cursor.fetchall()]
-
-    @cached_property
-    def _unnested(self) -> str:
-        arrays = (f"%s::{field.db_type(connection)}[]" for field in self._fields)
-        return f"SELECT * FROM unnest({', '.join(arrays)})"  # noqa: S608 - our types
-
-
-class _Reader(Generic[Row]):
-    """Builds model instances from rows that have all columns of the table."""
-
-    def __init__(self, model: type[Row]) -> None:
-        fields = model._meta.concrete_fields
-        self.columns = _quoted(fields)
-        self._model, self._names = model, [field.attname for field in fields]
-        self._compiler = model._default_manager.all().query.get_compiler(connection=connection)
-        self._converters = self._compiler.get_converters([field.get_col("") for field in fields])
-
-    def read(self, rows: Iterable[Sequence[Any]]) -> list[Row]:
-        converted = self._compiler.apply_converters(rows, self._converters) if self._converters else rows
-        return [self._model.from_db(connection.alias, self._names, row) for row in converted]
+            sql = _update(rows, changes)
+        columns = quoted(rows.model._meta.concrete_fields)
+        whole = Instances(rows.model._default_manager.order_by())
+        return sql._replace(text=f"{sql.text} RETURNING {', '.join(columns)}"), whole.read
 
 
 def _update(rows: models.QuerySet[Any], changes: Mapping[str, Any]) -> _Sql:
@@ -267,10 +200,11 @@ def _slot(model: type[models.Model], parameter: Parameter) -> _Slot:
     return _Slot(parameter.name, parameter.number, prepared.prepare(field))
 
 
-def _quoted(fields: Iterable[Any]) -> list[str]:
+def quoted(fields: Iterable[Any]) -> list[str]:
+    """Return the names of the columns of some fields."""
     return [connection.ops.quote_name(field.column) for field in fields]
 
 
-def _opened() -> BaseDatabaseWrapper:
+def opened_here() -> BaseDatabaseWrapper:
     """Return this thread's connection itself: Django's stand-in for it looks it up again for each use of each value."""
     return connections[DEFAULT_DB_ALIAS]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from delivery.db.compiled import InsertNew
 from delivery.db.group_commit import GroupCommit
+from delivery.db.inserts import InsertNew
 from delivery.events import accounts, counting, effects, erased, matching, rows, settling, tokens
 from delivery.events.matching import Told
 from delivery.models import ProviderEvent

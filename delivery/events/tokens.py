@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from delivery.db.compiled import InsertNew
+from delivery.db.inserts import InsertNew
 from delivery.models import EventToken
 from providers.events import Binding, Forged
 

@@ -19,7 +19,7 @@ from delivery.content.drafts import UNSIGNED, Draft
 from delivery.content.signatures import Piece
 from delivery.content.template_sources import Fault, Source, Unpublishable, Variable
 from delivery.content.templates import Compiled, Unwritable
-from delivery.db import clock
+from delivery.db import clock, compiled
 from delivery.models import Group, Signature, SignatureImage, Team
 from providers.message import Attachment, Mailbox
 
@@ -226,9 +226,12 @@ def _has_any(team: Team | None) -> bool:
 
 @lru_cache(maxsize=1)
 def _teams(second: int) -> frozenset[int | None]:
-    return frozenset(
-        Signature.objects.filter(enabled=True).order_by().values_list("team", flat=True).distinct()
-    )
+    return frozenset(team for (team,) in _SIGNING.run())
+
+
+_SIGNING = compiled.SelectColumns(
+    "team", lambda _: Signature.objects.filter(enabled=True).order_by().values_list("team").distinct()
+)
 
 
 @lru_cache(maxsize=256)

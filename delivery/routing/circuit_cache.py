@@ -4,9 +4,10 @@ import threading
 import time
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from delivery.db import compiled
 from delivery.models import Circuit
 
 _FRESH = 1.0  # seconds
@@ -20,6 +21,15 @@ class _Entry:
     circuits: dict[tuple[str, str], Circuit]
     read_at: float
     version: int
+
+
+def _applying(names: compiled.Parameters) -> QuerySet[Circuit]:
+    """Return the circuits of all, and those of a sender: they matter until their retry_at, and nobody closes them."""
+    of_sender = Q(sender_domain__in=names, retry_at__gt=Now())
+    return Circuit.objects.filter(Q(sender_domain="") | of_sender)
+
+
+_APPLYING = compiled.Select[Circuit]("sender_domain", _applying)
 
 
 class _Reader:
@@ -60,10 +70,7 @@ class _Reader:
 
     def _read(self, sender: str) -> _Entry:
         begun, version = time.monotonic(), self._version
-        # The circuit of a sender matters until its retry_at; it is not closed explicitly.
-        senders = Q(sender_domain__in=_names(sender), retry_at__gt=Now())
-        rows = Circuit.objects.filter(Q(sender_domain="") | senders)
-        found = {(row.provider, row.sender_domain): row for row in rows}
+        found = {(row.provider, row.sender_domain): row for row in _APPLYING.run(_names(sender))}
         if len(self._entries) >= _MOST:
             self._entries.clear()
         self._entries[sender] = _Entry(circuits=found, read_at=begun, version=version)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from delivery.db import compiled
 from delivery.db.clock import IN_NANOSECONDS, Nanoseconds
 from delivery.models import ProviderQuota
 from providers.readiness import Allowance
@@ -49,10 +50,10 @@ def allowed(day: int, *, high: bool) -> int:
 
 def read(provider: str) -> Reading | None:
     """Return the quota of a provider; None: it has not told of one."""
-    rows = ProviderQuota.objects.filter(provider=provider, told_at__isnull=False)
-    used = F("used") + F("taken") - F("counted")
-    found: Any = rows.values("next_at", "every", "day").annotate(now_used=used).first()
-    return Reading(used=found.pop("now_used"), **found) if found else None
+    for found in _TOLD.run([provider]):
+        used = found.used + found.taken - found.counted
+        return Reading(next_at=found.next_at, every=found.every, day=found.day, used=used)
+    return None
 
 
 def take(provider: str, recipients: int, *, unused: int, high: bool, ahead: int) -> Reading | None:
@@ -98,6 +99,13 @@ def store(provider: str, told: Allowance, *, counted: int, pace: float) -> None:
         pace=pace,
         told_at=Now(),
     )
+
+
+def _told(providers: compiled.Parameters) -> QuerySet[ProviderQuota]:
+    return ProviderQuota.objects.filter(provider__in=providers, told_at__isnull=False).order_by()
+
+
+_TOLD = compiled.Select[ProviderQuota]("provider", _told)
 
 
 def _statement(vendor: str) -> str:

@@ -13,6 +13,7 @@ from delivery.content import addresses
 from delivery.db import clock, compiled, outages
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
+from delivery.db.inserts import Insert
 from delivery.db.text import storable
 from delivery.models import Attempt, Email
 from delivery.models.email import LEASE
@@ -141,7 +142,7 @@ def _answering() -> compiled.Change:
     return unsettled, {name: Parameter(name) for name in ANSWER}
 
 
-_WRITTEN = compiled.Insert(Attempt)
+_WRITTEN = Insert(Attempt)
 _HELD, _ANSWERED = compiled.Update(_holding), compiled.Update(_answering)
 
 

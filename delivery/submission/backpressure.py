@@ -11,6 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
+from delivery.db import compiled
 from delivery.models import Email, Team
 
 _FRESH = 1.0  # seconds
@@ -77,6 +78,7 @@ class _Gauge:
 
 
 _gauge = _Gauge()
+_DUE = compiled.Count(Email.objects.due)
 
 
 def reading() -> Reading:
@@ -111,7 +113,7 @@ def _limit(times: float) -> int:
 
 
 def _count() -> int:
-    return Email.objects.due().order_by().values("pk")[: _limit(_OF_OTHERS)].count()
+    return _DUE.run(most=_limit(_OF_OTHERS))
 
 
 def _short_of_room() -> tuple[str, ...]:

@@ -82,6 +82,7 @@ def _of(several: compiled.Parameters) -> QuerySet[Suppression]:
 
 
 _OF = compiled.Select[Suppression]("address", _of)
+_ANY = compiled.SelectColumns("pk", lambda _: Suppression.objects.order_by().values_list("pk")[:1])
 
 
 class _Emptiness:
@@ -109,7 +110,7 @@ class _Emptiness:
 
     def _looks_empty(self, now: float) -> bool:
         version = self._version
-        if Suppression.objects.order_by().exists():
+        if _ANY.run():
             self._filled_until = now + _FILLED_FOR
             return False
         with self._lock:

@@ -16,7 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from delivery.db import clock
-from delivery.db.compiled import Insert
+from delivery.db.inserts import Insert
 from delivery.db.text import storable
 from delivery.models import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.webhooks import endpoints, post, schedule, sign

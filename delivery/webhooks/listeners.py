@@ -3,8 +3,12 @@
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from delivery.db import compiled
 from delivery.models import WebhookEndpoint
 from delivery.webhooks import kinds
 
@@ -58,8 +62,15 @@ def forget() -> None:
 
 
 def _read() -> list[_Listener]:
-    rows = WebhookEndpoint.objects.filter(enabled=True, deleted_at=None).order_by("pk")
     return [
         _Listener(endpoint=pk, team_id=team_id, events=frozenset(events))
-        for pk, team_id, events in rows.values_list("pk", "team_id", "events")
+        for pk, team_id, events in _LISTENING.run()
     ]
+
+
+def _listening(_: compiled.Parameters) -> QuerySet[WebhookEndpoint, Any]:
+    on = WebhookEndpoint.objects.filter(enabled=True, deleted_at=None)
+    return on.order_by("pk").values_list("pk", "team_id", "events")
+
+
+_LISTENING = compiled.SelectColumns("pk", _listening)

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from delivery.db import clock
-from delivery.db.compiled import Insert
+from delivery.db.inserts import Insert
 from delivery.db.text import storable
 from delivery.models import WebhookMessage
 from delivery.webhooks import listeners, schedule

@@ -11,8 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery import bundles
-from delivery.db import compiled
-from delivery.db.compiled import Change, Insert, Parameter, Parameters, Select, Update, UpdateReturning
+from delivery.db import inserts
+from delivery.db.compiled import Change, Parameter, Parameters, Select, Update, UpdateReturning
+from delivery.db.inserts import Insert
+from delivery.db.readers import Instances
 from delivery.models import Attempt, Email, Recipient, Team
 from tests.delivery.factories import draft, queued
 
@@ -121,7 +123,7 @@ def test_many_rows_are_inserted_by_one_statement_and_none_by_none() -> None:
     assert set(Attempt.objects.values_list("pk", flat=True)) == {row.pk for row in rows}
 
 
-@pytest.mark.parametrize("number", [compiled._FEW, compiled._FEW + 1, 250])
+@pytest.mark.parametrize("number", [inserts._FEW, inserts._FEW + 1, 250])
 def test_many_inserted_rows_are_those_that_the_orm_would_have_written(number: int) -> None:
     team = Team.objects.create(name="shop")
     emails = [
@@ -184,4 +186,5 @@ def test_no_column_is_forgotten_when_a_model_gets_one() -> None:
     assert {"id"} == {f.name for f in Recipient._meta.concrete_fields} - {
         f.name for f in Insert(Recipient)._fields
     }
-    assert compiled._Reader(Email).columns == [f'"{field.column}"' for field in Email._meta.concrete_fields]
+    whole = Instances(Email.objects.order_by())
+    assert [column.target for column in whole.select] == list(Email._meta.concrete_fields)

@@ -14,8 +14,9 @@ from django.db import models, transaction
 from django.utils import timezone
 
 import delivery
-from delivery.db import compiled
-from delivery.db.compiled import Insert, Select, Update, UpdateReturning
+from delivery.db import inserts
+from delivery.db.compiled import Count, Select, SelectColumns, Update, UpdateReturning
+from delivery.db.inserts import Insert
 from delivery.models import (
     Attachment,
     Attempt,
@@ -29,12 +30,13 @@ from delivery.models import (
 from delivery.models.email import EmailQuerySet
 from delivery.queue import claims
 from tests.delivery.factories import ANN, queued, under_way
+from tests.delivery.reads import READS
 
 pytestmark = pytest.mark.django_db
 AWKWARD = "100 % of 'it'; \"so\" %s ☃"
 MOMENT = timedelta(seconds=5)  # SQLite has a new Now() for each statement
 Snapshot = list[dict[str, Any]]
-Statement = Update | Select[Any] | UpdateReturning[Any] | Insert
+Statement = Update | Select[Any] | SelectColumns | Count | UpdateReturning[Any] | Insert
 
 
 @cache
@@ -47,7 +49,7 @@ def statements() -> Mapping[str, Statement]:
         f"{module.__name__.removeprefix('delivery.')}.{name}": value
         for module in modules
         for name, value in vars(module).items()
-        if isinstance(value, Update | Select | UpdateReturning | Insert)
+        if isinstance(value, Update | Select | SelectColumns | Count | UpdateReturning | Insert)
     }
 
 
@@ -94,6 +96,7 @@ ELSEWHERE = {
     "events.record._written",  # in tests/delivery/events/test_record.py
     "events.tokens._written",  # there, too
     "webhooks.claims._claimed",  # in tests/delivery/webhooks/test_claims.py
+    *READS,
 }
 INSERTS = {
     "bundles._EMAILS",
@@ -195,7 +198,7 @@ def test_a_select_reads_what_the_orm_reads(name: str, number: int) -> None:
     assert plain.count() == number
 
 
-@pytest.mark.parametrize("number", [1, 2, compiled._FEW + 1])
+@pytest.mark.parametrize("number", [1, 2, inserts._FEW + 1])
 @pytest.mark.parametrize("name", sorted(INSERTS))
 def test_an_insert_writes_what_the_orm_writes(name: str, number: int) -> None:
     statement: Any = statements()[name]

@@ -5,6 +5,7 @@ import inspect
 import pytest
 from django.db import connection, models
 from django.db.models.expressions import Expression
+from django.db.models.query import get_related_populators
 from django.db.models.sql import InsertQuery, Query, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -20,7 +21,7 @@ PARTS = {
     "SQLCompiler.compile": (SQLCompiler.compile, {"node"}),
     "SQLCompiler.get_converters": (SQLCompiler.get_converters, {"expressions"}),
     "SQLCompiler.apply_converters": (SQLCompiler.apply_converters, {"rows", "converters"}),
-    "Field.get_col": (models.Field.get_col, {"alias"}),
+    "get_related_populators": (get_related_populators, {"klass_info", "select", "db"}),
     "Field.pre_save": (models.Field.pre_save, {"model_instance", "add"}),
     "Field.get_db_prep_save": (models.Field.get_db_prep_save, {"value", "connection"}),
     "Model.from_db": (models.Model.from_db, {"db", "field_names", "values"}),
