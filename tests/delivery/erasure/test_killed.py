@@ -1,21 +1,18 @@
 """An erasure that is killed after any of its steps is whole up to there, and the next one ends it."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as gomail
-from django.db import connection
 
 from delivery.erasure import background, forget, people, reach
 from delivery.models import Email, Erasure, Recipient, Suppression
 from delivery.submission import emails
 from providers.message import Mailbox
+from tests.delivery import processes
 from tests.delivery.doctor.runs import wrong
 from tests.delivery.erasure import dumps
 from tests.delivery.erasure.conftest import KEY
@@ -78,20 +75,10 @@ def killed(steps: int, folder: Path) -> None:
     """Let a process go on with it that is killed after so many steps."""
     Erasure.objects.update(lease_until=None)
     command = [sys.executable, "-c", KILLED, str(steps)]
-    done = subprocess.run(command, check=False, cwd=gomail.BASE_DIR, env=environment(folder))
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=gomail.BASE_DIR,
+        env=processes.environment(folder, GOMAIL_TOMBSTONE_KEYS=KEY),
+    )
     assert done.returncode == -signal.SIGKILL
-
-
-def environment(folder: Path) -> dict[str, Any]:
-    """Return the variables of another process that works on the database of this test."""
-    name = connection.settings_dict["NAME"]
-    url = f"sqlite:///{name}"
-    if connection.vendor == "postgresql":
-        url = urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
-    own = {
-        "DATABASE_URL": url,
-        "GOMAIL_STORAGE_DIR": str(folder),
-        "GOMAIL_JOURNAL_DIR": gomail.GOMAIL_JOURNAL_DIR,
-        "GOMAIL_TOMBSTONE_KEYS": KEY,
-    }
-    return {**os.environ, **own}
