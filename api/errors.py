@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api import error_codes, no_room
 from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.limits import Over
+from delivery.access.leaving import Leaving
 from delivery.access.pauses import NotYours, Paused
 from delivery.access.reads import TooMany
 from delivery.audience import contacts, groups, imports
@@ -152,6 +153,7 @@ _TOLD: dict[type[Exception], tuple[str, str]] = {
     templates.InUse: ("template_in_use", "{}"),
     AllSuppressed: ("all_suppressed", "{}"),
     Paused: ("paused", "{}"),
+    Leaving: ("paused", "{}"),
     keys.Expired: ("api_key_expired", "{}"),
     key_rules.Beyond: ("beyond_own_rights", "{}"),
     NotYours: ("beyond_own_rights", "{}"),

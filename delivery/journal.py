@@ -27,6 +27,7 @@ from delivery.files.locked import LockedFile
 _LARGE = 1024 * 1024  # bytes; then a new file is begun
 _MOST_DONE, _DONE_SECONDS = 64 * 1024 * 1024, 7 * 86_400.0  # bytes and age of files that are done with
 _ENDING, _DONE = ".journal", ".full"  # in use or left behind; told to the database whole
+NOBODY = "none"  # the team of an email that was sent without an API key
 _NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+")  # the process's id, the file's number
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Entry:
     outcome: str
     # What the attempt was, for a database that does not know it (any more); lines of earlier versions lack these.
     email: str = ""  # its id
+    team: str = ""  # the id of the team that sends it, or NOBODY
     epoch: int = 0
     provider: str = ""
     recipients: str = ""  # fingerprint of their addresses

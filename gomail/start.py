@@ -13,7 +13,8 @@ from django.db.migrations.executor import MigrationExecutor
 from api import uploads
 from delivery import journal
 from delivery.access import key_use
-from delivery.erasure import background
+from delivery.deletion import background as deletions
+from delivery.erasure import background as erasures
 from delivery.files import storage
 from delivery.recovery import watch
 from delivery.workers import loop
@@ -48,7 +49,8 @@ def look() -> None:
     Without a worker on this machine no other process does it. What fails is tried again by the next look.
     """
     loop.guarded(watch.look, "The database and the journal could not be held against each other")
-    loop.guarded(background.look, "Erased people could not be overwritten in the journal")
+    loop.guarded(erasures.look, "Erased people could not be overwritten in the journal")
+    loop.guarded(deletions.look, "Deleted teams could not be overwritten in the journal")
     connection.close()
 
 

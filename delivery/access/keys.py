@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery.access import audit
+from delivery.access import audit, leaving
 from delivery.access import key_rules as rules
 from delivery.access.scopes import NAMES, Scope
 from delivery.content import addresses
@@ -52,13 +52,15 @@ def issue(
 ) -> tuple[ApiKey, str]:
     """Issue a key to a team, created by its name if new; return it with its token, which is not stored.
 
-    `fields`: name, note, networks, expires_at and who made it. Raises InvalidScopes, InvalidAddress, InvalidNetwork.
+    `fields`: name, note, networks, expires_at and who made it. Raises InvalidScopes, InvalidAddress, InvalidNetwork,
+    Leaving.
     """
     refuse_scopes(scopes)
     given = {**fields, "networks": rules.networks(fields.get("networks", ()))}
     given |= {"scopes": list(scopes), "from_addresses": [rules.sender(text) for text in from_addresses]}
     with transaction.atomic():
         whose = _named(team) if isinstance(team, str) else team
+        leaving.refuse(whose.pk)
         key, token = write(whose, **given)
         audit.record("key.created", **audit.named(key), after=rules.told(key))
     return key, token

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -9,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from delivery.access import audit, users
+from delivery.access import audit, leaving, users
 from delivery.access.scopes import OF_ROLE, Role, Scope, expand
 from delivery.content import addresses
 from delivery.db import clock
@@ -69,10 +70,11 @@ def invite(team: Team, email: str, role: str, by: By) -> tuple[Invitation, str]:
     """Invite the person of an address; return the invitation and its token, which is not stored.
 
     An earlier invitation of the address that is still open is replaced. Raises NotAllowed, AlreadyMember,
-    InvalidAddress.
+    InvalidAddress, Leaving.
     """
     address = addresses.canonical(addresses.bare(email.strip()))
     _insist(team, Role(role), by)
+    leaving.refuse(team.pk)
     if team.members.filter(user__in=users.at(address)).exists():
         raise AlreadyMember(AlreadyMember.__doc__)
     token = secrets.token_urlsafe(32)
@@ -155,7 +157,7 @@ def remove(member: Member, by: By) -> None:
         _record("member.removed", current, before=_shown(current))
         current.delete()
         _withdraw_of(current)
-        User.objects.filter(pk=current.user_id, is_superuser=False, memberships=None).update(is_staff=False)
+        _close_the_door([current.user_id])
 
 
 def transfer(member: Member, by: User) -> None:
@@ -172,6 +174,21 @@ def transfer(member: Member, by: User) -> None:
         if before:
             _withdraw_of(before)
     member.role = Role.OWNER
+
+
+def owns(user: User | AnonymousUser, team: Team) -> bool:
+    """Tell whether a person is an owner of a team, or the operator: what no scope gives is theirs alone."""
+    if user.is_active and user.is_superuser:
+        return True
+    found = Member.objects.filter(team=team, user=user.pk, user__is_active=True, role=Role.OWNER)
+    return found.exists()
+
+
+def dismiss_all(team: Team) -> None:
+    """Let a team that is deleted have no members any more, in the caller's transaction."""
+    users = list(Member.objects.filter(team=team).values_list("user", flat=True))
+    Member.objects.filter(team=team).delete()
+    _close_the_door(users)
 
 
 def may_grant(team: Team, role: Role, by: By) -> bool:
@@ -205,6 +222,12 @@ def _withdraw_of(member: Member) -> None:
     for one in open_invitations(team).filter(invited_by=user.get_username()):
         if not (invites and may_grant(team, Role(one.role), user)):
             withdraw(one)
+
+
+def _close_the_door(users: Sequence[int]) -> None:
+    """Keep whoever belongs to no team any more out of the admin; the account stays, for another invitation."""
+    nowhere = User.objects.filter(pk__in=users, is_superuser=False, memberships=None)
+    nowhere.update(is_staff=False)
 
 
 def _locked(member: Member) -> Member:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from delivery.access import audit, members
+from delivery.access import audit, leaving, members
 from delivery.access.members import By
 from delivery.db import clock, pieces
 from delivery.models import ApiKey, Email, Team
@@ -45,8 +45,9 @@ def resume(holder: Team | ApiKey, by: By = None) -> bool:
     """End the pause; tell whether there was one. The deadlines of what waits move by its length: nothing is lost.
 
     They move before the pause ends. If this stops in the middle, the next one moves some of them twice. Raises
-    NotYours.
+    NotYours, Leaving.
     """
+    leaving.refuse(holder.team_id if isinstance(holder, ApiKey) else holder.pk)
     holder.refresh_from_db(fields=list(_over(holder)))
     _refuse_managers(holder, by)
     rows = type(holder).objects.filter(pk=holder.pk, paused_at__isnull=False)

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from delivery.access import holders, pauses, terms, usage
+from delivery.access import holders, leaving, pauses, terms, usage
 from delivery.admin import base, pages
 from delivery.admin.permissions import OPERATOR, WRITE, scoped
 from delivery.models import ApiKey, Team
@@ -73,7 +73,7 @@ class HeldAdmin(base.ModelAdmin):
         order, word = _ORDERS["resume" if request.POST.get("order") == "resume" else "pause"]
         try:
             changed = order(holder, _person(request))
-        except pauses.NotYours as refusal:
+        except (pauses.NotYours, leaving.Leaving) as refusal:
             return self._refused(request, holder, refusal)
         if changed:
             self.log_change(request, holder, word)
@@ -107,7 +107,7 @@ class HeldAdmin(base.ModelAdmin):
         found: Team | ApiKey = get_object_or_404(mine, pk=pages.number(object_id))
         return found
 
-    def _refused(self, request: HttpRequest, holder: Team | ApiKey, refusal: pauses.NotYours) -> HttpResponse:
+    def _refused(self, request: HttpRequest, holder: Team | ApiKey, refusal: Exception) -> HttpResponse:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(self._back(holder))
 

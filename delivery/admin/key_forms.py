@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.html import format_html
 
-from delivery.access import key_rules, keys
+from delivery.access import key_rules, keys, leaving
 from delivery.access.scopes import Scope
 from delivery.admin import base
 from delivery.content import addresses
@@ -108,8 +108,14 @@ class KeyForm(_Bounds, base.OfTeams):
         self.fields["team_name"].help_text = format_html(said, there_are)
 
     def clean_team_name(self) -> str:
-        """Strip surrounding spaces."""
-        return str(self.cleaned_data["team_name"]).strip()
+        """Strip surrounding spaces; refuse a team that is being deleted."""
+        name = str(self.cleaned_data["team_name"]).strip()
+        if team := Team.objects.filter(name=name).first():
+            try:
+                leaving.refuse(team.pk)
+            except leaving.Leaving as refusal:
+                raise forms.ValidationError(str(refusal)) from refusal
+        return name
 
     def clean(self) -> dict[str, Any]:
         """Refuse scopes that the person does not have: no key may more than whoever makes it."""

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import SafeString
 
-from delivery.access import members
+from delivery.access import leaving, members
 from delivery.access.scopes import Role, Scope
 from delivery.admin import base, pages
 from delivery.admin.permissions import scoped
@@ -61,7 +61,7 @@ class InvitationForm(base.OfTeams):
             try:
                 asked = (cleaned["team"], cleaned["who"], cleaned["given"])
                 self.made, self.token = members.invite(*asked, by=self.by)
-            except members.Refused as refusal:
+            except (members.Refused, leaving.Leaving) as refusal:
                 raise forms.ValidationError(str(refusal)) from refusal
         return cleaned
 

@@ -64,6 +64,8 @@ def _go_on_with(erasure: Erasure, seconds: float) -> None:
         forget.run(erasure, seconds=seconds)
     except AWAY:
         raise
+    except Erasure.DoesNotExist:
+        log.info("Erasure %s has gone with its team", erasure.pk)
     except Exception:
         log.exception("Erasure %s could not go on; it is tried again", erasure.pk)
 

@@ -5,6 +5,7 @@ from delivery.models.attempt import Attempt
 from delivery.models.audit import AuditEntry
 from delivery.models.circuit import Circuit, CircuitChange
 from delivery.models.contact import Contact, Group, Membership
+from delivery.models.deletion import TeamDeletion
 from delivery.models.email import Attachment, Email, Recipient, Tag
 from delivery.models.erasure import Erasure
 from delivery.models.event import EventToken, ProviderEvent
@@ -58,6 +59,7 @@ __all__ = [
     "Suppression",
     "Tag",
     "Team",
+    "TeamDeletion",
     "Template",
     "TemplateVersion",
     "Tries",

@@ -23,7 +23,7 @@ from delivery.db import clock, session
 from delivery.journal import Entry, Piece
 from delivery.models import Attempt, Lineage, Watermark
 from delivery.models.lineage import THE_ONE
-from delivery.queue import clock_jumps, watermark_notes
+from delivery.queue import clock_jumps, deleted_teams, watermark_notes
 from delivery.queue.watermark_notes import Mark
 
 WORD: Final = "after_restore"  # what log, doctor and health say, and what the command is called
@@ -168,7 +168,8 @@ def _lost(lineage: Lineage, pieces: Iterable[Piece]) -> Iterator[Entry]:
         chunk = ours[start : start + _CHUNK]
         found = Attempt.objects.filter(pk__in=[entry.attempt for entry in chunk]).values_list("pk", flat=True)
         known = set(map(str, found))
-        yield from (entry for entry in chunk if entry.attempt not in known and not _is_pruned(entry))
+        missing = [entry for entry in chunk if entry.attempt not in known and not _is_pruned(entry)]
+        yield from deleted_teams.left_out(missing)
 
 
 def _is_pruned(entry: Entry) -> bool:

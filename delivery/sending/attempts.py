@@ -237,6 +237,7 @@ def _entry(last: Attempt, answer: Answer, recipients: str) -> journal.Entry:
     return journal.Entry(
         attempt=str(last.pk),
         email=str(last.email_id),
+        team=str(last.email.team_id or journal.NOBODY),
         epoch=last.epoch,
         provider=last.provider,
         recipients=recipients,

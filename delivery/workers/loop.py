@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db import close_old_connections, connection
 
 from delivery.db.outages import AWAY
-from delivery.erasure import background
+from delivery.deletion import background as deletions
+from delivery.erasure import background as erasures
 from delivery.events.polling import Poller
 from delivery.mailings.run import Runner
 from delivery.models import Email
@@ -126,10 +127,12 @@ def read_events(poller: Poller, stop: threading.Event) -> None:
 
 
 def clean_up() -> None:
-    """Look at clock and database, rescue orphans, end and cancel emails, forget old circuits and erased people."""
+    """Look at clock and database, rescue orphans, cancel emails, forget circuits, erased people and deleted teams."""
     watch.look()
     rescue.run()
     cancelling.finish()
     circuits.forget_senders()
-    background.look()
-    background.go_on()
+    erasures.look()
+    erasures.go_on()
+    deletions.look()
+    deletions.go_on()

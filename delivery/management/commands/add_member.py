@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from delivery.access import members
+from delivery.access import leaving, members
 from delivery.access.scopes import Role
 from delivery.content import addresses
 from delivery.files import output
@@ -30,7 +30,7 @@ class Command(base.Command):
             with transaction.atomic():
                 _, token = members.invite(team, options["email"], options["role"], None)
                 self._tell(token)
-        except (addresses.InvalidAddress, members.Refused) as error:
+        except (addresses.InvalidAddress, members.Refused, leaving.Leaving) as error:
             raise CommandError(str(error)) from error
 
     def _tell(self, token: str) -> None:

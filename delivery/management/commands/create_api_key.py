@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from delivery.access import key_rules, keys, scopes
+from delivery.access import key_rules, keys, leaving, scopes
 from delivery.content import addresses, headers
 from delivery.db import clock
 from delivery.files import output
@@ -58,7 +58,7 @@ class Command(base.Command):
             with transaction.atomic():
                 _, token = keys.issue(options["team"], name=options["name"], **rights)
                 self._tell(token)
-        except (addresses.InvalidAddress, key_rules.InvalidNetwork) as error:
+        except (addresses.InvalidAddress, key_rules.InvalidNetwork, leaving.Leaving) as error:
             raise CommandError(str(error)) from error
         except headers.InvalidHeader as error:
             raise CommandError(f"The name {error}.") from error

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from delivery.access import brake, pauses
+from delivery.access import brake, leaving, pauses
 from delivery.management import arguments, base
 from delivery.models import ApiKey, Team
 
@@ -25,7 +25,10 @@ class Command(base.Command):
         if options["marketing"]:
             self._lift(holder)
             return
-        done = "is resumed" if pauses.resume(holder) else "was not paused"
+        try:
+            done = "is resumed" if pauses.resume(holder) else "was not paused"
+        except leaving.Leaving as refusal:
+            raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{holder} {done}. {pauses.waiting_of(holder).count():,} emails wait to be sent.")
 
     def _lift(self, holder: Team | ApiKey) -> None:

@@ -1,0 +1,1 @@
+"""Deleting a team with all that is its own."""
