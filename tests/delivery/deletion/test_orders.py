@@ -9,7 +9,7 @@ from django.db import connection
 
 from delivery.access import keys, members, pauses
 from delivery.deletion import orders
-from delivery.models import ApiKey, AuditEntry, Email, Member, Team, TeamDeletion, WebhookEndpoint
+from delivery.models import ApiKey, AuditEntry, Email, Mailing, Member, Team, TeamDeletion, WebhookEndpoint
 from delivery.queue import claims
 from delivery.webhooks import listeners
 from tests.delivery.factories import queued
@@ -127,3 +127,10 @@ def test_the_order_says_what_was_there(shop: Team) -> None:
         "waiting": 1,
         "keys": 1,
     }
+
+
+def test_a_mailing_that_goes_on_is_cancelled(shop: Team) -> None:
+    for state in ("sending", "done"):
+        Mailing.objects.create(team=shop, name=state, state=state)
+    orders.give(shop, orders.SHELL)
+    assert dict(Mailing.objects.values_list("name", "state")) == {"sending": "cancelled", "done": "done"}
