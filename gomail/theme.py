@@ -106,6 +106,7 @@ UNFOLD = {
                     _page("Members", "groups", "delivery.member"),
                     _page("Invitations", "mail_lock", "delivery.invitation"),
                     _page("Teams", "apps", "delivery.team"),
+                    _page("Deleted teams", "auto_delete", "delivery.teamdeletion"),
                     _page("Users", "person", "auth.user"),
                     _page("Audit", "history", "delivery.auditentry"),
                     _page("Second factors", "lock_person", "mfa.authenticator"),

@@ -1,4 +1,4 @@
-"""Pages of teams: nothing is deleted."""
+"""Pages of teams."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from delivery.access.scopes import Scope
-from delivery.admin import base, pages, recording, reputations
+from delivery.admin import base, deletions, pages, recording
 from delivery.admin.permissions import OPERATOR
 from delivery.models import Team
 
@@ -24,14 +24,15 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Team)
-class TeamAdmin(recording.Recorded, reputations.BrakedAdmin):
-    """Teams can be renamed but not deleted: their emails remain theirs."""
+class TeamAdmin(recording.Recorded, deletions.DeletableAdmin):
+    """Teams can be renamed; they are deleted by an order of their own, not as a row."""
 
     read_scope, write_scope, team_path = Scope.MEMBERS_READ, OPERATOR, "pk"
     object_kind = "team"
     form = TeamForm
     list_display = ("name", "paused", "marketing_mail", "created")
-    actions_detail = ("pause", "limits", "marketing")
+    actions_detail = ("pause", "limits", "marketing", "delete_team")
+    list_select_related = ("deletion",)
     sortable_by = ()
     search_fields = ("name",)
 

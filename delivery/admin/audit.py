@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, PAGE_VAR
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.html import format_html
@@ -14,15 +14,28 @@ from django.utils.text import Truncator
 
 from delivery.access import audit_log
 from delivery.access.scopes import Scope
-from delivery.admin import base, pages, webhook_lists
+from delivery.admin import base, pages, permissions, webhook_lists
 from delivery.admin.filters import AcceptedFilter
 from delivery.admin.permissions import scoped
-from delivery.models import AuditEntry
+from delivery.models import AuditEntry, Team, TeamDeletion
 
 _LONGEST, _BREAKS = 60, 30  # characters
 _Kind = AuditEntry.ActorKind
 _KINDS: Final = {_Kind.MEMBER.value: "info", _Kind.KEY.value: "success", _Kind.SYSTEM.value: ""}
 _PARAMETERS: Final = frozenset({"actor_kind__exact", "team__id__exact", "at_from", "at_to"})
+
+
+class _TeamFilter(base.TeamFilter):
+    """Offers the operator deleted teams, too: their entries stay."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Offer them below the others."""
+        there = super().field_choices(field, request, model_admin)
+        gone = TeamDeletion.objects.filter(finished_at__isnull=False).order_by("name", "pk")
+        deleted = (
+            [(row.team_id, f"{row}, deleted") for row in gone] if permissions.is_operator(request) else []
+        )
+        return [*there, *deleted]
 
 
 @admin.register(AuditEntry)
@@ -33,15 +46,24 @@ class AuditAdmin(webhook_lists.LogAdmin):
     list_display = ("when", "action", "what", "who", "kind", "address", "whose")
     list_filter = (
         ("actor_kind", base.ChoicesFilter),
-        ("team", base.TeamFilter),
+        ("team", _TeamFilter),
         ("at", AcceptedFilter),
     )
-    list_select_related = ("team",)
     actions_list = ("export",)
     search_fields = ("id",)  # only shows the search box; get_search_results does the search
     search_help_text = "An action such as key.revoked, an object's id or address, or a person's name"
     template = "delivery/audit_entry.html"
     missing = "There is no such entry."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Add the name of each entry's team."""
+        there = (
+            Team.objects.filter(pk=OuterRef("team_id")).order_by().values("name")
+        )  # a join would want a row
+        deleted = TeamDeletion.objects.filter(team=OuterRef("team_id")).order_by().values("name")
+        names = {"team_name": Subquery(there), "deleted_name": Subquery(deleted)}
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(**names)
+        return rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
@@ -108,7 +130,12 @@ class AuditAdmin(webhook_lists.LogAdmin):
     @admin.display(description="Team", empty_value="–")
     def whose(self, row: AuditEntry) -> str | None:
         """Show whose object it is."""
-        return str(row.team) if row.team else None
+        return _team(row)
+
+
+def _team(row: Any) -> str | None:
+    """Return the name of the team, also of one that is deleted."""
+    return row.team_name or (f"{row.deleted_name}, deleted" if row.deleted_name else None)
 
 
 def _values(row: AuditEntry) -> list[tuple[str, str]]:
@@ -116,11 +143,11 @@ def _values(row: AuditEntry) -> list[tuple[str, str]]:
     return [(name, json.dumps(value, indent=2, ensure_ascii=False)) for name, value in told if value]
 
 
-def _facts(row: AuditEntry) -> list[tuple[str, Any]]:
+def _facts(row: Any) -> list[tuple[str, Any]]:
     return [
         ("Kind of object", row.object_kind),
         ("Object", row.object_id),
-        ("Team", row.team),
+        ("Team", _team(row)),
         ("Id", row.actor_id),
         ("From", row.address),
         ("X-Request-ID", row.request_id),

@@ -13,8 +13,10 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from delivery.models import Member, Team
+from delivery.models.scopes import Role
 
 OPERATOR: Final = "operator"  # stands where a scope does; no role has it
+OWNER: Final = "owner"  # likewise: of this role alone, which has no scope more than an admin
 WRITE: Final = "write_scope"  # of a method of a page: the page's own
 SHARED: Final = ""  # the team_path of rows that are nobody's and that each may see who has the scope
 _HELD: Final = "_gomail_scopes"  # on the request
@@ -86,5 +88,15 @@ def _held(request: HttpRequest) -> Mapping[int, frozenset[str]]:
         mine = (
             Member.objects.filter(user=request.user.pk) if request.user.is_active else Member.objects.none()
         )
-        setattr(request, _HELD, {member.team_id: member.scopes() for member in mine})
+        setattr(request, _HELD, {member.team_id: _of(member) for member in mine})
     return cast("Mapping[int, frozenset[str]]", getattr(request, _HELD))
+
+
+def forget(request: HttpRequest) -> None:
+    """Read the person's scopes anew: they have changed in this request."""
+    if hasattr(request, _HELD):
+        delattr(request, _HELD)
+
+
+def _of(member: Member) -> frozenset[str]:
+    return member.scopes() | ({OWNER} if member.role == Role.OWNER else set())

@@ -55,6 +55,15 @@ def sentences(counts: Mapping[str, int]) -> list[str]:
     return [*(_SAID[what].format(number) for what, number in counts.items() if number), _STAYS]
 
 
+def percent(deletion: TeamDeletion) -> int:
+    """Return how much has gone, of what is shown."""
+    if deletion.finished_at:
+        return 100
+    of_all = sum(deletion.found.get(name, 0) for name in _SHOWN)
+    gone = sum(min(deletion.counts.get(name, 0), deletion.found.get(name, 0)) for name in _SHOWN)
+    return 99 * gone // of_all if of_all else 0
+
+
 def progress(deletion: TeamDeletion) -> str:
     """Return how far a deletion has come, in one line."""
     gone, found = deletion.counts, deletion.found

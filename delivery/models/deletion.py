@@ -28,6 +28,7 @@ class TeamDeletion(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        verbose_name = "deleted team"
         indexes = [
             # read by deletion/job
             models.Index(fields=["id"], name="team_deletion_unfinished", condition=Q(finished_at=None)),

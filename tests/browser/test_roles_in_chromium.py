@@ -85,6 +85,7 @@ def pages(team: Team) -> dict[str, str]:
         "members": f"{DELIVERY}member/",
         "invitations": f"{DELIVERY}invitation/",
         "team": f"{DELIVERY}team/{team.pk}/change/",
+        "deleted": f"{DELIVERY}teamdeletion/",
         "audit": f"{DELIVERY}auditentry/",
         "users": "/admin/auth/user/",
     }
@@ -123,6 +124,8 @@ ROWS = (
     ("invite", "invitations", "a[href*='/add/']"),
     ("the team's page", "team", "#team_form"),
     ("rename, pause and limit the team", "team", "[name=_save]"),
+    ("delete the team", "team", "html:/delete-team"),
+    ("teams that were deleted, and how far it is", "deleted", "a[href='/admin/delivery/teamdeletion/']"),
     ("who changed what in the team", "audit", "a[href*='/change/']"),
     ("the users of all teams", "users", "a[href*='/auth/user/add/']"),
 )

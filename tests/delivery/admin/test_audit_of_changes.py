@@ -141,6 +141,9 @@ FORMS: Final[Mapping[str, Form]] = {
     "delivery_team_change": Form(
         action="team.changed", row=team, path="{}/change/", fields=lambda _: {"name": "new"}
     ),
+    "delivery_team_delete_team": Form(
+        action="team.deleted", row=team, path="{}/delete-team/", fields=lambda _: {"again": "shop"}
+    ),
     "delivery_team_pause": Form(
         action="team.paused", row=team, path="{}/pause/", fields=lambda _: {"order": "pause"}
     ),
@@ -281,6 +284,7 @@ NO_ENTRY: Final = {
     **dict.fromkeys(
         (
             *("delivery_auditentry_export", "delivery_suppression_export", "delivery_contact_export"),
+            "delivery_teamdeletion_progress",
             *("delivery_email_preview", "delivery_email_raw", "delivery_email_file"),
         ),
         "it is read",

@@ -16,7 +16,7 @@ from delivery.models import Email, Member, Team
 from tests.delivery.webhooks.endpoints import endpoint
 
 PAGES = list(admin.site._registry.values())
-SCOPES = {*Scope.values, permissions.OPERATOR}
+SCOPES = {*Scope.values, permissions.OPERATOR, permissions.OWNER}
 # Django's and the theme's own views of a page, which ask has_view_permission and its like.
 OF_DJANGO = {"changelist", "add", "history", "delete", "change", "password_change", ""}
 # Of the site: they tell nothing of anybody's mail. The search finds pages by their names, as the sidebar shows them.

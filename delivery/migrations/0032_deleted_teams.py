@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0029_mailings'),
+        ('delivery', '0031_key_origins'),
     ]
 
     operations = [
@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('team', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='deletion', to='delivery.team')),
             ],
             options={
+                'verbose_name': 'deleted team',
                 'ordering': ('-id',),
                 'indexes': [models.Index(condition=models.Q(('finished_at', None)), fields=['id'], name='team_deletion_unfinished')],
             },
