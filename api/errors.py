@@ -14,8 +14,8 @@ from rest_framework.response import Response
 
 from api import error_codes, no_room
 from delivery.access import key_changes, key_rules, keys, members
-from delivery.access.limits import Over
 from delivery.access.leaving import Leaving
+from delivery.access.limits import Over
 from delivery.access.pauses import NotYours, Paused
 from delivery.access.reads import TooMany
 from delivery.audience import contacts, groups, imports

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from delivery.access import keys, members, pauses
+from delivery.access import keys, leaving, members, pauses
 from delivery.deletion import orders
 from delivery.models import ApiKey, AuditEntry, Email, Mailing, Member, Team, TeamDeletion, WebhookEndpoint
 from delivery.queue import claims
@@ -112,7 +112,7 @@ def test_nothing_new_is_made_for_it(shop: Team) -> None:
         lambda: members.invite(shop, "eve@example.org", "owner", None),
         lambda: pauses.resume(shop),
     ):
-        with pytest.raises(pauses.Leaving):
+        with pytest.raises(leaving.Leaving):
             order()
     assert Team.objects.filter(paused_at=None).count() == 0
     assert Email.objects.count() == 0
