@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0031_key_origins'),
+        ('delivery', '0032_emails_of_a_mailing'),
     ]
 
     operations = [
