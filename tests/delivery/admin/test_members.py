@@ -95,3 +95,32 @@ def test_another_teams_people_are_missing(team: Team) -> None:
     for word in ("role", "remove", "hand-over"):
         assert anna.post(f"{MEMBERS}{row.pk}/{word}/", {"role": "viewer"}).status_code == 404
     assert anna.get(f"{MEMBERS}{row.pk}/change/").status_code == 302
+
+
+@pytest.mark.parametrize("how", ["one", "several"])
+def test_the_account_of_a_member_is_not_deleted_and_so_no_last_owner(
+    admin_client: Client, team: Team, how: str
+) -> None:
+    person(team, "anna", "owner")
+    anna = User.objects.get(username="anna")
+    one = (f"/admin/auth/user/{anna.pk}/delete/", {"post": "yes"})
+    several = {"post": "yes", "action": "delete_selected", "_selected_action": anna.pk}
+    path, fields = one if how == "one" else ("/admin/auth/user/", several)
+    assert admin_client.post(path, fields).status_code != 302
+    assert Member.objects.get().user == anna
+
+    Member.objects.all().delete()
+    assert admin_client.post(path, fields).status_code == 302
+    assert not User.objects.filter(username="anna").exists()
+
+
+def test_an_owner_makes_another_one_and_steps_down(team: Team) -> None:
+    anna = person(team, "anna", "owner")
+    person(team, "bert", "admin")
+    own, other = Member.objects.get(role="owner"), Member.objects.get(role="admin")
+    assert "A team keeps an owner" in text(
+        anna.post(f"{MEMBERS}{own.pk}/role/", {"role": "viewer"}, follow=True)
+    )
+    anna.post(f"{MEMBERS}{other.pk}/role/", {"role": "owner"})
+    anna.post(f"{MEMBERS}{own.pk}/role/", {"role": "viewer"})
+    assert dict(Member.objects.values_list("user__username", "role")) == {"anna": "viewer", "bert": "owner"}
