@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from io import BytesIO
 from typing import IO, Any
 
@@ -29,12 +30,18 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 def most(environ: Environ) -> int:
     """Return how many bytes of body this path reads at this method; 0 for what no view reads, and unknown paths."""
-    if environ.get("REQUEST_METHOD") not in _WITH_BODY:
-        return 0
+    method = environ.get("REQUEST_METHOD", "")
     try:
-        path = get_path_info(environ)
+        return _most(method, get_path_info(environ)) if method in _WITH_BODY else 0
+    except UnicodeError:
+        return 0
+
+
+@lru_cache(maxsize=256)  # Django resolves the path again: for the paths that are asked most, it is done once
+def _most(method: str, path: str) -> int:
+    try:
         function = resolve(path).func
-    except (Resolver404, UnicodeError):
+    except Resolver404:
         return 0
     if path.startswith(("/admin/", "/accounts/", "/invite/")):
         usual = EDITOR_BODY_BYTES if path.startswith(_EDITORS) else ADMIN_BODY_BYTES
@@ -43,7 +50,7 @@ def most(environ: Environ) -> int:
     if path.startswith("/u/"):
         return UNSUBSCRIBE_BODY_BYTES
     # A redirect has all methods, and parses nothing.
-    reads = hasattr(view, "parser_classes") and hasattr(view, environ["REQUEST_METHOD"].lower())
+    reads = hasattr(view, "parser_classes") and hasattr(view, method.lower())
     return int(getattr(view, "most_bytes", MAX_BODY_BYTES)) if reads else 0
 
 

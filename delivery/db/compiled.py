@@ -65,8 +65,7 @@ class _Sql(NamedTuple):
     text: str
     parameters: Sequence[Any]
 
-    def filled(self, values: Mapping[str, Any]) -> list[Any]:
-        opened = opened_here()
+    def filled(self, values: Mapping[str, Any], opened: BaseDatabaseWrapper) -> list[Any]:
         return [part.filled(values, opened) if isinstance(part, _Slot) else part for part in self.parameters]
 
 
@@ -79,16 +78,18 @@ class Update:
 
     def run(self, **values: Any) -> int:
         """Run the statement and return the number of updated rows."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql.text, self._sql.filled(values))
+        opened = opened_here()
+        with opened.cursor() as cursor:
+            cursor.execute(self._sql.text, self._sql.filled(values, opened))
             return int(cursor.rowcount)
 
     def run_all(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run it once for each mapping of values; return the total number of updated rows."""
         if len(rows) == 1:
             return self.run(**rows[0])
-        with connection.cursor() as cursor:
-            cursor.executemany(self._sql.text, [self._sql.filled(values) for values in rows])
+        opened = opened_here()
+        with opened.cursor() as cursor:
+            cursor.executemany(self._sql.text, [self._sql.filled(values, opened) for values in rows])
             return int(cursor.rowcount)
 
     @cached_property
@@ -109,8 +110,9 @@ class _Query(Generic[Found]):
     def run(self, several: Sequence[Any] = (), **values: Any) -> list[Found]:
         """Return the rows."""
         sql, read = self._compiled.get(len(several)) or self._compile_for(len(several))
-        with connection.cursor() as cursor:
-            cursor.execute(sql.text, sql.filled({self._name: several, **values}))
+        opened = opened_here()
+        with opened.cursor() as cursor:
+            cursor.execute(sql.text, sql.filled({self._name: several, **values}, opened))
             return read(cursor.fetchall())
 
     def _compile_for(self, many: int) -> "_Compiled[Found]":

@@ -44,7 +44,7 @@ class Insert:
         parameters = [value for columns in table for _, values in columns for value in values]
         if parameters:
             statement = f"INSERT INTO {self._into} VALUES {values}"  # noqa: S608 - our names and placeholders
-            with connection.cursor() as cursor:
+            with opened.cursor() as cursor:
                 cursor.execute(statement, parameters)
 
     def _copy(self, rows: Sequence[models.Model]) -> None:
