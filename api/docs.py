@@ -59,6 +59,7 @@ class Schema(SpectacularAPIView):
     """OpenAPI 3, as YAML or as JSON."""
 
     content_negotiation_class = PreferAccepted
+    open_query = True  # there is only one version, whichever is asked for
     http_method_names = ("get", "head")
 
     def _get_version_parameter(self, request: Request) -> None:
@@ -70,6 +71,7 @@ class Docs(SpectacularSwaggerView):
     """Swagger UI from our own static files: it works without the internet."""
 
     url_name = "schema"
+    open_query = True
     http_method_names = ("get", "head")
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

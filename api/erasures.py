@@ -131,6 +131,7 @@ class OneErasure(APIView):
 class People(APIView):
     """All that is kept of one person."""
 
+    query = {"GET": ("address",)}
     http_method_names = ("get", "head")
     scope = Scope.ERASURE_WRITE
 
@@ -139,7 +140,6 @@ class People(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """Write emails with their texts, events, suppressions, contacts, and whatever else names the address."""
-        parameters.refuse_unknown(request.query_params, ("address",))
         try:
             person = people.named(request.query_params.get("address", ""))
         except InvalidAddress as error:

@@ -61,7 +61,11 @@ class Text(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field(bool)
 class Switch(serializers.Field):  # type: ignore[type-arg]
-    """true or false, and no other word for it."""
+    """true or false, and no other word for it; neither null nor empty, which might mean either."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Let null be refused like any other word."""
+        return (False, data) if data is None else super().validate_empty_values(data)
 
     def to_internal_value(self, data: Any) -> bool:
         """Return it."""

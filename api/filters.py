@@ -27,6 +27,13 @@ class TruthFilter(django_filters.TypedChoiceFilter):  # type: ignore[misc]
         choices = [("true", "true"), ("false", "false")]
         super().__init__(choices=choices, coerce=lambda word: word == "true", **options)
 
+    @staticmethod
+    def refuse_empty(filters: Any) -> None:
+        """Raise ContractError where one is given, and empty: the result would look filtered."""
+        for name, one in filters.filters.items():
+            if isinstance(one, TruthFilter) and filters.data.get(name) == "":
+                raise parameters.invalid(name, "invalid_choice", "must be true or false.")
+
 
 class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     """By status, recipient, provider, tag, mailing, time and text."""
@@ -50,6 +57,7 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     def is_valid(self) -> bool:
         """Refuse unknown parameters: a misspelt filter must not be ignored, as the result would look filtered."""
         parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES])
+        TruthFilter.refuse_empty(self)
         return bool(super().is_valid())
 
     def by_recipient(self, emails: QuerySet[Email], name: str, value: str) -> QuerySet[Email]:

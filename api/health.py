@@ -58,6 +58,7 @@ class Unguarded(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    open_query = True
     http_method_names = ("get", "head")
 
 

@@ -1,14 +1,52 @@
 """Query parameters: unknown ones are refused, so that a misspelt one is not silently ignored."""
 
 import difflib
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
 from api.errors import ContractError
 
 _TRUTHS = {"true": True, "false": False}
+OF_PAGES: Final = ("cursor", "page_size")
+_ITSELF: Final = None  # the view knows them by itself, such as those of its filter
+
+
+class Known(BaseThrottle):
+    """Refuses a parameter that a view does not read, once the key is known to be allowed.
+
+    A view says in `query` which it reads, by method; one that says nothing reads none, and a list with pages or a
+    filter of its own refuses others by itself. `open_query`: strangers ask, and may add what they like.
+    """
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Raise ContractError for the first that is not read; a method that is not allowed is told so elsewhere."""
+        known = _read_by(view, "GET" if request.method == "HEAD" else str(request.method))
+        if known is not _ITSELF and request.method in view.allowed_methods:
+            refuse_unknown(request.query_params, known)
+        return True
+
+
+def _read_by(view: Any, method: str) -> Iterable[str] | None:
+    if getattr(view, "open_query", False):
+        return _ITSELF
+    said: Mapping[str, Iterable[str]] = getattr(view, "query", {})
+    if method in said:
+        return said[method]
+    is_list = hasattr(view, "filterset_class") or "pagination_class" in _own(type(view))
+    return _ITSELF if is_list and method == "GET" else ()
+
+
+def _own(view: type) -> set[str]:
+    """Return what the classes of a view say beyond those of REST framework."""
+    return {
+        name
+        for each in view.__mro__
+        if not each.__module__.startswith("rest_framework.")
+        for name in vars(each)
+    }
 
 
 def refuse_unknown(parameters: Any, known: Iterable[str]) -> None:
@@ -18,8 +56,7 @@ def refuse_unknown(parameters: Any, known: Iterable[str]) -> None:
 
 
 def flag(request: Request, name: str) -> bool:
-    """Return a boolean parameter, the only one of its path; False if it is not given."""
-    refuse_unknown(request.query_params, [name])
+    """Return a boolean parameter; False if it is not given."""
     given = request.query_params.get(name, "false")
     if given not in _TRUTHS:
         raise invalid(name, "invalid_choice", "must be true or false.")

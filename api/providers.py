@@ -174,6 +174,7 @@ class ProvidersSerializer(serializers.Serializer[Any]):
 class Providers(APIView):
     """The providers: order, circuit, last success and failure, limits, readiness."""
 
+    query = {"GET": ("fresh",)}
     http_method_names = ("get", "head")
     scope = Scope.PROVIDERS_READ
 

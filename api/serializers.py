@@ -27,7 +27,8 @@ _SHORTEST, _LONGEST = 60, 5 * 24 * 60 * 60  # seconds in which an email may be t
 class StrictSerializer(serializers.Serializer[Any]):
     """A request whose unknown fields are refused: a misspelt cc_addresses must not be lost in silence.
 
-    A field that is null or empty is absent: that is what forms send for an input that was left empty.
+    A field that is null or empty is absent: that is what forms send for an input that was left empty. But not one that
+    is true or false: an empty `dry_run` must not do it.
     """
 
     def get_fields(self) -> dict[str, Any]:
@@ -42,14 +43,15 @@ class StrictSerializer(serializers.Serializer[Any]):
         """Refuse what the contract does not know."""
         if not isinstance(data, Mapping):
             raise fail("wrong_type", "must be an object.", "non_field_errors")
-        present = {name: value for name, value in data.items() if value is not None}
         known = self._declared_fields
+        switches = {name for name, field in known.items() if isinstance(field, fields.Switch)}
+        present = {name: value for name, value in data.items() if value is not None or name in switches}
         unknown = present.keys() - known.keys()
         if unknown:
             raise serializers.ValidationError(
                 {name[:80]: [_unknown(name, list(known))] for name in sorted(unknown)}
             )
-        given = {name: value for name, value in present.items() if value != ""}
+        given = {name: value for name, value in present.items() if value != "" or name in switches}
         values: dict[str, Any] = super().to_internal_value(given)
         return values
 

@@ -39,7 +39,6 @@ class Options:
 
 def options(request: Request) -> Options:
     """Return what the query or the form asks for."""
-    parameters.refuse_unknown(request.query_params, ["dry_run", "kind"])
     given = {**_fields(request), **request.query_params.dict()}
     dry_run, kind = given.get("dry_run", "false"), given.get("kind", "")
     if dry_run not in ("true", "false"):

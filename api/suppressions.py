@@ -119,6 +119,7 @@ class OneSuppression(_ByMethod):
 class SuppressionImport(APIView):
     """Many entries from a CSV file: GoMail's own, or one that a vendor gave out."""
 
+    query = {"POST": ("dry_run", "kind")}
     http_method_names = ("post",)
     scope = Scope.SUPPRESSIONS_WRITE
     parser_classes = (suppression_files.CsvParser, MultiPartParser)

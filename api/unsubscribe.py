@@ -49,6 +49,7 @@ _HEADERS = {
 class Unsubscribe(APIView):
     """One button. There is no script, and nothing on it names the recipient."""
 
+    open_query = True  # links are written over on their way
     http_method_names = ("get", "head", "post")
     authentication_classes = ()
     permission_classes = ()

@@ -42,6 +42,7 @@ _NOT_READ = dict.fromkeys((400, 401, 403, 405, 500, 503), FailureSerializer)
 class SendEmail(Throttled):
     """Send one email."""
 
+    query = {"POST": ("dry_run",)}
     http_method_names = ("post",)
     scope = Scope.EMAILS_SEND
     parser_classes = (StrictJSONParser, MultiPartParser, UrlencodedParser)

@@ -181,7 +181,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W005", "security.W021"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerKey"],
     "DEFAULT_PERMISSION_CLASSES": ["api.authentication.KeyHasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["api.reading.ReadRate"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.reading.ReadRate", "api.parameters.Known"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.AlwaysJSON",

@@ -93,6 +93,7 @@ class Keys(_OfOwn):
 class OneKey(_OfOwn):
     """One key."""
 
+    query = {"DELETE": ("waiting",)}
     http_method_names = ("get", "head", "patch", "delete")
 
     @extend_schema(operation_id="key", responses={200: OneKeySerializer, **_READ})
@@ -118,7 +119,6 @@ class OneKey(_OfOwn):
     )
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Revoke it within a second, and say what becomes of its emails that wait."""
-        parameters.refuse_unknown(request.query_params, ("waiting",))
         cancel = _cancels(request)
         number = cancelling.revoke(self.get_object(), cancel=cancel)
         counts = {"waiting": 0 if cancel else number, "cancelled": number if cancel else 0}

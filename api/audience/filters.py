@@ -47,9 +47,14 @@ class MemberFilter(django_filters.FilterSet):  # type: ignore[misc]
     email = django_filters.CharFilter(method="by_email", help_text="the whole address")
     status = django_filters.ChoiceFilter(choices=Status.choices)
 
+    @classmethod
+    def known(cls) -> tuple[str, ...]:
+        """Return the names of all parameters of the list."""
+        return (*cls.base_filters, *_OF_THE_PAGES, *_OF_FILES)
+
     def is_valid(self) -> bool:
         """Refuse unknown parameters."""
-        parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES, *_OF_FILES])
+        parameters.refuse_unknown(self.data, self.known())
         return bool(super().is_valid())
 
     def by_email(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:

@@ -106,6 +106,7 @@ class Members(_OfGroups):
 
     filter_backends = ()  # the filter is for members, and not for the group that holds them
     filterset_class = MemberFilter
+    query = {"GET": MemberFilter.known()}
     pagination_class = NewestFirst.of("Members")
 
     @extend_schema(

@@ -17,19 +17,15 @@ _LONGEST: Final = 255
 
 
 @extend_schema_field(bool)
-class FormSwitch(serializers.Field):  # type: ignore[type-arg]
+class FormSwitch(fields.Switch):
     """true or false, in a form or a query."""
 
     def to_internal_value(self, data: Any) -> bool:
         """Return it."""
         words = {"true": True, "false": False}
-        if isinstance(data, bool) or data not in words:
+        if not isinstance(data, str) or data not in words:
             raise fail("invalid_choice", "must be true or false.")
         return words[data]
-
-    def to_representation(self, value: bool) -> bool:
-        """Return it unchanged."""
-        return value
 
 
 @extend_schema_field(

@@ -45,6 +45,7 @@ class _OfImports(generics.GenericAPIView[Import], OfContacts):
 class Imports(_OfImports):
     """Your imports, newest first."""
 
+    query = {"POST": tuple(NewImportSerializer().fields)}  # what a form says, a query may say
     http_method_names = ("get", "head", "post")
     parser_classes = (files.FormParser, files.CsvParser)
     pagination_class = NewestFirst.of("Imports")
@@ -107,12 +108,12 @@ class OneImport(_OfImports):
 class Rejects(_OfImports):
     """The rows that were not taken."""
 
+    query = {"GET": ("format",)}
     http_method_names = ("get", "head")
 
     @extend_schema(operation_id="rejects", responses={(200, "text/csv"): OpenApiTypes.STR, **READ})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Answer with their lines, columns, codes and values as CSV."""
-        parameters.refuse_unknown(request.query_params, ["format"])
         return as_csv(exports.rejects(self.get_object()), "rejects.csv")
 
 

@@ -59,6 +59,7 @@ class PostEmail(Throttled):
 
     http_method_names = ("post",)
     scope = Scope.EMAILS_SEND
+    open_query = True  # what it does not know it ignores, as its clients expect: decision 0002
     parser_classes = (StrictJSONParser,)
 
     @extend_schema(

@@ -126,6 +126,7 @@ class Versions(_OfOwn):
 
     http_method_names: tuple[str, ...] = ("get", "head", "post")
     serializer_class = VersionSerializer
+    query = {"GET": _OF_THE_PAGES}
     pagination_class = NewestFirst.of("Versions")
 
     @extend_schema(parameters=[_ID], responses={200: VersionSerializer(many=True), **_READ})

@@ -140,6 +140,7 @@ class SendTest(_OfOwn):
 class Calls(_OfOwn):
     """The calls of an endpoint, newest first."""
 
+    query = {"GET": parameters.OF_PAGES}
     http_method_names = ("get", "head")
     serializer_class = CallSerializer
     pagination_class = NewestFirst.of("Calls")

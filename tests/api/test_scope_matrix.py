@@ -1,6 +1,5 @@
 """Each operation of the OpenAPI document × each scope × each role: allowed with its scope, and with no other."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +9,8 @@ from delivery.access import keys
 from delivery.access.scopes import OF_ROLE, Role, Scope
 from delivery.db import clock
 from delivery.models import ApiKey
-from tests import fakes
+from tests.api.document import documented, filled
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
 # What access.md settles; an operation that is missing here is in the matrix all the same.
 SETTLED = {
     "send_email": "emails.send",
@@ -59,21 +57,6 @@ def operations(db: None) -> dict[str, tuple[str, str, str]]:
         for path, method, operation in documented()
         if "x-scope" in operation
     }
-
-
-def documented() -> Iterator[tuple[str, str, Any]]:
-    client = Client()
-    accept = {"Accept": "application/vnd.oai.openapi+json"}
-    document: Any = client.get(fakes.V1 + "schema/", headers=accept).json()
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield path, method, operation
-
-
-def filled(path: str) -> str:
-    """Return the path with ids that nothing has."""
-    parts = (NOBODY if part.startswith("{") else part for part in path.split("/"))
-    return "/".join(parts)
 
 
 def of(*scopes: str) -> str:

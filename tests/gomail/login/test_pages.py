@@ -1,14 +1,14 @@
 """Which pages there are, and where they lead."""
 
 import re
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
+from django.urls import NoReverseMatch, get_resolver, reverse
 
 from tests.gomail.login.people import LOGIN, PASSWORD, log_in, person, user_of
+from tests.urls import paths
 
 pytestmark = pytest.mark.django_db
 
@@ -31,17 +31,9 @@ WANTED = {
 REFUSED = {"signup/", "email/", "3rdparty/signup/"}  # named by allauth's views; answered 404
 
 
-def paths(resolver: Any, prefix: str = "") -> list[str]:
-    found: list[str] = []
-    for each in resolver.url_patterns:
-        path = prefix + str(each.pattern)
-        found += paths(each, path) if isinstance(each, URLResolver) else [path]
-    return found
-
-
 def test_only_the_pages_that_are_meant_are_there() -> None:
     (accounts,) = (each for each in get_resolver().url_patterns if str(each.pattern) == "accounts/")
-    found = {path for path in paths(accounts) if not path.startswith("^")}
+    found = {path for path in paths(accounts.url_patterns) if not path.startswith("^")}
     assert found == WANTED | REFUSED
 
 
