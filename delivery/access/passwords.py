@@ -49,7 +49,7 @@ class LimitedBackend(ModelBackend):
         if not username or not password or len(password) > LONGEST or "\0" in username:
             return None
         address = request.META.get("REMOTE_ADDR", "") if request else ""
-        with logins.checked(address, username) as right:
+        with logins.checked(address, users.folded(username)) as right:
             user = self._checked(_named(username), password)
             right.extend([True] if user else [])
         return user

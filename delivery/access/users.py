@@ -1,11 +1,15 @@
 """The people who log in, by their addresses of mail."""
 
+from typing import Final
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from delivery.access import actor, audit
 from delivery.content import addresses
 from delivery.models import Newcomer
+
+CLASH: Final = "The login name of one user would be the address of another: nobody knows who logs in by it."
 
 
 def at(address: str) -> list[User]:
@@ -15,6 +19,14 @@ def at(address: str) -> list[User]:
         return []
     found = User.objects.filter(email__istartswith=f"{local}@")
     return [user for user in found if folded(user.email) == wanted]
+
+
+def clashes(user: User) -> bool:
+    """Tell whether the login name is another user's address, or the address another's: nobody knows whose it is."""
+    others = User.objects.exclude(pk=user.pk)
+    names = {user.email, folded(user.email)} - {""}
+    named = [others.filter(username__iexact=name).exists() for name in names]
+    return any(named) or any(other.pk != user.pk for other in at(user.username))
 
 
 def folded(address: str) -> str:

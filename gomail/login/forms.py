@@ -42,7 +42,7 @@ class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Send the users of the address their links, each to the address as it is stored."""
         email = str(self.cleaned_data["email"])
-        logins.allow_link(request.META.get("REMOTE_ADDR", ""), email)
+        logins.allow_link(request.META.get("REMOTE_ADDR", ""), users.folded(email))
         with mails.evenly():
             for user in filter(attrgetter("is_active"), users.at(email)):
                 request_password_reset(request, user.email, [user], account.default_token_generator)

@@ -44,6 +44,8 @@ class NewPerson(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Refuse passwords that differ, and weak ones."""
         cleaned = self.cleaned_data
+        if users.clashes(self.user):
+            self.add_error(None, f"{users.CLASH} Ask whoever runs this service.")
         self.user.first_name = cleaned.get("name", "")
         if "password" in cleaned and "again" in cleaned and cleaned["password"] != cleaned["again"]:
             self.add_error("again", "The two passwords differ.")

@@ -66,7 +66,7 @@ def _join(request: HttpRequest, came: SocialLogin) -> None:
     """Make a user of a person who was sent to the provider by an invitation to an address that it vouches for."""
     token = _invited_by(came)
     found = members.pending(token) if token else None
-    if found is None or found.email not in _vouched(came):
+    if found is None or found.email not in _vouched(came) or users.clashes(invitations.new_user(found)):
         return
     said = came.user
     try:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.management.commands import createsuperuser
 from django.contrib.auth.models import User
 
+from delivery.access import users
 from delivery.management import base
 
 
@@ -16,3 +17,5 @@ class Command(base.Command, createsuperuser.Command):
         for user in User.objects.filter(pk__gt=newest, is_superuser=True):
             after = {"name": user.username, "is_superuser": True}
             base.record("user.created", "user", str(user.pk), after)
+            if users.clashes(user):
+                self.stderr.write(f"{users.CLASH} Change one of them in the admin's Users.")
