@@ -28,6 +28,7 @@ from api.csv_files import CSV, as_csv, options, wants_csv
 from api.pagination import NewestFirst
 from api.rows import found_or_404
 from delivery.audience import contacts, exports, groups
+from delivery.mailings import subscribing
 from delivery.models import Contact, Group, Membership, Signature
 
 _BY = "api"
@@ -139,6 +140,8 @@ class Members(_OfGroups):
         with transaction.atomic():
             who = _contact(request, asked)
             member, is_new = groups.join(group, who, by=_BY, resubscribe=asked.get("resubscribe", False))
+            if asked.get("resubscribe"):
+                subscribing.let_mail_through(member, by=_BY)
         return _member(group, member.contact_id, 201 if is_new else 200)
 
 
@@ -167,6 +170,8 @@ class OneMember(_OfGroups):
         member = self._member()
         with transaction.atomic():
             groups.set_status(member, by=_BY, **serializer.validated_data)
+            if serializer.validated_data.get("resubscribe"):
+                subscribing.let_mail_through(member, by=_BY)
         return _member(member.group, member.contact_id)
 
     @extend_schema(operation_id="remove_group_member", parameters=[_CONTACT], responses={204: None, **WRITE})

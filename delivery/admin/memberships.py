@@ -15,10 +15,8 @@ from delivery.access.scopes import Scope
 from delivery.admin import base, pages
 from delivery.admin.contacts import GroupFilter
 from delivery.admin.permissions import scoped
-from delivery.audience import groups
-from delivery.models import Membership, Suppression
-from delivery.models.suppression import LIST
-from delivery.suppressions import entries
+from delivery.mailings import subscribing
+from delivery.models import Membership
 
 _UNSUBSCRIBED: Final = Membership.Status.UNSUBSCRIBED
 _COLOURS: Final = {"subscribed": "success", "unsubscribed": "warning", "removed": ""}
@@ -66,7 +64,7 @@ class MembershipAdmin(base.ReadOnlyAdmin):
             context = {**self.admin_site.each_context(request), "opts": self.opts, "form": form, "back": back}
             return TemplateResponse(request, "delivery/ask.html", {**context, **_question(member)})
         with transaction.atomic():
-            _bring_back(member)
+            subscribing.resubscribe(member, by="admin")
         messages.success(request, f"{member.contact} gets the mail of {member.group} again.")
         return HttpResponseRedirect(back)
 
@@ -92,11 +90,3 @@ def _question(member: Membership) -> dict[str, Any]:
         ),
         "button": "Subscribe them again",
     }
-
-
-def _bring_back(member: Membership) -> None:
-    """Subscribe them, and end what their link has entered, in the caller's transaction."""
-    groups.set_status(member, Membership.Status.SUBSCRIBED, by="admin", resubscribe=True)
-    kinds, scope = [Suppression.Kind.UNSUBSCRIBE], f"{LIST}{member.group_id}"
-    told = {"by": "person", "reason": "Subscribed again"}
-    entries.lift(member.group.team_id, member.contact.email, kinds, scope=scope, **told)

@@ -49,15 +49,15 @@ def follow(emails: Sequence[UUID]) -> None:
         done.update(state=Mailing.State.SENDING, finished_at=None)
 
 
-def follow_queued(mailing: Mailing) -> list[str]:
-    """Do so for those whose email has come to an end, and return their states; forget the bodies that were sent."""
+def follow_queued(mailing: Mailing) -> dict[UUID, str]:
+    """Do so for those whose email has come to an end; return their states by email. Bodies that were sent go."""
     ended = list(_ended(mailing).values_list("email", flat=True))
     if not ended:
-        return []
+        return {}
     with transaction.atomic():
         moved = _follow(ended, "AND delivery_mailingrecipient.state = 'queued'")
         _forget_bodies([email for _, email, _ in moved])
-    return [state for _, _, state in moved]
+    return {email: state for _, email, state in moved}
 
 
 def _ended(mailing: Mailing) -> QuerySet[MailingRecipient]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, ManyToOneRel, OuterRef, Q, QuerySet
 
 from delivery.db import ids
 from delivery.models import Contact, Import, Membership
@@ -34,8 +34,8 @@ def _unused(imported: Import, some: list[UUID]) -> QuerySet[Contact]:
     here = {"group": imported.group_id, "by": _by(imported), "status": Membership.Status.SUBSCRIBED}
     elsewhere = Membership.objects.filter(contact=OuterRef("pk")).exclude(**here)
     unused = Contact.objects.filter(~Exists(elsewhere), pk__in=some, last_import=imported.pk)
-    for relation in Contact._meta.related_objects:
-        if relation.related_model is not Membership:
+    for relation in Contact._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ManyToOneRel) and relation.related_model is not Membership:
             named: Any = relation.related_model
             unused = unused.filter(~Exists(named.objects.filter(**{relation.field.name: OuterRef("pk")})))
     return unused

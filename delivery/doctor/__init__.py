@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from delivery import journal
-from delivery.doctor import arrivals, files, repairs, scanner, surroundings, walk, webhooks
+from delivery.doctor import arrivals, files, mailings, repairs, scanner, surroundings, walk, webhooks
 from delivery.doctor.files import IsWhole, has_its_hash, has_its_size
 from delivery.doctor.findings import Finding, Tell
 from delivery.doctor.invariants import Invariant
@@ -129,4 +129,6 @@ _AFTER = (
     _Question(ask=arrivals.every_message_is_read),
     _Question(ask=webhooks.webhooks_are_posted),
     _Question(ask=webhooks.endpoints_take_them),
+    _Question(ask=mailings.mailings_go_on),
+    _Question(ask=mailings.emails_have_recipients),
 )

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from delivery.events.matching import Told
 from delivery.models import Suppression
 from delivery.models.suppression import ALL, LIST
-from delivery.suppressions import entries
+from delivery.suppressions import entries, leaving
 from delivery.suppressions.entries import Finding
 from delivery.webhooks import outbox
 from delivery.webhooks.outbox import Notice
@@ -40,6 +40,8 @@ def suppress(told: Sequence[Told]) -> None:
     """Suppress and let go what events say of addresses; of those alone that the email was for, and for certain."""
     sure = [each for each in told if each.by_address and each.event.certain]
     entries.add([finding for each in sure for finding in _findings(each)])
+    for each in sure:
+        _leave(each)
     # In one order everywhere: another transaction that counts or lifts the same is waited for.
     for each in sorted(sure, key=lambda told: told.row.recipient):
         if each.event.kind is Kind.BOUNCED and each.event.bounce is Bounce.SOFT:
@@ -70,6 +72,15 @@ def _findings(told: Told) -> Iterator[Finding]:
         reason=told.row.reason or told.row.name,
         at=told.row.at,
     )
+
+
+def _leave(told: Told) -> None:
+    """Take who complains, or unsubscribes at the vendor, out of the group that the mailing went to."""
+    cause = _CAUSES.get((told.event.kind, told.event.bounce))
+    left = cause in {_Cause.COMPLAINT, _Cause.UNSUBSCRIBE} and not told.event.not_spam
+    if left and told.attempt and told.attempt.email.mailing_id:
+        by = "complaint" if cause == _Cause.COMPLAINT else told.row.account
+        leaving.by_emails([told.attempt.email_id], by=by)
 
 
 def _note_soft_bounce(told: Told) -> None:

@@ -17,10 +17,9 @@ from delivery.db import clock
 from delivery.db.text import storable
 from delivery.mailings import claims, content, forecast, snapshot, states
 from delivery.mailings.content import Writer
-from delivery.models import Contact, Mailing, MailingRecipient, Membership
+from delivery.models import Contact, Mailing, MailingRecipient
 from delivery.suppressions import screening
 
-SMALL: Final = 10_000  # recipients
 _CHUNK: Final = 500
 _CHUNK_SECONDS: Final = 2.0  # a template may take a second for each
 _MOST_FAILURES: Final = 20  # that the result names
@@ -35,12 +34,6 @@ def step(mailing: Mailing) -> bool:
     """
     _STEPS[mailing.check_result.get("walk", _CLEAR)](mailing)
     return True
-
-
-def is_small(mailing: Mailing) -> bool:
-    """Tell whether it is made while somebody waits."""
-    members = Membership.objects.filter(group=mailing.group_id, status=Membership.Status.SUBSCRIBED)
-    return members.order_by().values("pk")[: SMALL + 1].count() <= SMALL
 
 
 def _clear(mailing: Mailing) -> None:

@@ -13,14 +13,15 @@ from delivery.access.limits import Over
 from delivery.audience import results
 from delivery.bundles import Bundle
 from delivery.db import clock
-from delivery.mailings import claims, content, pace, slices, states
+from delivery.mailings import claims, content, guard, pace, slices, states
 from delivery.mailings.choosing import Choice
 from delivery.mailings.pace import Pace
-from delivery.models import Mailing, MailingRecipient
+from delivery.models import Email, Mailing, MailingRecipient
 from delivery.queue import notifier
 from delivery.queue.fairness import BULK
 
 _RENEW: Final = 5.0  # seconds between two notes of the claim and the pace, while nothing is made
+_JUDGE: Final = 2.0  # seconds between two looks at what came back
 _MINUTE: Final = 60.0
 _FULL: Final = "Waits for the limits of its team or key."
 
@@ -34,6 +35,7 @@ class Sender:
         self._choice = Choice(mailing)
         self._later: deque[tuple[datetime, UUID]] = deque()  # emails whose turn no message has told of yet
         self._moved: deque[tuple[float, int]] = deque()  # when how many emails came to an end
+        self._judge_at = 0.0
         self._noted_at = time.monotonic()
 
     def step(self) -> bool:
@@ -56,6 +58,18 @@ class Sender:
         self.mailing.team, self.mailing.key, self.mailing.group = fresh.team, fresh.key, fresh.group
         if fresh.group is None:
             raise content.NotReady("group", "The group of the mailing has been deleted.")
+        if fresh.key and fresh.key.cancels_waiting:
+            self._cancel()
+        if time.monotonic() >= self._judge_at:
+            self._judge_at = time.monotonic() + _JUDGE
+            guard.judge(self.mailing, marketing=self._writer.mail.purpose == Email.Purpose.MARKETING)
+
+    def _cancel(self) -> None:
+        """End a mailing whose key was revoked together with all that waits of it."""
+        with transaction.atomic():
+            claims.hold(self.mailing)
+            states.cancel(self.mailing)
+        raise claims.Lost
 
     def _room(self) -> int:
         """Return how many emails may be made now."""
@@ -107,6 +121,9 @@ class Sender:
         moved, now = results.follow_queued(self.mailing), time.monotonic()
         if moved:
             self._moved.append((now, len(moved)))
+        failed = [email for email, state in moved.items() if state == MailingRecipient.State.FAILED]
+        if failed:
+            guard.learn(self.mailing, failed)
         while self._moved and self._moved[0][0] < now - _MINUTE:
             self._moved.popleft()
 

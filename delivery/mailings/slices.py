@@ -5,7 +5,7 @@ a slice wholly or not at all, and who is not `waiting` any more is never made an
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
@@ -14,8 +14,9 @@ from django.db import transaction
 
 from delivery import bundles
 from delivery.access import limits, terms
-from delivery.audience import belonging
+from delivery.audience import belonging, forgotten
 from delivery.bundles import Bundle
+from delivery.content import tombstones
 from delivery.content.addresses import canonical
 from delivery.content.drafts import Draft
 from delivery.content.templates import Unwritable
@@ -99,12 +100,15 @@ class _Facts:
     contacts: Mapping[UUID | None, Contact]
     out: Mapping[str, Suppression]  # by canonical address
     gone: Mapping[UUID, str]  # why a contact gets nothing any more
+    forgotten: Collection[str]  # addresses of people who are being erased
 
     def end(self, row: MailingRecipient) -> End | None:
         """Return what becomes of a recipient whom nobody may write to; None: somebody may."""
         contact = self.contacts.get(row.contact_id)
         if contact is None:
             return State.UNSUBSCRIBED, belonging.NO_CONTACT
+        if contact.email_key in self.forgotten or tombstones.is_one(contact.email_key):
+            return State.SUPPRESSED, suppressed.ERASED
         if entry := self.out.get(canonical(row.address)):
             left = entry.kind == Suppression.Kind.UNSUBSCRIBE
             return (State.UNSUBSCRIBED if left else State.SUPPRESSED), suppressed.reason(entry)
@@ -119,6 +123,7 @@ def _facts(mailing: Mailing, writer: Writer, rows: Sequence[MailingRecipient]) -
         contacts=contacts,
         out=screening.kept_out(writer.mail, [canonical(row.address) for row in rows]),
         gone=belonging.hindrances(mailing.group, contacts.values()) if mailing.group else {},
+        forgotten=forgotten.among({each.email_key for each in contacts.values()}, mailing.team_id),
     )
 
 

@@ -141,8 +141,10 @@ def resume(mailing: Mailing) -> None:
         (State.PAUSED,),
         state=State.SENDING if mailing.started_at else State.SCHEDULED,
         paused_at=None,
+        resumed_at=clock.now(),
         reason="",
         crashes=0,
+        avoided={},
         next_at=mailing.next_at and mailing.next_at + length,
         domains_next_at={name: at + seconds for name, at in mailing.domains_next_at.items()},
     )

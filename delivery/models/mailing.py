@@ -84,6 +84,7 @@ class Mailing(models.Model):
     )
     started_at = models.DateTimeField(null=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)
+    resumed_at = models.DateTimeField(null=True, editable=False)  # last; what bounced before counts no more
     finished_at = models.DateTimeField(null=True, editable=False)
     next_at = models.DateTimeField(null=True, editable=False)  # when its rate allows the next email
     domains_next_at = models.JSONField(default=dict, editable=False)  # the same for domains with a rate

@@ -24,6 +24,8 @@ from delivery.models import (
     EventToken,
     IdempotencyKey,
     ImportReject,
+    Mailing,
+    MailingRecipient,
     ProviderEvent,
     Suppression,
     Tries,
@@ -175,6 +177,19 @@ def _ended(before: datetime) -> Iterator[Rows]:
     yield Tries.objects.filter(until__lte=clock.now())
 
 
+def _recipients(before: datetime) -> Iterator[Rows]:
+    for mailing in Mailing.objects.filter(_is_over(before)).order_by("pk").iterator():
+        yield MailingRecipient.objects.filter(mailing=mailing)
+
+
+def _mailings(before: datetime) -> Iterator[Rows]:
+    yield Mailing.objects.filter(_is_over(before))
+
+
+def _is_over(before: datetime) -> Q:
+    return Q(state__in=Mailing.OVER, finished_at__lt=before)
+
+
 def _all(rows: Rows, before: datetime) -> Rows:
     return rows
 
@@ -219,6 +234,8 @@ def _forget_content(attachments: Rows) -> None:
 
 
 EMAILS = Rule(name="emails", walks=_emails, due=_finished, prune=_delete_emails)
+RECIPIENTS = Rule(name="recipients of mailings", walks=_recipients, due=_all, prune=_delete)
+MAILINGS = Rule(name="mailings", walks=_mailings, due=_all, prune=_delete)
 BODIES = Rule(name="bodies", walks=_bodies, due=_finished, prune=_empty)
 ATTACHMENTS = Rule(name="attachments", walks=_attachments, due=_of_finished, prune=_forget_content)
 KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)

@@ -17,7 +17,7 @@ from delivery.files.refused import FileRefused
 from delivery.files.scan import NotScanned
 from delivery.models import Attempt, Email
 from delivery.queue import claims, leases
-from delivery.routing import configured
+from delivery.routing import avoided, configured
 from delivery.routing.gate import Gate
 from delivery.routing.governor import Permit
 from delivery.sending import attempts, outcomes, replay, scanning, suppressed, transitions, unknown
@@ -66,6 +66,8 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email |
     try:
         message = bundle.message()
         able, email.left_out = configured.eligible(message)
+        if email.mailing_id:
+            able, email.left_out = avoided.spared(email.mailing_id, able, email.left_out)
     except (configured.NobodyCanCarry, links.NotSetUp) as nobody:
         waiting = outcomes.wait(str(nobody) or "No provider is configured.", rounds=email.rounds)
         return _requeue(email, waiting, rounds=email.rounds)

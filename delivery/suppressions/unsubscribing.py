@@ -11,7 +11,7 @@ from delivery.content import addresses, links
 from delivery.db import clock
 from delivery.models import Email, Suppression, UnsubscribeLink
 from delivery.models.suppression import LIST, TEST
-from delivery.suppressions import entries
+from delivery.suppressions import entries, leaving
 from delivery.suppressions.entries import Finding
 from delivery.webhooks import outbox
 from delivery.webhooks.outbox import Notice
@@ -49,6 +49,7 @@ def unsubscribe(token: str) -> None:
     if link and link.scope != TEST:
         with transaction.atomic():
             new = entries.add([_finding(link)])
+            leaving.by_scope(link.team_id, link.address, link.scope, by="link")
             outbox.enqueue([_notice(link, entry) for entry in new])
 
 

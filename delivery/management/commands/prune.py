@@ -13,13 +13,15 @@ from delivery.management import base
 from delivery.retention import prune
 
 _HELP = """Deletes the bodies, the attachments and at last the rows of emails that were finished so many days ago; 0
-keeps them for ever. Emails that are waiting, being sent, unknown or in quarantine stay. Expired Idempotency-Keys, and
-files that no email needs, are deleted as well. May be killed at any time, and run again."""
+keeps them for ever. Mailings that are over go with the emails. Emails that are waiting, being sent, unknown or in
+quarantine stay. Expired Idempotency-Keys, and files that no email needs, are deleted as well. May be killed at any
+time, and run again."""
 _RULES = (
     (prune.EMAILS, "emails"),
     (prune.BODIES, "bodies"),
     (prune.ATTACHMENTS, "attachments"),
 )
+_WITH_EMAILS = (prune.RECIPIENTS, prune.MAILINGS)  # are kept as long as these
 _ALWAYS = (
     prune.KEYS,
     prune.CHANGES,
@@ -59,6 +61,9 @@ class Command(base.Command):
         try:
             for rule, option in _RULES:
                 if days := options[option]:
+                    self._report(rule.name, work(rule, now - timedelta(days=days)))
+            if days := options["emails"]:
+                for rule in _WITH_EMAILS:
                     self._report(rule.name, work(rule, now - timedelta(days=days)))
             for rule in _ALWAYS:
                 self._report(rule.name, work(rule, now))

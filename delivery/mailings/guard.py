@@ -1,0 +1,113 @@
+"""What stops a mailing by itself: too many bounces or complaints, and providers that want nothing of it.
+
+A provider that has refused three of its emails and taken none is unusable, not the people: it is avoided for the rest
+of the mailing, and those three wait again.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from delivery.access import reputation
+from delivery.access.reputation import Reputation
+from delivery.mailings import claims, states
+from delivery.models import Attempt, Mailing, MailingRecipient
+from delivery.routing import avoided, configured
+
+REFUSALS: Final = 3
+State = MailingRecipient.State
+_TAKEN: Final = (State.SENT, State.DELIVERED, State.BOUNCED, State.COMPLAINED)
+
+
+def judge(mailing: Mailing, *, marketing: bool) -> None:
+    """Pause a claimed mailing that does harm, or that its team's brake has stopped; then raise claims.Lost."""
+    if marketing and mailing.team and mailing.team.marketing_paused_at:
+        _stop(mailing, "The brake has stopped the marketing mail of its team. Resume that first.")
+    found = _reputation(mailing)
+    if found.is_ruinous:
+        _stop(mailing, _said(found))
+
+
+def learn(mailing: Mailing, failed: Sequence[UUID]) -> None:
+    """Look at emails that have just failed: avoid who refuses everything, and let their recipients wait again."""
+    refusing = _refusing(mailing, failed)
+    if not refusing:
+        return
+    with transaction.atomic():
+        claims.hold(mailing)
+        if new := {name: why for name, why in refusing.items() if name not in mailing.avoided}:
+            claims.advance(mailing, avoided={**mailing.avoided, **new})
+        _wait_again(mailing, refusing)
+    avoided.forget()
+    if set(configured.names()) <= set(mailing.avoided):
+        why = "; ".join(f"{name}: {reason}" for name, reason in mailing.avoided.items())
+        _stop(mailing, f"Every provider has refused the first of its emails. {why}")
+
+
+def _reputation(mailing: Mailing) -> Reputation:
+    """Count what came back since it was resumed last, and only if that matters what was sent."""
+    bounced, complained = (_since(mailing, [state]).count() for state in (State.BOUNCED, State.COMPLAINED))
+    found = Reputation(recipients=reputation.ENOUGH, bounced=bounced, complained=complained)
+    if not found.is_ruinous:
+        return found
+    recipients = _since(mailing, _TAKEN).count()
+    return Reputation(recipients=recipients, bounced=bounced, complained=complained)
+
+
+def _since(mailing: Mailing, those: Collection[str]) -> QuerySet[MailingRecipient]:
+    rows = MailingRecipient.objects.order_by().filter(mailing=mailing, state__in=those)
+    return rows.filter(at__gte=mailing.resumed_at) if mailing.resumed_at else rows
+
+
+def _refusing(mailing: Mailing, failed: Sequence[UUID]) -> dict[str, str]:
+    """Return the providers that refused these emails and take nothing of the mailing, and what they said."""
+    said = dict(_refusals().filter(email__in=failed).values_list("provider", "detail"))
+    return {
+        name: _why(detail)
+        for name, detail in said.items()
+        if name in mailing.avoided or (_has_refused_enough(mailing, name) and not _takes(mailing, name))
+    }
+
+
+def _has_refused_enough(mailing: Mailing, name: str) -> bool:
+    failed = MailingRecipient.objects.order_by().filter(mailing=mailing, state=State.FAILED)
+    refused = _refusals().filter(provider=name, email__in=failed.exclude(email=None).values("email"))
+    return refused.values("pk")[:REFUSALS].count() == REFUSALS
+
+
+def _takes(mailing: Mailing, name: str) -> bool:
+    taken = MailingRecipient.objects.order_by().filter(mailing=mailing, state__in=_TAKEN, provider=name)
+    return taken.exists()
+
+
+def _wait_again(mailing: Mailing, refusing: Collection[str]) -> None:
+    """Let those wait again whose email was refused by these providers, and seen by no other."""
+    rows = MailingRecipient.objects.order_by().filter(mailing=mailing, state=State.FAILED)
+    failed = list(rows.exclude(email=None).values_list("email", flat=True))
+    seen = Attempt.objects.order_by().filter(email__in=failed)
+    others = seen.exclude(provider__in=refusing, outcome=Attempt.Outcome.REFUSED)
+    again = set(seen.values_list("email", flat=True)) - set(others.values_list("email", flat=True))
+    rows.filter(email__in=again).update(state=State.WAITING, reason="", email=None, at=None)
+
+
+def _refusals() -> QuerySet[Attempt]:
+    return Attempt.objects.order_by().filter(outcome=Attempt.Outcome.REFUSED)
+
+
+def _why(detail: str) -> str:
+    return f"It has refused {REFUSALS} emails of the mailing and taken none: {detail}"[:500]
+
+
+def _said(found: Reputation) -> str:
+    rates = f"{found.bounce_rate:.1%} bounced and {found.complaint_rate:.2%} complained"
+    return f"Too much of it comes back: of {found.recipients:,} recipients {rates}."
+
+
+def _stop(mailing: Mailing, why: str) -> None:
+    with transaction.atomic():
+        claims.hold(mailing)
+        states.set_aside(mailing, why)
+    raise claims.Lost

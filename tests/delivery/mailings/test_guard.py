@@ -1,0 +1,147 @@
+"""What stops a mailing by itself, and what does not."""
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from delivery.access import reputation
+from delivery.db import clock
+from delivery.mailings import pace, states
+from delivery.models import ApiKey, Email, Mailing, MailingRecipient, Team
+from delivery.submission import cancelling
+from tests import fakes
+from tests.delivery.mailings import mailed
+from tests.delivery.mailings.test_sending import arrived, hand_over, make, send
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("providers")]
+
+
+def refused_by_ses(ses: fakes.FakeVendor, times: int) -> None:
+    ses.script(*[fakes.SES_BAD_MESSAGE] * times)
+
+
+@pytest.fixture
+def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "_MOST_QUEUED", 3)
+
+
+@pytest.mark.usefixtures("_one_by_one")
+def test_a_provider_that_refuses_three_and_takes_none_is_avoided_and_they_wait_again(
+    ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    refused_by_ses(ses, 100)
+    mailing = send(mailed.started(mailed.group(7)))
+
+    assert (mailing.state, set(mailed.found(mailing).values())) == ("done", {"sent"})
+    assert len(ses.mails) == 3
+    assert len(arrived(sendgrid)) == len(set(arrived(sendgrid))) == 7
+    assert "refused 3" in mailing.avoided["ses"]
+    assert Email.objects.filter(status="failed").count() == 3
+
+
+@pytest.mark.usefixtures("_one_by_one")
+def test_other_mail_still_goes_there(ses: fakes.FakeVendor, api: fakes.Api) -> None:
+    refused_by_ses(ses, 3)
+    mailing = send(mailed.started(mailed.group(4)))
+    assert mailing.avoided
+    assert api.send().json()["provider"] == "ses"
+
+
+@pytest.mark.usefixtures("_one_by_one")
+def test_a_mailing_that_every_provider_refuses_is_paused_and_says_why(
+    settings: Any, ses: fakes.FakeVendor
+) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    refused_by_ses(ses, 3)
+    mailing = mailed.started(mailed.group(5))
+    runner = make()
+    hand_over()
+    make(runner)
+
+    mailing.refresh_from_db()
+    assert mailing.state == "paused"
+    assert "Every provider has refused the first of its emails." in mailing.reason
+    assert set(mailed.found(mailing).values()) == {"waiting"}
+
+    with transaction.atomic():
+        states.resume(mailing)
+    assert set(mailed.found(send(mailing)).values()) == {"sent"}
+
+
+@pytest.mark.usefixtures("_one_by_one")
+def test_people_whom_a_provider_refuses_that_takes_others_have_failed(ses: fakes.FakeVendor) -> None:
+    mailing = mailed.started(mailed.group(9))
+    runner = make()
+    hand_over()
+    refused_by_ses(ses, 3)
+    make(runner)
+    hand_over()
+    send(mailing, runner)
+    mailing.refresh_from_db()
+    assert mailing.avoided == {}
+    assert sorted(mailed.found(mailing).values()) == [*["failed"] * 3, *["sent"] * 6]
+
+
+def test_a_mailing_of_which_too_much_bounces_is_paused_and_counts_anew_when_it_is_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reputation, "ENOUGH", 10)
+    mailing = mailed.started(mailed.group(30))
+    rows = MailingRecipient.objects.order_by("pk")
+    some = list(rows.values_list("pk", flat=True)[:12])
+    rows.filter(pk__in=some).update(state="sent", at=clock.now())
+    rows.filter(pk__in=some[:3]).update(state="bounced")
+
+    make()
+    mailing.refresh_from_db()
+    assert mailing.state == "paused"
+    assert mailing.reason == (
+        "Too much of it comes back: of 12 recipients 25.0% bounced and 0.00% complained."
+    )
+    with transaction.atomic():
+        states.resume(mailing)
+    make()
+    mailing.refresh_from_db()
+    assert mailing.state == "sending"
+
+
+def test_the_brake_of_a_team_pauses_its_mailing(settings: Any) -> None:
+    settings.GOMAIL_PUBLIC_URL, settings.GOMAIL_LINK_KEYS = "https://mail.example.net", ("k" * 32,)
+    team = mailed.team()
+    mailing = mailed.started(mailed.group(3, of=team, unsubscribe=True))
+    Team.objects.update(marketing_paused_at=clock.now())
+    make()
+    mailing.refresh_from_db()
+    assert (mailing.state, Email.objects.count()) == ("paused", 0)
+    assert "brake" in mailing.reason
+
+
+def test_nothing_is_made_for_a_paused_team() -> None:
+    team = mailed.team()
+    mailing = mailed.started(mailed.group(3, of=team))
+    Team.objects.update(paused_at=clock.now())
+    runner = make()
+    assert not Email.objects.exists()
+    Team.objects.update(paused_at=None)
+    assert set(mailed.found(send(mailing, runner)).values()) == {"sent"}
+
+
+def test_the_end_of_a_key_with_all_that_waits_ends_its_mailings(api: fakes.Api) -> None:
+    key = ApiKey.objects.get()
+    mailing = mailed.checked(mailed.group(3, of=key.team))
+    with transaction.atomic():
+        states.start(mailing, 3, key=key)
+    cancelling.revoke(key, cancel=True)
+    make(make())
+    mailing.refresh_from_db()
+    assert (mailing.state, set(mailed.found(mailing).values())) == ("cancelled", {"cancelled"})
+    assert api.token
+
+
+def test_a_mailing_whose_group_was_deleted_is_paused_and_says_so() -> None:
+    mailing = mailed.started(mailed.group(2))
+    Mailing.objects.update(group=None)
+    make()
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.reason) == ("paused", "The group of the mailing has been deleted.")
