@@ -23,6 +23,8 @@ POINTS: Final = (
     "after-journal",  # its answer is in the journal
     "in-finish",  # the rows of the outcome are written, their transaction is open
     "after-finish",  # it is closed
+    "in-slice",  # emails of a mailing are inserted, their transaction is open
+    "after-slice",  # it is closed
     "after-events",  # events that wait in a queue are recorded, and not deleted there yet
 )
 

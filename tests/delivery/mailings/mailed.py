@@ -1,5 +1,6 @@
 """What the tests of mailings share: people in a group, and mailings in any state."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,11 @@ from django.db import transaction
 
 from delivery.content.addresses import canonical
 from delivery.mailings import run, states
+from delivery.mailings.run import Runner
 from delivery.models import Contact, Group, Mailing, MailingRecipient, Membership, Team
+from delivery.queue.fairness import FairQueue
+from delivery.workers import embedded
+from tests import fakes
 
 SENDER = "News <news@example.org>"
 BODIES = {"subject": "Hello {{ contact.first_name }}", "html": "<p>Hi {{ contact.first_name }}</p>"}
@@ -89,3 +94,36 @@ def reasons(mailing: Mailing) -> dict[str, str]:
 
 def addresses(several: Sequence[Contact]) -> set[str]:
     return {contact.email for contact in several}
+
+
+def go_on() -> bool:
+    return True
+
+
+def make(runner: Runner | None = None) -> Runner:
+    """Make the emails that may be made now."""
+    runner = runner or Runner()
+    runner._look_at = 0.0
+    while runner.step(go_on):
+        pass
+    return runner
+
+
+def hand_over() -> int:
+    return embedded.hand_over(threading.Event(), FairQueue())
+
+
+def send(mailing: Mailing, runner: Runner | None = None) -> Mailing:
+    """Send it to its end."""
+    runner = make(runner)
+    for _ in range(50):
+        sent = hand_over()
+        make(runner)
+        mailing.refresh_from_db()
+        if not sent and mailing.state != "sending":
+            return mailing
+    raise AssertionError(found(mailing))
+
+
+def arrived(vendor: fakes.FakeVendor) -> list[str]:
+    return sorted(address for mail in vendor.arrived() for address in mail.recipients)

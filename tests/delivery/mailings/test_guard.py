@@ -12,7 +12,7 @@ from delivery.models import ApiKey, Email, Mailing, MailingRecipient, Team
 from delivery.submission import cancelling
 from tests import fakes
 from tests.delivery.mailings import mailed
-from tests.delivery.mailings.test_sending import arrived, hand_over, make, send
+from tests.delivery.mailings.mailed import arrived, hand_over, make, send
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("providers")]
 

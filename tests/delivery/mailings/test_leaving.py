@@ -20,7 +20,7 @@ from providers.events import Event, Kind
 from tests import fakes
 from tests.delivery.audience import bringing
 from tests.delivery.mailings import mailed
-from tests.delivery.mailings.test_sending import hand_over, make, send
+from tests.delivery.mailings.mailed import hand_over, make, send
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("providers")]
 

@@ -26,42 +26,10 @@ from delivery.workers import embedded
 from providers.events import Bounce, Event, Kind
 from tests import fakes
 from tests.delivery.mailings import mailed
+from tests.delivery.mailings.mailed import arrived, go_on, hand_over, make, send
 from tests.providers.fault_server import close
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("providers")]
-
-
-def go_on() -> bool:
-    return True
-
-
-def make(runner: Runner | None = None) -> Runner:
-    """Make the emails that may be made now."""
-    runner = runner or Runner()
-    runner._look_at = 0.0
-    while runner.step(go_on):
-        pass
-    return runner
-
-
-def hand_over() -> int:
-    return embedded.hand_over(threading.Event(), FairQueue())
-
-
-def send(mailing: Mailing, runner: Runner | None = None) -> Mailing:
-    """Send it to its end."""
-    runner = make(runner)
-    for _ in range(50):
-        sent = hand_over()
-        make(runner)
-        mailing.refresh_from_db()
-        if not sent and mailing.state != "sending":
-            return mailing
-    raise AssertionError(mailed.found(mailing))
-
-
-def arrived(vendor: fakes.FakeVendor) -> list[str]:
-    return sorted(address for mail in vendor.arrived() for address in mail.recipients)
 
 
 def test_everybody_gets_one_email(ses: fakes.FakeVendor) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0032_emails_of_a_mailing'),
+        ('delivery', '0033_deleted_teams'),
     ]
 
     operations = [
