@@ -82,6 +82,7 @@ UNFOLD = {
                     _page("Groups", "diversity_3", "delivery.group"),
                     _page("Memberships", "how_to_reg", "delivery.membership"),
                     _page("Imports", "upload_file", "delivery.import"),
+                    _page("Mailings", "campaign", "delivery.mailing"),
                 ],
             },
             {

@@ -21,7 +21,7 @@ from unfold.widgets import (
 )
 
 from delivery.admin import permissions
-from delivery.content import headers
+from delivery.content import addresses, headers
 from delivery.models import Team
 
 if TYPE_CHECKING:  # the theme has no types
@@ -59,6 +59,7 @@ __all__ = [
     "Filter",
     "Line",
     "Lines",
+    "MailboxField",
     "ModelAdmin",
     "OfTeams",
     "OneLine",
@@ -123,6 +124,24 @@ class OneLine(forms.CharField):
             headers.refuse_controls(value)
         except headers.InvalidHeader as error:
             raise ValidationError(f"This text {error}. Write it in one line.") from error
+
+
+class MailboxField(OneLine):
+    """`Name <address>`, or an address."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Take one as long as it may be written."""
+        super().__init__(**{"max_length": 600, "widget": Line(attrs={"autocomplete": "off"}), **kwargs})
+
+    def clean(self, value: Any) -> str:
+        """Refuse what is none."""
+        written = str(super().clean(value)).strip()
+        try:
+            if written:
+                addresses.mailbox(written)
+        except addresses.InvalidAddress as error:
+            raise ValidationError(str(error)) from error
+        return written
 
 
 class OfTeams(forms.ModelForm):  # type: ignore[type-arg]

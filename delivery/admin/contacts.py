@@ -18,10 +18,11 @@ from delivery.admin import base, pages, permissions
 from delivery.admin.permissions import scoped
 from delivery.audience import contacts, exports, groups
 from delivery.content import addresses
-from delivery.models import Contact, Group, Membership
+from delivery.models import Contact, Group, MailingRecipient, Membership
 
 _LONGEST_SHOWN: Final = 50
 _MOST_SHOWN: Final = 20  # groups on the page of a contact
+_TIMES: Final = ("created", "changed")
 _IN_GROUP: Final = '<span class="gm-line"><a class="gm-link" href="{}">{}</a> {}</span>'
 _MOST_OFFERED: Final = 100  # groups to filter by
 
@@ -116,16 +117,20 @@ class ContactAdmin(_Audience):
     search_fields = ("email",)  # only shows the search box; get_search_results does the search
     search_help_text = "A whole address, or its beginning"
     actions_list = ("export",)
-    readonly_fields = ("in_groups", "created", "changed")
 
     def get_fieldsets(self, request: HttpRequest, obj: Contact | None = None) -> Any:
         """Show the groups of a contact that there is."""
         asked = ("team", "email", "first_name", "last_name", "name", "locale", "data")
-        return [(None, {"fields": (*asked, *(self.readonly_fields if obj else ()))})]
+        return [(None, {"fields": (*asked, *(self._told(request, obj) if obj else ()))})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show what the form does not change of a contact that there is."""
-        return super().get_readonly_fields(request, obj) if obj else ()
+        return (*super().get_readonly_fields(request, obj), *self._told(request, obj)) if obj else ()
+
+    def _told(self, request: HttpRequest, contact: Contact) -> tuple[str, ...]:
+        """Return what is told of a contact; the mailings to those who may read them."""
+        mine = self.visible(request, Contact.objects.filter(pk=contact.pk), Scope.MAILINGS_READ)
+        return ("in_groups", "in_mailings", *_TIMES) if mine.exists() else ("in_groups", *_TIMES)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
@@ -181,6 +186,13 @@ class ContactAdmin(_Audience):
         found = contact.memberships.select_related("group").order_by("-id")[:_MOST_SHOWN]
         return format_html_join("", _IN_GROUP, (_in_group(one) for one in found)) or "none"
 
+    @admin.display(description="Mailings")
+    def in_mailings(self, contact: Contact) -> SafeString | str:
+        """Show the newest mailings that were to go to them, and what became of each."""
+        rows = MailingRecipient.objects.filter(contact=contact, mailing__started_at__isnull=False)
+        found = rows.select_related("mailing").order_by("-id")[:_MOST_SHOWN]
+        return format_html_join("", _IN_GROUP, (_in_mailing(one) for one in found)) or "none"
+
     @admin.display(description="Changed")
     def changed(self, contact: Contact) -> SafeString:
         """Show when it was changed last."""
@@ -191,20 +203,12 @@ class GroupForm(base.OfTeams):
     """The form of a group."""
 
     name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
-    from_address = base.OneLine(label="From", required=False, max_length=600, widget=base.Line())
-    reply_to = base.OneLine(label="Reply to", required=False, max_length=600, widget=base.Line())
+    from_address = base.MailboxField(label="From", required=False)
+    reply_to = base.MailboxField(label="Reply to", required=False)
 
     class Meta:
         model = Group
         fields = ("team", "name", "from_address", "reply_to", "unsubscribe")
-
-    def clean_from_address(self) -> str:
-        """Refuse what is no mailbox."""
-        return _mailbox(self.cleaned_data["from_address"])
-
-    def clean_reply_to(self) -> str:
-        """Refuse what is no mailbox."""
-        return _mailbox(self.cleaned_data["reply_to"])
 
     def clean(self) -> dict[str, Any]:
         """Refuse a name that the team has."""
@@ -242,7 +246,7 @@ class GroupAdmin(_Audience):
             with transaction.atomic():
                 groups.delete(obj)
         except groups.InUse as error:
-            raise PermissionDenied("A file is being imported into this group.") from error
+            raise PermissionDenied("A file is on its way into this group, or a mailing to it.") from error
 
     @admin.display(description="Subscribed")
     def members(self, group: Group) -> str:
@@ -250,15 +254,11 @@ class GroupAdmin(_Audience):
         return f"{group.memberships.filter(status=Membership.Status.SUBSCRIBED).count():,}"
 
 
+def _in_mailing(row: MailingRecipient) -> tuple[str, str, str]:
+    place = reverse("admin:delivery_mailing_change", args=[row.mailing_id])
+    return place, row.mailing.name, f"{row.state} {row.at:%d %b %Y}" if row.at else row.state
+
+
 def _in_group(member: Membership) -> tuple[str, str, str]:
     place = reverse("admin:delivery_membership_change", args=[member.pk])
     return place, member.group.name, member.get_status_display()
-
-
-def _mailbox(text: str) -> str:
-    try:
-        if text.strip():
-            addresses.mailbox(text.strip())
-    except addresses.InvalidAddress as error:
-        raise forms.ValidationError(str(error)) from error
-    return text.strip()

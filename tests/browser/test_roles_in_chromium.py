@@ -12,7 +12,20 @@ from django.utils import timezone
 
 from delivery.access import keys, members
 from delivery.access.scopes import OF_ROLE, Role, Scope
-from delivery.models import Attachment, Attempt, Email, Member, ProviderEvent, Recipient, Suppression, Team
+from delivery.models import (
+    Attachment,
+    Attempt,
+    Contact,
+    Email,
+    Group,
+    Mailing,
+    Member,
+    Membership,
+    ProviderEvent,
+    Recipient,
+    Suppression,
+    Team,
+)
 from tests.browser.watching import keep
 from tests.delivery.webhooks.endpoints import endpoint
 from tests.paths import ROOT
@@ -20,7 +33,7 @@ from tests.paths import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGE = ROOT / "docs" / "roles.md"
 COLUMNS = ("viewer", "support", "developer", "admin", "operator")
-LISTS = ("contacts", "imports", "templates", "signatures", "erasures")
+LISTS = ("contacts", "imports", "mailings", "templates", "signatures", "erasures")
 YES, NO = "yes", "–"
 DELIVERY = "/admin/delivery/"
 
@@ -70,6 +83,10 @@ def pages(team: Team) -> dict[str, str]:
         first_seen=now,
         last_seen=now,
     )
+    group = Group.objects.create(team=team, name="News")
+    mailing = Mailing.objects.create(team=team, group=group, name="June")
+    ann = Contact.objects.create(team=team, email="ann@example.org", email_key="ann@example.org")
+    gone = Membership.objects.create(group=group, contact=ann, status="unsubscribed")
     hook = endpoint(team=team, url="https://hooks.example.org/in")
     members.invite(team, "bob@example.org", "viewer", None)
     return {
@@ -81,6 +98,8 @@ def pages(team: Team) -> dict[str, str]:
         "suppressions": f"{DELIVERY}suppression/",
         "webhook": f"{DELIVERY}webhookendpoint/{hook.pk}/change/",
         **{name: f"{DELIVERY}{name[:-1]}/" for name in LISTS},
+        "mailing": f"{DELIVERY}mailing/{mailing.pk}/change/",
+        "unsubscribed": f"{DELIVERY}membership/{gone.pk}/change/",
         "keys": f"{DELIVERY}apikey/",
         "members": f"{DELIVERY}member/",
         "invitations": f"{DELIVERY}invitation/",
@@ -111,6 +130,10 @@ ROWS = (
     ("change and test webhooks, make a new secret", "webhook", "form[action*='rotate']"),
     ("contacts, groups and imports", "contacts", "a[href='/admin/delivery/contact/']"),
     ("bring contacts in by a file", "imports", "a[href*='/import/add/']"),
+    ("mailings, and who got what", "mailings", "a[href='/admin/delivery/mailing/']"),
+    ("an email of a mailing as a contact gets it", "mailing", "a[href$='/try/']"),
+    ("make, check, test, start and stop mailings", "mailing", "form[action$='/check/']"),
+    ("subscribe again who has unsubscribed", "unsubscribed", "a[href$='/resubscribe/']"),
     ("templates", "templates", "a[href='/admin/delivery/template/']"),
     ("write and publish templates", "templates", "a[href*='/template/add/']"),
     ("signatures", "signatures", "a[href='/admin/delivery/signature/']"),

@@ -34,13 +34,13 @@ function page(firstTab = "") {
   };
 }
 
-/* A part of a page that is read anew every second, until what it is about has come to its end; then the whole page,
-   for other orders are possible. */
+/* A part of a page that is read anew every second, or as often as it says, until what it is about has come to its end;
+   then the whole page, for other orders are possible. */
 document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-refreshed]").forEach(follow));
 
 function follow(part) {
   const mark = () => part.querySelector("[data-going]");
-  const status = mark().dataset.status;
+  const { status, every = "1" } = mark().dataset;
   if (mark().dataset.going !== "yes") return;
   setTimeout(async () => {
     try {
@@ -49,5 +49,5 @@ function follow(part) {
     } catch { /* the server is away; it is asked again */ }
     if (mark().dataset.status === status) follow(part);
     else location.reload();
-  }, 1000);
+  }, Number(every) * 1000);
 }

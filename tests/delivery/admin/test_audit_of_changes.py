@@ -24,6 +24,7 @@ from delivery.models import (
     Email,
     Group,
     Invitation,
+    Mailing,
     Member,
     Membership,
     Suppression,
@@ -107,6 +108,18 @@ def unsubscribed() -> Membership:
     return Membership.objects.create(group=group(), contact=contact(), status="unsubscribed")
 
 
+def mailing(state: str = "draft", **fields: Any) -> Mailing:
+    given = {"team": team(), "name": "June", "group": news(), "subject": "Hi", "text": "Hi"}
+    found = {"check_result": {"recipients": 0}, "paused_at": timezone.now()}
+    return Mailing.objects.create(**given, **found, state=state, **fields)
+
+
+def news() -> Group:
+    known = Group.objects.filter(name="News").first() or group()
+    Group.objects.update(from_address="news@example.org", unsubscribe=False)
+    return known
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """What is posted to a page about a row, and what the audit must say."""
@@ -128,6 +141,7 @@ def known(row: User) -> dict[str, Any]:
     return {"username": row.username, "email": row.email, "is_active": "on", **dates}
 
 
+MAILING: Final = {"name": "July", "subject": "Hi", "text": "Hi", "on_ambiguous": "stop"}
 CONTACT: Final = {"email": "ann@example.org", "data": "{}"}
 NEW_KEY: Final = {"team_name": "shop", "called": "a", "granted": ["emails.read"], "senders": ""}
 NEW_USER: Final = {
@@ -249,6 +263,31 @@ FORMS: Final[Mapping[str, Form]] = {
     "delivery_group_delete": Form(
         action="group.deleted", row=group, path="{}/delete/", fields=lambda _: {"post": "yes"}
     ),
+    "delivery_mailing_add": Form(
+        action="mailing.created", row=news, path="add/", fields=lambda row: {**MAILING, "group": row.pk}
+    ),
+    "delivery_mailing_edit": Form(
+        action="mailing.changed",
+        row=mailing,
+        path="{}/edit/",
+        fields=lambda row: {**MAILING, "group": row.group_id},
+    ),
+    "delivery_mailing_discard": Form(action="mailing.deleted", row=mailing, path="{}/discard/"),
+    "delivery_mailing_check": Form(action="mailing.checked", row=mailing, path="{}/check/"),
+    "delivery_mailing_start": Form(
+        action="mailing.started",
+        row=lambda: mailing("checked"),
+        path="{}/start/",
+        fields=lambda _: {"recipients": "0"},
+    ),
+    "delivery_mailing_pause": Form(action="mailing.paused", row=lambda: mailing("sending"), path="{}/pause/"),
+    "delivery_mailing_resume": Form(
+        action="mailing.resumed", row=lambda: mailing("paused"), path="{}/resume/"
+    ),
+    "delivery_mailing_cancel": Form(
+        action="mailing.cancelled", row=lambda: mailing("sending"), path="{}/cancel/"
+    ),
+    "delivery_mailing_retry": Form(action="mailing.retried", row=lambda: mailing("done"), path="{}/retry/"),
     "delivery_membership_resubscribe": Form(
         action="contact.resubscribed",
         row=unsubscribed,
@@ -279,6 +318,7 @@ FORMS: Final[Mapping[str, Form]] = {
 }
 NO_ENTRY: Final = {
     "email_resend": "the new email is its record, which names the old one",
+    "delivery_mailing_test": "the emails are its record",
     "delivery_circuit_check": "it asks the vendor, and changes nothing of what is sent",
     "delivery_circuit_check_all": "it asks the vendors, and changes nothing of what is sent",
     **dict.fromkeys(
@@ -286,6 +326,8 @@ NO_ENTRY: Final = {
             *("delivery_auditentry_export", "delivery_suppression_export", "delivery_contact_export"),
             "delivery_teamdeletion_progress",
             *("delivery_email_preview", "delivery_email_raw", "delivery_email_file"),
+            *("delivery_mailing_compose", "delivery_mailing_written", "delivery_mailing_try"),
+            *("delivery_mailing_progress", "delivery_mailing_recipients"),
         ),
         "it is read",
     ),

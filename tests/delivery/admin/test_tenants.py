@@ -25,6 +25,7 @@ from delivery.models import (
     Group,
     Import,
     Limits,
+    Mailing,
     Member,
     Membership,
     ProviderEvent,
@@ -92,7 +93,8 @@ def audience(other: Team) -> list[Model]:
     )
     group = Group.objects.create(team=other, name=CANARY)
     member = Membership.objects.create(group=group, contact=contact)
-    return [contact, group, member, Import.objects.create(team=other, group=group, filename=CANARY)]
+    mailing = Mailing.objects.create(team=other, group=group, name=CANARY, subject=CANARY, html=CANARY)
+    return [mailing, contact, group, member, Import.objects.create(team=other, group=group, filename=CANARY)]
 
 
 def library(other: Team) -> list[Model]:
