@@ -15,15 +15,25 @@ from delivery.access import reputation
 from delivery.access.reputation import Reputation
 from delivery.mailings import claims, states
 from delivery.models import Attempt, Mailing, MailingRecipient
+from delivery.queue import watermark
 from delivery.routing import avoided, configured
 
 REFUSALS: Final = 3
+_RESTORED: Final = (
+    "An older state of the database has come back: some whom it takes for waiting may have got it. "
+    f"Run `manage.py {watermark.WORD}` and read what it lists; then resume or cancel."
+)
 State = MailingRecipient.State
 _TAKEN: Final = (State.SENT, State.DELIVERED, State.BOUNCED, State.COMPLAINED)
 
 
 def judge(mailing: Mailing, *, marketing: bool) -> None:
-    """Pause a claimed mailing that does harm, or that its team's brake has stopped; then raise claims.Lost."""
+    """Pause a claimed mailing that does harm, or that its team's brake has stopped; then raise claims.Lost.
+
+    So is one of an older state of the database: it does not know who has got it since.
+    """
+    if watermark.held_before() is not None:
+        _stop(mailing, _RESTORED)
     if marketing and mailing.team and mailing.team.marketing_paused_at:
         _stop(mailing, "The brake has stopped the marketing mail of its team. Resume that first.")
     found = _reputation(mailing)

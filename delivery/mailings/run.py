@@ -14,6 +14,7 @@ from delivery.mailings import check, claims, ending, states
 from delivery.mailings.content import NotReady
 from delivery.mailings.sender import Sender
 from delivery.models import Mailing
+from delivery.queue import watermark
 
 _LOOK: Final = 0.5  # seconds between two looks for further mailings
 _TICK: Final = 0.05  # between two looks at a check that another process makes
@@ -32,6 +33,7 @@ class Runner:
 
     def step(self, going_on: GoingOn) -> bool:
         """Take each mailing a step further; tell whether there is more to do at once."""
+        watermark.be_sure()
         self._look(going_on)
         more = [self._step(mailing, step) for mailing, step in list(self._have) if going_on()]
         return any(more)

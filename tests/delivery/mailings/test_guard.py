@@ -8,7 +8,7 @@ from django.db import transaction
 from delivery.access import reputation
 from delivery.db import clock
 from delivery.mailings import pace, states
-from delivery.models import ApiKey, Email, Mailing, MailingRecipient, Team
+from delivery.models import ApiKey, Email, Lineage, Mailing, MailingRecipient, Team
 from delivery.submission import cancelling
 from tests import fakes
 from tests.delivery.mailings import mailed
@@ -115,6 +115,15 @@ def test_the_brake_of_a_team_pauses_its_mailing(settings: Any) -> None:
     mailing.refresh_from_db()
     assert (mailing.state, Email.objects.count()) == ("paused", 0)
     assert "brake" in mailing.reason
+
+
+def test_a_mailing_of_an_older_state_of_the_database_is_paused_before_it_writes_to_anybody_again() -> None:
+    mailing = mailed.started(mailed.group(3))
+    Lineage.objects.update_or_create(pk=1, defaults={"held_before": clock.now()})
+    make()
+    mailing.refresh_from_db()
+    assert (mailing.state, Email.objects.count()) == ("paused", 0)
+    assert "after_restore" in mailing.reason
 
 
 def test_nothing_is_made_for_a_paused_team() -> None:
