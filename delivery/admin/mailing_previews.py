@@ -66,8 +66,19 @@ def contacts(mailing: Mailing) -> list[Contact]:
 
 
 def first(mailing: Mailing) -> Contact:
-    """Return the first of them; where there is nobody yet, somebody who is made up."""
-    return next(iter(contacts(mailing)), Contact(team=mailing.team, **SAMPLE))
+    """Return the first of them for whom it can be written; where there is nobody yet, somebody who is made up."""
+    known = contacts(mailing) or [Contact(team=mailing.team, **SAMPLE)]
+    return next((contact for contact in known if _can_be_written(mailing, contact)), known[0])
+
+
+def _can_be_written(mailing: Mailing, contact: Contact) -> bool:
+    try:
+        testing.drafts(mailing, contact, [_TO])
+    except Missing:
+        return False
+    except (Unpublishable, NotReady, Unwritable):  # for nobody
+        return True
+    return True
 
 
 def _shown(draft: Draft) -> Found:

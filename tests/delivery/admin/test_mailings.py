@@ -156,6 +156,8 @@ def test_the_preview_beside_the_form_is_that_of_the_first_of_the_group(readers: 
     assert nobody["faults"] == ["Name the group that gets the mailing."]
     lacking = admin.post(f"{LIST}compose/", {**fields, "html": "{{ contact.data.city }}"}).json()
     assert lacking["missing"] == ["contact.data.city"]
+    mailed.Contact.objects.filter(first_name="P1").update(first_name="")
+    assert admin.post(f"{LIST}compose/", fields).json()["html"] == "<p>Hi P2</p>"
     mailed.Membership.objects.all().delete()
     assert admin.post(f"{LIST}compose/", fields).json()["html"] == "<p>Hi Ann</p>"
     assert not Mailing.objects.exists()
