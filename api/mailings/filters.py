@@ -33,9 +33,15 @@ class RecipientFilter(django_filters.FilterSet):  # type: ignore[misc]
     q = django_filters.CharFilter(method="search", help_text="the beginning of an address")
     possible_duplicate = TruthFilter(help_text="sent again although it may have been sent before")
 
+    @classmethod
+    def known(cls) -> tuple[str, ...]:
+        """Return the names of all parameters of the list."""
+        return (*cls.base_filters, *_OF_THE_PAGES, *_OF_FILES)
+
     def is_valid(self) -> bool:
-        """Refuse unknown parameters."""
-        parameters.refuse_unknown(self.data, [*self.filters, *_OF_THE_PAGES, *_OF_FILES])
+        """Refuse unknown parameters, and an empty switch."""
+        parameters.refuse_unknown(self.data, self.known())
+        TruthFilter.refuse_empty(self)
         return bool(super().is_valid())
 
     def by_address(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:

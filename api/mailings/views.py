@@ -129,6 +129,7 @@ class Recipients(OfMailings):
 
     http_method_names = ("get", "head")
     filterset_class = RecipientFilter
+    query = {"GET": RecipientFilter.known()}
     serializer_class = MailingRecipientSerializer
     pagination_class = NewestFirst.of("Recipients")
 
