@@ -19,13 +19,25 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks import accepting, draining, importing, load, sendgrid_leg, sending, servers, uploading
+from benchmarks import (
+    accepting,
+    draining,
+    importing,
+    load,
+    mailing,
+    sendgrid_leg,
+    sending,
+    servers,
+    uploading,
+)
 from benchmarks.report import Row, table
 from benchmarks.rounds import Pair, Rounds, paired
 from benchmarks.servers import GOMAIL, PEER, Stub
 
 RESULTS = Path(__file__).with_name("results.md")
-_GOALS = ("G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9", "G11", "I1")
+_OF_MAILINGS = {"G10", "M1", "M2", "M3", "M4"}
+_APART = {"G6", "G7", "G9", "I1", *_OF_MAILINGS}  # of no pair of servers
+_GOALS = ("G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9", "G10", "G11", "I1", "M1", "M2", "M3", "M4")
 
 
 def main() -> None:
@@ -54,7 +66,7 @@ def _measured(
     if "G9" in wanted:
         yield from _sendgrid(vendor, rounds)
     for kind, url in databases.items():
-        if wanted - {"G6", "G7", "G9", "I1"}:
+        if wanted - _APART:
             with _pair(url, vendor, folder / kind) as pair:
                 once = set() if kind == last else {"G5"}
                 yield from _of_servers(kind, pair, vendor, rounds, wanted - once)
@@ -62,6 +74,8 @@ def _measured(
             yield from draining.measure(url, vendor, folder / kind, rounds, options.broker_url)
         if "I1" in wanted:
             yield from importing.measure(kind, url, vendor, folder / kind, rounds)
+        if wanted & _OF_MAILINGS:
+            yield from mailing.measure(kind, url, vendor, folder / kind, rounds)
     if wanted & {"G6", "G7"}:
         with _pair(databases["SQLite"], vendor, folder / "memory") as pair:
             yield from uploading.memory(pair)

@@ -21,6 +21,8 @@ class Rounds:
         self.drains, self.backlog = (1, 100) if quick else (3, 1000)
         self.accepts, self.accept_each = (1, 1000) if quick else (3, 5000)
         self.imports, self.import_each = (1, 5000) if quick else (3, 100_000)
+        self.mailings, self.mailing_each = (1, 200) if quick else (3, 2_000)
+        self.mailing_whole = 500 if quick else 100_000
         self.import_whole = 20_000 if quick else 1_000_000
 
 
