@@ -20,7 +20,7 @@ from delivery.suppressions import erased, screening
 from delivery.webhooks import listeners
 from providers.wire import shortage
 from tests import aws as amazon
-from tests import fakes, read_once
+from tests import emptied, fakes, read_once
 
 
 def pytest_report_header() -> str:
@@ -39,6 +39,13 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 def _packages_read_once() -> Iterator[None]:
     """Find and parse once what lies in the packages' files."""
     with read_once.static_files(), read_once.descriptions_of_aws():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_emptied() -> Iterator[None]:
+    """Empty after a test that committed what has rows, and no more."""
+    with emptied.where_there_are_rows():
         yield
 
 
