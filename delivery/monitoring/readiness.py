@@ -19,7 +19,7 @@ from providers.readiness import Readiness, count
 from providers.ses.queue import Queue
 
 INTERVAL = timedelta(minutes=10)  # between two periodic checks
-_INTERVAL_OF_RIPE = timedelta(seconds=30)  # while a check may close a circuit
+_INTERVAL_OF_RIPE = timedelta(seconds=30)  # while a check may close a circuit, or an account cannot send
 _EMAILS_TURN = timedelta(seconds=15)  # a failing provider is probed with an email first, if there is one
 _MANY_EVENTS = 5000  # a worker reads as many within minutes
 _MOST_EMAILS, _MOST_PER_DOMAIN, _MOST_SENDERS = 1000, 2, 25
@@ -34,11 +34,14 @@ def check_all() -> list[tuple[ProviderCheck, Readiness]]:
 def check(provider: Provider, senders: list[str]) -> tuple[ProviderCheck, Readiness]:
     """Check one provider, store its answer, and open, close or reopen its circuit by it."""
     began, answer = clock.now(), _with_queue(provider.check(senders))
+    is_back = answer.asked and answer.ready and _can_send_again(provider.name)
     row, _ = ProviderCheck.objects.update_or_create(provider=provider.name, defaults=_fields(answer))
     for circuit in _ripe(provider.name) if answer.asked else ():
         _probe(circuit, answer)
     if answer.stopped:
         circuits.report_account(provider.name, answer.stopped, began)
+    if is_back:
+        circuits.report_restored(provider.name)
     return row, answer
 
 
@@ -46,8 +49,7 @@ def check_due() -> None:
     """Check the providers whose last check is old, and those whose circuit a check may close."""
     senders = senders_in_use()
     for provider in configured.providers():
-        every = _INTERVAL_OF_RIPE if _ripe(provider.name).exists() else INTERVAL
-        if take_turn(provider.name, every):
+        if take_turn(provider.name, _every(provider.name)):
             check(provider, senders)
 
 
@@ -105,6 +107,32 @@ def _ripe(provider: str) -> QuerySet[Circuit]:
     account = Q(trouble=Circuit.Trouble.ACCOUNT, retry_at__lte=now)
     is_open = Q(state=Circuit.State.OPEN) | Q(state=Circuit.State.PROBING, retry_at__lte=now)
     return Circuit.objects.filter(is_open, failing | account, provider=provider, sender_domain="")
+
+
+def _shut_accounts(provider: str) -> QuerySet[Circuit]:
+    """Return the provider's circuit if its account cannot send."""
+    trouble = Circuit.Trouble.ACCOUNT
+    return Circuit.objects.filter(
+        state=Circuit.State.OPEN, trouble=trouble, provider=provider, sender_domain=""
+    )
+
+
+def _every(provider: str) -> timedelta:
+    """Return how old an answer may become; one of before its account was shut is too old."""
+    for circuit in _shut_accounts(provider):
+        return min(_INTERVAL_OF_RIPE, max(clock.now() - circuit.changed_at, timedelta()))
+    return _INTERVAL_OF_RIPE if _ripe(provider).exists() else INTERVAL
+
+
+def _can_send_again(provider: str) -> bool:
+    """Tell whether a vendor that is content now was not when it was asked last, since it shut the account.
+
+    Some call an account ready whose every mail they refuse: those are not believed before their time.
+    """
+    before = ProviderCheck.objects.filter(provider=provider, checked_at__isnull=False).first()
+    if not (before and before.problems and before.checked_at):
+        return False
+    return _shut_accounts(provider).filter(changed_at__lte=before.checked_at).exists()
 
 
 def _probe(circuit: Circuit, answer: Readiness) -> None:
