@@ -85,6 +85,7 @@ lock: $(VENV)/.dev ## lock the requirements anew, with hashes
 	$(LOCK) requirements/base.in -o requirements/base.txt
 	$(LOCK) requirements/celery.in -o requirements/celery.txt
 	$(LOCK) requirements/xlsx.in -o requirements/xlsx.txt
+	$(LOCK) requirements/alerts.in -o requirements/alerts.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 
 $(VENV)/bin/python:

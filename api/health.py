@@ -23,12 +23,16 @@ class LiveSerializer(serializers.Serializer[Any]):
 class ProviderHealthSerializer(serializers.Serializer[Any]):
     """The health of one provider."""
 
-    state = serializers.CharField(help_text="in use, paused, not used, being tried or out of service")
-    check = serializers.CharField(help_text="its last readiness check: ready, not ready or not asked")
+    state = serializers.CharField(
+        help_text="whether mail goes by it: in use, paused; or not used, being tried, out of service"
+    )
+    check = serializers.CharField(
+        help_text="its last readiness check: ready, failed or not asked; one that failed does not degrade, mail goes on"
+    )
 
 
 class HealthSerializer(serializers.Serializer[Health]):
-    """Whether emails are accepted, and whether every provider is well."""
+    """Whether emails are accepted, and whether mail goes by every provider."""
 
     status = serializers.ChoiceField([health.READY, health.DEGRADED, health.UNAVAILABLE])
     database = serializers.CharField(

@@ -155,6 +155,16 @@ def _unknown_archives() -> list[CheckMessage]:
 
 
 @register
+def alerts(**_: Any) -> Sequence[CheckMessage]:
+    """Warn where people could not be told of anything although they were to be."""
+    if not settings.ALERT_SECRETS or find_spec("apprise"):
+        return []
+    hint = "pip install --require-hashes -r requirements/alerts.txt"
+    said = "GOMAIL_ALERT_URLS is set, and apprise is not installed: nobody is told of anything."
+    return [Warning(said, hint=hint, id="gomail.W012")]
+
+
+@register
 def openness(**_: Any) -> Sequence[CheckMessage]:
     """Warn of settings that are right on a developer's machine only."""
     if settings.DEBUG:

@@ -49,6 +49,14 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def urls(name: str) -> tuple[str, ...]:
+    """Return the URLs of a list; blanks, ends of lines or commas are between them, and commas may be in them."""
+    given = re.split(r"[\s,]+(?=[A-Za-z0-9]{1,20}://)", text(name))
+    if any("://" not in url for url in given if url):
+        raise ImproperlyConfigured(f"{name} holds what is no URL; write slack://…, mailto://… and so on.")
+    return tuple(url for url in given if url)
+
+
 def seconds(name: str, default: str) -> tuple[float, ...]:
     """Return a comma-separated list of seconds; raise ImproperlyConfigured for anything else."""
     given = words(name, default) or [""]

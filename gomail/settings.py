@@ -284,3 +284,6 @@ GOMAIL_PUBLIC_URL = environment.text("GOMAIL_PUBLIC_URL").rstrip("/")
 GOMAIL_LINK_KEYS = tuple(environment.words("GOMAIL_LINK_KEYS"))
 # Keys of what is kept of erased people, newest first: with them a suppression of such a person goes on working.
 GOMAIL_TOMBSTONE_KEYS = tuple(environment.words("GOMAIL_TOMBSTONE_KEYS"))
+# Where people are told of incidents, by apprise, and what is pinged each minute. Named so that Django hides them whole.
+ALERT_SECRETS = environment.urls("GOMAIL_ALERT_URLS")
+HEARTBEAT_SECRET = environment.text("GOMAIL_HEARTBEAT_URL")

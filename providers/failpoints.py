@@ -26,6 +26,8 @@ POINTS: Final = (
     "in-slice",  # emails of a mailing are inserted, their transaction is open
     "after-slice",  # it is closed
     "after-events",  # events that wait in a queue are recorded, and not deleted there yet
+    "before-alert",  # an incident is opened and claimed, people have not been told
+    "after-alert",  # they have been, and it is not recorded
 )
 
 

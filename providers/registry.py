@@ -88,7 +88,7 @@ def build(names: Iterable[str], settings: Settings) -> tuple[Provider, ...]:
 
 def source(account: str, names: Iterable[str], settings: Settings) -> Source | None:
     """Return where an account's events come from; None if there is no such account, or its type tells of none."""
-    entry = _named(account, names, settings)
+    entry = named(account, names, settings)
     configure = SOURCES.get(entry.type) if entry else None
     return configure(entry) if entry and configure else None
 
@@ -102,6 +102,12 @@ def problems(names: Iterable[str], settings: Settings) -> list[str]:
     ]
 
 
+def named(name: str, names: Iterable[str], settings: Settings) -> Entry | None:
+    """Return the configuration of one account; None if there is no such account."""
+    entries = (_entry(word.strip(), settings) for word in names)
+    return next((entry for entry in entries if entry.name == name), None)
+
+
 def lists(names: Iterable[str], settings: Settings) -> dict[str, Lists]:
     """Return the suppression lists of each account that has some, by the account's name; nothing is asked yet."""
     entries = [_entry(word.strip(), settings) for word in names if word.strip()]
@@ -111,7 +117,7 @@ def lists(names: Iterable[str], settings: Settings) -> dict[str, Lists]:
 
 def connector(name: str, names: Iterable[str], settings: Settings) -> Connector:
     """Return what connects the events of one account; raise NotConfigured if that cannot be done."""
-    entry = _named(name, names, settings)
+    entry = named(name, names, settings)
     if entry is None:
         raise NotConfigured(f"There is no provider {name!r} in GOMAIL_PROVIDERS.")
     connect = CONNECTORS.get(entry.type)
@@ -123,7 +129,7 @@ def connector(name: str, names: Iterable[str], settings: Settings) -> Connector:
 
 def is_connected(name: str, names: Iterable[str], settings: Settings) -> bool:
     """Tell whether an account has a variable by which its events are found or verified."""
-    entry = _named(name, names, settings)
+    entry = named(name, names, settings)
     return entry is not None and any(map(entry.read, _EVENT_VARIABLES.get(entry.type, ())))
 
 
@@ -156,11 +162,6 @@ def _build(entry: Entry) -> Provider | str:
         return configure(entry)
     except NotConfigured as problem:
         return str(problem)
-
-
-def _named(name: str, names: Iterable[str], settings: Settings) -> Entry | None:
-    entries = (_entry(word.strip(), settings) for word in names)
-    return next((entry for entry in entries if entry.name == name), None)
 
 
 def _lists(entry: Entry) -> Lists | None:

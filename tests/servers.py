@@ -14,6 +14,9 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import connection
 
 from tests import fakes
 from tests.paths import ROOT
@@ -97,6 +100,14 @@ class Installation:
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{fakes.V1}{path}"
+
+
+def database_url() -> str:
+    """Return the URL of the tests' own database, for processes beside them."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
 @cache

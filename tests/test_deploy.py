@@ -128,7 +128,7 @@ def test_the_image_gets_every_package_and_no_other_file() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text().splitlines()
     copied = {word for line in dockerfile if line.startswith("COPY") for word in line.split()[1:-1]}
     needed = {"manage.py", "gomail", "api", "delivery", "providers"}
-    assert copied == needed | {f"requirements/{name}.txt" for name in ("base", "celery", "xlsx")}
+    assert copied == needed | {f"requirements/{name}.txt" for name in ("base", "celery", "xlsx", "alerts")}
 
 
 def test_secrets_are_made_once_and_fit_together(tmp_path: Path) -> None:

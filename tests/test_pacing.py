@@ -1,16 +1,15 @@
 """Four real workers with eight threads each send no faster than the account at Amazon may."""
 
-import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from delivery import bundles
 from delivery.models import Email
 from tests.delivery.factories import draft
 from tests.faults import pacing, processes, vendors
+from tests.servers import database_url
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 _WORKERS = ("-m", "tests.faults.keeper", "embedded", "4")
@@ -34,17 +33,9 @@ def test_the_account_never_sees_more_than_its_rate(tmp_path: Path) -> None:
 def _environment(folder: Path) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "gomail.settings",
-        "DATABASE_URL": _url(),
+        "DATABASE_URL": database_url(),
         "GOMAIL_PROVIDERS": "ses",
         "GOMAIL_STORAGE_DIR": str(folder / "attachments"),
         "GOMAIL_JOURNAL_DIR": str(folder / "journal"),
         "WORKER_THREADS": "8",
     }
-
-
-def _url() -> str:
-    """Return the URL of the tests' own database."""
-    name = connection.settings_dict["NAME"]
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{name}"
-    return urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()

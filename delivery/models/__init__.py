@@ -11,6 +11,7 @@ from delivery.models.erasure import Erasure
 from delivery.models.event import EventToken, ProviderEvent
 from delivery.models.idempotency import IdempotencyKey
 from delivery.models.imports import Import, ImportReject
+from delivery.models.incident import Alert, DrillResult, Incident, Lookout
 from delivery.models.library import Signature, SignatureImage, Template, TemplateVersion
 from delivery.models.limits import Limits, UsedMinute
 from delivery.models.lineage import Lineage, Watermark
@@ -25,6 +26,7 @@ from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.models.worker import Worker
 
 __all__ = [
+    "Alert",
     "ApiKey",
     "Attachment",
     "Attempt",
@@ -32,6 +34,7 @@ __all__ = [
     "Circuit",
     "CircuitChange",
     "Contact",
+    "DrillResult",
     "Email",
     "Erasure",
     "EventToken",
@@ -39,10 +42,12 @@ __all__ = [
     "IdempotencyKey",
     "Import",
     "ImportReject",
+    "Incident",
     "Invitation",
     "KeyDay",
     "Limits",
     "Lineage",
+    "Lookout",
     "MailHour",
     "Mailing",
     "MailingRecipient",

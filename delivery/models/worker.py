@@ -14,6 +14,8 @@ class Worker(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now, db_index=True)  # by the database's clock
     stopped_at = models.DateTimeField(null=True)  # when it shut down; None: it is running, or was killed
+    # what is wrong with its machine: {kind of incident: sentence}; None: it does not tell, as older versions
+    troubles = models.JSONField(null=True)
 
     class Meta:
         ordering = ("-started_at",)

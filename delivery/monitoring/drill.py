@@ -1,6 +1,6 @@
 """The drill: hands each provider a test mail that nobody gets, to tell which would carry the load today.
 
-Nothing is stored.
+Only who would is stored, so that people are told of a provider that would not.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from delivery.db import clock, ids
-from delivery.models import Attempt
+from delivery.models import Attempt, DrillResult
 from delivery.routing import configured, gate
 from providers import message as border
 from providers.base import Limits, Provider
@@ -43,6 +43,13 @@ def rehearse(sender: Mailbox, *, without: Iterable[str] = ()) -> Iterator[Leg]:
     for provider in configured.providers():
         if provider.name not in left_out:
             yield _leg(provider, sender)
+
+
+def store(leg: Leg) -> None:
+    """Store whether a provider carries."""
+    DrillResult.objects.update_or_create(
+        provider=leg.name, defaults={"carries": leg.carries, "at": clock.now()}
+    )
 
 
 def volume() -> int:

@@ -1,6 +1,6 @@
 """The installation's health. It may be shown to anybody: no vendors' texts, no addresses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -9,16 +9,15 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from delivery.db import clock
-from delivery.files import scan, writable
 from delivery.models import Circuit, ProviderCheck
-from delivery.monitoring import readiness
+from delivery.monitoring import machines, readiness
 from delivery.queue import heartbeats, watermark
 from delivery.routing import circuit_cache, configured
 from delivery.submission import backpressure
 
-_OK, _NOT_KNOWN, _AWAY = "ok", "not known", "away"
+_OK, _NOT_KNOWN, _AWAY = machines.OK, "not known", machines.AWAY
 READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"
-_VERDICTS = {True: "ready", False: "not ready"}
+_VERDICTS = {True: "ready", False: "failed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +25,12 @@ class ProviderHealth:
     """The health of one provider."""
 
     state: str  # in use, paused, not used, being tried, out of service
-    check: str  # its last readiness check: ready, not ready, not asked
+    check: str  # its last readiness check: ready, failed, not asked
 
     @property
-    def is_well(self) -> bool:
-        """Tell whether it takes mail, as far as is known."""
-        return self.state in ("in use", "paused") and self.check != _VERDICTS[False]
+    def is_sending(self) -> bool:
+        """Tell whether mail goes by it. A check that failed is told, and says nothing of that: mail does."""
+        return self.state in ("in use", "paused")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,7 @@ class Health:
             self.workers
             and self.clock == _OK
             and self.scanner != _AWAY
-            and all(provider.is_well for provider in self.providers.values())
+            and all(provider.is_sending for provider in self.providers.values())
         )
         return READY if well else DEGRADED
 
@@ -75,32 +74,12 @@ def _found() -> Health:
     return Health(
         database=watermark.WORD if watermark.held_before() else _OK,
         queue="full" if reading.queue_is_full else _OK,
-        disk=_disk(reading.short_of_room),
-        scanner=_scanner(),
-        clock=_clock(),
+        disk=machines.disk(reading.short_of_room),
+        scanner=machines.scanner(),
+        clock=machines.time(),
         workers=heartbeats.running().count(),
         providers=_providers(),
     )
-
-
-def _disk(short_of_room: Sequence[str]) -> str:
-    places = writable.unwritable()
-    if places:
-        return f"cannot be written: {', '.join(places)}"
-    return "nearly full" if short_of_room else _OK
-
-
-def _scanner() -> str:
-    if not scan.is_on():
-        return "off"
-    return _OK if scan.answers() else _AWAY
-
-
-def _clock() -> str:
-    ahead = clock.ahead()
-    if abs(ahead) <= clock.LIMIT:
-        return _OK
-    return f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's"
 
 
 def _is_migrated() -> bool:

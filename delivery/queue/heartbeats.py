@@ -45,3 +45,8 @@ def bury(worker: UUID) -> None:
 def running() -> QuerySet[Worker]:
     """Return the workers with a heartbeat in the last 60 seconds."""
     return Worker.objects.filter(stopped_at=None, seen_at__gt=Now() - _LOST)
+
+
+def lost() -> QuerySet[Worker]:
+    """Return the workers without a heartbeat for 60 seconds that did not say that they shut down."""
+    return Worker.objects.filter(stopped_at=None, seen_at__lte=Now() - _LOST)

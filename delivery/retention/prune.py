@@ -18,12 +18,14 @@ from delivery.audience import files
 from delivery.db import clock, ids
 from delivery.files import storage
 from delivery.models import (
+    Alert,
     Attachment,
     CircuitChange,
     Email,
     EventToken,
     IdempotencyKey,
     ImportReject,
+    Incident,
     Mailing,
     MailingRecipient,
     ProviderEvent,
@@ -38,6 +40,7 @@ from delivery.suppressions import soft_bounces, unsubscribing
 
 _AT_ONCE: Final = 200  # rows of one transaction
 _CHANGES_KEPT = timedelta(days=90)  # of circuits: to explain past outages
+_INCIDENTS_KEPT = timedelta(days=90)  # since their end
 _EVENTS_KEPT = timedelta(days=30)  # that belong to no email: parked, or news of an account
 _WEBHOOKS_KEPT = timedelta(days=30)  # with their calls, since they were finished
 _REJECTS_KEPT = timedelta(days=30)  # since their import was over: they hold what people wrote
@@ -141,6 +144,14 @@ def _old(changes: Rows, before: datetime) -> Rows:
     return changes.filter(at__lt=clock.now() - _CHANGES_KEPT)
 
 
+def _incidents(before: datetime) -> Iterator[Rows]:
+    yield Incident.objects.filter(closed_at__lt=clock.now() - _INCIDENTS_KEPT)
+
+
+def _digests(before: datetime) -> Iterator[Rows]:
+    yield Alert.objects.filter(incident=None, at__lt=clock.now() - _INCIDENTS_KEPT)
+
+
 def _loose(before: datetime) -> Iterator[Rows]:
     yield ProviderEvent.objects.filter(email=None, pk__lt=ids.floor(clock.now() - _EVENTS_KEPT))
 
@@ -240,6 +251,8 @@ BODIES = Rule(name="bodies", walks=_bodies, due=_finished, prune=_empty)
 ATTACHMENTS = Rule(name="attachments", walks=_attachments, due=_of_finished, prune=_forget_content)
 KEYS = Rule(name="Idempotency-Keys", walks=_keys, due=_useless, prune=_delete)
 CHANGES = Rule(name="changes of circuits", walks=_changes, due=_old, prune=_delete)
+INCIDENTS = Rule(name="incidents", walks=_incidents, due=_all, prune=_delete)
+DIGESTS = Rule(name="digests of alerts", walks=_digests, due=_all, prune=_delete)
 SOFT_BOUNCES = Rule(name="soft bounces of another month", walks=_soft_bounces, due=_all, prune=_delete)
 REJECTS = Rule(name="rejects of imports", walks=_rejects, due=_all, prune=_delete)
 MAIL_HOURS = Rule(name="hours of teams' mail", walks=_mail_hours, due=_all, prune=_delete)

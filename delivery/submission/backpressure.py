@@ -71,7 +71,7 @@ class _Gauge:
 
     def _read(self) -> Reading:
         begun = time.monotonic()
-        found = Reading(waiting=_count(), short_of_room=_short_of_room())
+        found = Reading(waiting=_count(), short_of_room=short_of_room())
         now = time.monotonic()
         self._good_until = now + max(_FRESH, _SHARE * (now - begun))
         return found
@@ -99,6 +99,14 @@ def refuse_if_too_high(priority: str, team: Team | None = None) -> None:
         raise Overloaded
 
 
+def short_of_room() -> tuple[str, ...]:
+    """Return what lies on a disk that is nearly full: attachments, journal, database."""
+    places = {"attachments": settings.GOMAIL_STORAGE_DIR, "journal": settings.GOMAIL_JOURNAL_DIR}
+    if connection.vendor == "sqlite":
+        places["database"] = str(Path(connection.settings_dict["NAME"]).parent)
+    return tuple(name for name, folder in places.items() if _is_short(Path(folder)))
+
+
 def _has_little(team: Team | None, waiting: int) -> bool:
     """Tell whether there is room, and little of it is this team's; asked while the queue is full."""
     if team is None or waiting >= _limit(_OF_OTHERS):
@@ -114,13 +122,6 @@ def _limit(times: float) -> int:
 
 def _count() -> int:
     return _DUE.run(most=_limit(_OF_OTHERS))
-
-
-def _short_of_room() -> tuple[str, ...]:
-    places = {"attachments": settings.GOMAIL_STORAGE_DIR, "journal": settings.GOMAIL_JOURNAL_DIR}
-    if connection.vendor == "sqlite":
-        places["database"] = str(Path(connection.settings_dict["NAME"]).parent)
-    return tuple(name for name, folder in places.items() if _is_short(Path(folder)))
 
 
 def _is_short(folder: Path) -> bool:

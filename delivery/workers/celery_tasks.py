@@ -17,13 +17,15 @@ from delivery.queue.urgency import UrgentEmails
 from delivery.recovery import quarantine
 from delivery.routing import governor
 from delivery.routing.governor import Permit
-from delivery.workers import loop
+from delivery.workers import loop, watching
 
 _starved, _urgent = StarvedEmails(), UrgentEmails()
 _pollers: list[polling.Poller] = []
 _ending = threading.Event()  # no further event is read
 _done = threading.Event()  # the last email has been handed over
-_posting: list[threading.Thread] = []  # webhooks, imports and mailings, until the process is told to stop
+_posting: list[
+    threading.Thread
+] = []  # webhooks, imports, mailings, alerts, until the process is told to stop
 
 
 @shared_task(name=broker.HAND_OVER)
@@ -67,6 +69,7 @@ def begin(sender: Any, **_: Any) -> None:
     _posting.append(threading.Thread(target=loop.post_webhooks, args=(_goes_on,), name="webhooks"))
     _posting.append(threading.Thread(target=loop.run_imports, args=(_goes_on,), name="imports"))
     _posting.append(threading.Thread(target=loop.run_mailings, args=(_goes_on,), name="mailings"))
+    _posting.append(threading.Thread(target=watching.run, args=(_goes_on,), name="alerts"))
     for thread in _posting:
         thread.start()
     read_events()

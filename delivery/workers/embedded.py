@@ -1,4 +1,4 @@
-"""The embedded delivery worker: threads that hand over due emails, post webhooks, and rescue orphans."""
+"""The embedded delivery worker: threads that hand over emails, post webhooks, rescue orphans, and tell of troubles."""
 
 import random
 import threading
@@ -16,7 +16,7 @@ from delivery.recovery import quarantine
 from delivery.routing import governor
 from delivery.routing.governor import Permit
 from delivery.sending.rounds import GoingOn
-from delivery.workers import loop
+from delivery.workers import loop, watching
 from providers.wire import shortage
 
 _IDLE_SECONDS = 0.25  # less than an empty queue is left alone for: then some thread comes soon
@@ -45,6 +45,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     working.append(_start(loop.post_webhooks, lambda: not stop.is_set()))
     working.append(_start(loop.run_imports, lambda: not stop.is_set()))
     working.append(_start(loop.run_mailings, lambda: not stop.is_set()))
+    working.append(_start(watching.run, lambda: not stop.is_set()))
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _CHECK_SECONDS, _without_keeping(loop.ask_vendors), daemon=True)

@@ -11,6 +11,7 @@ from django.test import Client
 
 from delivery.db import clock
 from delivery.models import Circuit, ProviderCheck, Worker
+from delivery.monitoring import readiness
 from delivery.queue import heartbeats
 from delivery.routing import circuit_cache, circuits
 from tests import fakes
@@ -74,6 +75,16 @@ def test_it_is_ready_when_nothing_is_wrong() -> None:
 
 
 @pytest.mark.django_db
+def test_a_fresh_installation_with_the_sandbox_is_ready() -> None:
+    readiness.check_due()
+    found = ready()
+    assert (found["status"], found["providers"]) == (
+        "ready",
+        {"sandbox": {"state": "in use", "check": "ready"}},
+    )
+
+
+@pytest.mark.django_db
 @pytest.mark.usefixtures("providers")
 def test_without_a_worker_emails_are_taken_on_but_what_waits_is_not_sent() -> None:
     Worker.objects.all().delete()
@@ -116,12 +127,13 @@ def test_a_pause_is_named_and_is_no_trouble() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("providers")
-def test_the_verdict_of_the_last_check_is_told_without_its_words() -> None:
+def test_a_check_that_failed_is_told_without_its_words_and_degrades_nothing_while_mail_goes_on() -> None:
     ProviderCheck.objects.create(provider="ses")
     ProviderCheck.objects.create(provider="sendgrid", problems=["bob@example.com: the key SG.x is bad"])
     answer = Client().get("/health/ready")
     verdicts = {name: told["check"] for name, told in answer.json()["providers"].items()}
-    assert (answer.json()["status"], verdicts) == ("degraded", {"ses": "ready", "sendgrid": "not ready"})
+    assert (answer.json()["status"], verdicts) == ("ready", {"ses": "ready", "sendgrid": "failed"})
+    assert answer.json()["providers"]["sendgrid"]["state"] == "in use"
     assert b"bob" not in answer.content
     assert b"SG.x" not in answer.content
 

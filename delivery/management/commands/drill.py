@@ -38,6 +38,7 @@ class Command(base.Command):
         self.stderr.write(f"Rehearsing mail from {sender.address} with each provider …")
         legs = []
         for leg in drill.rehearse(sender, without=failed):
+            drill.store(leg)
             self.stdout.write("\n".join(_lines(leg)))
             legs.append(leg)
         self.stdout.write("\n" + "\n".join(_conclusion(legs, failed)))

@@ -25,6 +25,8 @@ _WITH_EMAILS = (prune.RECIPIENTS, prune.MAILINGS)  # are kept as long as these
 _ALWAYS = (
     prune.KEYS,
     prune.CHANGES,
+    prune.INCIDENTS,
+    prune.DIGESTS,
     prune.EVENTS,
     prune.TOKENS,
     prune.WEBHOOKS,

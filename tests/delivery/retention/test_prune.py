@@ -25,12 +25,14 @@ from delivery import bundles
 from delivery.db import ids
 from delivery.files import storage
 from delivery.models import (
+    Alert,
     Attachment,
     Attempt,
     Circuit,
     CircuitChange,
     Email,
     IdempotencyKey,
+    Incident,
     Recipient,
     SoftBounce,
     Suppression,
@@ -322,6 +324,16 @@ def test_changes_of_circuits_are_kept_for_ninety_days() -> None:
         CircuitChange.objects.create(circuit=circuit, state="open", at=NOW() - timedelta(days=days))
     pruned()
     assert CircuitChange.objects.count() == 1
+
+
+def test_incidents_are_kept_for_ninety_days_after_their_end() -> None:
+    for days in (89, 91):
+        incident = Incident.objects.create(kind="disk", said="x", closed_at=NOW() - timedelta(days=days))
+        for of in (incident, None):
+            Alert.objects.create(incident=of, word="ended", at=NOW() - timedelta(days=days))
+    Incident.objects.create(kind="clock", said="x", opened_at=NOW() - timedelta(days=91))
+    pruned()
+    assert (Incident.objects.count(), Alert.objects.count()) == (2, 2)
 
 
 # A long log, and a sudden end.
