@@ -71,6 +71,7 @@ UNFOLD = {
                 "title": "Delivery",
                 "items": [
                     _page("Providers", "alt_route", "delivery.circuit"),
+                    _page("Incidents", "notification_important", "delivery.incident"),
                     _page("Suppressions", "block", "delivery.suppression"),
                     _page("Erasures", "person_remove", "delivery.erasure"),
                 ],

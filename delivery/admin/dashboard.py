@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from delivery.access.scopes import Scope
-from delivery.admin import pages, permissions, provider_pages, reputations, webhook_pages
+from delivery.admin import incidents, pages, permissions, provider_pages, reputations, webhook_pages
 from delivery.admin.filters import DoubtFilter
 from delivery.admin.provider_pages import Condition
 from delivery.db import clock, ids
@@ -24,6 +24,7 @@ _SHOWN = 5
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the counts of the person's teams, and what is in trouble, each for people with the scope of it."""
+    context = {**context, "incidents": incidents.banner(request)}
     if permissions.may(request, Scope.EMAILS_READ):
         mine = permissions.visible(request, Email.objects.all(), Scope.EMAILS_READ)
         cards = [*(_card(mine, status) for status in Email.Status), _waiting(mine)]

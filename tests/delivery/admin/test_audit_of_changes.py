@@ -23,6 +23,7 @@ from delivery.models import (
     Contact,
     Email,
     Group,
+    Incident,
     Invitation,
     Mailing,
     Member,
@@ -99,6 +100,10 @@ def contact() -> Contact:
         return contacts.create(team(), email="ann@example.org")
 
 
+def incident() -> Incident:
+    return Incident.objects.create(kind="account", subject="ses", said="It cannot send.")
+
+
 def group() -> Group:
     with transaction.atomic():
         return groups.create(team(), name="News")
@@ -151,6 +156,9 @@ NEW_USER: Final = {
     "password2": PASSWORD,
 }
 FORMS: Final[Mapping[str, Form]] = {
+    "delivery_incident_acknowledge": Form(
+        action="incident.acknowledged", row=incident, path="{}/acknowledge/"
+    ),
     "delivery_team_add": Form(action="team.created", path="add/", fields=lambda _: {"name": "new"}),
     "delivery_team_change": Form(
         action="team.changed", row=team, path="{}/change/", fields=lambda _: {"name": "new"}

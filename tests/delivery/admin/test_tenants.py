@@ -24,6 +24,7 @@ from delivery.models import (
     Erasure,
     Group,
     Import,
+    Incident,
     Limits,
     Mailing,
     Member,
@@ -80,6 +81,9 @@ def theirs(db: None) -> Mapping[str, Model]:
         Member.objects.create(team=other, user=person, role="viewer"),
         AuditEntry.objects.create(team=other, actor_kind="system", action="team.paused", object_id=CANARY),
         Erasure.objects.create(team=other, digest=CANARY),
+        Incident.objects.create(
+            kind="webhook", subject=str(hook.pk), said=f"An endpoint of {CANARY} is off."
+        ),
         *audience(other),
         *library(other),
         members.invite(other, f"x{CANARY}@example.com", "viewer", None)[0],
