@@ -6,9 +6,10 @@ import time
 from collections import Counter
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from tests.faults import processes
-from tests.faults.customers import API
+from tests.faults.customers import API, Exchange, Order
 from tests.faults.trial import Scene
 
 _RATE = 25.0  # emails a second
@@ -22,6 +23,7 @@ _NEARLY = 0.8
 _OVER = "SELECT count(*) FROM delivery_mailing WHERE state = 'done'"
 _STATE = "SELECT state, reason FROM delivery_mailing"
 _ROWS = "SELECT address, state, reason, possible_duplicate FROM delivery_mailingrecipient ORDER BY id"
+_EMAILS = "SELECT email_id, address FROM delivery_mailingrecipient WHERE email_id IS NOT NULL ORDER BY id"
 _BEGUN = "SELECT count(*) FROM delivery_attempt"
 
 
@@ -58,7 +60,7 @@ def _start(scene: Scene, people: int) -> str:
     group = _post(scene, "groups/", name="readers", from_address="News <news@example.org>", unsubscribe=False)
     rows = (f"p{number}@example.net,{'' if number % _BAD == 0 else f'P{number}'}" for number in range(people))
     _bring(scene, group["id"], "\n".join(["email,first_name", *rows]))
-    bodies = {"subject": "News", "text": "Dear {{ contact.first_name }}"}
+    bodies = {"subject": "News {{ contact.email }}", "text": "Dear {{ contact.first_name }}"}
     made = _post(scene, "mailings/", name="News", group=group["id"], rate=_RATE, **bodies)
     path = f"mailings/{made['id']}/"
     _post(scene, f"{path}check/")
@@ -134,4 +136,21 @@ def _judge(scene: Scene, people: int) -> None:
     scene.expect(not twice, f"{len(twice)} got it twice, unmarked: {twice[:3]}")
     wrongly = [address for address in nameless if got[address]]
     scene.expect(not wrongly, f"{len(wrongly)} of those without a name got it")
-    scene.gone |= {entry.email for entry in scene.vendors.ledger()}  # nobody has ordered these one by one
+    scene.customers.orders.append(_ordered(scene))
+
+
+def _ordered(scene: Scene) -> Order:
+    """Return what the mailing asks for, an email for each recipient, so that each call is compared with it."""
+    made = scene.rows(_EMAILS)
+    letters = tuple(
+        {"to_addresses": [address], "subject": f"News {address}", "body": f"Dear {_name(address)}"}
+        for _, address in made
+    )
+    order = Order(key="", kind="mailing", policy="stop", letters=letters)
+    ids, now = tuple(str(UUID(str(pk))) for pk, _ in made), time.time()
+    order.exchanges.append(Exchange(status=202, ids=ids, said=("queued",) * len(ids), started=now, ended=now))
+    return order
+
+
+def _name(address: str) -> str:
+    return address.partition("@")[0].upper()
