@@ -13,6 +13,12 @@ from delivery.mailings import progress, states
 from delivery.models import Group, Mailing, MailingRecipient
 
 _Became = MailingRecipient.State
+_FIGURES: Final = {  # of a check
+    "recipients": "recipients",
+    "suppressed": "of them suppressed",
+    "render_failures": "lack what it needs",
+    "unsubscribed": "have left the group",
+}
 _AT_ONCE: Final = 50  # recipients on a page
 
 
@@ -24,6 +30,7 @@ def found(mailing: Mailing) -> dict[str, Any] | None:
     forecast = result["forecast"]
     return {
         **result,
+        "figures": [(f"{result[name]:,}", words) for name, words in _FIGURES.items()],
         "missing": sorted(result["missing"].items(), key=lambda each: -each[1]),
         "failures": [
             {**each, "reason": each["reason"].removeprefix(states.RENDER)} for each in result["failures"]

@@ -66,7 +66,7 @@ def standing(mailing: Mailing) -> dict[str, Any]:
         "percent": _percent(mailing, counted),
         "pace": pace(mailing),
         "left": duration(progress.eta_seconds(mailing, dict(counted))),
-        "counts": [(each, n, OF_RECIPIENTS[each]) for each, n in counted.items() if n]
+        "counts": [(each, f"{n:,}", OF_RECIPIENTS[each]) for each, n in counted.items() if n]
         if _began(mailing)
         else [],
         "going": is_checking(mailing) or mailing.state in Mailing.UNCHANGED or _is_ending(mailing),
