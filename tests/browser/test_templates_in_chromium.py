@@ -10,6 +10,10 @@ from tests.browser.watching import Watched, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 TEMPLATES, SIGNATURES = "/admin/delivery/template/", "/admin/delivery/signature/"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c636078f81f00030401ff2a7a6c9a0000000049454e44ae426082"
+)
 HTML = (
     "<style>h1{color:teal}</style><h1>Hi {{ customer.name }}</h1>"
     "<ul>{% for i in items %}<li>{{ i }}</li>{% endfor %}</ul>"
@@ -99,4 +103,12 @@ def test_a_signature_is_made_with_its_preview(watched: Watched) -> None:
     frame(watched).get_by_text("Example Ltd").wait_for()
     look(watched, "signature")
     assert (made.match_value, made.html) == ("example.org", "<b>{{ from.name }}</b><br>Example Ltd")
+    watched.page.get_by_role("link", name="Images…").click()
+    given = {"name": "Logo.png", "mimeType": "image/png", "buffer": PNG}
+    watched.page.locator("input[type=file]").set_input_files(given)
+    watched.page.fill("[name=name]", "logo")
+    watched.page.get_by_role("button", name="Put it in").click()
+    watched.page.get_by_text("not shown by the HTML yet").wait_for()
+    assert watched.page.locator("img.gm-thumbnail").evaluate("image => image.naturalWidth") == 1
+    look(watched, "signature-images")
     assert (watched.ran, watched.outside()) == ([], [])
