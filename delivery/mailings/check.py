@@ -30,8 +30,10 @@ Progress = dict[str, Any]
 def step(mailing: Mailing) -> bool:
     """Take a claimed check a chunk further; there always is more to do until it raises claims.Lost.
 
-    Raises NotReady where its group is gone.
+    Raises NotReady where its group is gone, and Lost where no check was asked for: a check begins by deleting.
     """
+    if mailing.state != Mailing.State.DRAFT or mailing.check_asked_at is None:
+        raise claims.Lost
     _STEPS[mailing.check_result.get("walk", _CLEAR)](mailing)
     return True
 

@@ -37,18 +37,17 @@ def wanted() -> QuerySet[Mailing]:
 
 def take(pk: UUID | None = None) -> Mailing | None:
     """Claim a mailing, the oldest unless it is named; pause one that ended three processes."""
-    free = _free().filter(pk=pk) if pk else _free()
-    for found in free.only("pk", "epoch", "state", "worker", "crashes")[:_MOST]:
-        if found.crashes + _has_crashed(found) >= MOST_CRASHES:
-            _set_aside(found)
-        elif _claim(found):
-            return read(found.pk)
-    return None
+    return _first_of(_free().filter(pk=pk) if pk else _free())
+
+
+def take_check(pk: UUID) -> Mailing | None:
+    """Claim the check of a mailing, if it still waits: the mailing may have been checked and started meanwhile."""
+    return _first_of(_free().filter(pk=pk, state=State.DRAFT))
 
 
 def read(pk: UUID) -> Mailing:
     """Return a mailing with all that its emails are made of."""
-    return Mailing.objects.select_related("group", "team", "team__limits", "key", "key__limits").get(pk=pk)
+    return _whole().get(pk=pk)
 
 
 def hold(mailing: Mailing) -> None:
@@ -80,6 +79,24 @@ def renew(mailing: Mailing, **changes: Any) -> None:
 def give_back(mailing: Mailing) -> None:
     """End the claim of this process; somebody else may go on."""
     Mailing.objects.filter(pk=mailing.pk, epoch=mailing.epoch).update(worker=None, lease_until=None)
+
+
+def _first_of(free: QuerySet[Mailing]) -> Mailing | None:
+    for found in free.only("pk", "epoch", "state", "worker", "crashes")[:_MOST]:
+        if found.crashes + _has_crashed(found) >= MOST_CRASHES:
+            _set_aside(found)
+        elif _claim(found) and (claimed := _as_claimed(found)):
+            return claimed
+    return None
+
+
+def _as_claimed(found: Mailing) -> Mailing | None:
+    """Read what was claimed; None: it was paused, cancelled or changed since, and is not ours."""
+    return _whole().filter(pk=found.pk, epoch=found.epoch + 1, state=found.state).first()
+
+
+def _whole() -> QuerySet[Mailing]:
+    return Mailing.objects.select_related("group", "team", "team__limits", "key", "key__limits")
 
 
 def _free() -> QuerySet[Mailing]:

@@ -110,6 +110,44 @@ def test_a_change_during_a_check_ends_it() -> None:
     assert (mailing.state, mailing.check_result, mailing.check_asked_at) == ("draft", {}, None)
 
 
+def test_who_waits_for_a_check_leaves_a_mailing_alone_that_was_started_meanwhile() -> None:
+    waited_for = mailed.draft(mailed.group(3))
+    with transaction.atomic():
+        states.ask_check(waited_for)
+    other = Mailing.objects.get()
+    assert run.check_now(other)
+    mailed.start(other)
+
+    written_down = set(MailingRecipient.objects.values_list("pk", flat=True))
+
+    assert run.check_now(waited_for)
+    other.refresh_from_db()
+    assert other.state == "sending"
+    assert set(MailingRecipient.objects.values_list("pk", flat=True)) == written_down
+
+
+def test_nothing_but_a_draft_is_checked() -> None:
+    mailing = mailed.started(mailed.group(3))
+    claimed = claims.take(mailing.pk)
+    assert claimed
+    with pytest.raises(claims.Lost):
+        check.step(claimed)
+    assert len(mailed.found(mailing)) == 3
+
+
+def test_what_was_paused_while_it_was_claimed_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailing, claim = mailed.started(mailed.group(1)), claims._claim
+
+    def claim_late(found: Mailing) -> bool:
+        claimed = claim(found)
+        with transaction.atomic():
+            states.pause(Mailing.objects.get(), "ann")
+        return claimed
+
+    monkeypatch.setattr(claims, "_claim", claim_late)
+    assert claims.take(mailing.pk) is None
+
+
 def test_a_second_check_begins_anew() -> None:
     readers = mailed.group(3)
     mailing = mailed.checked(readers)
