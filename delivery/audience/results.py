@@ -3,16 +3,16 @@
 One UPDATE reads both, in the transaction of whoever has moved them, or behind it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from delivery.access import stored
 from delivery.db import clock
-from delivery.models import Email, Mailing, MailingRecipient
+from delivery.models import Email, Mailing, MailingRecipient, TeamDeletion
 from delivery.models.email import FINISHED
 
 UNSUBSCRIBED: Final = "unsubscribe"  # begins the reason of who has left: by a link, or out of the group
@@ -39,14 +39,13 @@ _REASON: Final = """CASE
 def follow(emails: Sequence[UUID]) -> None:
     """Bring the recipients of these emails up to date, in the caller's transaction; other emails have none.
 
-    A mailing that was done goes on where one of its emails is to be sent again.
+    A mailing that was over goes on where one of its emails is to be sent again: a cancelled one, to cancel it.
     """
     moved = _follow(emails, "")
     _forget_bodies([email for _, email, _ in moved])
     again = {mailing for mailing, _, state in moved if state == _State.QUEUED}
     if again:
-        done = Mailing.objects.filter(pk__in=again, state=Mailing.State.DONE)
-        done.update(state=Mailing.State.SENDING, finished_at=None)
+        _revive(again)
 
 
 def follow_queued(mailing: Mailing) -> dict[UUID, str]:
@@ -58,6 +57,14 @@ def follow_queued(mailing: Mailing) -> dict[UUID, str]:
         moved = _follow(ended, "AND delivery_mailingrecipient.state = 'queued'")
         _forget_bodies([email for _, email, _ in moved])
     return {email: state for _, email, state in moved}
+
+
+def _revive(mailings: Collection[UUID]) -> None:
+    over = Mailing.objects.order_by().filter(pk__in=mailings)
+    over.filter(state=Mailing.State.DONE).update(state=Mailing.State.SENDING, finished_at=None)
+    # Of a team that is deleted nothing is claimed any more.
+    deleted = Exists(TeamDeletion.objects.filter(team=OuterRef("team")))
+    over.filter(~deleted, state=Mailing.State.CANCELLED).update(finished_at=None)
 
 
 def _ended(mailing: Mailing) -> QuerySet[MailingRecipient]:

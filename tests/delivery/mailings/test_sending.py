@@ -15,7 +15,7 @@ from delivery.db import clock
 from delivery.events import record
 from delivery.mailings import claims, pace, slices, states
 from delivery.mailings.run import Runner
-from delivery.models import Contact, Email, Limits, Mailing, MailingRecipient, Membership
+from delivery.models import Contact, Email, Limits, Mailing, MailingRecipient, Membership, TeamDeletion
 from delivery.queue import notifier
 from delivery.queue.fairness import FairQueue
 from delivery.recovery import rescue
@@ -315,6 +315,38 @@ def test_what_may_have_been_sent_stays_unknown_until_it_is_known(ses: fakes.Fake
     assert (mailing.state, mailed.found(mailing)) == ("sending", {"p1@example.com": "queued"})
     send(mailing)
     assert mailed.found(mailing) == {"p1@example.com": "sent"}
+
+
+def unknown_of_a_cancelled(ses: fakes.FakeVendor) -> tuple[Mailing, Email]:
+    ses.script(close())
+    mailing = mailed.started(mailed.group(1, of=mailed.team()))
+    make()
+    hand_over()
+    Mailing.objects.update(lease_until=None, worker=None)
+    with transaction.atomic():
+        states.cancel(mailing)
+    make()
+    mailing.refresh_from_db()
+    assert mailing.finished_at
+    assert mailed.found(mailing) == {"p1@example.com": "unknown"}
+    return mailing, Email.objects.get()
+
+
+def test_what_a_person_queues_again_of_a_cancelled_mailing_is_cancelled(ses: fakes.FakeVendor) -> None:
+    mailing, email = unknown_of_a_cancelled(ses)
+    assert unknown.deny(email, by="ann")
+    make()
+    mailing.refresh_from_db()
+    assert (mailing.state, mailed.found(mailing)) == ("cancelled", {"p1@example.com": "cancelled"})
+    assert mailing.finished_at
+
+
+def test_a_mailing_of_a_team_that_is_deleted_is_not_begun_again(ses: fakes.FakeVendor) -> None:
+    mailing, email = unknown_of_a_cancelled(ses)
+    TeamDeletion.objects.create(team=mailing.team, name="shop", by="ann", found={})
+    assert unknown.deny(email, by="ann")
+    mailing.refresh_from_db()
+    assert mailing.finished_at
 
 
 def test_a_bounce_that_is_told_later_is_the_recipients(ses: fakes.FakeVendor) -> None:
