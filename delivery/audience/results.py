@@ -16,6 +16,7 @@ from delivery.models import Email, Mailing, MailingRecipient, TeamDeletion
 from delivery.models.email import FINISHED
 
 UNSUBSCRIBED: Final = "unsubscribe"  # begins the reason of who has left: by a link, or out of the group
+_GONE: Final = "Its email was deleted before anybody asked what became of it."
 _AT_ONCE: Final = 500  # emails in one statement: SQLite takes 32,766 values
 _State = MailingRecipient.State
 _TABLE: Final = "delivery_mailingrecipient"
@@ -50,13 +51,22 @@ def follow(emails: Sequence[UUID]) -> None:
 
 def follow_queued(mailing: Mailing) -> dict[UUID, str]:
     """Do so for those whose email has come to an end; return their states by email. Bodies that were sent go."""
-    ended = list(_ended(mailing).values_list("email", flat=True))
+    found = list(_ended(mailing).values_list("email", "email__status"))
+    if any(status is None for _, status in found):
+        _write_off(mailing)
+    ended = [email for email, status in found if status is not None]
     if not ended:
         return {}
     with transaction.atomic():
         moved = _follow(ended, "AND delivery_mailingrecipient.state = 'queued'")
         _forget_bodies([email for _, email, _ in moved])
     return {email: state for _, email, state in moved}
+
+
+def _write_off(mailing: Mailing) -> None:
+    """End those whose email is gone: a prune before this was followed has deleted it."""
+    gone = _queued(mailing).filter(~Exists(Email.objects.order_by().filter(pk=OuterRef("email"))))
+    gone.update(state=_State.UNKNOWN, reason=_GONE, at=clock.now())
 
 
 def _revive(mailings: Collection[UUID]) -> None:
@@ -69,8 +79,12 @@ def _revive(mailings: Collection[UUID]) -> None:
 
 def _ended(mailing: Mailing) -> QuerySet[MailingRecipient]:
     given_up = Q(email__status=Email.Status.UNKNOWN, email__due_at=None)
-    queued = MailingRecipient.objects.order_by().filter(mailing=mailing, state=_State.QUEUED)
-    return queued.filter(Q(email__status__in=_ENDED) | given_up)
+    gone = Q(email__status=None)
+    return _queued(mailing).filter(Q(email__status__in=_ENDED) | given_up | gone)
+
+
+def _queued(mailing: Mailing) -> QuerySet[MailingRecipient]:
+    return MailingRecipient.objects.order_by().filter(mailing=mailing, state=_State.QUEUED)
 
 
 def _forget_bodies(emails: Sequence[UUID]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, When
 
 from delivery.access import actor, audit
+from delivery.audience import results
 from delivery.db import clock
 from delivery.mailings import content
 from delivery.models import ApiKey, Email, Mailing, MailingRecipient, Team
@@ -132,6 +133,7 @@ def set_aside(mailing: Mailing, reason: str) -> None:
 def resume(mailing: Mailing) -> None:
     """Go on; what waits moves by the length of the pause, so that nothing is lost or hurried. Raises WrongState."""
     _lock(mailing, (State.PAUSED,))
+    results.follow_queued(mailing)  # nobody did so during the pause
     since = mailing.paused_at or clock.now()
     length = max(clock.now() - since, timedelta())  # the clock may have been set back since
     _postpone(mailing, since, length)

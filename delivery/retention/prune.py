@@ -117,6 +117,13 @@ def _finished(emails: Rows, before: datetime) -> Rows:
     return emails.exclude(finished_at__gte=before)
 
 
+def _followed(emails: Rows, before: datetime) -> Rows:
+    """Leave out what a mailing that is not over may still have to read: nobody follows it while it is paused."""
+    ending = Q(state=Mailing.State.CANCELLED, finished_at=None)
+    going_on = Mailing.objects.order_by().filter(Q(state__in=Mailing.UNCHANGED) | ending)
+    return _finished(emails, before).exclude(mailing__in=going_on.values("pk"))
+
+
 def _attachments(before: datetime) -> Iterator[Rows]:
     yield Attachment.objects.filter(pruned_at=None)
 
@@ -244,7 +251,7 @@ def _forget_content(attachments: Rows) -> None:
     attachments.update(pruned_at=clock.now())
 
 
-EMAILS = Rule(name="emails", walks=_emails, due=_finished, prune=_delete_emails)
+EMAILS = Rule(name="emails", walks=_emails, due=_followed, prune=_delete_emails)
 RECIPIENTS = Rule(name="recipients of mailings", walks=_recipients, due=_all, prune=_delete)
 MAILINGS = Rule(name="mailings", walks=_mailings, due=_all, prune=_delete)
 BODIES = Rule(name="bodies", walks=_bodies, due=_finished, prune=_empty)

@@ -1,5 +1,6 @@
 """Who leaves by the link of a mailing, or complains about it, leaves the group; and what is kept of mailings goes."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ from delivery.db import clock
 from delivery.doctor import mailings as questions
 from delivery.erasure import forget
 from delivery.events import record
-from delivery.mailings import subscribing
+from delivery.mailings import states, subscribing
 from delivery.models import ApiKey, Contact, Email, Mailing, MailingRecipient, Membership, Suppression
+from delivery.retention import prune
 from delivery.suppressions import unsubscribing
 from providers.events import Event, Kind
 from tests import fakes
@@ -99,6 +101,42 @@ def test_mailings_that_are_over_are_pruned_with_their_emails() -> None:
     call_command("prune", emails=30)
     assert list(Mailing.objects.all()) == [kept]
     assert not MailingRecipient.objects.exists()
+
+
+@pytest.mark.parametrize("verb", [states.resume, states.cancel])
+def test_a_mailing_that_was_paused_for_long_still_learns_what_became_of_its_emails(
+    verb: Callable[[Mailing], None],
+) -> None:
+    mailing = paused_under_way()
+    list(prune.prune(prune.EMAILS, clock.now() + timedelta(days=1)))
+    assert Email.objects.count() == 2
+
+    with transaction.atomic():
+        verb(mailing)
+    make()
+    mailing.refresh_from_db()
+    assert mailing.finished_at
+    assert set(mailed.found(mailing).values()) == {"sent"}
+
+
+def test_a_recipient_whose_email_is_gone_holds_up_no_mailing() -> None:
+    mailing = paused_under_way()
+    Email.objects.all().delete()
+    with transaction.atomic():
+        states.resume(mailing)
+    make()
+    mailing.refresh_from_db()
+    assert (mailing.state, set(mailed.found(mailing).values())) == ("done", {"unknown"})
+
+
+def paused_under_way() -> Mailing:
+    """Return a mailing that was paused while its emails were under way, so that nobody has followed them."""
+    mailing, runner = mailed.started(mailed.group(2, of=mailed.team())), make()
+    hand_over()
+    with transaction.atomic():
+        states.pause(mailing, "ann")
+    runner.finish()
+    return mailing
 
 
 def test_the_doctor_notices_a_mailing_that_nobody_sends() -> None:
