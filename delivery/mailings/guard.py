@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 
 from delivery.access import reputation
 from delivery.access.reputation import Reputation
-from delivery.mailings import claims, states
-from delivery.models import Attempt, Mailing, MailingRecipient
+from delivery.mailings import claims, refusals, states
+from delivery.models import Mailing, MailingRecipient
 from delivery.queue import watermark
 from delivery.routing import avoided, configured
 
@@ -50,7 +50,7 @@ def learn(mailing: Mailing, failed: Sequence[UUID]) -> None:
         claims.hold(mailing)
         if new := {name: why for name, why in refusing.items() if name not in mailing.avoided}:
             claims.advance(mailing, avoided={**mailing.avoided, **new})
-        _wait_again(mailing, refusing)
+        refusals.wait_again(mailing, refusing)
     avoided.forget()
     if set(configured.names()) <= set(mailing.avoided):
         why = "; ".join(f"{name}: {reason}" for name, reason in mailing.avoided.items())
@@ -74,7 +74,7 @@ def _since(mailing: Mailing, those: Collection[str]) -> QuerySet[MailingRecipien
 
 def _refusing(mailing: Mailing, failed: Sequence[UUID]) -> dict[str, str]:
     """Return the providers that refused these emails and take nothing of the mailing, and what they said."""
-    said = dict(_refusals().filter(email__in=failed).values_list("provider", "detail"))
+    said = dict(refusals.refusals().filter(email__in=failed).values_list("provider", "detail"))
     return {
         name: _why(detail)
         for name, detail in said.items()
@@ -84,27 +84,13 @@ def _refusing(mailing: Mailing, failed: Sequence[UUID]) -> dict[str, str]:
 
 def _has_refused_enough(mailing: Mailing, name: str) -> bool:
     failed = MailingRecipient.objects.order_by().filter(mailing=mailing, state=State.FAILED)
-    refused = _refusals().filter(provider=name, email__in=failed.exclude(email=None).values("email"))
+    refused = refusals.refusals().filter(provider=name, email__in=failed.exclude(email=None).values("email"))
     return refused.values("pk")[:REFUSALS].count() == REFUSALS
 
 
 def _takes(mailing: Mailing, name: str) -> bool:
     taken = MailingRecipient.objects.order_by().filter(mailing=mailing, state__in=_TAKEN, provider=name)
     return taken.exists()
-
-
-def _wait_again(mailing: Mailing, refusing: Collection[str]) -> None:
-    """Let those wait again whose email was refused by these providers, and seen by no other."""
-    rows = MailingRecipient.objects.order_by().filter(mailing=mailing, state=State.FAILED)
-    failed = list(rows.exclude(email=None).values_list("email", flat=True))
-    seen = Attempt.objects.order_by().filter(email__in=failed)
-    others = seen.exclude(provider__in=refusing, outcome=Attempt.Outcome.REFUSED)
-    again = set(seen.values_list("email", flat=True)) - set(others.values_list("email", flat=True))
-    rows.filter(email__in=again).update(state=State.WAITING, reason="", email=None, at=None)
-
-
-def _refusals() -> QuerySet[Attempt]:
-    return Attempt.objects.order_by().filter(outcome=Attempt.Outcome.REFUSED)
 
 
 def _why(detail: str) -> str:

@@ -12,7 +12,7 @@ from django.db.models import Case, DateTimeField, F, Q, QuerySet, When
 from delivery.access import actor, audit
 from delivery.audience import results
 from delivery.db import clock
-from delivery.mailings import content
+from delivery.mailings import content, refusals
 from delivery.models import ApiKey, Email, Mailing, MailingRecipient, Team
 
 State = Mailing.State
@@ -134,6 +134,8 @@ def resume(mailing: Mailing) -> None:
     """Go on; what waits moves by the length of the pause, so that nothing is lost or hurried. Raises WrongState."""
     _lock(mailing, (State.PAUSED,))
     results.follow_queued(mailing)  # nobody did so during the pause
+    if mailing.avoided:  # who is asked again from now on
+        refusals.wait_again(mailing, mailing.avoided)
     since = mailing.paused_at or clock.now()
     length = max(clock.now() - since, timedelta())  # the clock may have been set back since
     _postpone(mailing, since, length)

@@ -1,14 +1,16 @@
 """What stops a mailing by itself, and what does not."""
 
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import transaction
 
 from delivery.access import reputation
 from delivery.db import clock
-from delivery.mailings import pace, states
-from delivery.models import ApiKey, Email, Lineage, Mailing, MailingRecipient, Team
+from delivery.mailings import choosing, pace, states
+from delivery.models import ApiKey, Attempt, Email, Lineage, Mailing, MailingRecipient, Recipient, Team
 from delivery.submission import cancelling
 from tests import fakes
 from tests.delivery.mailings import mailed
@@ -24,6 +26,7 @@ def refused_by_ses(ses: fakes.FakeVendor, times: int) -> None:
 @pytest.fixture
 def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "_MOST_QUEUED", 3)
+    monkeypatch.setattr(choosing, "_AGAIN", 0.0)  # who waits again is found at once
 
 
 @pytest.mark.usefixtures("_one_by_one")
@@ -67,6 +70,35 @@ def test_a_mailing_that_every_provider_refuses_is_paused_and_says_why(
     with transaction.atomic():
         states.resume(mailing)
     assert set(mailed.found(send(mailing)).values()) == {"sent"}
+
+
+def test_who_was_under_way_at_that_pause_waits_again_and_pauses_it_no_second_time(
+    settings: Any, ses: fakes.FakeVendor
+) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    refused_by_ses(ses, 4)
+    mailing, runner = mailed.started(mailed.group(8)), make()
+    late = list(Email.objects.order_by("pk").values_list("pk", flat=True)[:4])
+    Email.objects.filter(pk__in=late).update(due_at=clock.now() + timedelta(hours=1))
+    hand_over()
+    make(runner)
+    mailing.refresh_from_db()
+    assert mailing.state == "paused"
+    for pk in late:
+        refuse(pk)
+
+    with transaction.atomic():
+        states.resume(mailing)
+
+    assert set(mailed.found(mailing).values()) == {"waiting"}
+    assert set(mailed.found(send(mailing)).values()) == {"sent"}
+
+
+def refuse(pk: UUID) -> None:
+    """Let an email come to the end to which the provider's refusal brings it after its mailing was paused."""
+    Email.objects.filter(pk=pk).update(status="failed", due_at=None, finished_at=clock.now(), reason="No.")
+    Recipient.objects.filter(email=pk).update(status="rejected", reason="No.")
+    Attempt.objects.create(email_id=pk, provider="ses", epoch=1, outcome="refused", detail="No.")
 
 
 @pytest.mark.usefixtures("_one_by_one")
