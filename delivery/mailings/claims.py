@@ -102,7 +102,9 @@ def _whole() -> QuerySet[Mailing]:
 def _free() -> QuerySet[Mailing]:
     over = Q(lease_until=None)
     if not clock.has_jumped(within=LEASE):
-        over |= Q(lease_until__lt=Now())
+        over |= Q(lease_until__lt=Now()) | Q(
+            lease_until__gt=Now() + 2 * LEASE
+        )  # the clock was set back since
     return wanted().filter(over)
 
 

@@ -23,8 +23,14 @@ class Pace:
         self._rate: float | None = mailing.rate
         self._rates: dict[str, float] = mailing.domain_rates
         self._now = now.timestamp()
-        self._next_at = max(mailing.next_at.timestamp(), self._now) if mailing.next_at else self._now
-        self._domains: dict[str, float] = dict(mailing.domains_next_at)
+        next_at = max(mailing.next_at.timestamp(), self._now) if mailing.next_at else self._now
+        self._next_at = self._near(next_at, self._rate)
+        domains: dict[str, float] = mailing.domains_next_at
+        self._domains = {name: self._near(at, self._rates.get(name)) for name, at in domains.items()}
+
+    def _near(self, at: float, rate: float | None) -> float:
+        """Return a turn, or the last that can have been given out: the clock may have been set back since."""
+        return min(at, self._now + AHEAD + (1.0 / rate if rate else 0.0))
 
     def turn(self, domain: str) -> datetime | None:
         """Take the next turn for an email to this domain; None: it is too far away."""
