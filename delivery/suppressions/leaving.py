@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from delivery.db import clock
-from delivery.models import Mailing, MailingRecipient, Membership
+from delivery.models import Mailing, MailingRecipient, Membership, UnsubscribeLink
 from delivery.models.suppression import LIST
 from delivery.suppressions import lookup
 
 _Status = Membership.Status
 
 
-def by_scope(team_id: int | None, address: str, scope: str, *, by: str) -> None:
-    """Unsubscribe an address from the group that a scope names, if there is one, in the caller's transaction."""
-    if group := _group(scope):
-        members = Membership.objects.filter(group=group, group__team=team_id)
-        members = members.filter(contact__email_key__in=lookup.known_as(address))
-        _leave(list(members.order_by().values_list("pk", flat=True)), by)
+def by_link(link: UnsubscribeLink) -> None:
+    """Unsubscribe whom a link was for from the group that it names, if there is one, in the caller's transaction.
+
+    The contact of a mailing's email leaves also where its address has changed since.
+    """
+    if group := _group(link.scope):
+        members = Membership.objects.filter(group=group, group__team=link.team_id)
+        members = members.filter(contact__email_key__in=lookup.known_as(link.address))
+        _leave(list(members.order_by().values_list("pk", flat=True)), by="link")
+        by_emails([link.pk], by="link")
 
 
 def by_emails(emails: Sequence[UUID], *, by: str) -> None:

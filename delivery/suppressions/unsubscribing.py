@@ -49,7 +49,7 @@ def unsubscribe(token: str) -> None:
     if link and link.scope != TEST:
         with transaction.atomic():
             new = entries.add([_finding(link)])
-            leaving.by_scope(link.team_id, link.address, link.scope, by="link")
+            leaving.by_link(link)
             outbox.enqueue([_notice(link, entry) for entry in new])
 
 

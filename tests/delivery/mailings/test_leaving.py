@@ -22,7 +22,7 @@ from providers.events import Event, Kind
 from tests import fakes
 from tests.delivery.audience import bringing
 from tests.delivery.mailings import mailed
-from tests.delivery.mailings.mailed import hand_over, make, send
+from tests.delivery.mailings.mailed import arrived, hand_over, make, send
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("providers")]
 
@@ -56,6 +56,21 @@ def test_the_link_ends_the_membership_and_coming_back_lets_mail_through() -> Non
         subscribing.resubscribe(membership(), by="admin")
     assert membership().status == "subscribed"
     assert not Suppression.objects.exists()
+
+
+def test_who_leaves_by_the_link_gets_nothing_at_a_new_address_either(ses: fakes.FakeVendor) -> None:
+    group, link = sent().group, token()
+    Contact.objects.filter(email="p1@example.com").update(
+        email="new@example.com", email_key="new@example.com"
+    )
+    unsubscribing.unsubscribe(link)
+    assert (membership("new@example.com").status, membership("new@example.com").by) == (
+        "unsubscribed",
+        "link",
+    )
+    assert group is not None
+    send(mailed.started(group))
+    assert arrived(ses) == ["p1@example.com", "p2@example.com", "p2@example.com"]
 
 
 def test_who_comes_back_over_the_api_gets_mail_again(api: fakes.Api) -> None:
