@@ -125,5 +125,13 @@ def _with_siblings(ids: Collection[UUID]) -> Iterable[Attempt]:
     if not ids:
         return ()
     emails = Attempt.objects.filter(pk__in=ids).values("email")
-    columns = ("provider", "outcome", "settled_by", "epoch", "email__team", "email__from_address")
+    columns = (
+        "provider",
+        "outcome",
+        "settled_by",
+        "epoch",
+        "email__team",
+        "email__from_address",
+        "email__mailing",
+    )
     return Attempt.objects.filter(email__in=emails).select_related("email").only(*columns).order_by()

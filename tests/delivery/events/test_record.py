@@ -4,6 +4,8 @@ import random
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery.events import record
@@ -34,6 +36,14 @@ def test_a_repeat_is_the_same_event_whatever_the_vendor_calls_it() -> None:
     attempt = accepted()
     tell(attempt, "delivered", vendor_id="a")
     assert tell(attempt, "delivered", vendor_id="b") == Tally(new=0, repeated=1)
+
+
+def test_a_post_of_several_events_asks_for_no_email_by_itself() -> None:
+    told = [event(accepted()) for _ in range(6)]
+    with CaptureQueriesContext(connection) as captured:
+        record.record("ses", told)
+    asked = [query["sql"] for query in captured.captured_queries]
+    assert sum(sql.startswith('SELECT "delivery_email"."id"') for sql in asked) <= 1
 
 
 def test_two_alike_in_one_post_are_one() -> None:
