@@ -25,13 +25,16 @@ def of(team: Team | None) -> QuerySet[Contact]:
 
 def named(team: Team | None, email: str) -> QuerySet[Contact]:
     """Return the contact with this address, or none."""
-    return of(team).filter(email_key=addresses.canonical(email))
+    key = addresses.canonical(email)
+    if "\x00" in key:  # which PostgreSQL cannot even look for
+        return Contact.objects.none()
+    return of(team).filter(email_key=key)
 
 
 def searched(rows: QuerySet[Contact], text: str) -> QuerySet[Contact]:
     """Keep those whose address begins so."""
     begins = addresses.canonical(text.strip())
-    if "\x00" in begins:  # which PostgreSQL cannot even look for
+    if "\x00" in begins:
         return rows.none()
     return rows.filter(email_key__gte=begins, email_key__lt=f"{begins}\U0010ffff") if begins else rows
 

@@ -295,6 +295,14 @@ def test_the_preview_names_what_a_contact_lacks_and_knows_no_other_teams(readers
     assert foreign == {"faults": ["There is no contact with this address."]}
 
 
+def test_no_contact_has_an_address_that_no_database_keeps(readers: Group) -> None:
+    mailing, developer = mailed.draft(readers), member(readers.team, "developer")
+    shown = developer.post(path(mailing, "written"), {"contact": "p1\x00@example.com"})
+    assert shown.json() == {"faults": ["There is no contact with this address."]}
+    post(developer, mailing, "test", contact="p1\x00@example.com", to="me@example.org")
+    assert not Email.objects.exists()
+
+
 def test_what_has_begun_is_not_changed(readers: Group) -> None:
     admin, mailing = member(readers.team, "admin"), mailed.started(readers)
     assert "not changed any more" in text(admin.get(path(mailing, "edit"), follow=True))
