@@ -62,9 +62,12 @@ class Asked:
 
 
 def room(accounts: Sequence[Account]) -> int | None:
-    """Return how many emails to one recipient each fit now, whatever their size; None: as many as you like."""
+    """Return how many emails of a mailing fit now, whatever their size; None: as many as you like.
+
+    A tenth of each limit, one at least, is left to other mail: nobody's sign-in code is refused for a newsletter.
+    """
     left = [
-        policy.left
+        max(0, policy.left - _reserve(policy.quota))
         for account in accounts
         for policy in usage.policies(account, usage.of(account))
         if policy.name.removeprefix(account.prefix) not in {"stored", "high-burst"}
@@ -85,6 +88,11 @@ def take(asked: Asked | None) -> None:
     if asked:
         for account, row in asked.accounts:
             _take(account, row, asked.cost)
+
+
+def _reserve(quota: int) -> int:
+    """Return what mailings leave to other mail; a limit of one has nothing to share."""
+    return min(max(1, quota // 10), quota - 1)
 
 
 def _ask(account: Account, asked: Cost) -> int:

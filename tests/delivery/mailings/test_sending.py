@@ -181,7 +181,7 @@ def test_who_has_left_before_the_own_turn_gets_nothing(
 
 def test_a_slice_that_does_not_fit_the_limits_waits_and_does_not_fail(ses: fakes.FakeVendor) -> None:
     team = mailed.team()
-    limits = Limits.objects.create(team=team, daily=3)
+    limits = Limits.objects.create(team=team, daily=4)  # of which one is left to other mail
     mailing = mailed.started(mailed.group(5, of=team))
     runner = make()
     hand_over()
@@ -194,6 +194,15 @@ def test_a_slice_that_does_not_fit_the_limits_waits_and_does_not_fail(ses: fakes
     Limits.objects.filter(pk=limits.pk).update(daily=10)
     assert send(mailing, runner).state == "done"
     assert len(arrived(ses)) == 5
+
+
+@pytest.mark.parametrize("limit", [{"daily": 20}, {"waiting": 20}, {"per_second": 0.01, "burst": 20}])
+def test_a_mailing_leaves_a_tenth_of_its_limits_to_other_mail(limit: dict[str, Any]) -> None:
+    team = mailed.team()
+    Limits.objects.create(team=team, **limit)
+    mailing = mailed.started(mailed.group(21, of=team))
+    make()
+    assert list(mailed.found(mailing).values()).count("queued") == 18
 
 
 def test_the_rate_is_kept_over_processes_that_take_turns() -> None:
