@@ -50,6 +50,11 @@ class _Channel:
         return f"URL {self.number} ({self.scheme}://…)"
 
     @property
+    def tag(self) -> str:
+        """Which it is, for apprise: of two URLs that differ in their keys alone the masked forms are the same."""
+        return _tag(self.number)
+
+    @property
     def mail_host(self) -> str:
         """The mail server that it goes through; empty: it is no mail."""
         return str(getattr(self.service, "smtp_host", "") or "")
@@ -88,8 +93,8 @@ def _notified(several: Sequence[_Channel], message: Message) -> tuple[list[str],
         body_format=apprise.NotifyFormat.TEXT,
         timeout=_SECONDS,
     )
-    done = {one.url for one in result if one}
-    told = [each.shown for each in several if each.service.url(privacy=True) in done]
+    done = {tag for one in result if one for tag in one.tag}
+    told = [each.shown for each in several if each.tag in done]
     return told, [each.shown for each in several if each.shown not in told]
 
 
@@ -107,5 +112,9 @@ def _channels(urls: tuple[str, ...]) -> tuple[_Channel, ...]:
 def _channel(number: int, url: str, asset: Any) -> _Channel:
     import apprise
 
-    service = apprise.Apprise.instantiate(url, asset=asset)
+    service = apprise.Apprise.instantiate(url, asset=asset, tag=_tag(number))
     return _Channel(number=number, scheme=url.partition("://")[0].lower(), service=service)
+
+
+def _tag(number: int) -> str:
+    return f"url-{number}"

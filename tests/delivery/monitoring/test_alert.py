@@ -29,6 +29,19 @@ def test_it_says_who_was_told_and_ends_with_one_for_whoever_was_not(settings: An
 
 
 @pytest.mark.django_db
+def test_of_two_urls_that_differ_in_their_keys_alone_each_is_told_by_itself(
+    settings: Any, capsys: Any
+) -> None:
+    with FaultServer(default=answer(200)) as receiver:
+        host = f"127.0.0.1:{receiver.port}"
+        settings.ALERT_SECRETS = (f"json://u:good@{host}/x", f"json://u:bad@{host}/x")
+        receiver.script(answer(200), answer(401))
+        with pytest.raises(SystemExit):
+            call_command("alert", "--test")
+    assert sorted(line.split()[0] for line in capsys.readouterr().out.splitlines()) == ["NOT", "told"]
+
+
+@pytest.mark.django_db
 def test_it_says_that_nobody_is_to_be_told(settings: Any) -> None:
     settings.ALERT_SECRETS = ()
     with pytest.raises(CommandError, match="GOMAIL_ALERT_URLS is empty"):
