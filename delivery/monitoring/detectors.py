@@ -113,12 +113,13 @@ def events() -> Found:
 
 
 def webhooks() -> Found:
-    """Find the endpoints that GoMail has switched off."""
+    """Find the teams of which GoMail has switched endpoints off: one trouble for each, however many they are."""
     off = WebhookEndpoint.objects.filter(enabled=False, deleted_at=None).exclude(disabled_reason="")
-    for endpoint in off.select_related("team").order_by("id")[:_MOST_SUBJECTS]:
-        whose = f"of the team {endpoint.team}" if endpoint.team else "of nobody's team"
-        said = f"A webhook endpoint {whose} took nothing for five days. It is switched off, and is told nothing new."
-        yield Trouble(subject=str(endpoint.pk), said=said)
+    rows: Any = off.order_by().values("team", "team__name").annotate(number=Count("pk"))
+    for row in rows.order_by("team"):
+        whose = f"of the team {row['team__name']}" if row["team"] else "of nobody's team"
+        said = f"GoMail has switched off {_endpoints(row['number'])} {whose}: nothing new is told there."
+        yield Trouble(subject=str(row["team"] or ""), said=said)
 
 
 def quarantine() -> Found:
@@ -233,6 +234,10 @@ def _instead() -> str:
 
 def _emails(count: int) -> str:
     return f"{count:,} or more emails" if count >= _MOST else f"{count:,} email{'s' * (count > 1)}"
+
+
+def _endpoints(number: int) -> str:
+    return f"{number:,} webhook endpoints" if number > 1 else "a webhook endpoint"
 
 
 def _team(row: dict[str, Any]) -> str:

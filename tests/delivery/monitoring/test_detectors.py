@@ -131,10 +131,20 @@ def test_an_endpoint_that_was_switched_off_is_told_and_one_that_a_person_switche
     team = Team.objects.create(name="shop")
     off = endpoint(team=team, enabled=False, disabled_reason="It has taken nothing for five days.")
     endpoint(team=team, enabled=False)
-    assert list(seen("webhook")) == [str(off.pk)]
-    assert "of the team shop" in seen("webhook")[str(off.pk)]
+    assert list(seen("webhook")) == [str(team.pk)]
+    assert "a webhook endpoint of the team shop" in seen("webhook")[str(team.pk)]
     WebhookEndpoint.objects.filter(pk=off.pk).update(enabled=True, disabled_reason="")
     assert seen("webhook") == {}
+
+
+def test_many_endpoints_of_one_team_hide_no_other_teams() -> None:
+    shop, club = Team.objects.create(name="shop"), Team.objects.create(name="club")
+    off = {"url": "https://hooks.example.org/", "enabled": False, "disabled_reason": "It answered 410 Gone."}
+    WebhookEndpoint.objects.bulk_create(WebhookEndpoint(team=shop, **off) for _ in range(101))
+    endpoint(team=club, **off)
+    endpoint(**off)
+    assert list(seen("webhook")) == ["", str(shop.pk), str(club.pk)]
+    assert "101 webhook endpoints of the team shop" in seen("webhook")[str(shop.pk)]
 
 
 def test_what_went_into_quarantine_is_told_for_a_day() -> None:
