@@ -76,7 +76,8 @@ REQUEST = {
     ),
     "group_in_use": Code(
         status=409,
-        meaning="An import into this group, or a mailing to it, is not over.",
+        meaning="An import into this group, or a mailing to it, is not over: the group is not deleted, and keeps what "
+        "the mailing was confirmed with: `from_address`, `reply_to`, `signature`, `unsubscribe`.",
         remedy="Wait until it is, or cancel it.",
     ),
     "unsubscribed": Code(

@@ -175,7 +175,10 @@ class OneMailingSerializer(MailingSerializer):
         if mailing.check_asked_at:
             done = mailing.check_result.get("recipients", 0)
             return {"running": True, "processed": done, "of": rules.members(mailing)}
-        return None if mailing.state == State.DRAFT else {"running": False, **mailing.check_result}
+        if mailing.state == State.DRAFT:
+            return None
+        found = {name: value for name, value in mailing.check_result.items() if name != "of_group"}
+        return {"running": False, **found}
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})
     def get_counts(self, mailing: Mailing) -> dict[str, int]:

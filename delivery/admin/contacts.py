@@ -216,7 +216,15 @@ class GroupForm(base.OfTeams):
         team = cleaned.get("team", self.instance.team)
         if groups.of(team).filter(name=cleaned.get("name")).exclude(pk=self.instance.pk).exists():
             self.add_error("name", "There is a group of this name already.")
+        if not self.instance._state.adding and groups.is_mailed(self.instance):
+            self._refuse_unconfirmed()
         return cleaned
+
+    def _refuse_unconfirmed(self) -> None:
+        for name in set(groups.CONFIRMED) & set(self.changed_data):
+            self.add_error(
+                name, "A mailing to this group was started with this; it stays until that is over."
+            )
 
 
 @admin.register(Group)
@@ -234,11 +242,18 @@ class GroupAdmin(_Audience):
         """Make or change it as the API does."""
         given = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "team"}
         if change:
-            groups.change(Group.objects.get(pk=obj.pk), **given)
+            self._change(obj, given)
             return
         made = groups.create(form.cleaned_data["team"], **given)
         obj.__dict__.update({name: value for name, value in made.__dict__.items() if name != "_state"})
         obj._state.adding = False
+
+    def _change(self, obj: Group, given: dict[str, Any]) -> None:
+        try:
+            with transaction.atomic():
+                groups.change(Group.objects.get(pk=obj.pk), **given)
+        except groups.InUse as error:
+            raise PermissionDenied("A mailing to this group has been started meanwhile.") from error
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         """Delete it as the API does; not while a file is on its way into it."""

@@ -48,10 +48,10 @@ def obey(request: HttpRequest, mailing: Mailing, order: Order) -> bool:
     try:
         with transaction.atomic():
             told = order.give(request, mailing)
+    except (states.OtherNumber, states.GroupChanged) as other:
+        messages.warning(request, f"Nothing was started. {other} Look at it again.")
     except states.WrongState as refused:
         messages.warning(request, f"{refused} That is not possible any more.")
-    except states.OtherNumber as other:
-        messages.warning(request, f"Nothing was started. {other} Look at it again.")
     except Unpublishable as refused:
         for fault in refused.faults[:10]:
             messages.error(request, f"{fault.place}: {fault}")

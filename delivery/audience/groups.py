@@ -10,6 +10,12 @@ from delivery.db import clock
 from delivery.models import Contact, Group, Import, Mailing, Membership, Team
 
 FIELDS: Final = ("name", "from_address", "reply_to", "signature_id", "unsubscribe")
+CONFIRMED: Final = (
+    "from_address",
+    "reply_to",
+    "signature_id",
+    "unsubscribe",
+)  # by whoever started a mailing to it
 Status = Membership.Status
 
 
@@ -39,10 +45,14 @@ def create(team: Team | None, **fields: Any) -> Group:
 
 
 def change(group: Group, **fields: Any) -> None:
-    """Change a group in the caller's transaction."""
+    """Change a group in the caller's transaction; raise InUse for what a mailing to it was confirmed with."""
+    _lock(group)
     before = audit.values(group, FIELDS)
     for name, value in fields.items():
         setattr(group, name, value)
+    was_confirmed = {name: before[name] for name in CONFIRMED}
+    if is_mailed(group) and was_confirmed != audit.values(group, CONFIRMED):
+        raise InUse
     _save(group)
     was, now = audit.difference(before, audit.values(group, FIELDS))
     audit.record("group.changed", "group", group.pk, team=group.team_id, before=was, after=now)
@@ -51,12 +61,16 @@ def change(group: Group, **fields: Any) -> None:
 def delete(group: Group) -> None:
     """Delete a group and its memberships, not its contacts; raise InUse while something comes into it or goes to it."""
     comes = Import.objects.filter(group=group).exclude(status__in=Import.OVER)
-    goes = Mailing.objects.filter(group=group, state__in=Mailing.UNCHANGED)
-    if comes.exists() or goes.exists():
+    if comes.exists() or is_mailed(group):
         raise InUse
     pk, before = group.pk, audit.values(group, FIELDS)
     group.delete()
     audit.record("group.deleted", "group", pk, team=group.team_id, before=before)
+
+
+def is_mailed(group: Group) -> bool:
+    """Tell whether a mailing to it was started and is not over."""
+    return Mailing.objects.filter(group=group, state__in=Mailing.UNCHANGED).exists()
 
 
 def members(group: Group) -> QuerySet[Membership]:
@@ -104,6 +118,11 @@ def remove(member: Membership, *, by: str) -> None:
 def _record(action: str, member: Membership, **values: Any) -> None:
     after = {"group": str(member.group_id), **values.pop("after", {})}
     audit.record(action, "contact", member.contact_id, team=member.group.team_id, after=after, **values)
+
+
+def _lock(group: Group) -> None:
+    """Lock the row and read it anew: no mailing to it is started meanwhile."""
+    group.refresh_from_db(from_queryset=Group.objects.select_for_update(no_key=True))
 
 
 def _save(group: Group) -> None:

@@ -52,7 +52,7 @@ def _copy(mailing: Mailing) -> None:
         if last is not None:
             claims.advance(mailing, position=last)
         else:
-            claims.advance(mailing, position=0, check_result=_nothing_yet())
+            claims.advance(mailing, position=0, check_result=_nothing_yet(mailing))
 
 
 def _write(mailing: Mailing) -> None:
@@ -102,9 +102,12 @@ def _finish(mailing: Mailing) -> None:
 _STEPS: Final[Mapping[int, Callable[[Mailing], None]]] = {_CLEAR: _clear, _COPY: _copy, _WRITE: _write}
 
 
-def _nothing_yet() -> Progress:
+def _nothing_yet(mailing: Mailing) -> Progress:
+    if mailing.group is None:
+        raise content.NotReady("group", "The group of the mailing has been deleted.")
     counts = {"recipients": 0, "suppressed": 0, "render_failures": 0}
-    return {"walk": _WRITE, **counts, "failures": [], "missing": {}}
+    of_group = content.of_group(mailing, mailing.group)
+    return {"walk": _WRITE, "of_group": of_group, **counts, "failures": [], "missing": {}}
 
 
 def _rows(mailing: Mailing) -> list[MailingRecipient]:

@@ -100,8 +100,20 @@ def writer(mailing: Mailing) -> Writer:
 
 
 def sender(mailing: Mailing, group: Group) -> Mailbox:
-    """Return who the mailing is from."""
-    return addresses.mailbox(mailing.from_address or group.from_address or settings.DEFAULT_FROM_EMAIL)
+    """Return who the mailing is from; raise NotReady where neither it nor its group says so."""
+    if not (address := mailing.from_address or group.from_address):
+        raise NotReady("from_address", "Name the sender of the mailing or of its group.")
+    return addresses.mailbox(address)
+
+
+def of_group(mailing: Mailing, group: Group) -> dict[str, Any]:
+    """Return what the group decides of the mailing, which is confirmed with its start."""
+    return {
+        "from_address": mailing.from_address or group.from_address,
+        "reply_to": mailing.reply_to or group.reply_to,
+        "signature": str(mailing.signature_id or group.signature_id or ""),
+        "unsubscribe": group.unsubscribe,
+    }
 
 
 def variables(contact: Contact) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Final
 
 from django.db import transaction
 
+from delivery.access import keys
 from delivery.db.outages import AWAY
-from delivery.mailings import check, claims, ending, states
+from delivery.mailings import check, claims, content, ending, states
 from delivery.mailings.content import NotReady
 from delivery.mailings.sender import Sender
 from delivery.models import Mailing
@@ -96,10 +97,21 @@ def _first(mailing: Mailing) -> Step:
 
 
 def _begin(mailing: Mailing) -> None:
+    _refuse_sender(mailing)
     if mailing.state == Mailing.State.SCHEDULED:
         with transaction.atomic():
             claims.hold(mailing)
             states.begin(mailing)
+
+
+def _refuse_sender(mailing: Mailing) -> None:
+    """Raise NotReady, which pauses it, if the key that started it may not send from its sender (any more)."""
+    if not (mailing.key and mailing.group):
+        return
+    sender = content.sender(mailing, mailing.group)
+    if not keys.may_send_from(mailing.key, sender):
+        why = f"The key {mailing.key.public_id}, which started it, may not send from {sender.address}."
+        raise NotReady("from_address", why)
 
 
 def _check(claimed: Mailing, until: float) -> None:

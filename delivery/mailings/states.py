@@ -13,7 +13,7 @@ from delivery.access import actor, audit
 from delivery.audience import results
 from delivery.db import clock
 from delivery.mailings import content, refusals
-from delivery.models import ApiKey, Email, Mailing, MailingRecipient, Team
+from delivery.models import ApiKey, Email, Group, Mailing, MailingRecipient, Team
 
 State = Mailing.State
 FIELDS: Final = (
@@ -44,6 +44,16 @@ class WrongState(Exception):
 
 class NotChecked(WrongState):
     """It must be checked before it is started."""
+
+
+class GroupChanged(NotChecked):
+    """Since its check the group has got another sender, address for answers, signature or way to unsubscribe."""
+
+    def __str__(self) -> str:
+        return (
+            "Since the check its group has got another sender, address for answers, signature or unsubscribing: "
+            "check it anew."
+        )
 
 
 class OtherNumber(Exception):
@@ -93,6 +103,7 @@ def ask_check(mailing: Mailing) -> None:
 def start(mailing: Mailing, recipients: int, *, key: ApiKey | None = None, by: str = "") -> None:
     """Start a checked mailing, at once or at its time; raise NotChecked, WrongState or OtherNumber."""
     _lock(mailing, (State.CHECKED,))
+    _refuse_changed_group(mailing)
     if recipients != mailing.check_result["recipients"]:
         raise OtherNumber(mailing.check_result["recipients"])
     now = clock.now()
@@ -182,6 +193,14 @@ def _lock(mailing: Mailing, allowed: Sequence[str]) -> None:
         setattr(mailing, field.attname, getattr(row, field.attname))
     if mailing.state not in allowed:
         raise _refusal(mailing.state, allowed)
+
+
+def _refuse_changed_group(mailing: Mailing) -> None:
+    """Lock the group in the caller's transaction; raise GroupChanged if it is not as the check found it."""
+    groups = Group.objects.select_for_update(no_key=True)
+    group = groups.filter(pk=mailing.group_id).first() if mailing.group_id else None
+    if group is None or content.of_group(mailing, group) != mailing.check_result.get("of_group"):
+        raise GroupChanged(mailing.state)
 
 
 def _move(mailing: Mailing, allowed: Sequence[str], **changes: Any) -> None:

@@ -182,3 +182,46 @@ def test_what_a_state_does_not_allow_is_refused(api: fakes.Api, news: str) -> No
     begun = made.started(api, news)
     for verb in ("resume", "check"):
         assert error(api.post(f"mailings/{begun}/{verb}/", {})) == (409, "", "mailing_state"), verb
+
+
+@pytest.mark.parametrize("state", ["scheduled", "sending", "paused"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"from_address": "ceo@bank.example"},
+        {"from_address": ""},
+        {"reply_to": "x@y.example"},
+        {"unsubscribe": False},
+    ],
+)
+def test_what_a_started_mailing_was_confirmed_with_is_not_changed_through_its_group(
+    api: fakes.Api, news: str, state: str, change: dict[str, Any]
+) -> None:
+    made.started(api, news)
+    Mailing.objects.update(state=state)
+    before = Group.objects.values().get()
+    assert error(patch(api, f"groups/{news}/", change)) == (409, "", "group_in_use")
+    assert Group.objects.values().get() == before
+    assert patch(api, f"groups/{news}/", {"name": "Other", "unsubscribe": True}).status_code == 200
+    Mailing.objects.update(state="done")
+    assert patch(api, f"groups/{news}/", change).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change", [{"from_address": "ceo@bank.example"}, {"reply_to": "x@y.example"}, {"unsubscribe": False}]
+)
+def test_a_group_that_changed_since_the_check_is_checked_anew(
+    api: fakes.Api, news: str, change: dict[str, Any]
+) -> None:
+    pk = made.checked(api, news)
+    assert patch(api, f"groups/{news}/", change).status_code == 200
+    assert error(start(api, pk)) == (409, "", "mailing_not_checked")
+    assert Mailing.objects.get().state == "checked"
+    assert check(api, pk).status_code == 200
+    assert start(api, pk).status_code == 200
+
+
+def test_what_the_mailing_says_itself_does_not_change_with_the_group(api: fakes.Api, news: str) -> None:
+    pk = made.checked(api, news, from_address="own@example.org")
+    assert patch(api, f"groups/{news}/", {"from_address": "other@example.org"}).status_code == 200
+    assert start(api, pk).status_code == 200

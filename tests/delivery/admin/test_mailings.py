@@ -369,3 +369,25 @@ def test_where_there_is_no_mailing_the_list_says_what_comes_first(shop: Team) ->
     with transaction.atomic():
         states.delete(Mailing.objects.get())
     assert "Bring contacts in by a file done" in text(admin.get(LIST))
+
+
+def test_what_a_mailing_was_confirmed_with_stays_in_its_group(readers: Group) -> None:
+    admin, june = member(readers.team, "admin"), mailed.started(readers)
+    where = f"/admin/delivery/group/{readers.pk}/change/"
+    group = {"team": readers.team_id, "name": "Readers", "from_address": "ceo@bank.example", "reply_to": ""}
+    assert "until that is over" in text(admin.post(where, group))
+    readers.refresh_from_db()
+    assert readers.from_address == mailed.SENDER
+    assert admin.post(where, group | {"from_address": mailed.SENDER}).status_code == 302
+    readers.refresh_from_db()
+    assert readers.name == "Readers"
+    Mailing.objects.filter(pk=june.pk).update(state="done")
+    assert admin.post(where, group).status_code == 302
+
+
+def test_a_group_that_changed_since_the_check_is_told(readers: Group) -> None:
+    admin, june = member(readers.team, "admin"), mailed.checked(readers)
+    Group.objects.update(from_address="other@example.org")
+    assert "check it anew" in post(admin, june, "start", recipients="2")
+    june.refresh_from_db()
+    assert june.state == "checked"

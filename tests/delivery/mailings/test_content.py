@@ -48,6 +48,12 @@ def test_mail_of_a_group_that_people_may_leave_says_how() -> None:
     assert draft.reply_to[0].address == "answers@example.org"
 
 
+def test_a_mailing_without_a_sender_gets_none_from_the_installation(settings: Any) -> None:
+    settings.DEFAULT_FROM_EMAIL = "default@example.org"
+    with pytest.raises(content.NotReady):
+        written(mailed.draft(mailed.group(from_address="")), first_name="Ann")
+
+
 def test_an_address_to_leave_is_missing_where_nobody_can() -> None:
     mailing = mailed.draft(mailed.group(), html="<p>{{ unsubscribe_url }}</p>")
     with pytest.raises(content.Missing):

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 
-from delivery.access import reputation
+from delivery.access import keys, reputation
 from delivery.db import clock
 from delivery.mailings import choosing, pace, states
-from delivery.models import ApiKey, Attempt, Email, Lineage, Mailing, MailingRecipient, Recipient, Team
+from delivery.models import ApiKey, Attempt, Email, Group, Lineage, Mailing, MailingRecipient, Recipient, Team
 from delivery.submission import cancelling
 from tests import fakes
 from tests.delivery.mailings import mailed
@@ -186,3 +186,18 @@ def test_a_mailing_whose_group_was_deleted_is_paused_and_says_so() -> None:
     make()
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == ("paused", "The group of the mailing has been deleted.")
+
+
+def test_a_key_that_may_not_send_from_the_sender_any_more_sends_nothing(ses: fakes.FakeVendor) -> None:
+    mailing = mailed.started(mailed.group(2, of=mailed.team()))
+    key, _ = keys.issue("shop", scopes=["send"], from_addresses=["@example.org"])
+    Mailing.objects.update(key=key)
+    Group.objects.update(from_address="ceo@bank.example")
+    send(mailing)
+    assert mailing.state == "paused"
+    assert "may not send from ceo@bank.example" in mailing.reason
+    assert not ses.mails
+    Group.objects.update(from_address="news@example.org")
+    with transaction.atomic():
+        states.resume(mailing)
+    assert send(mailing).state == "done"

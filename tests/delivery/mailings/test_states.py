@@ -9,8 +9,8 @@ import pytest
 from django.db import transaction
 
 from delivery.db import clock
-from delivery.mailings import states
-from delivery.models import AuditEntry, Mailing, MailingRecipient
+from delivery.mailings import content, states
+from delivery.models import AuditEntry, Group, Mailing, MailingRecipient
 from tests.delivery.mailings import mailed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,13 +35,17 @@ ALLOWED = {
 }
 
 
+def found(readers: Group) -> dict[str, Any]:
+    return {"recipients": 0, "of_group": content.of_group(Mailing(), readers)}
+
+
 @pytest.mark.parametrize("state", ALLOWED)
 def test_a_verb_works_in_its_states_alone(state: str) -> None:
     readers = mailed.group(0)
     works = set()
     for verb, act in VERBS.items():
         mailing = mailed.draft(readers, name=verb)
-        Mailing.objects.filter(pk=mailing.pk).update(state=state, check_result={"recipients": 0})
+        Mailing.objects.filter(pk=mailing.pk).update(state=state, check_result=found(readers))
         with suppress(states.WrongState), transaction.atomic():
             act(mailing)
             works.add(verb)
@@ -50,9 +54,10 @@ def test_a_verb_works_in_its_states_alone(state: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_leaves_one_entry(verb: str) -> None:
-    mailing = mailed.draft(mailed.group(0))
+    readers = mailed.group(0)
+    mailing = mailed.draft(readers)
     state = next(state for state, verbs in ALLOWED.items() if verb in verbs)
-    Mailing.objects.filter(pk=mailing.pk).update(state=state, check_result={"recipients": 0})
+    Mailing.objects.filter(pk=mailing.pk).update(state=state, check_result=found(readers))
     before = AuditEntry.objects.count()
     with transaction.atomic():
         VERBS[verb](mailing)
