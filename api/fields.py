@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from django.utils.dateparse import parse_datetime
@@ -20,7 +20,6 @@ MAX_BODY_CHARACTERS = 2 * 1024 * 1024
 MAX_SUBJECT_CHARACTERS = 900
 MAX_TAGS, MAX_TAG_CHARACTERS = 10, 100
 MAX_HEADERS = 50
-MAX_AHEAD = timedelta(days=365)
 MAX_METADATA, MAX_METADATA_CHARACTERS = 20, 255
 _METADATA_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
 
@@ -89,8 +88,8 @@ class Moment(serializers.Field):  # type: ignore[type-arg]
         moment = _moment(data)
         if moment is None or moment.tzinfo is None:
             raise fail("invalid_value", "must be a time such as 2026-12-31T08:00:00+01:00.")
-        if moment > clock.now() + MAX_AHEAD:
-            raise fail("invalid_value", f"may be {MAX_AHEAD.days} days ahead.")
+        if moment > clock.now() + clock.MAX_AHEAD:
+            raise fail("invalid_value", f"may be {clock.MAX_AHEAD.days} days ahead.")
         return moment
 
 

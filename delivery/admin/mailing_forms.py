@@ -1,7 +1,7 @@
 """The forms of mailings: what is sent to whom, and who gets a test of it."""
 
 import zoneinfo
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django import forms
@@ -135,11 +135,14 @@ class MailingForm(forms.Form):
         if not written:
             return None
         try:
-            moment = datetime.fromisoformat(written).replace(tzinfo=_zone(self.data.get("zone", "")))
-        except ValueError:
+            local = datetime.fromisoformat(written).replace(tzinfo=_zone(self.data.get("zone", "")))
+            moment = local.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise forms.ValidationError("This is no day and time.") from None
         if moment <= clock.now():
             raise forms.ValidationError("This has passed; leave it empty to begin as soon as it is started.")
+        if moment > clock.now() + clock.MAX_AHEAD:
+            raise forms.ValidationError(f"It may be {clock.MAX_AHEAD.days} days ahead.")
         return moment
 
     def clean_domain_rates(self) -> dict[str, float]:

@@ -20,6 +20,7 @@ from django.db.models.expressions import Expression
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _A_SECOND = 1_000_000_000  # nanoseconds
 _SLOW = _A_SECOND  # an answer that took longer is worse than the last one
+MAX_AHEAD = timedelta(days=365)  # of a moment that somebody asks for
 LIMIT = 5.0  # seconds by which this machine's clock may differ from the database's before people are told
 _QUESTIONS = {  # seconds since the epoch
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())::double precision",

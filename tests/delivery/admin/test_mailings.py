@@ -122,12 +122,30 @@ def test_a_group_without_a_sender_is_asked_for_one(readers: Group) -> None:
 
 def test_the_time_is_that_of_the_zone_beside_it(readers: Group) -> None:
     admin = member(readers.team, "admin")
-    for number, (zone, hour) in enumerate((("Europe/Vienna", 7), ("Mars/Olympus", 8), ("", 8))):
-        fields = {"name": str(number), "send_at": "2099-01-02T08:00", "zone": zone}
+    day = f"{timezone.now() + timedelta(days=30):%Y-%m-%d}"
+    for number, (zone, hour) in enumerate((("Africa/Lagos", 7), ("Mars/Olympus", 8), ("", 8))):
+        fields = {"name": str(number), "send_at": f"{day}T08:00", "zone": zone}
         admin.post(f"{LIST}add/", given(readers, **fields))
         at = Mailing.objects.get(name=str(number)).send_at
         assert at is not None
-        assert at.isoformat() == f"2099-01-02T0{hour}:00:00+00:00"
+        assert at.isoformat() == f"{day}T0{hour}:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("at", "zone"),
+    [
+        ("9999-12-31T23:59", "America/New_York"),
+        ("9999-12-31T23:59", "Asia/Tokyo"),
+        ("0001-01-01T00:00", "Asia/Tokyo"),
+        ("2099-01-02T08:00", ""),
+    ],
+)
+def test_a_time_beyond_a_year_is_refused(readers: Group, at: str, zone: str) -> None:
+    admin = member(readers.team, "admin")
+    answer = admin.post(f"{LIST}add/", given(readers, send_at=at, zone=zone))
+    assert answer.status_code == 200
+    assert any(said in text(answer) for said in ("365 days ahead", "no day and time"))
+    assert not Mailing.objects.exists()
 
 
 def test_nothing_of_another_team_is_named(readers: Group) -> None:
@@ -389,5 +407,19 @@ def test_a_group_that_changed_since_the_check_is_told(readers: Group) -> None:
     admin, june = member(readers.team, "admin"), mailed.checked(readers)
     Group.objects.update(from_address="other@example.org")
     assert "check it anew" in post(admin, june, "start", recipients="2")
+    june.refresh_from_db()
+    assert june.state == "checked"
+
+
+@pytest.mark.parametrize("gone", ["sender", "group"])
+def test_the_start_of_a_mailing_that_lost_its_sender_says_so(readers: Group, gone: str) -> None:
+    admin, june = member(readers.team, "admin"), mailed.checked(readers)
+    if gone == "sender":
+        Group.objects.update(from_address="")
+    else:
+        readers.delete()
+    answer = admin.get(path(june, "start"), follow=True)
+    assert answer.redirect_chain[0][0] == path(june)
+    assert "is missing" in text(answer)
     june.refresh_from_db()
     assert june.state == "checked"
