@@ -66,7 +66,7 @@ def obey(request: HttpRequest, mailing: Mailing, order: Order) -> bool:
 
 
 def asked(mailing: Mailing, order: Order) -> dict[str, Any]:
-    """Return what is asked before an order is given."""
+    """Return what is asked before an order is given; raise NotReady where it cannot be given."""
     number = mailing_standing.people(mailing.check_result.get("recipients", 0))
     button = f"Send to {number}" if order is START else order.button.rstrip("…") + " it"
     return {

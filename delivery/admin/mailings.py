@@ -23,12 +23,13 @@ from delivery.admin import (
     permissions,
     webhook_lists,
 )
-from delivery.admin.mailing_forms import MailingForm, TestForm
+from delivery.admin.mailing_forms import MailingForm, TestForm, said
 from delivery.admin.mailing_orders import Order
 from delivery.admin.permissions import scoped
 from delivery.audience import contacts
 from delivery.content.template_sources import LONGEST_SOURCE
 from delivery.mailings import exports, progress, states
+from delivery.mailings.content import NotReady
 from delivery.models import Contact, Group, Mailing, Template
 
 View = Callable[[HttpRequest, Mailing], HttpResponse]
@@ -236,9 +237,12 @@ class MailingAdmin(webhook_lists.LogAdmin):
         if order not in mailing_orders.possible(mailing):
             messages.warning(request, f"The mailing is {mailing.state}; that is not possible now.")
             return HttpResponseRedirect(back)
-        return self._page(
-            request, "delivery/mailing_ask.html", mailing_orders.asked(mailing, order) | {"back": back}
-        )
+        try:
+            asked = mailing_orders.asked(mailing, order)
+        except NotReady as lacking:
+            messages.error(request, said(lacking))
+            return HttpResponseRedirect(back)
+        return self._page(request, "delivery/mailing_ask.html", asked | {"back": back})
 
     def _about(self, word: str, scope: str, view: View) -> URLPattern:
         """Return the path of something about a mailing, for which the person has this scope and that of reading."""
