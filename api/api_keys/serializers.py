@@ -229,3 +229,6 @@ class RevokedSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     waiting = serializers.IntegerField(help_text="emails that will be sent all the same")
     cancelled = serializers.IntegerField(help_text="emails that will not be sent any more")
+    mailings = serializers.IntegerField(
+        help_text="mailings that it started and that were not over: they go on, or are cancelled, as the emails"
+    )

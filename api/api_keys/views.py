@@ -28,8 +28,8 @@ from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer
 from delivery.access import key_changes, pauses
 from delivery.access.scopes import Scope
+from delivery.mailings import revoking
 from delivery.models import ApiKey, Team
-from delivery.submission import cancelling
 
 _READ = dict.fromkeys((400, 401, 403, 404, 405, 500, 503), FailureSerializer)
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 500, 503), FailureSerializer)
@@ -37,7 +37,8 @@ _WAITING = OpenApiParameter(
     "waiting",
     str,
     enum=("send", "cancel"),
-    description="what becomes of the key's emails that wait: sent all the same (default), or cancelled",
+    description="what becomes of the key's emails that wait, and of its mailings that are not over: sent all the same "
+    "(default), or cancelled",
 )
 _OF_THE_PAGES = ("cursor", "page_size")
 
@@ -118,10 +119,14 @@ class OneKey(_OfOwn):
         operation_id="revoke_key", parameters=[_WAITING], responses={200: RevokedSerializer, **_FAILURES}
     )
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Revoke it within a second, and say what becomes of its emails that wait."""
+        """Revoke it within a second, and say what becomes of its emails and mailings that wait."""
         cancel = _cancels(request)
-        number = cancelling.revoke(self.get_object(), cancel=cancel)
-        counts = {"waiting": 0 if cancel else number, "cancelled": number if cancel else 0}
+        emails, mailings = revoking.revoke(self.get_object(), cancel=cancel)
+        counts = {
+            "waiting": 0 if cancel else emails,
+            "cancelled": emails if cancel else 0,
+            "mailings": mailings,
+        }
         return Response({"success": True, "message": "The key is revoked", **counts})
 
 

@@ -18,8 +18,8 @@ from delivery.access import key_changes, key_use, keys, members, pauses, scopes
 from delivery.access.scopes import Scope
 from delivery.admin import base, holders, key_forms, pages, permissions
 from delivery.admin.permissions import scoped
+from delivery.mailings import revoking
 from delivery.models import ApiKey
-from delivery.submission import cancelling
 
 _STATES = {"live": "success", "paused": "warning", "ends": "info", "expired": "danger", "revoked": "danger"}
 
@@ -140,14 +140,16 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         """Ask what becomes of what waits on GET, revoke on POST."""
         key = self._mine(request, object_id)
         if request.method != "POST":
-            context = {"key": key, "waiting": pauses.waiting_of(key).count(), "title": "Revoke API key"}
+            waits = {"waiting": pauses.waiting_of(key).count(), "mailings": revoking.mailings(key)}
+            context = {"key": key, "title": "Revoke API key", **waits}
             return self._page(request, key, "delivery/revoke.html", context)
         cancel = request.POST.get("waiting") == "cancel"
-        number = cancelling.revoke(key, cancel=cancel)
-        became = f"{number:,} emails that waited are {'cancelled' if cancel else 'sent all the same'}."
+        emails, mailings = revoking.revoke(key, cancel=cancel)
+        what = f"{emails:,} emails that waited" + (f" and {mailings:,} mailings" if mailings else "")
+        became = f"{what} are {'cancelled' if cancel else 'sent all the same'}."
         self.log_change(request, key, f"Revoked. {became}")
-        said = f"The key gm_live_{key.public_id} is revoked. Nobody can use it any more. {became if number else ''}"
-        messages.success(request, said.strip())
+        said = f"The key gm_live_{key.public_id} is revoked. Nobody can use it any more."
+        messages.success(request, f"{said} {became}" if emails or mailings else said)
         return HttpResponseRedirect(self._back(key))
 
     def _mine(self, request: HttpRequest, object_id: str) -> ApiKey:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from delivery.access import key_use, keys
 from delivery.db import clock as database_clock
-from delivery.models import ApiKey, Email, Member, Team
+from delivery.models import ApiKey, Email, Mailing, Member, Team
 from tests import fakes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
@@ -304,6 +304,19 @@ def test_revoking_says_what_becomes_of_what_waits(query: str, sent: int, cancell
     assert Email.objects.filter(status="cancelled").count() == cancelled
     keys._live.cache_clear()
     assert using(sender.token).status_code == 401
+
+
+@pytest.mark.parametrize("state", ["scheduled", "sending", "paused"])
+@pytest.mark.parametrize(("query", "after"), [("", ""), ("?waiting=cancel", "cancelled")])
+def test_revoking_says_what_becomes_of_mailings_without_emails(state: str, query: str, after: str) -> None:
+    maker, sender = api(), api()
+    key = ApiKey.objects.get(public_id=sender.token.split("_")[2])
+    rows = [Mailing(team=key.team, key=key, name=name, state=name) for name in (state, "done")]
+    Mailing.objects.bulk_create([*rows, Mailing(team=key.team, name="of nobody", state=state)])
+    told = delete(maker, key.public_id, query).json()
+    assert (told["waiting"], told["cancelled"], told["mailings"]) == (0, 0, 1)
+    left = dict(Mailing.objects.values_list("name", "state"))
+    assert left == {state: after or state, "done": "done", "of nobody": state}
 
 
 def test_another_word_for_it_revokes_nothing() -> None:

@@ -5,13 +5,13 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from delivery.access import holders
+from delivery.mailings import revoking
 from delivery.management import base
 from delivery.models import ApiKey
-from delivery.submission import cancelling
 
 
 class Command(base.Command):
-    help = "Revokes a key from now on. What waits of it is sent all the same, or cancelled."
+    help = "Revokes a key from now on. What waits of it, mailings too, is sent all the same, or cancelled."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", metavar="ID", help="the public id of the key")
@@ -19,11 +19,13 @@ class Command(base.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = self._key(options["id"])
-        number = cancelling.revoke(key, cancel=options["waiting"] == "cancel")
-        if options["waiting"] == "cancel":
-            self.stdout.write(f"{key} is revoked; {number:,} emails that waited are cancelled.")
-        else:
-            self.stdout.write(f"{key} is revoked; {number:,} emails wait and will be sent.")
+        cancel = options["waiting"] == "cancel"
+        emails, mailings = revoking.revoke(key, cancel=cancel)
+        became = "emails that waited are cancelled" if cancel else "emails wait and will be sent"
+        self.stdout.write(f"{key} is revoked; {emails:,} {became}.")
+        if mailings:
+            became = "are cancelled" if cancel else "go on"
+            self.stdout.write(f"{mailings:,} mailings that it started {became}.")
 
     def _key(self, public_id: str) -> ApiKey:
         try:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery.access import keys, pauses
-from delivery.models import ApiKey, Email, Limits, Team
+from delivery.models import ApiKey, Email, Limits, Mailing, Team
 from delivery.queue import claims, fairness, sweep
 from delivery.queue.fairness import FairQueue
 from delivery.recovery import rescue
@@ -183,6 +183,16 @@ def test_a_limit_that_is_none_is_refused(option: str) -> None:
     a_key()
     with pytest.raises(CommandError):
         said("set_limits", "shop", option)
+
+
+def test_a_revoked_keys_mailings_go_on_or_are_cancelled() -> None:
+    key = a_key()
+    june = Mailing.objects.create(team=key.team, key=key, name="June", state="scheduled")
+    assert "1 mailings that it started go on" in said("revoke_api_key", key.public_id)
+    again = said("revoke_api_key", key.public_id, "--waiting", "cancel")
+    assert "1 mailings that it started are cancelled" in again
+    june.refresh_from_db()
+    assert june.state == "cancelled"
 
 
 def test_a_revoked_keys_emails_are_sent_or_cancelled() -> None:

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from delivery.access import keys
-from delivery.models import ApiKey, Email, Member, Team
+from delivery.models import ApiKey, Email, Mailing, Member, Team
 from tests.delivery.admin.pages import text
 from tests.delivery.factories import queued
 
@@ -106,6 +106,21 @@ def test_revoking_asks_what_becomes_of_what_waits(waiting: str, status: str) -> 
     email.refresh_from_db()
     key.refresh_from_db()
     assert (email.status, bool(key.revoked_at)) == (status, True)
+
+
+def test_revoking_names_the_mailings_that_have_no_emails_yet() -> None:
+    key, _ = keys.issue("shop", scopes=["send"])
+    june = Mailing.objects.create(
+        team=key.team, key=key, name="June <b>", state="scheduled", recipient_count=7
+    )
+    anna = person()
+    asked = anna.get(f"{PAGES}{key.pk}/revoke/").content.decode()
+    assert "June &lt;b&gt;: scheduled, 7 recipients" in asked
+    assert 'value="cancel"' in asked
+    said = text(anna.post(f"{PAGES}{key.pk}/revoke/", {"waiting": "cancel"}, follow=True))
+    assert "1 mailings are cancelled" in said
+    june.refresh_from_db()
+    assert june.state == "cancelled"
 
 
 # Roles.
