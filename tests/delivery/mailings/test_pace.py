@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from delivery.db import clock
-from delivery.mailings import claims, pace
+from delivery.mailings import claims
 from delivery.mailings.pace import Pace
 from delivery.models import Mailing
 from tests.delivery.mailings import mailed
