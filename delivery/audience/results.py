@@ -13,13 +13,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from delivery.access import stored
 from delivery.db import clock
 from delivery.models import Email, Mailing, MailingRecipient, TeamDeletion
-from delivery.models.email import FINISHED
+from delivery.models.email import FINISHED, NOT_SENT_YET
 
 UNSUBSCRIBED: Final = "unsubscribe"  # begins the reason of who has left: by a link, or out of the group
 _GONE: Final = "Its email was deleted before anybody asked what became of it."
 _AT_ONCE: Final = 500  # emails in one statement: SQLite takes 32,766 values
 _State = MailingRecipient.State
 _TABLE: Final = "delivery_mailingrecipient"
+_UNDER_WAY: Final = (*NOT_SENT_YET, Email.Status.SENDING)
 _ENDED: Final = (*FINISHED, Email.Status.QUARANTINED)
 _STATE: Final = f"""CASE
     WHEN e.status IN ('scheduled', 'queued', 'sending') THEN 'queued'
@@ -42,6 +43,7 @@ def follow(emails: Sequence[UUID]) -> None:
 
     A mailing that was over goes on where one of its emails is to be sent again: a cancelled one, to cancel it.
     """
+    _hold_mailings(emails)
     moved = _follow(emails, "")
     _forget_bodies([email for _, email, _ in moved])
     again = {mailing for mailing, _, state in moved if state == _State.QUEUED}
@@ -67,6 +69,18 @@ def _write_off(mailing: Mailing) -> None:
     """End those whose email is gone: a prune before this was followed has deleted it."""
     gone = _queued(mailing).filter(~Exists(Email.objects.order_by().filter(pk=OuterRef("email"))))
     gone.update(state=_State.UNKNOWN, reason=_GONE, at=clock.now())
+
+
+def _hold_mailings(emails: Sequence[UUID]) -> None:
+    """Lock the mailings of what is sent again, so that none ends meanwhile; before their recipients, as they do."""
+    again = Q(email__status__in=_UNDER_WAY) | Q(
+        email__status=Email.Status.UNKNOWN, email__due_at__isnull=False
+    )
+    come_back = (
+        MailingRecipient.objects.order_by().filter(again, email__in=emails).exclude(state=_State.QUEUED)
+    )
+    mailings = Mailing.objects.filter(pk__in=list(come_back.values_list("mailing", flat=True)))
+    list(mailings.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def _revive(mailings: Collection[UUID]) -> None:
@@ -105,6 +119,11 @@ def _follow(emails: Sequence[UUID], but: str) -> list[tuple[UUID, UUID, str]]:
 
 
 def _updated(emails: Sequence[UUID], but: str) -> list[tuple[UUID, UUID, str]]:
+    if (
+        connection.features.has_select_for_update
+    ):  # an UPDATE locks as it finds; two would wait for each other
+        rows = MailingRecipient.objects.filter(email__in=emails).order_by("pk")
+        list(rows.select_for_update(no_key=True).values_list("pk"))
     field: Any = Email._meta.pk
     statement = (
         f"UPDATE {_TABLE} SET state = {_STATE}, reason = {_REASON}, provider = e.provider, "  # noqa: S608 - ours

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from delivery import bundles, journal
+from delivery.audience import results
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.journal import Entry
@@ -141,6 +142,7 @@ def _doubt(pk: UUID) -> bool:
         started.update(outcome=_Outcome.UNKNOWN, detail=REASON)
         outcome = unknown.outcome(email, REASON)
         _move(email, _OPEN, outcome)
+        _follow(email)
     return outcome.due_at is None
 
 
@@ -158,6 +160,7 @@ def _place(entry: Entry) -> bool:
             _move(email, _OPEN, unknown.outcome(email, REASON))
         elif not moved and not unknown.is_certain(email, but=attempt):
             Email.objects.filter(pk=email.pk).update(possible_duplicate=True)
+        _follow(email)
     log.warning("Attempt %s of email %s was written down again: %s", attempt.pk, email.pk, entry.outcome)
     return moved
 
@@ -168,6 +171,12 @@ def _move(email: Email, statuses: Iterable[str], outcome: Outcome) -> bool:
     if moved:
         Email.objects.filter(pk=email.pk).update(epoch=F("epoch") + 1)
     return moved
+
+
+def _follow(email: Email) -> None:
+    """Tell the mailing that the email is of: in the older state it may have been over."""
+    if email.mailing_id:
+        results.follow([email.pk])
 
 
 def _attempt(entry: Entry, email: Email) -> Attempt:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from delivery.audience import contacts, groups
 from delivery.db import clock
@@ -324,6 +324,30 @@ def test_what_may_have_been_sent_stays_unknown_until_it_is_known(ses: fakes.Fake
     assert (mailing.state, mailed.found(mailing)) == ("sending", {"p1@example.com": "queued"})
     send(mailing)
     assert mailed.found(mailing) == {"p1@example.com": "sent"}
+
+
+def test_a_mailing_is_not_done_while_somebody_is_being_queued_again(ses: fakes.FakeVendor) -> None:
+    ses.script(close())
+    mailing = send(mailed.started(mailed.group(1)))
+    Mailing.objects.update(state="sending", finished_at=None)
+    denied, ended = threading.Event(), threading.Event()
+
+    def deny() -> None:
+        with transaction.atomic():
+            unknown.deny(Email.objects.get(), by="ann")
+            denied.set()
+            ended.wait(0.5)  # as long as it waits for us, it cannot end
+        connection.close()
+
+    person = threading.Thread(target=deny)
+    person.start()
+    denied.wait(10)
+    runner = make()
+    ended.set()
+    person.join()
+    make(runner)
+    mailing.refresh_from_db()
+    assert (mailing.state, mailed.found(mailing)) == ("sending", {"p1@example.com": "queued"})
 
 
 def unknown_of_a_cancelled(ses: fakes.FakeVendor) -> tuple[Mailing, Email]:

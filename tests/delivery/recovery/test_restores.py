@@ -17,12 +17,13 @@ from delivery import journal
 from delivery.content import addresses
 from delivery.db import clock
 from delivery.journal import Entry
-from delivery.models import Attempt, Email, Lineage, Watermark
+from delivery.models import Attempt, Email, Lineage, MailingRecipient, Watermark
 from delivery.queue import watermark, watermark_notes
 from delivery.recovery import rescue, restores, watch
 from delivery.sending import rounds
 from tests import fakes
 from tests.delivery.factories import queued, under_way
+from tests.delivery.mailings import mailed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LATER = timedelta(hours=3)
@@ -133,6 +134,20 @@ def test_after_the_command_mail_that_must_not_go_twice_waits_for_a_person(ses: f
     assert "left unknown (on_ambiguous=stop, or in doubt too often): 1" in said
     assert rounds.dispatch(email.pk) is None
     assert len(ses.arrived()) == 1
+
+
+@pytest.mark.usefixtures("providers")
+@pytest.mark.parametrize("forgets", [True, False], ids=["doubt", "place"])
+def test_a_mailing_learns_what_became_of_its_email(*, forgets: bool) -> None:
+    mailing = mailed.started(mailed.group(1), on_ambiguous="stop")
+    email, saved = sent_since(on_ambiguous="stop", mailing=mailing)
+    row = MailingRecipient.objects.get()
+    (forget_lines if forgets else restore)(saved)
+    MailingRecipient.objects.filter(pk=row.pk).update(state="queued", email=email.pk)
+
+    after_restore()
+    row.refresh_from_db()
+    assert row.state == ("unknown" if forgets else "sent")
 
 
 def forget_lines(saved: dict[str, Any]) -> None:
