@@ -83,6 +83,11 @@ def poor() -> dict[int, Reputation]:
     return {team: reputation for team, reputation in found.items() if reputation.is_poor}
 
 
+def enough(found: Reputation) -> int:
+    """Return how many recipients make so many bounces and complaints harmless: nobody need count further."""
+    return int(max(found.bounced / WARN["bounced"], found.complained / WARN["complained"]) + 1)
+
+
 def forget(team: int) -> None:
     """Count anew from now on."""
     MailHour.objects.filter(team=team).delete()
@@ -109,13 +114,12 @@ def _judged(team: int, sums: Counts) -> Reputation:
 
 def _sent(team: int, found: Reputation) -> int:
     """Count the recipients of a day, as far as it matters: beyond that the team's reputation is good."""
-    enough = max(found.bounced / WARN["bounced"], found.complained / WARN["complained"]) + 1
     day = Recipient.objects.order_by().filter(
         email__team=team,
         email__id__gte=ids.floor(clock.now() - timedelta(hours=_HOURS)),
         email__status__in=(Email.Status.SENT, Email.Status.PARTIAL),
     )
-    return day.values("pk")[: int(enough)].count()
+    return day.values("pk")[: enough(found)].count()
 
 
 def _sums(team: int) -> Counts:

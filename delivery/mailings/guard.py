@@ -63,7 +63,7 @@ def _reputation(mailing: Mailing) -> Reputation:
     found = Reputation(recipients=reputation.ENOUGH, bounced=bounced, complained=complained)
     if not found.is_ruinous:
         return found
-    recipients = _since(mailing, _TAKEN).count()
+    recipients = _since(mailing, _TAKEN).values("pk")[: reputation.enough(found)].count()
     return Reputation(recipients=recipients, bounced=bounced, complained=complained)
 
 

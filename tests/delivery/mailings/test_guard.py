@@ -9,7 +9,7 @@ from django.db import transaction
 
 from delivery.access import keys, reputation
 from delivery.db import clock
-from delivery.mailings import choosing, pace, states
+from delivery.mailings import choosing, guard, pace, states
 from delivery.models import ApiKey, Attempt, Email, Group, Lineage, Mailing, MailingRecipient, Recipient, Team
 from delivery.submission import cancelling
 from tests import fakes
@@ -136,6 +136,18 @@ def test_a_mailing_of_which_too_much_bounces_is_paused_and_counts_anew_when_it_i
     make()
     mailing.refresh_from_db()
     assert mailing.state == "sending"
+
+
+def test_no_more_recipients_are_counted_than_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reputation, "ENOUGH", 3)
+    monkeypatch.setitem(reputation.WARN, "complained", 0.25)
+    mailing = mailed.started(mailed.group(12))
+    MailingRecipient.objects.update(state="sent", at=clock.now())
+    some = MailingRecipient.objects.order_by("pk").values_list("pk", flat=True)[:2]
+    MailingRecipient.objects.filter(pk__in=list(some)).update(state="complained")
+
+    found = guard._reputation(mailing)
+    assert (found.recipients, found.is_ruinous) == (9, False)
 
 
 def test_the_brake_of_a_team_pauses_its_mailing(settings: Any) -> None:
