@@ -36,6 +36,7 @@ class Sender:
         self._later: deque[tuple[datetime, UUID]] = deque()  # emails whose turn no message has told of yet
         self._moved: deque[tuple[float, int]] = deque()  # when how many emails came to an end
         self._judge_at = 0.0
+        self._full_until = 0.0  # a limit refused what was written: it is not written again before
         self._noted_at = time.monotonic()
 
     def step(self) -> bool:
@@ -82,7 +83,7 @@ class Sender:
         """Make the next emails; return of how many recipients something has become."""
         turns = Pace(self.mailing, clock.now())
         room = min(room, turns.room())
-        if room <= 0:
+        if room <= 0 or time.monotonic() < self._full_until:
             return 0
         fits = limits.room(terms.accounts(self.mailing.team, self.mailing.key))
         if fits == 0:
@@ -93,13 +94,14 @@ class Sender:
         try:
             self._keep(slices.store(self.mailing, found, {**turns.changes(), "reason": ""}))
         except Over as over:
+            self._full_until = time.monotonic() + min(over.seconds or _MINUTE, _MINUTE)
             self._wait(str(over))
             return 0
         self._choice.done(found.seen)
         return len(found.made) + len(found.ended)
 
     def _wait(self, why: str) -> None:
-        """Say why nothing is made; it is tried again with the next step."""
+        """Say why nothing is made."""
         if self.mailing.reason != why:
             with transaction.atomic():
                 claims.hold(self.mailing)

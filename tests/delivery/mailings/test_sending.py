@@ -205,6 +205,30 @@ def test_a_mailing_leaves_a_tenth_of_its_limits_to_other_mail(limit: dict[str, A
     assert list(mailed.found(mailing).values()).count("queued") == 18
 
 
+def test_what_the_storage_has_no_room_for_is_not_written_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    team, write, written = mailed.team(), slices.write, []
+    limits = Limits.objects.create(team=team, stored_mb=1, stored=2_000_000)
+
+    def count(*given: Any) -> slices.Slice:
+        written.append(given)
+        return write(*given)
+
+    monkeypatch.setattr(slices, "write", count)
+    mailing = mailed.started(mailed.group(2, of=team))
+    runner = make()
+    for _ in range(5):
+        make(runner)
+    assert len(written) == 1
+    mailing.refresh_from_db()
+    assert "bytes of bodies" in mailing.reason
+
+    Limits.objects.filter(pk=limits.pk).update(stored_mb=None)
+    runner.finish()
+    assert send(mailing).state == "done"
+
+
 def test_the_rate_is_kept_over_processes_that_take_turns() -> None:
     mailing = mailed.started(mailed.group(60), rate=20.0)
     until = time.monotonic() + 1.0
