@@ -97,7 +97,7 @@ class Sender:
             self._full_until = time.monotonic() + min(over.seconds or _MINUTE, _MINUTE)
             self._wait(str(over))
             return 0
-        self._choice.done(found.seen)
+        self._choice.done(found.seen, found.passed)
         return len(found.made) + len(found.ended)
 
     def _wait(self, why: str) -> None:

@@ -46,6 +46,11 @@ class Slice:
     ended: dict[int, End] = field(default_factory=dict)  # nobody writes to these
     seen: list[MailingRecipient] = field(default_factory=list)  # with those that have no turn yet
 
+    @property
+    def passed(self) -> list[MailingRecipient]:
+        """Those that have no turn yet."""
+        return [row for row in self.seen if row.pk not in self.made and row.pk not in self.ended]
+
 
 def write(mailing: Mailing, writer: Writer, rows: Sequence[MailingRecipient], pace: Pace) -> Slice:
     """Write the emails of these recipients in memory, as many as the time allows, one at least."""

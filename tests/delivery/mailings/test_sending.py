@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from delivery.audience import contacts, groups
 from delivery.db import clock
 from delivery.events import record
 from delivery.mailings import claims, pace, slices, states
+from delivery.mailings.choosing import Choice
+from delivery.mailings.pace import Pace
 from delivery.mailings.run import Runner
 from delivery.models import Contact, Email, Limits, Mailing, MailingRecipient, Membership, TeamDeletion
 from delivery.queue import notifier
@@ -259,6 +262,22 @@ def test_a_domain_with_a_rate_of_its_own_holds_up_nobody_else() -> None:
     time.sleep(0.6)
     make(runner)
     assert Email.objects.filter(recipients__address__endswith="@slow.example").count() in {6, 7}
+
+
+def test_a_domain_of_which_nobody_waits_is_looked_for_only_now_and_then() -> None:
+    mailing = mailed.started(mailed.group(6), domain_rates={"gone.example": 1.0})
+    choice = Choice(mailing)
+    choice.done(choice.next(Pace(mailing, clock.now()), 2), [])
+    assert [_looks_for("gone.example", choice, mailing) for _ in range(3)] == [1, 0, 0]
+
+    choice.done([], [MailingRecipient(address="ann@Gone.example")])
+    assert _looks_for("gone.example", choice, mailing) == 1
+
+
+def _looks_for(domain: str, choice: Choice, mailing: Mailing) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        choice.next(Pace(mailing, clock.now()), 1)
+    return sum(domain in query["sql"] for query in captured.captured_queries)
 
 
 def test_no_more_emails_are_made_than_are_needed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
