@@ -21,31 +21,30 @@ from delivery.models import Contact, Mailing, MailingRecipient
 from delivery.suppressions import screening
 
 _CHUNK: Final = 500
-_CHUNK_SECONDS: Final = 2.0  # a template may take a second for each
 _MOST_FAILURES: Final = 20  # that the result names
 _CLEAR, _COPY, _WRITE = range(3)  # the walks
 Progress = dict[str, Any]
 
 
-def step(mailing: Mailing) -> bool:
-    """Take a claimed check a chunk further; there always is more to do until it raises claims.Lost.
+def step(mailing: Mailing, seconds: float) -> bool:
+    """Take a claimed check a chunk further, writing for so long; there always is more to do until it raises Lost.
 
     Raises NotReady where its group is gone, and Lost where no check was asked for: a check begins by deleting.
     """
     if mailing.state != Mailing.State.DRAFT or mailing.check_asked_at is None:
         raise claims.Lost
-    _STEPS[mailing.check_result.get("walk", _CLEAR)](mailing)
+    _STEPS[mailing.check_result.get("walk", _CLEAR)](mailing, seconds)
     return True
 
 
-def _clear(mailing: Mailing) -> None:
+def _clear(mailing: Mailing, _: float) -> None:
     with transaction.atomic():
         claims.hold(mailing)
         more = snapshot.clear_some(mailing)
         claims.advance(mailing, check_result={"walk": _CLEAR if more else _COPY})
 
 
-def _copy(mailing: Mailing) -> None:
+def _copy(mailing: Mailing, _: float) -> None:
     with transaction.atomic():
         claims.hold(mailing)
         last = snapshot.take_some(mailing, mailing.position)
@@ -55,13 +54,13 @@ def _copy(mailing: Mailing) -> None:
             claims.advance(mailing, position=0, check_result=_nothing_yet(mailing))
 
 
-def _write(mailing: Mailing) -> None:
+def _write(mailing: Mailing, seconds: float) -> None:
     rows = _rows(mailing)
     if not rows:
         _finish(mailing)
         return
     progress, writer = dict(mailing.check_result), content.writer(mailing)
-    done = _written(writer, rows, progress)
+    done = _written(writer, rows, progress, seconds)
     failed = [row for row in done if row.reason]
     _count(writer, done, failed, progress)
     with transaction.atomic():
@@ -71,11 +70,11 @@ def _write(mailing: Mailing) -> None:
 
 
 def _written(
-    writer: Writer, rows: Sequence[MailingRecipient], progress: Progress
+    writer: Writer, rows: Sequence[MailingRecipient], progress: Progress, seconds: float
 ) -> Sequence[MailingRecipient]:
     """Write as many as the time allows, one at least; return them, with the reasons of those that failed."""
     contacts = Contact.objects.in_bulk([row.contact_id for row in rows if row.contact_id])
-    until = time.monotonic() + _CHUNK_SECONDS
+    until = time.monotonic() + seconds
     for number, row in enumerate(rows, start=1):
         row.reason = _fault(writer, row, contacts, progress)
         if time.monotonic() > until:
@@ -99,7 +98,7 @@ def _finish(mailing: Mailing) -> None:
     raise claims.Lost
 
 
-_STEPS: Final[Mapping[int, Callable[[Mailing], None]]] = {_CLEAR: _clear, _COPY: _copy, _WRITE: _write}
+_STEPS: Final[Mapping[int, Callable[[Mailing, float], None]]] = {_CLEAR: _clear, _COPY: _copy, _WRITE: _write}
 
 
 def _nothing_yet(mailing: Mailing) -> Progress:

@@ -1,6 +1,7 @@
 """Claims of mailings: one process checks a mailing or makes its emails, until it gives it back or its lease ends."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,6 +75,14 @@ def renew(mailing: Mailing, **changes: Any) -> None:
     mine = Mailing.objects.filter(pk=mailing.pk, epoch=mailing.epoch, state=mailing.state)
     if not mine.update(lease_until=Now() + LEASE, crashes=0, **changes):
         raise Lost
+
+
+def keep(several: Sequence[Mailing]) -> None:
+    """Renew the claims that this process still has of these. It is no progress: crashes go on being counted."""
+    mine = Q(pk__in=[])
+    for mailing in several:
+        mine |= Q(pk=mailing.pk, epoch=mailing.epoch)
+    Mailing.objects.filter(mine, worker=process.identity()).update(lease_until=Now() + LEASE)
 
 
 def give_back(mailing: Mailing) -> None:

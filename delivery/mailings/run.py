@@ -18,9 +18,12 @@ from delivery.models import Mailing
 from delivery.queue import watermark
 
 _LOOK: Final = 0.5  # seconds between two looks for further mailings
+_WRITING: Final = 2.0  # seconds that a step may write: a template may take a second for each recipient
+_SHARED: Final = 0.25  # the same while there are others
+_RENEW: Final = 5.0  # seconds between two renewals of all claims
 _TICK: Final = 0.05  # between two looks at a check that another process makes
 GoingOn = Callable[[], bool]
-Step = Callable[[], bool]  # tells whether there is more to do at once
+Step = Callable[[float], bool]  # writes for so many seconds; tells whether there is more to do at once
 log = logging.getLogger(__name__)
 
 
@@ -31,10 +34,12 @@ class Runner:
         """Begin with none."""
         self._have: list[tuple[Mailing, Step]] = []
         self._look_at = 0.0
+        self._renew_at = 0.0
 
     def step(self, going_on: GoingOn) -> bool:
         """Take each mailing a step further; tell whether there is more to do at once."""
         watermark.be_sure()
+        self._renew()
         self._look(going_on)
         more = [self._step(mailing, step) for mailing, step in list(self._have) if going_on()]
         return any(more)
@@ -51,10 +56,16 @@ class Runner:
         while going_on() and (mailing := claims.take()):
             self._have.append((mailing, _first(mailing)))
 
+    def _renew(self) -> None:
+        """Renew all claims: slow mailings do not cost the others theirs."""
+        if len(self._have) > 1 and time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + _RENEW
+            claims.keep([mailing for mailing, _ in self._have])
+
     def _step(self, mailing: Mailing, step: Step) -> bool:
         """Take one further; what it fails at holds up no other, and counts as the end of a process."""
         try:
-            return step()
+            return step(_SHARED if len(self._have) > 1 else _WRITING)
         except claims.Lost:
             claims.give_back(mailing)
         except NotReady as why:
@@ -84,14 +95,14 @@ def _first(mailing: Mailing) -> Step:
     if mailing.state == Mailing.State.DRAFT:
         return partial(check.step, mailing)
     if mailing.state == Mailing.State.CANCELLED:
-        return partial(ending.step, mailing)
+        return lambda _: ending.step(mailing)
     sender: list[Sender] = []
 
-    def send() -> bool:
+    def send(seconds: float) -> bool:
         if not sender:
             _begin(mailing)
             sender.append(Sender(mailing))
-        return sender[0].step()
+        return sender[0].step(seconds)
 
     return send
 
@@ -117,7 +128,7 @@ def _refuse_sender(mailing: Mailing) -> None:
 def _check(claimed: Mailing, until: float) -> None:
     try:
         while time.monotonic() < until:
-            check.step(claimed)
+            check.step(claimed, _WRITING)
     except claims.Lost:
         pass
     except NotReady as why:

@@ -39,12 +39,12 @@ class Sender:
         self._full_until = 0.0  # a limit refused what was written: it is not written again before
         self._noted_at = time.monotonic()
 
-    def step(self) -> bool:
-        """Do what is to be done now; tell whether there may be more at once."""
+    def step(self, seconds: float) -> bool:
+        """Do what is to be done now, writing for so long; tell whether there may be more at once."""
         self._look()
         self._tell_due()
         self._follow()
-        made = self._make(self._room())
+        made = self._make(self._room(), seconds)
         if not made and self._is_over():
             self._finish()
         elif not made and time.monotonic() - self._noted_at > _RENEW:
@@ -79,7 +79,7 @@ class Sender:
         room = pace.most_queued(self.mailing) - self._queued()
         return min(slices.MOST, room) if room > 0 else 0
 
-    def _make(self, room: int) -> int:
+    def _make(self, room: int, seconds: float) -> int:
         """Make the next emails; return of how many recipients something has become."""
         turns = Pace(self.mailing, clock.now())
         room = min(room, turns.room())
@@ -90,7 +90,7 @@ class Sender:
             self._wait(_FULL)
             return 0
         rows = self._choice.next(turns, room if fits is None else min(room, fits))
-        found = slices.write(self.mailing, self._writer, rows, turns)
+        found = slices.write(self.mailing, self._writer, rows, turns, seconds)
         try:
             self._keep(slices.store(self.mailing, found, {**turns.changes(), "reason": ""}))
         except Over as over:

@@ -33,7 +33,6 @@ from delivery.suppressions import screening
 from providers import failpoints
 
 MOST: Final = 250  # recipients
-_SECONDS: Final = 2.0  # of writing: a template may take a second for each
 State = MailingRecipient.State
 End = tuple[str, str]  # a state, and its reason
 
@@ -52,9 +51,11 @@ class Slice:
         return [row for row in self.seen if row.pk not in self.made and row.pk not in self.ended]
 
 
-def write(mailing: Mailing, writer: Writer, rows: Sequence[MailingRecipient], pace: Pace) -> Slice:
+def write(
+    mailing: Mailing, writer: Writer, rows: Sequence[MailingRecipient], pace: Pace, seconds: float
+) -> Slice:
     """Write the emails of these recipients in memory, as many as the time allows, one at least."""
-    found, until = Slice(), time.monotonic() + _SECONDS
+    found, until = Slice(), time.monotonic() + seconds
     facts = _facts(mailing, writer, rows)
     for row in rows:
         contact, domain = facts.contacts.get(row.contact_id), choosing.domain(row.address)

@@ -86,7 +86,7 @@ def test_a_check_that_stopped_anywhere_comes_to_the_same(steps: int) -> None:
     claimed = claims.take(mailing.pk)
     assert claimed
     for _ in range(steps):
-        check.step(claimed)
+        check.step(claimed, 2.0)
     Mailing.objects.update(lease_until=None)
 
     assert run.check_now(mailing)
@@ -104,7 +104,7 @@ def test_a_change_during_a_check_ends_it() -> None:
         states.change(mailing, subject="Other")
 
     with pytest.raises(claims.Lost):
-        check.step(claimed)
+        check.step(claimed, 2.0)
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.check_result, mailing.check_asked_at) == ("draft", {}, None)

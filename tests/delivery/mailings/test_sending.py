@@ -18,6 +18,7 @@ from delivery.mailings import claims, pace, slices, states
 from delivery.mailings.choosing import Choice
 from delivery.mailings.pace import Pace
 from delivery.mailings.run import Runner
+from delivery.mailings.sender import Sender
 from delivery.models import Contact, Email, Limits, Mailing, MailingRecipient, Membership, TeamDeletion
 from delivery.queue import notifier
 from delivery.queue.fairness import FairQueue
@@ -278,6 +279,28 @@ def _looks_for(domain: str, choice: Choice, mailing: Mailing) -> int:
     with CaptureQueriesContext(connection) as captured:
         choice.next(Pace(mailing, clock.now()), 1)
     return sum(domain in query["sql"] for query in captured.captured_queries)
+
+
+def test_of_several_mailings_each_writes_for_a_short_time_and_none_loses_its_claim(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailings = [mailed.started(mailed.group(1, of=mailed.team(name), name=name)) for name in ("shop", "club")]
+    runner, given = Runner(), []
+
+    def step(_: Sender, seconds: float) -> bool:
+        given.append(seconds)
+        return False
+
+    monkeypatch.setattr(Sender, "step", step)
+    runner.step(go_on)
+    Mailing.objects.update(lease_until=clock.now() - timedelta(seconds=1), crashes=1)
+    runner._renew_at = 0.0
+    runner.step(go_on)
+    assert given == [0.25] * 4
+    kept = Mailing.objects.filter(
+        pk__in=[each.pk for each in mailings], lease_until__gt=clock.now(), crashes=1
+    )
+    assert kept.count() == 2
 
 
 def test_no_more_emails_are_made_than_are_needed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
