@@ -26,7 +26,7 @@ from delivery.submission import batches
 _WAITS = {200: OneMailingSerializer, **WRITE}
 
 
-class Check(OfMailings):
+class Check(Throttled, OfMailings):
     """Who would get it, and whether it can be written for everybody."""
 
     @extend_schema(
@@ -35,14 +35,14 @@ class Check(OfMailings):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Write down the recipients and write the email for each of them; nothing is sent.
 
-        200 with what was found. 202 if the group has more than 10,000, or it takes longer than 20 seconds: then the
-        mailing shows how far the check has come.
+        200 with what was found. 202 if the group has more than 10,000 members, if it takes longer than about three
+        seconds, or if somebody of your team waits for another check: then the mailing shows how far it has come.
         """
         mailing = self.get_object()
         _refuse(request, mailing)
         with transaction.atomic():
             states.ask_check(mailing)
-        if rules.members(mailing) <= rules.SMALL and run.check_now(mailing):
+        if run.check_while_waited_for(mailing):
             return shown(mailing, "The mailing is checked" if mailing.state == "checked" else mailing.reason)
         place = {"Location": reverse("mailing", args=[mailing.pk])}
         return shown(mailing, "The mailing is being checked", status=202, headers=place)

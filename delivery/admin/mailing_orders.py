@@ -15,13 +15,12 @@ from delivery.admin.mailing_forms import said
 from delivery.content.links import NotSetUp
 from delivery.content.template_sources import Unpublishable
 from delivery.library.templates import Unknown
-from delivery.mailings import progress, rules, run, states
+from delivery.mailings import progress, rules, states
 from delivery.mailings.content import NotReady
 from delivery.models import Mailing, MailingRecipient
 
 State = Mailing.State
 _BEFORE: Final = (State.DRAFT, State.CHECKED)
-_CHECK_SECONDS: Final = 3.0  # of a check that a person waits for; after that the page follows it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +77,6 @@ def asked(mailing: Mailing, order: Order) -> dict[str, Any]:
         "recipients": mailing.check_result.get("recipients", 0),
         "send_at": mailing.send_at if order is START else None,
     }
-
-
-def check_now(mailing: Mailing) -> None:
-    """Make a short check at once; a long one is left to a worker, and the page follows it."""
-    if rules.members(mailing) <= rules.SMALL:
-        run.check_now(mailing, seconds=_CHECK_SECONDS)
 
 
 def _is_wanted(order: Order, mailing: Mailing) -> bool:

@@ -1,9 +1,10 @@
 """Takes mailings further, a step for each that needs one: called by a thread of each worker, all the time."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -11,7 +12,7 @@ from django.db import transaction
 
 from delivery.access import keys
 from delivery.db.outages import AWAY
-from delivery.mailings import check, claims, content, ending, states
+from delivery.mailings import check, claims, content, ending, rules, states
 from delivery.mailings.content import NotReady
 from delivery.mailings.sender import Sender
 from delivery.models import Mailing
@@ -22,6 +23,9 @@ _WRITING: Final = 2.0  # seconds that a step may write: a template may take a se
 _SHARED: Final = 0.25  # the same while there are others
 _RENEW: Final = 5.0  # seconds between two renewals of all claims
 _TICK: Final = 0.05  # between two looks at a check that another process makes
+_PATIENCE: Final = 3.0  # seconds of a check that somebody waits for
+_waited_for: set[int | None] = set()  # teams of which somebody waits for a check in this process
+_lock = threading.Lock()
 GoingOn = Callable[[], bool]
 Step = Callable[[float], bool]  # writes for so many seconds; tells whether there is more to do at once
 log = logging.getLogger(__name__)
@@ -76,6 +80,30 @@ class Runner:
             log.exception("Mailing %s could not be taken further; its claim ends with its lease", mailing.pk)
         self._have = [each for each in self._have if each[0] is not mailing]
         return False
+
+
+def check_while_waited_for(mailing: Mailing) -> bool:
+    """Make a short check at once; tell whether it is done. A long one, or a second of a team, is left to a worker.
+
+    Whoever waits holds a thread of the web server: no team holds more than one in each process, nor for long.
+    """
+    if rules.members(mailing) > rules.SMALL:
+        return False
+    with _waiter(mailing.team_id) as is_only:
+        return is_only and check_now(mailing, seconds=_PATIENCE)
+
+
+@contextmanager
+def _waiter(team: int | None) -> Iterator[bool]:
+    """Tell whether nobody else of the team waits; nobody does meanwhile."""
+    with _lock:
+        is_only = team not in _waited_for
+        _waited_for.add(team)
+    try:
+        yield is_only
+    finally:
+        if is_only:
+            _waited_for.discard(team)
 
 
 def check_now(mailing: Mailing, seconds: float = 20.0) -> bool:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from delivery.access import audit, keys, pauses
 from delivery.db import clock
 from delivery.mailings import rules, run
-from delivery.models import AuditEntry, Contact, Email, Group, Mailing, Membership, Suppression, Team
+from delivery.models import AuditEntry, Contact, Email, Group, Limits, Mailing, Membership, Suppression, Team
 from tests import fakes
 from tests.api.mailings import made
 from tests.api.mailings.made import error, patch
@@ -79,6 +79,28 @@ def test_over_the_limit_a_worker_checks_and_the_mailing_shows_how_far_it_is(
         pass
     shown = api.get(f"mailings/{pk}/").json()
     assert (shown["state"], shown["check"]["recipients"]) == ("checked", 1)
+
+
+def test_one_of_a_team_waits_for_a_check_at_a_time(api: fakes.Api, news: str) -> None:
+    first, second = made.mailing(api, news), made.mailing(api, news)
+    with run._waiter(Team.objects.get(name="tests").pk) as is_only, run._waiter(None) as other:
+        assert (is_only, other) == (True, True)
+        assert [check(api, pk).status_code for pk in (first, second)] == [202, 202]
+    assert [check(api, pk).status_code for pk in (first, second)] == [200, 200]
+
+
+def test_a_check_that_takes_longer_is_left_to_a_worker(
+    api: fakes.Api, news: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_PATIENCE", 0.0)
+    pk = made.mailing(api, news)
+    assert check(api, pk).status_code == 202
+    assert api.get(f"mailings/{pk}/").json()["check"]["running"]
+
+
+def test_a_check_says_what_is_left_of_the_limits(api: fakes.Api, news: str) -> None:
+    Limits.objects.create(team=Team.objects.get(name="tests"), waiting=9)
+    assert check(api, made.mailing(api, news))["RateLimit"]
 
 
 def test_a_check_that_cannot_be_recorded_is_not_made(
