@@ -131,7 +131,7 @@ def test_nothing_but_a_draft_is_checked() -> None:
     claimed = claims.take(mailing.pk)
     assert claimed
     with pytest.raises(claims.Lost):
-        check.step(claimed)
+        check.step(claimed, 2.0)
     assert len(mailed.found(mailing)) == 3
 
 
