@@ -277,7 +277,7 @@ def test_one_worker_of_all_looks_out_and_another_takes_over(monkeypatch: Any) ->
     Lookout.objects.update(holder="00000000-0000-7000-8000-000000000000")  # another process
     monkeypatch.setattr(lookout._Memory, "at", float("-inf"))
     assert not lookout.hold()
-    Lookout.objects.update(lease_until=clock.now())
+    Lookout.objects.update(lease_until=clock.now() - timedelta(seconds=1))
     assert lookout.hold()
     lookout.leave()
     assert Lookout.objects.get().holder is None
