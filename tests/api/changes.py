@@ -26,6 +26,7 @@ from delivery.suppressions.entries import Finding
 from delivery.webhooks import endpoints
 from tests import fakes
 from tests.delivery.factories import queued
+from tests.delivery.mailings import mailed
 
 HTML: Final = "<p>Hi</p>"
 SIGNED: Final = {"name": "Shop", "html": HTML, "match": "from_domain", "match_value": "example.org"}
@@ -111,9 +112,11 @@ def news() -> Group:
 
 
 def mailing(state: str = "draft") -> str:
-    found = {"check_result": {"recipients": 0}, "paused_at": timezone.now()}
     given = {"team": team(), "name": "June", "group": news(), "subject": "Hi", "text": "Hi"}
-    return f"mailings/{Mailing.objects.create(**given, state=state, **found).pk}/"
+    made = Mailing(**given, state=state, paused_at=timezone.now())
+    made.check_result = mailed.nobody_found(made)
+    made.save()
+    return f"mailings/{made.pk}/"
 
 
 def html(kind: str) -> str:

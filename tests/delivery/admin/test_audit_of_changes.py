@@ -38,6 +38,7 @@ from delivery.suppressions.entries import Finding
 from delivery.webhooks import endpoints
 from tests import tables
 from tests.delivery.factories import queued
+from tests.delivery.mailings import mailed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL: Final = "https://93.184.215.14/hook"
@@ -115,8 +116,10 @@ def unsubscribed() -> Membership:
 
 def mailing(state: str = "draft", **fields: Any) -> Mailing:
     given = {"team": team(), "name": "June", "group": news(), "subject": "Hi", "text": "Hi"}
-    found = {"check_result": {"recipients": 0}, "paused_at": timezone.now()}
-    return Mailing.objects.create(**given, **found, state=state, **fields)
+    made = Mailing(**given, paused_at=timezone.now(), state=state, **fields)
+    made.check_result = mailed.nobody_found(made)
+    made.save()
+    return made
 
 
 def news() -> Group:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from delivery.content.addresses import canonical
-from delivery.mailings import run, states
+from delivery.mailings import content, run, states
 from delivery.mailings.run import Runner
 from delivery.models import Contact, Group, Mailing, MailingRecipient, Membership, Team
 from delivery.queue.fairness import FairQueue
@@ -69,6 +69,11 @@ def check(mailing: Mailing) -> None:
     with transaction.atomic():
         states.ask_check(mailing)
     assert run.check_now(mailing)
+
+
+def nobody_found(mailing: Mailing) -> dict[str, Any]:
+    """Return what a check finds of a mailing to nobody, for one that is stored without a check."""
+    return {"recipients": 0, "of_group": content.of_group(mailing, Group.objects.get(pk=mailing.group_id))}
 
 
 def started(to: Group, **fields: Any) -> Mailing:
