@@ -41,7 +41,8 @@ def _examined(chosen: argparse.Namespace, seed: int, databases: Databases, folde
     """Yield whether each part went well."""
     quick, parts = chosen.quick, _parts(chosen)
     if table := _wanted("trials" in parts, trials.QUICK[_kind(chosen)] if quick else trials.FULL, chosen):
-        yield exam.kept(exam.examined(table, seed, databases, folder))
+        verdicts = exam.examined(table, seed, databases, folder)
+        yield exam.kept(exam.once_more(verdicts, seed, databases, folder) if quick else verdicts)
     if defects := _wanted("defects" in parts, _defects(chosen), chosen):
         yield exam.caught(exam.examined([one.seeded() for one in defects], seed, databases, folder))
     if bad_days := _wanted("days" in parts, scenarios.QUICK if quick else scenarios.FULL, chosen):

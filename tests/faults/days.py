@@ -1,5 +1,6 @@
 """Plays the first provider's bad days, and judges the throughput of each."""
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
-from tests.faults import checks, processes, report, scenarios, vendors
+from tests.faults import again, checks, processes, report, scenarios, vendors
 from tests.faults.installation import Databases
 from tests.faults.report import Result
 from tests.faults.scenarios import ALONE, Scenario, Setting
@@ -20,6 +21,8 @@ def kept(
     """Play the scenarios and show what they did; tell whether every promise was kept."""
     print(f"{setting.emails} emails from {setting.clients} clients each", flush=True)
     results = _judged(_played(_with_alone(table), setting, databases, folder, at_once))
+    if at_once > 1:
+        results = _again(results, setting, databases, folder)
     report.show(results)
     return not any(result.broken for result in results)
 
@@ -44,6 +47,17 @@ def _played(
         except BaseException:
             processes.kill_all()
             raise
+
+
+def _again(results: list[Result], setting: Setting, databases: Databases, folder: Path) -> list[Result]:
+    numbers = itertools.count(len(results))
+    return again.once_more(
+        results,
+        lambda result: _play(next(numbers), result.scenario, setting, databases, folder),
+        broke=lambda result: result.broken,
+        grave=lambda result: again.grave(result.evidence),
+        said=lambda result: f"{result.scenario.says}: {'; '.join(result.broken)}",
+    )
 
 
 def _play(number: int, scenario: Scenario, setting: Setting, databases: Databases, folder: Path) -> Result:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import checks, processes, promises, report, trial, vendors
+from tests.faults import again, checks, processes, promises, report, trial, vendors
 from tests.faults.evidence import Evidence
 from tests.faults.installation import Databases
 from tests.faults.processes import LeftOut
@@ -41,6 +41,17 @@ def examined(table: Sequence[Trial], seed: int, databases: Databases, folder: Pa
         except BaseException:
             processes.kill_all()
             raise
+
+
+def once_more(verdicts: list[Verdict], seed: int, databases: Databases, folder: Path) -> list[Verdict]:
+    """Play again, alone, the few that broke; see tests.faults.again."""
+    return again.once_more(
+        verdicts,
+        lambda verdict: _verdict(verdict.trial, seed, databases, folder),
+        broke=_faults,
+        grave=lambda verdict: verdict.evidence is not None and again.grave(verdict.evidence),
+        said=lambda verdict: f"{verdict.trial.says}: {'; '.join(_faults(verdict))}",
+    )
 
 
 def _verdict(one: Trial, seed: int, databases: Databases, folder: Path) -> Verdict:
