@@ -161,7 +161,7 @@ _TOLD: dict[type[Exception], tuple[str, str]] = {
     NotSetUp: ("unsubscribe_not_set_up", "{}"),
     mailings.WrongState: ("mailing_state", "{}"),
     mailings.NotChecked: ("mailing_not_checked", "The mailing is not checked."),
-    mailings.GroupChanged: ("mailing_not_checked", "{}"),
+    mailings.ChangedSinceCheck: ("mailing_not_checked", "{}"),
     mailings.OtherNumber: ("mailing_other_number", "{}"),
     posts.Refused: ("forged_event", "{}"),
     posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),

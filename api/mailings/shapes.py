@@ -20,6 +20,7 @@ MOST_TESTED: Final = 10  # addresses
 _LONGEST_NAME: Final = 100
 _LONGEST_SUBJECT: Final = 5_000  # characters, as it is written; the one that is sent may have 900
 _KEY: Final = "gm_live_"
+_CONFIRMED: Final = ("of_group", "published")  # of a check, with its start; not shown
 State = Mailing.State
 
 
@@ -177,7 +178,7 @@ class OneMailingSerializer(MailingSerializer):
             return {"running": True, "processed": done, "of": rules.members(mailing)}
         if mailing.state == State.DRAFT:
             return None
-        found = {name: value for name, value in mailing.check_result.items() if name != "of_group"}
+        found = {name: value for name, value in mailing.check_result.items() if name not in _CONFIRMED}
         return {"running": False, **found}
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})

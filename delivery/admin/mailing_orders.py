@@ -47,7 +47,7 @@ def obey(request: HttpRequest, mailing: Mailing, order: Order) -> bool:
     try:
         with transaction.atomic():
             told = order.give(request, mailing)
-    except (states.OtherNumber, states.GroupChanged) as other:
+    except (states.OtherNumber, states.ChangedSinceCheck) as other:
         messages.warning(request, f"Nothing was started. {other} Look at it again.")
     except states.WrongState as refused:
         messages.warning(request, f"{refused} That is not possible any more.")

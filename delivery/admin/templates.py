@@ -150,6 +150,8 @@ class TemplateAdmin(webhook_lists.LogAdmin):
         except Unpublishable as refused:
             for fault in refused.faults[:10]:
                 messages.error(request, f"{fault.place}: {fault}")
+        except templates.InUse as error:
+            messages.error(request, str(error))
         except templates.ChangedMeanwhile:
             messages.error(request, "Somebody else has changed the draft meanwhile; look at it.")
         else:

@@ -17,12 +17,13 @@ from delivery.content import locales, publishing, templates
 from delivery.content.template_sources import Fault, Source, Unpublishable, Variable
 from delivery.content.templates import Compiled, Published, Reference, Unwritable
 from delivery.db import clock
-from delivery.models import Team, Template, TemplateVersion
+from delivery.models import Mailing, Team, Template, TemplateVersion
 
 MOST: Final = 2_000  # templates, layouts and partials of a team
 MOST_VERSIONS: Final = 1_000  # of one
 SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _Kind = Template.Kind
+_WORDS: Final = ("subject", "html", "text", "partials")  # of what is published: all that is sent
 _IN_USE: Final = {
     _Kind.LAYOUT.value: "Templates are made with this layout.",
     _Kind.TEMPLATE.value: "Mailings are written with this template.",
@@ -38,7 +39,7 @@ class SlugTaken(Exception):
 
 
 class InUse(Exception):
-    """A layout that versions name cannot be deleted; a published version cannot be changed."""
+    """A layout that versions name cannot be deleted; a published version, or one of a mailing, cannot be changed."""
 
 
 class ChangedMeanwhile(Exception):
@@ -134,11 +135,12 @@ def delete_version(version: TemplateVersion) -> None:
 def publish(version: TemplateVersion) -> None:
     """Make this version the one that is sent in its language, with its layout and partials as they are now.
 
-    Raises Unpublishable, or ChangedMeanwhile. The one before stays published, and may be published again.
+    Raises Unpublishable, ChangedMeanwhile or InUse. The one before stays published, and may be published again.
     """
     made, now = compiled(version), clock.now()
     with transaction.atomic():
         Template.objects.select_for_update().get(pk=version.template_id)
+        _refuse_under_way(version, made)
         versions = TemplateVersion.objects.filter(template=version.template_id, locale=version.locale)
         versions.filter(is_current=True).exclude(pk=version.pk).update(is_current=False)
         same = versions.filter(pk=version.pk, changed_at=version.changed_at)
@@ -147,6 +149,22 @@ def publish(version: TemplateVersion) -> None:
         _record("published", version.template, after={"version": version.number, "locale": version.locale})
     version.is_current, version.published_at, version.compiled = True, now, made
     forget()
+
+
+def _refuse_under_way(version: TemplateVersion, made: Mapping[str, Any]) -> None:
+    """Raise InUse if a mailing that was started goes on with this version, and it would become another one."""
+    if version.compiled is None or _words(version.compiled) == _words(made):
+        return
+    started = Mailing.objects.filter(template=version.template_id, state__in=Mailing.UNCHANGED)
+    for mailing in started.only("name", "content"):
+        if str(version.pk) in mailing.content.values():
+            raise InUse(
+                f"The mailing “{mailing.name}” goes on with this version. Make a new version, and publish that."
+            )
+
+
+def _words(made: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: made[name] for name in _WORDS}
 
 
 def compiled(version: TemplateVersion) -> dict[str, Any]:
@@ -164,7 +182,7 @@ def compiled(version: TemplateVersion) -> dict[str, Any]:
 
 def ready(version: TemplateVersion, made: Mapping[str, Any]) -> Published:
     """Return a version, as it was compiled, ready to be written."""
-    parts = Compiled(**{name: made[name] for name in ("subject", "html", "text", "partials")})
+    parts = Compiled(**_words(made))
     reference = Reference(
         id=str(version.template_id),
         slug=version.template.slug,

@@ -105,8 +105,11 @@ def _nothing_yet(mailing: Mailing) -> Progress:
     if mailing.group is None:
         raise content.NotReady("group", "The group of the mailing has been deleted.")
     counts = {"recipients": 0, "suppressed": 0, "render_failures": 0}
-    of_group = content.of_group(mailing, mailing.group)
-    return {"walk": _WRITE, "of_group": of_group, **counts, "failures": [], "missing": {}}
+    confirmed = {
+        "of_group": content.of_group(mailing, mailing.group),
+        "published": content.published_at(mailing),
+    }
+    return {"walk": _WRITE, **confirmed, **counts, "failures": [], "missing": {}}
 
 
 def _rows(mailing: Mailing) -> list[MailingRecipient]:

@@ -116,6 +116,14 @@ def of_group(mailing: Mailing, group: Group) -> dict[str, Any]:
     }
 
 
+def published_at(mailing: Mailing) -> dict[str, str]:
+    """Return when each version that it is written with was published last, which is confirmed with its start."""
+    if mailing.template_id is None:
+        return {}
+    versions = TemplateVersion.objects.filter(pk__in=list(mailing.content.values()))
+    return {str(pk): at.isoformat() for pk, at in versions.values_list("pk", "published_at") if at}
+
+
 def variables(contact: Contact) -> dict[str, Any]:
     """Return what `contact` is in a template: an empty value is missing; a column may be named without `data.`."""
     data = {name: value for name, value in contact.data.items() if value not in ("", None)}

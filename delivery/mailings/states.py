@@ -13,7 +13,7 @@ from delivery.access import actor, audit
 from delivery.audience import results
 from delivery.db import clock
 from delivery.mailings import content, refusals
-from delivery.models import ApiKey, Email, Group, Mailing, MailingRecipient, Team
+from delivery.models import ApiKey, Email, Group, Mailing, MailingRecipient, Team, Template
 
 State = Mailing.State
 FIELDS: Final = (
@@ -21,6 +21,7 @@ FIELDS: Final = (
     *("on_ambiguous", "send_at", "rate", "domain_rates"),
 )
 RENDER: Final = "render: "  # begins the reason of a recipient for whom it could not be written
+_OTHER_GROUP: Final = "its group has got another sender, address for answers, signature or unsubscribing"
 _OPEN: Final = (State.DRAFT, State.CHECKED)
 _BEFORE_CHECK: Final[dict[str, Any]] = {
     "state": State.DRAFT,
@@ -46,14 +47,15 @@ class NotChecked(WrongState):
     """It must be checked before it is started."""
 
 
-class GroupChanged(NotChecked):
-    """Since its check the group has got another sender, address for answers, signature or way to unsubscribe."""
+class ChangedSinceCheck(NotChecked):
+    """What the check saw of its group or its template is another one now."""
+
+    def __init__(self, state: str, what: str) -> None:
+        super().__init__(state)
+        self._what = what
 
     def __str__(self) -> str:
-        return (
-            "Since the check its group has got another sender, address for answers, signature or unsubscribing: "
-            "check it anew."
-        )
+        return f"Since the check {self._what}: check it anew."
 
 
 class OtherNumber(Exception):
@@ -104,6 +106,7 @@ def start(mailing: Mailing, recipients: int, *, key: ApiKey | None = None, by: s
     """Start a checked mailing, at once or at its time; raise NotChecked, WrongState or OtherNumber."""
     _lock(mailing, (State.CHECKED,))
     _refuse_changed_group(mailing)
+    _refuse_changed_template(mailing)
     if recipients != mailing.check_result["recipients"]:
         raise OtherNumber(mailing.check_result["recipients"])
     now = clock.now()
@@ -196,11 +199,18 @@ def _lock(mailing: Mailing, allowed: Sequence[str]) -> None:
 
 
 def _refuse_changed_group(mailing: Mailing) -> None:
-    """Lock the group in the caller's transaction; raise GroupChanged if it is not as the check found it."""
+    """Lock the group in the caller's transaction; raise ChangedSinceCheck if it is not as the check found it."""
     groups = Group.objects.select_for_update(no_key=True)
     group = groups.filter(pk=mailing.group_id).first() if mailing.group_id else None
     if group is None or content.of_group(mailing, group) != mailing.check_result.get("of_group"):
-        raise GroupChanged(mailing.state)
+        raise ChangedSinceCheck(mailing.state, _OTHER_GROUP)
+
+
+def _refuse_changed_template(mailing: Mailing) -> None:
+    """Lock the template in the caller's transaction; raise ChangedSinceCheck if the check saw another text."""
+    list(Template.objects.select_for_update(no_key=True).filter(mailings=mailing.pk).values_list("pk"))
+    if content.published_at(mailing) != mailing.check_result.get("published", {}):
+        raise ChangedSinceCheck(mailing.state, "its template was published anew")
 
 
 def _move(mailing: Mailing, allowed: Sequence[str], **changes: Any) -> None:

@@ -9,8 +9,9 @@ import pytest
 from django.db import transaction
 
 from delivery.db import clock
+from delivery.library import templates
 from delivery.mailings import content, states
-from delivery.models import AuditEntry, Group, Mailing, MailingRecipient
+from delivery.models import AuditEntry, Group, Mailing, MailingRecipient, TemplateVersion
 from tests.delivery.mailings import mailed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,3 +119,44 @@ def test_those_for_whom_it_could_not_be_written_may_be_tried_again() -> None:
 
     assert mailed.found(mailing)["p1@example.com"] == "waiting"
     assert (mailing.state, mailing.finished_at) == ("sending", None)
+
+
+def framed(frame: str) -> TemplateVersion:
+    """A template in a layout, published."""
+    layout = templates.create(None, kind="layout", name="frame", slug="frame")
+    templates.publish(templates.add_version(layout, html="one {{ content }}"))
+    template = templates.create(None, kind="template", name="news", slug="news")
+    version = templates.add_version(template, subject="News", html="<p>hello</p>", layout=layout)
+    templates.publish(version)
+    templates.publish(templates.add_version(layout, html=frame))
+    return version
+
+
+def test_a_template_published_anew_since_the_check_is_checked_anew() -> None:
+    version = framed("two {{ content }}")
+    mailing = mailed.checked(mailed.group(1), template=version.template, subject="", html="", text="")
+    templates.publish(version)
+    with pytest.raises(states.ChangedSinceCheck, match="published anew"), transaction.atomic():
+        states.start(mailing, 1)
+    mailed.check(mailing)
+    mailed.start(mailing)
+    assert mailing.state == "sending"
+
+
+def test_a_mailing_under_way_keeps_the_version_it_was_confirmed_with() -> None:
+    version = framed("two {{ content }}")
+    mailing = mailed.started(mailed.group(1), template=version.template, subject="", html="", text="")
+    with pytest.raises(templates.InUse, match="Make a new version"):
+        templates.publish(version)
+    version.refresh_from_db()
+    assert version.compiled is not None
+    assert "one" in version.compiled["html"]
+    with transaction.atomic():
+        states.cancel(mailing)
+    templates.publish(version)
+
+
+def test_publishing_the_same_again_is_no_change() -> None:
+    version = framed("one {{ content }}")
+    mailed.started(mailed.group(1), template=version.template, subject="", html="", text="")
+    templates.publish(version)
