@@ -86,6 +86,7 @@ lock: $(VENV)/.dev ## lock the requirements anew, with hashes
 	$(LOCK) requirements/celery.in -o requirements/celery.txt
 	$(LOCK) requirements/xlsx.in -o requirements/xlsx.txt
 	$(LOCK) requirements/alerts.in -o requirements/alerts.txt
+	$(LOCK) requirements/tracing.in -o requirements/tracing.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 
 $(VENV)/bin/python:

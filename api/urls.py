@@ -16,6 +16,7 @@ from api import (
     health,
     me,
     members,
+    metrics,
     providers,
     suppressions,
     unsubscribe,
@@ -125,5 +126,6 @@ urlpatterns = [
     path("email", short_form.PostEmail.as_view(), name="post-email"),
     path("health/live", health.Live.as_view(), name="health-live"),
     path("health/ready", health.Ready.as_view(), name="health-ready"),
+    path("metrics", metrics.show, name="metrics"),
     re_path(r"^api(?:/[\s\S]*)?$", docs.UnknownPath.as_view()),
 ]

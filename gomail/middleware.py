@@ -5,11 +5,13 @@ import math
 from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from api.metrics import UNBELIEVED
 from delivery.access.tries import TooManyTries
 from gomail import proxies
 from gomail.login import pages
@@ -95,11 +97,12 @@ class TriesLimit:
         return answer
 
 
-def _believe(headers: dict[str, str], forwarded: list[str]) -> None:
+def _believe(headers: dict[str, Any], forwarded: list[str]) -> None:
     trusted = tuple(settings.GOMAIL_TRUSTED_PROXIES)
     peer = headers.get("REMOTE_ADDR", "")
     said = {name: headers.pop(name) for name in forwarded}
     if not proxies.are_trusted(peer, trusted):
+        headers[UNBELIEVED] = True
         _warn_once()
         return
     if scheme := _last(said.get("HTTP_X_FORWARDED_PROTO", "")):

@@ -3,10 +3,12 @@
 The names are explained in .env.example. A secret may be given as NAME_FILE, the path of a file that holds it.
 """
 
+from pathlib import Path
+
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from gomail import accounts, environment, logs, proxies, theme
+from gomail import __version__, accounts, environment, logs, proxies, theme
 from gomail.environment import BASE_DIR
 from gomail.login import configuration as login
 
@@ -158,6 +160,8 @@ STORAGES = {
 }
 # Providers' answers until the database has them: a local folder, shared by all processes of this machine.
 GOMAIL_JOURNAL_DIR = environment.text("GOMAIL_JOURNAL_DIR", str(BASE_DIR / "data" / "journal"))
+# What the processes of this machine count, for /metrics: a local folder that all of them share.
+GOMAIL_METRICS_DIR = environment.text("GOMAIL_METRICS_DIR", str(Path(GOMAIL_JOURNAL_DIR) / "metrics"))
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 # One upload costs one file on disk, whatever its size, and no memory.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
@@ -222,6 +226,7 @@ LOGGING = logs.LOGGING
 TEST_RUNNER = "pytest_django.runner.TestRunner"
 
 # The service itself.
+GOMAIL_VERSION = __version__
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL")
 API_KEY_REQUIRED = environment.truth("API_KEY_REQUIRED", default=True)
 ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1024, least=0)
@@ -278,6 +283,9 @@ GOMAIL_ALLOWED_HEADERS = tuple(environment.words("GOMAIL_ALLOWED_HEADERS", ""))
 GOMAIL_HOLDS = accounts.holds(GOMAIL_PROVIDERS)  # seconds, where they are not GOMAIL_HOLD_SECONDS
 # Django hides the whole of a setting with SECRET in its name on its error pages.
 PROVIDER_SECRETS = accounts.variables(GOMAIL_PROVIDERS)
+# Who may read /metrics: whoever shows this token, or with none whoever asks from these networks; with neither nobody.
+METRICS_SECRET = environment.text("GOMAIL_METRICS_TOKEN")
+GOMAIL_METRICS_NETS = environment.networks("GOMAIL_METRICS_NETS")
 # The address at which people and providers reach this installation, such as https://mail.example.org.
 GOMAIL_PUBLIC_URL = environment.text("GOMAIL_PUBLIC_URL").rstrip("/")
 # Keys that sign unsubscribe links, newest first; a link stays valid as long as its key is among them.

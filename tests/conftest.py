@@ -13,6 +13,7 @@ from delivery.access import key_use, keys
 from delivery.access.scopes import Scope
 from delivery.access.shared_counts import of_reads
 from delivery.files import scan
+from delivery.monitoring import metrics
 from delivery.queue import watermark
 from delivery.routing import circuit_cache, configured, governor
 from delivery.submission import backpressure
@@ -82,6 +83,7 @@ def _fresh_memory() -> None:
     listeners.forget()
     scan.forget()
     shortage.forget()
+    metrics.forget()
 
 
 @pytest.fixture

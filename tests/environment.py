@@ -1,7 +1,10 @@
 """The environment of the suite, in force before settings are read: no key of the developer's .env may reach a test."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 _EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
@@ -16,6 +19,8 @@ def _names() -> list[str]:
     ]
 
 
+_COUNTED = tempfile.mkdtemp(prefix="gomail-metrics-")
+atexit.register(shutil.rmtree, _COUNTED, ignore_errors=True)
 os.environ.update(dict.fromkeys(_names(), ""))
 os.environ.update(
     DATABASE_URL=os.environ.get("TEST_DATABASE_URL", ""),
@@ -24,6 +29,7 @@ os.environ.update(
     DJANGO_ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
     DEFAULT_FROM_EMAIL="GoMail <default@example.org>",
     GOMAIL_PROVIDERS="sandbox",
+    GOMAIL_METRICS_DIR=_COUNTED,  # no test counts beside the developer's own
     WEB_CONCURRENCY="1",  # gunicorn reads it, too, and stumbles over an empty one
 )
 # Some machines forbid Python to keep what it has compiled: then each of the many processes that the tests start would

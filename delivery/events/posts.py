@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from delivery.counting import counters
 from delivery.events import record
 from delivery.events.record import Tally
 from delivery.routing import configured
-from providers.events import Forged, Post
+from providers.events import CannotVerify, Forged, Post
 
 
 class UnknownAccount(Exception):
@@ -36,5 +37,9 @@ def take(account: str, post: Post) -> Tally:
         source.verify(post)
         binding = source.binding(post)
         return record.record(account, source.parse(post), bindings=[binding] if binding else [])
+    except CannotVerify:
+        counters.refused(account, "not_verified")
+        raise
     except Forged as forgery:
+        counters.refused(account, "forged")
         raise _REFUSALS[source.forged](str(forgery)) from forgery

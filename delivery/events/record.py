@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from delivery.counting import counters
+from delivery.db import clock
 from delivery.db.group_commit import GroupCommit
 from delivery.db.inserts import InsertNew
 from delivery.events import accounts, counting, effects, erased, matching, rows, settling, tokens
@@ -61,6 +63,7 @@ def _record(posts: Sequence[_Post]) -> list[Tally]:
         # In one order everywhere: a transaction that inserts the same event is waited for.
         new = _written.run_new([each.row for each in sorted(told, key=lambda each: each.row.key)])
         follow([each for each in told if each.row.pk in new], attempts)
+    _count([each for each in told if each.row.pk in new])
     return [_tally(of_post, new) for of_post in each_told]
 
 
@@ -74,6 +77,12 @@ def follow(told: Sequence[Told], attempts: matching.Attempts) -> None:
     effects.suppress(about)
     effects.tell(about)
     accounts.follow(told)
+
+
+def _count(told: Sequence[Told]) -> None:
+    now = clock.now()
+    for each in told:
+        counters.told(each.row.account, each.row.kind, (now - each.row.at).total_seconds())
 
 
 def _tally(told: Sequence[Told], new: set[object]) -> Tally:

@@ -20,6 +20,7 @@ from delivery.content import tombstones
 from delivery.content.addresses import canonical
 from delivery.content.drafts import Draft
 from delivery.content.templates import Unwritable
+from delivery.counting import counters
 from delivery.db import clock, compiled
 from delivery.db.compiled import Parameter
 from delivery.files import holds
@@ -81,7 +82,7 @@ def store(mailing: Mailing, found: Slice, changes: Mapping[str, Any]) -> list[Bu
 
     Raises claims.Lost, or limits.Over: then it has to wait.
     """
-    accounts = terms.accounts(mailing.team, mailing.key)
+    begun, accounts = time.monotonic(), terms.accounts(mailing.team, mailing.key)
     asked = limits.ask(accounts, list(found.made.values()))
     for bundle in found.made.values():
         bundle.keep_files()
@@ -95,6 +96,7 @@ def store(mailing: Mailing, found: Slice, changes: Mapping[str, Any]) -> list[Bu
         claims.advance(mailing, **changes)
         notifier.notify(bundle.email for bundle in made.values())
         failpoints.reach("in-slice")
+    counters.accepted([bundle.email.priority for bundle in made.values()], time.monotonic() - begun)
     failpoints.reach("after-slice")
     return list(made.values())
 

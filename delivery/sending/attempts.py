@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from delivery import journal
 from delivery.content import addresses
+from delivery.counting import counters
 from delivery.db import clock, compiled, outages
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
@@ -225,11 +226,13 @@ class Log:
         failpoints.reach("after-response")
         self._unlearned = answer
         self.last.outcome = answer.outcome if isinstance(answer, ProviderError) else Attempt.Outcome.ACCEPTED
-        self.last.latency_ms = round((time.monotonic() - started) * 1000)
+        took = time.monotonic() - started
+        self.last.latency_ms = round(took * 1000)
         for field, value in columns.items():
             setattr(self.last, field, storable(value))
         self.entry = _entry(self.last, answer, self._recipients)
         self._pending = journal.write(self.entry)
+        counters.attempted(self.last.provider, self.last.outcome, took)
         failpoints.reach("after-journal")
 
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from delivery.counting import counters
 from delivery.journal import Entry
 from delivery.models import Attempt, Email
 from delivery.sending import attempts, outcomes, transitions, unknown
@@ -30,6 +31,7 @@ def _apply(entry: Entry, last: Attempt) -> None:
     for name in attempts.ANSWER:
         setattr(last, name, getattr(entry, name))
     transitions.record(email, what, last)
+    counters.settled("journal")
     log.info("Replayed from the journal: attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from delivery.audience import results
 from delivery.content import addresses
+from delivery.counting import counters
 from delivery.db import clock, compiled
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
@@ -104,6 +106,7 @@ def prove(attempt: UUID, *, by: str) -> bool:
     doubted = Attempt.objects.filter(Q(outcome__in=Attempt.IN_DOUBT) | denied, pk=attempt)
     if not doubted.update(outcome=Attempt.Outcome.ACCEPTED, settled_by=by, settled_at=clock.now()):
         return False
+    transaction.on_commit(partial(counters.settled, "event"))
     if found.email.possible_duplicate:
         copies.hold(found.email)
     _settle_late(found.email, outcomes.sent_late(found.provider, SETTLED_BY_EVENT), found)

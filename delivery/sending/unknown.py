@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.db.models import F, QuerySet
 
 from delivery.access import audit
 from delivery.audience import results
+from delivery.counting import counters
 from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
 from delivery.models.email import DEADLINE
@@ -103,6 +105,7 @@ def _follow(email: Email) -> None:
 
 
 def _settle(email: Email, outcome: str, by: str, now: datetime) -> None:
+    transaction.on_commit(partial(counters.settled, "person"))
     _unknown(email).update(outcome=outcome, settled_by=by, settled_at=now)
     audit.record("email.settled", "email", email.pk, team=email.team_id, after={"outcome": outcome})
 

@@ -1,5 +1,6 @@
 """Batches: many emails in one request, each accepted or refused on its own."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
 from delivery.content.links import NotSetUp
 from delivery.content.templates import Unwritable
+from delivery.counting import counters
 from delivery.files import holds
 from delivery.files.refused import FileRefused
 from delivery.models import ApiKey, Email, Team
@@ -145,6 +147,7 @@ def _without_suppressed(results: Sequence[Bundle | Refusal]) -> list[Bundle | Re
 
 @holds.until_saved()
 def _save(chunk: list[Bundle], uses: Sequence[tuple[KeyUse, Email]] = (), asked: Asked | None = None) -> None:
+    begun = time.monotonic()
     for bundle in chunk:
         bundle.keep_files()
     with transaction.atomic():
@@ -153,4 +156,5 @@ def _save(chunk: list[Bundle], uses: Sequence[tuple[KeyUse, Email]] = (), asked:
         bundles.save_all(chunk)
         notifier.notify(bundle.email for bundle in chunk)
         failpoints.reach("in-accept")
+    counters.accepted([bundle.email.priority for bundle in chunk], time.monotonic() - begun)
     failpoints.reach("after-commit")

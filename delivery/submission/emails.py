@@ -1,5 +1,6 @@
 """Accepts an email for a worker, or hands it over while the client waits."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -11,6 +12,7 @@ from delivery.access import brake, limits, pauses, terms
 from delivery.access.limits import Asked, Over
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
+from delivery.counting import counters
 from delivery.files import holds
 from delivery.models import ApiKey, Email, Team
 from delivery.queue import notifier
@@ -99,6 +101,7 @@ def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
 def _accept(
     draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, until: Bounds
 ) -> Email:
+    begun = time.monotonic()
     pauses.refuse(client.team, client.key)
     brake.refuse(client.team, draft.purpose)
     backpressure.refuse_if_too_high(draft.priority, client.team)
@@ -114,6 +117,7 @@ def _accept(
     with transaction.atomic():
         _save(bundle, key_use, asked)
         notifier.notify([bundle.email])
+    counters.accepted([draft.priority], time.monotonic() - begun)
     failpoints.reach("after-commit")
     return bundle.email
 
@@ -131,6 +135,7 @@ def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None) -> None:
 
 
 def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callable[[Email], None]) -> Email:
+    begun = time.monotonic()
     pauses.refuse(client.team, client.key)
     brake.refuse(client.team, draft.purpose)
     backpressure.refuse_if_too_high(draft.priority, client.team)
@@ -148,6 +153,7 @@ def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callab
         with transaction.atomic():
             _save(bundle, key_use, asked)
             suppressed.tell(email, left)
+        counters.accepted([draft.priority], time.monotonic() - begun)
         return email
     try:
         with transaction.atomic():
@@ -157,6 +163,7 @@ def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callab
     except Exception:  # nobody was asked
         gate.release()
         raise
+    counters.accepted([draft.priority], time.monotonic() - begun)
     holds.let_go()
     failpoints.reach("after-commit")
     accepted(email)

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from delivery.counting import counters
 from delivery.db import clock
 from delivery.db.inserts import Insert
 from delivery.db.text import storable
@@ -74,6 +75,8 @@ def record(calls: Sequence[Made]) -> None:
         for made in calls:
             if not made.was_taken:
                 _fail(made)
+    for made in calls:
+        counters.called(_outcome(made))
 
 
 def _answer(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str, float | None]:
@@ -89,6 +92,12 @@ def _answer(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None,
 
 def _said(answer: http.Answer) -> str:
     return answer.unread or answer.body[:_KEPT].decode(errors="replace")
+
+
+def _outcome(made: Made) -> str:
+    if made.status is None:
+        return "unanswered"
+    return "delivered" if made.was_taken else "refused"
 
 
 def _row(made: Made) -> WebhookCall:

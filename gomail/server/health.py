@@ -8,17 +8,17 @@ from typing import Any
 from api.early_answer import Answer
 from gomail.server.threads import ThreadPool
 
-_LIVE, _READY = "/health/live", "/health/ready"
+_LIVE, _READY, _METRICS = "/health/live", "/health/ready", "/metrics"
 _KEPT_SECONDS = 1.0  # /health/ready looks at the database, and asks for no key
 
 
 class Health:
-    """/health/live is answered in its I/O thread, one at a time; /health/ready has a thread, with a connection."""
+    """/health/live is answered in its I/O thread, one at a time; the others have threads, with connections."""
 
     def __init__(self) -> None:
         """Start no thread yet."""
         self._live = threading.Lock()
-        self._thread = ThreadPool(1)
+        self._thread, self._of_metrics = ThreadPool(1), ThreadPool(1)
         self._kept: tuple[float, tuple[Any, ...], Answer] | None = None
 
     def answer(self, environ: dict[str, Any], ask: Callable[[], Answer]) -> Answer | None:
@@ -29,6 +29,8 @@ class Health:
                 return ask()
         if path == _READY:
             return self._thread.submit(self._ready, _question(environ), ask).result()
+        if path == _METRICS:
+            return self._of_metrics.submit(ask).result()
         return None
 
     def _ready(self, question: tuple[Any, ...], ask: Callable[[], Answer]) -> Answer:
