@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from django.test import Client
 
@@ -40,6 +42,13 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 def _packages_read_once() -> Iterator[None]:
     """Find and parse once what lies in the packages' files."""
     with read_once.static_files(), read_once.descriptions_of_aws():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hashes_cost_nothing() -> Iterator[None]:
+    """Hash a password in no time: a million rounds take half a second, and half of all tests log somebody in."""
+    with patch.object(PBKDF2PasswordHasher, "iterations", 10):
         yield
 
 

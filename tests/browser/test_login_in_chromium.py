@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 
 from delivery.access import members
@@ -16,11 +15,6 @@ from tests.browser.watching import Watched, look
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def _cheap_hashes(monkeypatch: Any) -> None:
-    monkeypatch.setattr(PBKDF2PasswordHasher, "iterations", 10)
 
 
 @pytest.fixture

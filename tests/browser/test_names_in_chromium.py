@@ -64,7 +64,6 @@ EXPRESSIONS = [
 def colleague(watched: Watched, settings: Any) -> Client:
     """Somebody in the same session: what is said to them is read by the browser."""
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     client = Client()
     client.cookies["sessionid"] = next(
         cookie["value"] for cookie in watched.page.context.cookies() if cookie["name"] == "sessionid"
