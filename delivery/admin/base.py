@@ -275,7 +275,7 @@ class ModelAdmin(ThemedAdmin):
 class ReadOnlyAdmin(ModelAdmin):
     """An admin page without adding, changing and deleting."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse."""

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from delivery.access.scopes import Scope
-from delivery.admin import base, files, orders, pages, settling, standing, timelines
+from delivery.admin import base, files, log_lists, orders, pages, settling, standing, timelines
 from delivery.admin.filters import AcceptedFilter, DoubtFilter, ProviderFilter
 from delivery.admin.permissions import scoped
 from delivery.db import clock
@@ -30,7 +30,7 @@ _PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "create
 
 
 @admin.register(Email)
-class EmailAdmin(base.ReadOnlyAdmin):
+class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
     """Every email, newest first. Nobody can add, change or delete one."""
 
     read_scope, write_scope, team_path = Scope.EMAILS_READ, None, "team"
@@ -111,11 +111,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
         own = [
             path("<uuid:pk>/preview/", self._content(files.preview), name="delivery_email_preview"),
             path("<uuid:pk>/raw/", self._content(files.raw), name="delivery_email_raw"),
+            path("<uuid:pk>/source/", self._source(), name="delivery_email_source"),
             path("<uuid:pk>/files/<int:file>/", self._content(files.attachment), name="delivery_email_file"),
             *(path(f"<uuid:pk>/{answer.word}/", self._settling(answer)) for answer in settling.ANSWERS),
             *(path(f"<uuid:pk>/{order.word}/", self._ordered(order)) for order in orders.ORDERS),
         ]
-        return [*own, *super().get_urls()]
+        return [*self.list_urls(), *own, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -134,7 +135,8 @@ class EmailAdmin(base.ReadOnlyAdmin):
             "doubt": settling.doubt(email, clock.now()),
             "may_read_content": self.permits(request, Scope.EMAILS_CONTENT, email),
             "answers": settling.ANSWERS if may_manage else (),
-            "orders": orders.possible(email) if may_manage else (),
+            "orders": orders.possible(email, lambda scope: self.permits(request, scope, email)),
+            "link": request.build_absolute_uri(request.path),
             "opts": self.opts,
             "object": email,
             "media": self.media,
@@ -150,6 +152,23 @@ class EmailAdmin(base.ReadOnlyAdmin):
 
         return self.admin_site.admin_view(inner)
 
+    def _source(self) -> Any:
+        @scoped(Scope.EMAILS_CONTENT)
+        def inner(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+            if request.method not in {"GET", "HEAD"}:
+                raise PermissionDenied
+            return self._answer(
+                request, Scope.EMAILS_CONTENT, pk, lambda email: self._source_page(request, email)
+            )
+
+        return self.admin_site.admin_view(inner)
+
+    def _source_page(self, request: HttpRequest, email: Email) -> HttpResponse:
+        text, is_whole = files.source(email.pk)
+        shown = {"title": f"Source of {pages.subject(email)}", "opts": self.opts, "object": email}
+        context = {**self.admin_site.each_context(request), **shown, "source": text, "is_whole": is_whole}
+        return TemplateResponse(request, "delivery/source.html", context)
+
     def _settling(self, answer: settling.Answer) -> Any:
         @scoped(Scope.EMAILS_MANAGE)
         def inner(request: HttpRequest, pk: UUID) -> HttpResponseBase:
@@ -161,12 +180,12 @@ class EmailAdmin(base.ReadOnlyAdmin):
         return self.admin_site.admin_view(inner)
 
     def _ordered(self, order: orders.Order) -> Any:
-        @scoped(Scope.EMAILS_MANAGE)
+        @scoped(order.scope)
         def inner(request: HttpRequest, pk: UUID) -> HttpResponseBase:
             def view(email: Email) -> HttpResponse:
                 return orders.page(self, request, email, order)
 
-            return self._answer(request, Scope.EMAILS_MANAGE, pk, view)
+            return self._answer(request, order.scope, pk, view)
 
         return self.admin_site.admin_view(inner)
 

@@ -22,6 +22,7 @@ from providers.wire import body
 
 R = TypeVar("R", bound=HttpResponseBase)
 
+_MOST_SOURCE = 200_000  # bytes of a message that a page shows
 _HARMLESS = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif", "text/plain"})
 _BODY_POLICY = (
     "sandbox; default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'; frame-ancestors 'self'"
@@ -61,6 +62,22 @@ def attachment(pk: UUID, file: int) -> FileResponse:
 
 def raw(pk: UUID) -> StreamingHttpResponse:
     """Return the email as a download, as SES and SMTP send it."""
+    message = StreamingHttpResponse(_message(pk), content_type="application/octet-stream")
+    return _kept(message, f"{pk}.eml")
+
+
+def source(pk: UUID) -> tuple[str, bool]:
+    """Return the beginning of the same as text, and whether it is the whole of it."""
+    read, pieces = b"", _message(pk)
+    for piece in pieces:
+        read += piece
+        if len(read) > _MOST_SOURCE:
+            break
+    return read[:_MOST_SOURCE].decode("utf-8", "replace"), len(read) <= _MOST_SOURCE
+
+
+def _message(pk: UUID) -> Iterator[bytes]:
+    """Return the pieces of the email once it is known that it can be built; raise Http404 if not."""
     try:
         bundle = bundles.read(pk)
         if not bundle.is_whole():
@@ -78,9 +95,7 @@ def raw(pk: UUID) -> StreamingHttpResponse:
         raise Http404(f"This email cannot be built: {error}") from error
     except errors.Refused as error:
         raise Http404(f"This email cannot be built: {error.detail}") from error
-    return _kept(
-        StreamingHttpResponse(_joined(first, pieces), content_type="application/octet-stream"), f"{pk}.eml"
-    )
+    return chain([first], pieces)
 
 
 def _restore_offered(bundle: Bundle) -> None:
@@ -90,10 +105,6 @@ def _restore_offered(bundle: Bundle) -> None:
     for row in bundle.recipients:
         if row.canonical in named or (named and len(bundle.recipients) == 1):
             row.status = Recipient.Status.ACCEPTED
-
-
-def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    return chain([first], rest)
 
 
 def _kept(response: R, name: str) -> R:

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 
 from delivery import bundles
-from delivery.admin import standing
+from delivery.admin import standing, vendor_traces
 from delivery.admin.base import COLOURS
 from delivery.db import clock
 from delivery.models import Attempt, Email
@@ -40,12 +40,13 @@ class Try:
     outcome: Label
     error: str  # the kind of error in words, if the outcome does not say it
     settled: SafeString | str  # when an unknown outcome was settled
+    trace: str  # what to look for at the vendor
 
 
 def email(email: Email, now: datetime) -> dict[str, Any]:
     """Return the context of the page."""
     return {
-        "title": email.subject.strip() or NO_SUBJECT,
+        "title": subject(email),
         "status": label(*standing.of(email, {row.status for row in email.recipients.all()})),
         "times": _times(email),
         "body_pruned": moment(email.body_pruned_at) if email.body_pruned_at else "",
@@ -64,7 +65,13 @@ def _try(attempt: Attempt, email: Email, now: datetime) -> Try:
         outcome=outcome(attempt, email, now),
         error="" if attempt.error == attempt.outcome else attempt.error.replace("_", " "),
         settled=moment(attempt.settled_at) if attempt.settled_at else "",
+        trace=vendor_traces.advice(attempt),
     )
+
+
+def subject(email: Email) -> str:
+    """Return the subject, or words for that there is none."""
+    return email.subject.strip() or NO_SUBJECT
 
 
 def label(value: str, text: str) -> Label:

@@ -1,17 +1,24 @@
-"""The timeline of an email for a person."""
+"""The timeline of an email for a person: attempts, what vendors told, and what people did."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.db.models import QuerySet
+
 from delivery.admin import pages
 from delivery.admin.pages import Label
 from delivery.events import timeline
 from delivery.events.timeline import Entry
-from delivery.models import Email
+from delivery.models import AuditEntry, Email
 
 _MOST: Final = 300  # lines
+_ACTIONS: Final = {
+    "email.cancelled": "cancelled by hand",
+    "email.rescheduled": "put off",
+    "email.resent": "sent again",
+}
 _SHOWN: Final = {"created": "taken on", "attempt": "offered"}
 
 
@@ -24,11 +31,33 @@ class Line:
     provider: str
     recipient: str
     said: str
+    email: str = ""  # the id of another one, which came of it
 
 
 def of(email: Email) -> Sequence[Line]:
     """Return the lines, oldest first; of a mail that is opened again and again the last of them."""
-    return [_line(entry) for entry in timeline.of(email)[-_MOST:]]
+    told = [_line(entry) for entry in timeline.of(email)]
+    acted = [_action(entry) for entry in _entries(email)]
+    return sorted([*told, *acted], key=lambda line: line.at)[-_MOST:]
+
+
+def _entries(email: Email) -> QuerySet[AuditEntry]:
+    """Return what people and keys did about it; an attempt tells itself who settled it."""
+    mine = AuditEntry.objects.filter(team=email.team_id, object_id=str(email.pk), object_kind="email")
+    return mine.filter(action__in=_ACTIONS).order_by("-id")[:_MOST]
+
+
+def _action(entry: AuditEntry) -> Line:
+    after = entry.after or {}
+    new = str(after.get("as", ""))
+    return Line(
+        at=entry.at,
+        label=Label(text=_ACTIONS[entry.action], colour=""),
+        provider="",
+        recipient="",
+        said=f"by {entry.actor_name}" if entry.actor_name else "",
+        email=new,
+    )
 
 
 def _line(entry: Entry) -> Line:

@@ -1,11 +1,15 @@
 """Changes of an accepted email by its client: cancel, reschedule, resend."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 
 from delivery import bundles
-from delivery.access import audit
+from delivery.access import actor, audit
+from delivery.content.drafts import Draft
 from delivery.db import clock
 from delivery.files import storage
 from delivery.models import ApiKey, Email, Recipient
@@ -13,6 +17,7 @@ from delivery.models.email import NOT_SENT_YET
 from delivery.sending import transitions
 from delivery.submission import emails
 from delivery.submission.idempotency import KeyUse
+from providers.message import Mailbox
 
 CANCELLED = "Cancelled by its sender."
 _Status = Email.Status
@@ -61,9 +66,16 @@ def reschedule(email: Email, send_at: datetime) -> None:
     email.refresh_from_db()
 
 
-def resend(email: Email, *, key: ApiKey | None = None, key_use: KeyUse | None = None) -> Email:
+def resend(
+    email: Email,
+    *,
+    to: tuple[Mailbox, ...] = (),
+    key: ApiKey | None = None,
+    key_use: KeyUse | None = None,
+) -> Email:
     """Send a finished email again, as a new email whose resend_of is the old one's id.
 
+    `to`: other recipients in place of its own. A person's resend is in the audit, for no key names who did it.
     Raises TooLate for an unfinished one, ContentGone if parts of it are not kept any more, or damaged.
     """
     if email.status in _NOT_FINISHED or (email.status == _Status.UNKNOWN and email.due_at):
@@ -71,7 +83,24 @@ def resend(email: Email, *, key: ApiKey | None = None, key_use: KeyUse | None = 
     bundle = bundles.load(email)
     if not bundle.is_whole():
         raise ContentGone
+    draft = replace(bundle.draft(), to=to, cc=(), bcc=()) if to else bundle.draft()
     try:
-        return emails.accept(bundle.draft(), team=email.team, key=key, resend_of=email.pk, key_use=key_use)
+        with _on_record(email, draft) as taken:
+            taken.append(emails.accept(draft, team=email.team, key=key, resend_of=email.pk, key_use=key_use))
+        return taken[0]
     except (FileNotFoundError, storage.Damaged) as error:  # it was deleted by hand, or has just been pruned
         raise ContentGone from error
+
+
+@contextmanager
+def _on_record(email: Email, draft: Draft) -> Iterator[list[Email]]:
+    """Note the resend of a person in the transaction of the new email."""
+    taken: list[Email] = []
+    if actor.current().kind != "member":
+        yield taken
+        return
+    with transaction.atomic():
+        yield taken
+        recipients = len(draft.to) + len(draft.cc) + len(draft.bcc)
+        after = {"as": str(taken[0].pk), "recipients": recipients}
+        audit.record("email.resent", "email", email.pk, team=email.team_id, after=after)

@@ -51,3 +51,26 @@ function follow(part) {
     else location.reload();
   }, Number(every) * 1000);
 }
+
+/* Buttons that copy what they name. */
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest?.("[data-copy]");
+  if (!button) return;
+  const words = button.textContent;
+  button.textContent = (await copied(button.dataset.copy)) ? "Copied" : "Not copied";
+  setTimeout(() => { button.textContent = words; }, 1500);
+});
+
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch { /* over plain HTTP there is no clipboard: the old way asks a selected field */
+    const field = Object.assign(document.createElement("textarea"), { value: text });
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}

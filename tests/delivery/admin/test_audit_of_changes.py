@@ -65,6 +65,10 @@ def unknown() -> Email:
     return email
 
 
+def over() -> Email:
+    return queued(team=team(), status="failed", due_at=None)
+
+
 def member() -> Member:
     user = User.objects.create_user("eve", "eve@example.org")
     return Member.objects.create(team=team(), user=user, role="viewer")
@@ -191,6 +195,28 @@ FORMS: Final[Mapping[str, Form]] = {
     "email_was-sent": Form(action="email.settled", row=unknown, path="{}/was-sent/"),
     "email_was-not-sent": Form(action="email.settled", row=unknown, path="{}/was-not-sent/"),
     "email_cancel": Form(action="email.cancelled", row=lambda: queued(team=team()), path="{}/cancel/"),
+    "email_resend": Form(action="email.resent", row=over, path="{}/resend/"),
+    "email_resend-to": Form(
+        action="email.resent", row=over, path="{}/resend-to/", fields=lambda _: {"to": "eve@example.org"}
+    ),
+    "email_reschedule": Form(
+        action="email.rescheduled",
+        row=lambda: queued(team=team(), status="scheduled"),
+        path="{}/reschedule/",
+        fields=lambda _: {"at": "2040-07-01T12:00"},
+    ),
+    "email_suppress": Form(
+        action="suppression.added",
+        row=over,
+        path="{}/suppress/",
+        fields=lambda _: {"who": "bob@example.org", "because": "Asked"},
+    ),
+    "delivery_email_all_cancel": Form(
+        action="emails.cancelled",
+        row=lambda: queued(team=team()),
+        path="all/cancel/",
+        fields=lambda row: {"until": row.pk},
+    ),
     "delivery_invitation_add": Form(
         action="member.invited",
         row=team,
@@ -328,7 +354,10 @@ FORMS: Final[Mapping[str, Form]] = {
     ),
 }
 NO_ENTRY: Final = {
-    "email_resend": "the new email is its record, which names the old one",
+    "delivery_email_all_resend": "each email has an entry, and the order one: see test_orders",
+    "delivery_email_export": "it has an entry though it changes nothing: see test_orders",
+    "delivery_email_cancel_ticked": "it only asks",
+    "delivery_email_resend_ticked": "it only asks",
     "delivery_mailing_test": "the emails are its record",
     "delivery_circuit_check": "it asks the vendor, and changes nothing of what is sent",
     "delivery_circuit_check_all": "it asks the vendors, and changes nothing of what is sent",
@@ -337,6 +366,7 @@ NO_ENTRY: Final = {
             *("delivery_auditentry_export", "delivery_suppression_export", "delivery_contact_export"),
             "delivery_teamdeletion_progress",
             *("delivery_email_preview", "delivery_email_raw", "delivery_email_file"),
+            "delivery_email_source",
             *("delivery_mailing_compose", "delivery_mailing_written", "delivery_mailing_try"),
             *("delivery_mailing_progress", "delivery_mailing_recipients"),
         ),
