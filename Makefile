@@ -8,13 +8,17 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-on-sqlite test-on-postgresql test-once test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint format bench bench-quick lock
+.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 run: $(VENV)/.base ## set up, then serve on 127.0.0.1:8000 with a worker (PORT= overrides)
 	@DJANGO_DEBUG=true API_KEY_REQUIRED=false PORT=$(PORT) $(PY) manage.py develop
+
+CMD ?= help
+manage: $(VENV)/.base ## one command beside `make run`, such as CMD="check_providers"
+	@[ -e .env ] || export DJANGO_DEBUG=true; $(PY) manage.py $(CMD)
 
 # What need not run on both: the providers' tests know no database, nor do texts and their rules, the settings, the server
 # and the document of the API; what is refused at the door meets none, the browser's pages are drawn by the same code, and

@@ -10,7 +10,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api import uploads
+from api import hints, uploads
 from api.fields import fail
 from delivery.content import filenames
 from providers.message import Attachment, file_of_bytes
@@ -18,6 +18,7 @@ from providers.message import Attachment, file_of_bytes
 _DATA_URL = re.compile(r"data:([^,;]{0,130})((?:;[^,;]{0,100}){0,4}),", re.IGNORECASE)
 _NOT_PLAIN = re.compile(r"[\r\n_-]")
 _STANDARD = str.maketrans("-_", "+/", "\r\n")
+_KNOWN = ("filename", "content", "content_type", "content_id")
 _CONTENT_ID = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~@-]{1,200}")
 
 
@@ -73,9 +74,11 @@ def _attachment(item: Any, path: str) -> Attachment:
         return _uploaded(item)
     if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
         raise fail("wrong_type", "must be an object whose values are strings.", path)
-    unknown = item.keys() - {"filename", "content", "content_type", "content_id"}
-    if unknown:
-        raise fail("unknown_field", "has no such field.", f"{path}.{min(unknown)[:80]!a}")
+    if unknown := item.keys() - set(_KNOWN):
+        first = min(unknown)
+        raise fail(
+            "unknown_field", f"has no such field.{hints.meant(first, _KNOWN)}", f"{path}.{first[:80]!a}"
+        )
     for name in ("filename", "content"):
         if name not in item:
             raise fail("required", "is missing.", f"{path}.{name}")

@@ -1,12 +1,12 @@
 """Query parameters: unknown ones are refused, so that a misspelt one is not silently ignored."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from api import hints
 from api.errors import ContractError
 
 _TRUTHS = {"true": True, "false": False}
@@ -75,9 +75,7 @@ def _invalid(errors: list[dict[str, str]]) -> ContractError:
 def _unknown(parameters: Any, known: list[str]) -> Iterator[dict[str, str]]:
     for name, values in parameters.lists():
         if name not in known:
-            close = difflib.get_close_matches(name[:80], known, 1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            message = f"is not a parameter of this path.{hint}"
+            message = f"is not a parameter of this path.{hints.meant(name, known)}"
             yield {"field": name[:80], "code": "unknown_field", "message": message}
         elif len(values) > 1:
             yield {"field": name, "code": "duplicate_field", "message": "was given twice."}

@@ -1,7 +1,6 @@
 """Serializers of requests (to a Draft) and of stored emails."""
 
 import copy
-import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from api import attachments as files
-from api import composition, fields, purposes
+from api import composition, fields, hints, purposes
 from api.fields import fail
 from api.forms import fields as form_fields
 from api.uploads import Upload
@@ -202,9 +201,8 @@ def _is_needed(field: Any) -> bool:
 
 
 def _unknown(name: str, known: list[str]) -> serializers.ErrorDetail:
-    close = difflib.get_close_matches(name[:80], known, 1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return serializers.ErrorDetail(f"is not a field of this request.{hint}", "unknown_field")
+    message = f"is not a field of this request.{hints.meant(name, known)}"
+    return serializers.ErrorDetail(message, "unknown_field")
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):

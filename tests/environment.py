@@ -21,7 +21,9 @@ def _names() -> list[str]:
 
 _COUNTED = tempfile.mkdtemp(prefix="gomail-metrics-")
 atexit.register(shutil.rmtree, _COUNTED, ignore_errors=True)
-os.environ.update(dict.fromkeys(_names(), ""))
+NAMES = _names()
+
+os.environ.update(dict.fromkeys(NAMES, ""))
 os.environ.update(
     DATABASE_URL=os.environ.get("TEST_DATABASE_URL", ""),
     DJANGO_DEBUG="false",

@@ -19,8 +19,7 @@ _END = r"(?![A-Za-z0-9_\-])(?!\.[A-Za-z0-9])"
 
 HOW_TO_MAKE_KEYS: Final = (
     'Make one with python -c "import secrets; print(secrets.token_urlsafe(32))", keep it as long as the data, and give '
-    "it to every process as GOMAIL_TOMBSTONE_KEYS; `make run` keeps one in data/tombstone_keys, "
-    "GOMAIL_TOMBSTONE_KEYS_FILE=data/tombstone_keys uses it. See docs/erasure.md."
+    "it to every process as GOMAIL_TOMBSTONE_KEYS; `make run` writes one into .env. See docs/erasure.md."
 )
 
 

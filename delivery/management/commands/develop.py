@@ -18,11 +18,11 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from delivery.access import audit
-from delivery.management import base
+from delivery.management import base, development
+from delivery.management.development import HOST
 from delivery.routing import configured
 
 LOGIN = "developer"
-HOST = "127.0.0.1"  # never anything else: requests need no API key
 _START_UP = 20.0  # seconds
 _BANNER = """
 GoMail is running on {url}
@@ -37,6 +37,7 @@ GoMail is running on {url}
   See it, with every attempt:  {url}/admin/   (login {login}, password {password})
   The API:                     {url}/api/v1/email-service/docs/
   Providers:                   {providers}
+  Commands, beside this one:   make manage CMD="check_providers"   (settings: .env)
 
 Ctrl-C stops the server and its worker.
 """
@@ -53,8 +54,11 @@ class Command(base.Command):
         port = _free_port()
         call_command("migrate", verbosity=0)
         password = _make_login()
-        _prepare_links(port)
-        _prepare_tombstones()
+        if development.write(Path(settings.BASE_DIR), port):
+            self.stdout.write("Wrote .env with the settings of a developer's machine; it is yours from now on.")
+        else:
+            _prepare_links(port)
+            _prepare_tombstones()
         children: Children = []
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
@@ -102,8 +106,9 @@ def _make_login() -> str:
 
 def _prepare_links(port: int) -> None:
     """Let the server and its worker make unsubscribe links, by a key that is made once and kept."""
-    if not settings.GOMAIL_PUBLIC_URL:
-        os.environ["GOMAIL_PUBLIC_URL"] = f"http://{HOST}:{port}"
+    given = settings.GOMAIL_PUBLIC_URL
+    if not given or given.startswith(f"http://{HOST}:"):  # of this machine: the port may be another one today
+        os.environ["GOMAIL_PUBLIC_URL"] = development.url(port)
     if not settings.GOMAIL_LINK_KEYS:
         os.environ["GOMAIL_LINK_KEYS_FILE"] = str(_kept_key(Path(settings.BASE_DIR, "data", "link_keys")))
 
@@ -135,7 +140,7 @@ def _await_server(port: int, children: Children) -> None:
 
 def _banner(port: int, password: str) -> str:
     return _BANNER.format(
-        url=f"http://{HOST}:{port}",
+        url=development.url(port),
         readme=Path(settings.BASE_DIR, "README.md"),
         login=LOGIN,
         password=password,
