@@ -18,7 +18,9 @@ def enter_venv() -> None:
         return
     python = _VENV / "bin" / "python"
     if Path(sys.prefix) == _VENV or not python.exists():
-        sys.exit("What GoMail needs is not installed. `make run` makes .venv, installs it there, and starts GoMail.")
+        sys.exit(
+            "What GoMail needs is not installed. `make run` makes .venv, installs it there, and starts GoMail."
+        )
     os.execv(python, [str(python), *sys.orig_argv[1:]])  # noqa: S606 - the same command, in the other Python
 
 

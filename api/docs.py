@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.shortcuts import render
+from django.urls import reverse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -21,6 +22,37 @@ _PAGE_POLICY = (
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
+_RESOURCES = {
+    "sending": "Hand over an email, or many.",
+    "emails": "What became of them: read, search, cancel, reschedule, resend.",
+    "suppressions": "Addresses that get no mail.",
+    "templates": "What is written once and used in many emails.",
+    "layouts": "What stands around templates.",
+    "partials": "What templates share.",
+    "signatures": "What is put under emails.",
+    "contacts": "The people you write to.",
+    "groups": "Contacts that get the same mailings.",
+    "imports": "Files of contacts.",
+    "mailings": "One message to a group.",
+    "webhooks": "What GoMail tells your server.",
+    "keys": "API keys of your team.",
+    "me": "The key of this request.",
+    "members": "The people of your team, and their roles.",
+    "audit": "Who changed what.",
+    "erasures": "Forget a person.",
+    "people": "All that is kept of one person.",
+    "providers": "How the providers are.",
+    "events": "For providers alone: what they tell of mail.",
+    "health": "For load balancers and monitoring.",
+}
+# What the root leads to, by names in urls.py.
+_NO_PATHS = {"sending", "events", "health"}
+_LINKS = (
+    *("docs", "schema", "error-codes", "send-email", "batches"),
+    *(name for name in _RESOURCES if name not in _NO_PATHS),
+    "health-ready",
+)
+
 
 def each_path_once(endpoints: list[tuple[str, Any, str, Any]]) -> list[tuple[str, Any, str, Any]]:
     """Leave out the paths that are others without their slash at the end; REST framework's generator calls this."""
@@ -34,6 +66,12 @@ def forms_are_required(result: Any, **context: Any) -> Any:
     for body in (operation.get("requestBody", {}) for operation in operations):
         if MultiPartParser.media_type in body.get("content", {}):
             body["required"] = True
+    return result
+
+
+def resources_are_described(result: Any, **context: Any) -> Any:
+    """Say in which order the page shows the resources, and what each is."""
+    result["tags"] = [{"name": name, "description": said} for name, said in _RESOURCES.items()]
     return result
 
 
@@ -53,6 +91,18 @@ class Open(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+
+
+class Root(Open):
+    """Where everything is."""
+
+    http_method_names = ("get", "head")
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        """Answer with the address of each resource, and of the documentation."""
+        links = {name: request.build_absolute_uri(reverse(name)) for name in _LINKS}
+        return Response({"success": True, "message": "GoMail's API", "links": links})
 
 
 class Schema(SpectacularAPIView):

@@ -119,6 +119,7 @@ urlpatterns = [
     *_either(V1 + "signatures/", signatures.Signatures.as_view(), "signatures"),
     *_either(V1 + "signatures/<str:id>/", signatures.OneSignature.as_view(), "signature"),
     *_either(V1 + "signatures/<str:id>/preview/", signatures.Preview.as_view(), "preview-signature"),
+    *_either(V1, docs.Root.as_view(), "root"),
     *_either(V1 + "schema/", docs.Schema.as_view(), "schema"),
     *_either(V1 + "docs/", docs.Docs.as_view(), "docs"),
     *_either(V1 + "error-codes/", docs.ErrorCodes.as_view(), "error-codes"),

@@ -207,7 +207,18 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "PREPROCESSING_HOOKS": ["api.docs.each_path_once"],
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.docs.forms_are_required"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.docs.forms_are_required",
+        "api.docs.resources_are_described",
+        "api.error_examples.added",
+    ],
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "docExpansion": "none",
+        "filter": True,
+        "persistAuthorization": False,
+    },
     "ENUM_NAME_OVERRIDES": {
         "EmailStatus": "delivery.models.Email.Status",
         "RecipientStatus": "delivery.models.Recipient.Status",

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api import authentication
+from api import authentication, error_codes
 from gomail.wsgi import application
 from tests import fakes
 
@@ -191,3 +191,42 @@ def test_generated_requests_are_answered_as_documented(
             case.validate_response(response, checks=CHECKS)
 
     answer()
+
+
+def test_each_operation_belongs_to_a_described_resource_and_says_in_a_line_what_it_does(
+    document: Any,
+) -> None:
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    described = [tag["name"] for tag in document["tags"] if tag["description"]]
+    assert sorted({operation["tags"][0] for operation in operations}) == sorted(described)
+    for name in ("operationId", "summary"):
+        said = [operation[name] for operation in operations]
+        assert len(set(said)) == len(said), name
+    assert [said for operation in operations if "api_v1" in (said := operation["operationId"])] == []
+
+
+def test_each_error_of_each_operation_has_an_example_from_the_registry(document: Any) -> None:
+    errors = [
+        (path, status, response["content"][JSON])
+        for path, operations in document["paths"].items()
+        if path != "/health/ready"  # whose 503 is no error of the request
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+    ]
+    assert [(path, status) for path, status, content in errors if len(content.get("examples", {})) != 1] == []
+    for path, status, content in errors:
+        ((code, example),) = content["examples"].items()
+        assert error_codes.REQUEST[code].status == int(status), (path, code)
+        assert example["value"].get("code", code) == code
+        assert all(one["code"] in error_codes.FIELD for one in example["value"].get("errors", []))
+
+
+def test_the_root_links_to_all_that_can_be_read(api: fakes.Api) -> None:
+    answer = Client().get(fakes.V1.rstrip("/"))
+    assert answer.status_code == 200
+    links = answer.json()["links"]
+    assert links["docs"] == f"http://testserver{fakes.V1}docs/"
+    for name, link in links.items():
+        found = api.client.get(link.removeprefix("http://testserver"), headers=api.headers).status_code
+        assert found in (200, 400, 405, 503), (name, found)  # a parameter is missing; one may only POST there

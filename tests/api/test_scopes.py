@@ -19,7 +19,7 @@ from tests import fakes
 
 # Without a key: the documentation, health, links in mails, posts that vendors sign. With any key: me/.
 OPEN = {
-    *(docs.Schema, docs.Docs, docs.ErrorCodes, docs.UnknownPath),
+    *(docs.Root, docs.Schema, docs.Docs, docs.ErrorCodes, docs.UnknownPath),
     *(health.Live, health.Ready, unsubscribe.Unsubscribe, events.EventsIn),
     me.Me,
 }

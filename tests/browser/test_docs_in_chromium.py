@@ -25,7 +25,8 @@ def operation(watched: Watched, settings: Any, token: str) -> Any:
     page.locator(".auth-container input").fill(token)
     page.locator(".auth-btn-wrapper .authorize").click()
     page.locator(".auth-btn-wrapper .btn-done").click()
-    found = page.locator("#operations-api-send_email")
+    page.locator("#operations-tag-sending").click()
+    found = page.locator("#operations-sending-send_email")
     found.locator(".opblock-summary").click()
     found.get_by_role("button", name="Try it out").click()
     return found
@@ -54,7 +55,7 @@ def test_a_form_with_two_files_is_sent_from_the_page(
     watched: Watched, operation: Any, tmp_path: Path
 ) -> None:
     operation.locator(".opblock-section-request-body .content-type").select_option("multipart/form-data")
-    row = operation.locator("tr", has_text="attachments").last
+    row = operation.locator(".opblock-section-request-body tr", has_text="attachments").last
     for number, name in enumerate(("Übersicht (1).txt", "b.txt")):
         (tmp_path / name).write_text(name)
         row.get_by_role("button", name="Add string item").click()

@@ -55,7 +55,9 @@ class Command(base.Command):
         call_command("migrate", verbosity=0)
         password = _make_login()
         if development.write(Path(settings.BASE_DIR), port):
-            self.stdout.write("Wrote .env with the settings of a developer's machine; it is yours from now on.")
+            self.stdout.write(
+                "Wrote .env with the settings of a developer's machine; it is yours from now on."
+            )
         else:
             _prepare_links(port)
             _prepare_tombstones()
