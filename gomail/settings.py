@@ -8,7 +8,7 @@ from pathlib import Path
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from gomail import __version__, accounts, environment, logs, proxies, theme
+from gomail import __version__, accounts, environment, logs, openapi, proxies, theme
 from gomail.environment import BASE_DIR
 from gomail.login import configuration as login
 
@@ -196,41 +196,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "GoMail",
-    "VERSION": "1",
-    "DESCRIPTION": "Hand over an email once; GoMail writes it down and finds a provider that delivers it.",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "PREPROCESSING_HOOKS": ["api.docs.each_path_once"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "api.docs.forms_are_required",
-        "api.docs.resources_are_described",
-        "api.error_examples.added",
-    ],
-    "SWAGGER_UI_SETTINGS": {
-        "deepLinking": True,
-        "docExpansion": "none",
-        "filter": True,
-        "persistAuthorization": False,
-    },
-    "ENUM_NAME_OVERRIDES": {
-        "EmailStatus": "delivery.models.Email.Status",
-        "RecipientStatus": "delivery.models.Recipient.Status",
-        "SuppressionKind": "delivery.models.Suppression.Kind",
-        "MembershipStatus": "delivery.models.Membership.Status",
-        "ImportStatus": "delivery.models.Import.Status",
-        "SignatureKind": "delivery.models.Signature.Kind",
-        "MailingState": "delivery.models.Mailing.State",
-        "MailingRecipientState": "delivery.models.MailingRecipient.State",
-    },
-}
-
+SPECTACULAR_SETTINGS = openapi.DOCUMENT
 
 UNFOLD = theme.UNFOLD
 LOGGING = logs.LOGGING
