@@ -1,10 +1,9 @@
-"""The pages of contacts, groups and memberships."""
+"""The pages of contacts, and what those of groups share with them."""
 
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
@@ -15,8 +14,9 @@ from django.utils.text import Truncator
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, pages, permissions
+from delivery.admin.lists import Endless
 from delivery.admin.permissions import scoped
-from delivery.audience import contacts, exports, groups
+from delivery.audience import contacts, exports
 from delivery.content import addresses
 from delivery.models import Contact, Group, MailingRecipient, Membership
 
@@ -83,18 +83,11 @@ class ContactForm(base.OfTeams):
         return cleaned
 
 
-class _Audience(base.ModelAdmin):
+class AudienceAdmin(Endless, base.ModelAdmin):
     """A page that is fast at any size."""
 
     read_scope, write_scope, team_path = Scope.CONTACTS_READ, Scope.CONTACTS_WRITE, "team"
     actions = None
-    list_per_page = 50
-    list_max_show_all = 0
-    paginator = base.EndlessPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-    sortable_by = ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave everything to the team that it was made for."""
@@ -107,7 +100,7 @@ class _Audience(base.ModelAdmin):
 
 
 @admin.register(Contact)
-class ContactAdmin(_Audience):
+class ContactAdmin(AudienceAdmin):
     """Contacts: entered, changed, found by address, and the groups that they are in."""
 
     form = ContactForm
@@ -197,76 +190,6 @@ class ContactAdmin(_Audience):
     def changed(self, contact: Contact) -> SafeString:
         """Show when it was changed last."""
         return pages.moment(contact.changed_at)
-
-
-class GroupForm(base.OfTeams):
-    """The form of a group."""
-
-    name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
-    from_address = base.MailboxField(label="From", required=False)
-    reply_to = base.MailboxField(label="Reply to", required=False)
-
-    class Meta:
-        model = Group
-        fields = ("team", "name", "from_address", "reply_to", "unsubscribe")
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a name that the team has."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        team = cleaned.get("team", self.instance.team)
-        if groups.of(team).filter(name=cleaned.get("name")).exclude(pk=self.instance.pk).exists():
-            self.add_error("name", "There is a group of this name already.")
-        if not self.instance._state.adding and groups.is_mailed(self.instance):
-            self._refuse_unconfirmed()
-        return cleaned
-
-    def _refuse_unconfirmed(self) -> None:
-        for name in set(groups.CONFIRMED) & set(self.changed_data):
-            self.add_error(
-                name, "A mailing to this group was started with this; it stays until that is over."
-            )
-
-
-@admin.register(Group)
-class GroupAdmin(_Audience):
-    """Groups: made, changed, and how many are in each."""
-
-    form = GroupForm
-    list_display = ("name", "members", "from_address", "team", "created")
-    list_filter = (("team", base.TeamFilter),)
-    list_select_related = ("team",)
-    search_fields = ("name",)
-    search_help_text = "A part of the name"
-
-    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
-        """Make or change it as the API does."""
-        given = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "team"}
-        if change:
-            self._change(obj, given)
-            return
-        made = groups.create(form.cleaned_data["team"], **given)
-        obj.__dict__.update({name: value for name, value in made.__dict__.items() if name != "_state"})
-        obj._state.adding = False
-
-    def _change(self, obj: Group, given: dict[str, Any]) -> None:
-        try:
-            with transaction.atomic():
-                groups.change(Group.objects.get(pk=obj.pk), **given)
-        except groups.InUse as error:
-            raise PermissionDenied("A mailing to this group has been started meanwhile.") from error
-
-    def delete_model(self, request: HttpRequest, obj: Group) -> None:
-        """Delete it as the API does; not while a file is on its way into it."""
-        try:
-            with transaction.atomic():
-                groups.delete(obj)
-        except groups.InUse as error:
-            raise PermissionDenied("A file is on its way into this group, or a mailing to it.") from error
-
-    @admin.display(description="Subscribed")
-    def members(self, group: Group) -> str:
-        """Show how many get its mail."""
-        return f"{group.memberships.filter(status=Membership.Status.SUBSCRIBED).count():,}"
 
 
 def _in_mailing(row: MailingRecipient) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, pages
+from delivery.admin.lists import Endless
 from delivery.admin.permissions import is_operator, scoped, teams_with
 from delivery.content.addresses import InvalidAddress
 from delivery.erasure import forget, outlook, people, reach
@@ -53,7 +54,7 @@ class PersonForm(forms.Form):
 
 
 @admin.register(Erasure)
-class ErasureAdmin(base.ReadOnlyAdmin):
+class ErasureAdmin(Endless, base.ReadOnlyAdmin):
     """Each row proves one; nobody changes or deletes one."""
 
     read_scope, write_scope = Scope.ERASURE_WRITE, Scope.ERASURE_WRITE
@@ -61,12 +62,6 @@ class ErasureAdmin(base.ReadOnlyAdmin):
     list_display = ("digest", "shown_state", "whose", "by", "asked", "finished")
     list_filter = (("team", base.TeamFilter),)
     list_select_related = ("team",)
-    list_per_page = 50
-    paginator = base.EndlessPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-    sortable_by = ()
     actions_list = ("forget",)
     fields = readonly_fields = (
         *("digest", "shown_state", "waits_for", "whose", "by", "asked", "finished", "erased"),

@@ -14,6 +14,7 @@ from django.utils.text import Truncator
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, pages
+from delivery.admin.lists import Endless
 from delivery.models import ProviderEvent
 from delivery.routing import configured
 
@@ -56,19 +57,12 @@ class LooseFilter(base.Filter):  # type: ignore[misc]
 
 
 @admin.register(ProviderEvent)
-class EventAdmin(base.ReadOnlyAdmin):
+class EventAdmin(Endless, base.ReadOnlyAdmin):
     """Every event, newest first. Nobody can add, change or delete one."""
 
     read_scope, write_scope, team_path = Scope.EMAILS_READ, None, "email__team"
     list_display = ("received", "account", "what", "to", "of", "said")
     list_filter = (AccountFilter, LooseFilter)
-    list_per_page = 50
-    list_max_show_all = 0
-    paginator = base.EndlessPaginator
-    show_full_result_count = False
-    ordering = ("-id",)
-    sortable_by = ()
-    show_facets = admin.ShowFacets.NEVER  # facets need COUNT queries
     search_fields = ("id",)  # only shows the search box; get_search_results does the search
     search_help_text = "The id of an event or of an email"
     fields = (

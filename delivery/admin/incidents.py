@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from delivery.admin import base, pages, permissions
+from delivery.admin.lists import Endless
 from delivery.admin.pages import Label
 from delivery.admin.permissions import OPERATOR, scoped
 from delivery.models import Alert, Incident
@@ -36,17 +37,11 @@ class OpenFilter(base.Filter):  # type: ignore[misc]
 
 
 @admin.register(Incident)
-class IncidentAdmin(base.ReadOnlyAdmin):
+class IncidentAdmin(Endless, base.ReadOnlyAdmin):
     """The operator's own: what concerns a team stands on its pages, too."""
 
     list_display = ("kind", "subject", "state", "since", "ended", "acknowledged_by", "people_know")
     list_filter = (OpenFilter, ("kind", base.ChoicesFilter))
-    list_per_page = 50
-    paginator = base.EndlessPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-    sortable_by = ()
     actions_detail = ("acknowledge",)
     fields = readonly_fields = (
         *("kind", "subject", "state", "said", "since", "seen", "ended", "flaps"),

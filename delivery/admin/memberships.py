@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from delivery.access.scopes import Scope
 from delivery.admin import base, pages
 from delivery.admin.contacts import GroupFilter
+from delivery.admin.lists import Endless
 from delivery.admin.permissions import scoped
 from delivery.mailings import subscribing
 from delivery.models import Membership
@@ -30,20 +31,13 @@ class AskedForm(forms.Form):
 
 
 @admin.register(Membership)
-class MembershipAdmin(base.ReadOnlyAdmin):
+class MembershipAdmin(Endless, base.ReadOnlyAdmin):
     """Who is in which group, or has been."""
 
     read_scope, write_scope, team_path = Scope.CONTACTS_READ, Scope.CONTACTS_WRITE, "group__team"
     list_display = ("contact", "group", "state", "when", "by")
     list_filter = (("status", base.ChoicesFilter), GroupFilter)
     list_select_related = ("contact", "group")
-    list_per_page = 50
-    list_max_show_all = 0
-    paginator = base.EndlessPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-    sortable_by = ()
     fields = ("contact", "group", "status", "since", "by")
     actions_detail = ("resubscribe",)
 

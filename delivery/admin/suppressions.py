@@ -17,6 +17,7 @@ from django.utils.text import Truncator
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, pages
+from delivery.admin.lists import Endless
 from delivery.admin.permissions import scoped
 from delivery.content import addresses, tombstones
 from delivery.db import clock
@@ -109,7 +110,7 @@ class SuppressionForm(base.OfTeams):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(base.ReadOnlyAdmin):
+class SuppressionAdmin(Endless, base.ReadOnlyAdmin):
     """Entries are made and ended, not changed: what they say is what was reported."""
 
     read_scope, write_scope = Scope.SUPPRESSIONS_READ, Scope.SUPPRESSIONS_WRITE
@@ -122,13 +123,6 @@ class SuppressionAdmin(base.ReadOnlyAdmin):
         ("team", base.TeamFilter),
     )
     list_select_related = ("team",)
-    list_per_page = 50
-    list_max_show_all = 0
-    paginator = base.EndlessPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-    sortable_by = ()
     search_fields = ("address",)  # only shows the search box; get_search_results does the search
     search_help_text = "A whole address, or its beginning"
     actions_list = ("export",)

@@ -12,7 +12,17 @@ from django.utils import timezone
 from delivery.audience import contacts
 from delivery.library import templates
 from delivery.mailings import states
-from delivery.models import AuditEntry, Email, Group, Mailing, MailingRecipient, Member, Team, Template
+from delivery.models import (
+    AuditEntry,
+    Email,
+    Group,
+    Mailing,
+    MailingRecipient,
+    Member,
+    Signature,
+    Team,
+    Template,
+)
 from tests.delivery.admin.pages import text
 from tests.delivery.mailings import mailed
 
@@ -401,6 +411,19 @@ def test_what_a_mailing_was_confirmed_with_stays_in_its_group(readers: Group) ->
     assert readers.name == "Readers"
     Mailing.objects.filter(pk=june.pk).update(state="done")
     assert admin.post(where, group).status_code == 302
+
+
+def test_a_group_has_a_signature_of_its_team(readers: Group) -> None:
+    admin, other = member(readers.team, "admin"), Team.objects.create(name="other")
+    ours, theirs = (Signature.objects.create(team=team, name="S", text="S") for team in (readers.team, other))
+    where = f"/admin/delivery/group/{readers.pk}/change/"
+    group = {"name": "Readers", "from_address": mailed.SENDER, "reply_to": ""}
+    assert "not one of the available" in text(admin.post(where, group | {"signature": theirs.pk}))
+    assert admin.post(where, group | {"signature": ours.pk}).status_code == 302
+    readers.refresh_from_db()
+    assert readers.signature == ours
+    mailed.started(readers)
+    assert "until that is over" in text(admin.post(where, group | {"signature": ""}))
 
 
 def test_a_group_that_changed_since_the_check_is_told(readers: Group) -> None:
