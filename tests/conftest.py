@@ -41,7 +41,7 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 @pytest.fixture(scope="session", autouse=True)
 def _packages_read_once() -> Iterator[None]:
     """Find and parse once what lies in the packages' files."""
-    with read_once.static_files(), read_once.descriptions_of_aws():
+    with read_once.static_files(), read_once.descriptions_of_aws(), read_once.classes_of_aws():
         yield
 
 

@@ -7,10 +7,13 @@ of all the time of the tests goes by while the same files are found and parsed a
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import CO_VARKEYWORDS
 from typing import Any
 from unittest.mock import patch
 
+import botocore.hooks
 import botocore.session
+from botocore.client import ClientCreator
 from botocore.loaders import Loader
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -43,4 +46,27 @@ def descriptions_of_aws() -> Iterator[None]:
         return loader
 
     with patch.object(botocore.session, "create_loader", create_loader):
+        yield
+
+
+@contextmanager
+def classes_of_aws() -> Iterator[None]:
+    """Let botocore make the class of a service's clients once, and see from their code what its handlers accept."""
+    make: Callable[..., type] = ClientCreator._create_client_class
+    made: dict[str, type] = {}
+    inspect: Callable[[Any], bool] = botocore.hooks.accepts_kwargs
+
+    def create_client_class(creator: ClientCreator, name: str, model: Any) -> type:
+        if name not in made:
+            made[name] = make(creator, name, model)
+        return made[name]
+
+    def accepts_kwargs(handler: Any) -> bool:
+        code = getattr(handler, "__code__", None)
+        return bool(code.co_flags & CO_VARKEYWORDS) if code else inspect(handler)
+
+    with (
+        patch.object(ClientCreator, "_create_client_class", create_client_class),
+        patch.object(botocore.hooks, "accepts_kwargs", accepts_kwargs),
+    ):
         yield
