@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import idna
+from django.db import connection
 from django.test import Client
 
 from delivery.models import Attachment, Email, Recipient
@@ -19,6 +20,9 @@ from tests.providers.fault_server import answer
 BOUNDARY = "a-boundary-of-our-own"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 STATUSES = {200, 202, 400, 401, 403, 404, 405, 413, 501}
+_COUNTED = "SELECT " + ", ".join(
+    f"(SELECT COUNT(*) FROM {model._meta.db_table})" for model in (Email, Recipient, Attachment)
+)
 SENDER, RECIPIENT = "me@example.org", "ann@example.org"
 
 
@@ -117,7 +121,10 @@ class Service:
     def stored(self) -> tuple[int, int, int, int]:
         """Return how many emails, recipients, attachments and files there are."""
         files = sum(path.is_file() for path in self.folder.rglob("*")) if self.folder.exists() else 0
-        return Email.objects.count(), Recipient.objects.count(), Attachment.objects.count(), files
+        with connection.cursor() as cursor:  # the ORM would take a third of these tests' time to ask
+            cursor.execute(_COUNTED)
+            emails, recipients, attachments = cursor.fetchone()
+        return emails, recipients, attachments, files
 
 
 def shape_problem(answer: Any) -> str:
