@@ -1,6 +1,7 @@
 """The OpenAPI document is whole, and the service does as it says."""
 
 from collections.abc import Iterator
+from functools import cache
 from io import StringIO
 from typing import Any
 
@@ -23,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from api import authentication, error_codes
 from gomail.wsgi import application
 from tests import fakes
+from tests.api.document import whole
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -45,7 +47,13 @@ def _one_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def document() -> Any:
-    return Client().get(fakes.V1 + "schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json()
+    return whole()
+
+
+@cache
+def described() -> Any:
+    """Return what schemathesis makes of the document that the WSGI application sends."""
+    return schemathesis.openapi.from_wsgi(fakes.V1 + "schema/", application)
 
 
 def test_the_document_is_made_without_a_warning() -> None:
@@ -175,9 +183,7 @@ OPERATIONS = [
 def test_generated_requests_are_answered_as_documented(
     api: fakes.Api, mode: GenerationMode, path: str, method: str
 ) -> None:
-    schema = schemathesis.openapi.from_wsgi(fakes.V1 + "schema/", application)
-
-    @given(case=schema[path][method].as_strategy(generation_mode=mode))
+    @given(case=described()[path][method].as_strategy(generation_mode=mode))
     @settings(
         max_examples=15,
         derandomize=True,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -30,6 +29,7 @@ from delivery.models import (
     WebhookCall,
 )
 from tests import fakes
+from tests.api.document import documented
 from tests.delivery.webhooks.endpoints import endpoint, message
 
 CANARY = "canary7z"
@@ -104,13 +104,9 @@ def api(providers: None, db: None) -> fakes.Api:
 
 
 def operations() -> Iterator[tuple[str, str]]:
-    document: Any = (
-        Client().get(fakes.V1 + "schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json()
-    )
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            if "x-scope" in operation:
-                yield method, path
+    for path, method, operation in documented():
+        if "x-scope" in operation:
+            yield method, path
 
 
 def filled(path: str, choose: Callable[[str], str]) -> str:
