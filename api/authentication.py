@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from api.errors import ContractError
 from delivery.access import key_use, keys
 from delivery.access.sessions import SessionStore
+from delivery.counting import context
 from delivery.models import ApiKey, Team
 from delivery.routing import configured
 
@@ -43,6 +44,7 @@ class BearerKey(BaseAuthentication):
             told = f"This API key may not be used from {address or 'an unknown address'}."
             raise ContractError("network_not_allowed", told)
         key_use.note(found)
+        context.note(team=found.team_id)
         return None, found
 
     def authenticate_header(self, request: Request) -> str:

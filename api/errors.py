@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
@@ -23,6 +22,8 @@ from delivery.audience.questions import NotTaken, Question
 from delivery.content.links import NotSetUp
 from delivery.content.template_sources import Unpublishable
 from delivery.content.templates import Misfit, Missing, RenderFault, Unwritable
+from delivery.db import outages
+from delivery.db.outages import AWAY
 from delivery.events import posts
 from delivery.files.refused import FileRefused
 from delivery.library import signatures, templates
@@ -77,12 +78,20 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response:
     error = translated(exc)
     if error.code == "unsupported_content_type" and isinstance(exc, exceptions.UnsupportedMediaType):
         error = _not_read(context["request"].content_type or "", context["view"].parser_classes)
-    if error.status_code >= 500 and error.code != "overloaded":  # no fault, and at that moment there are many
-        log.error("%s while answering %s", error.code, context["request"].path, exc_info=exc)
+    _log(error, exc, context["request"].path)
     set_rollback()
     context["request"].accepted_renderer = JSONRenderer()  # also for views that render pages
     context["request"].accepted_media_type = JSONRenderer.media_type
     return Response(shape(error), status=error.status_code, headers=_headers(error, exc, context))
+
+
+def _log(error: ContractError, exc: Exception, path: str) -> None:
+    if isinstance(exc, AWAY):
+        outages.report("requests are answered 503", exc)
+    elif (
+        error.status_code >= 500 and error.code != "overloaded"
+    ):  # no fault, and at that moment there are many
+        log.error("%s while answering %s", error.code, path, exc_info=exc)
 
 
 def translated(exc: Exception) -> ContractError:
@@ -196,7 +205,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((signatures.TooMany,), "too_many_signatures"),
     ((backpressure.Overloaded,), "overloaded"),
     ((changes.ContentGone,), "content_gone"),
-    ((OperationalError, InterfaceError, InternalError), "unavailable"),
+    (AWAY, "unavailable"),
 )
 
 
@@ -261,6 +270,8 @@ def handler500(request: HttpRequest) -> HttpResponse:
     """Answer an error that no view has answered: 503 if it will pass, in the API's format or as plain text."""
     met = sys.exc_info()[1]
     error = translated(met) if isinstance(met, Exception) else ContractError("internal")
+    if isinstance(met, AWAY):
+        outages.report("requests are answered 503", met)
     return _plain(request, error if error.code == "unavailable" else ContractError("internal"))
 
 

@@ -6,7 +6,14 @@ the last step cleans: every handler's formatter.
 
 import logging
 import re
-from typing import Any
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from pythonjsonlogger.json import JsonFormatter
+
+from delivery.counting import context
 
 # The local part goes; the domain is often what helps.
 _ADDRESS = re.compile(r"[^\s@<>()\[\]{},;:\"'`=/\\|]{1,256}(?:@|%40)(?=[\w.-])", re.IGNORECASE)
@@ -21,6 +28,15 @@ _SECRET_PATH = re.compile(
 )
 _QUERY = re.compile(r"""(/[^\s?"'<>]*\?)[^\s"'<>]+""")
 _INDENT = "    "
+_AWAY = 503
+
+
+class UnlessAway(logging.Filter):
+    """Drops Django's line for each answer of 503: an outage is told by delivery.db.outages, in one line for all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether to write it."""
+        return getattr(record, "status_code", None) != _AWAY
 
 
 class OneLine(logging.Formatter):
@@ -32,8 +48,9 @@ class OneLine(logging.Formatter):
         return "\n".join([first, *(_INDENT + escaped(line) for line in below)])
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return the message as one line, before a traceback is appended."""
-        return escaped(super().formatMessage(record)) or " "
+        """Return the message as one line with the ids behind it, before a traceback is appended."""
+        ids = "".join(f" {name}={value}" for name, value in getattr(record, "ids", {}).items())
+        return escaped(super().formatMessage(record) + ids) or " "
 
 
 def hidden(text: str) -> str:
@@ -51,18 +68,76 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-LOGGING: dict[str, Any] = {
+class Busy(logging.Filter):
+    """Adds to each record what its thread is busy with, by ids; what the line itself has said comes first."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass."""
+        record.ids = {**context.current(), **getattr(record, "ids", {})}
+        return True
+
+
+class Json(JsonFormatter):
+    """One JSON object for each line, its names those of the Elastic Common Schema, and our own below gomail."""
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        """Write the record's parts under their names; each is as clean as a line of text."""
+        log_data["@timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat(
+            timespec="milliseconds"
+        )
+        log_data["log.level"], log_data["log.logger"] = record.levelname.lower(), record.name
+        log_data["message"] = hidden(record.getMessage())
+        log_data.update({_NAMES[name]: _clean(value) for name, value in _ids(record).items()})
+        log_data.update({name: _clean(fact) for name, fact in getattr(record, "facts", {}).items()})
+        if record.exc_info:
+            log_data["error.stack_trace"] = hidden(_PLAIN.formatException(record.exc_info))
+        log_data["process.pid"] = record.process
+
+
+# As a line of JSON has them; a line of text has the words on the left.
+_NAMES: Final[Mapping[str, str]] = {
+    "request": "http.request.id",
+    "team": "gomail.team_id",
+    "email": "gomail.email_id",
+    "attempt": "gomail.attempt_id",
+    "provider": "gomail.provider",
+}
+
+
+_PLAIN: Final = logging.Formatter()
+
+
+def _clean(fact: Any) -> Any:
+    return escaped(hidden(fact)) if isinstance(fact, str) else fact
+
+
+def _ids(record: logging.LogRecord) -> Mapping[str, str]:
+    return getattr(record, "ids", {})
+
+
+def configured(form: str) -> dict[str, Any]:
+    """Return the configuration of logging; `form` is text or json."""
+    if form not in FORMATTERS:
+        raise ImproperlyConfigured(f"LOG_FORMAT is {form!r}; write text or json")
+    return {**_LOGGING, "formatters": {"line": FORMATTERS[form]}}
+
+
+FORMATTERS: Final[Mapping[str, dict[str, str]]] = {
+    "text": {"()": "gomail.logs.OneLine", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    "json": {"()": "gomail.logs.Json"},
+}
+_LOGGING: Final[Mapping[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"()": "gomail.logs.OneLine", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"busy": {"()": "gomail.logs.Busy"}, "unless_away": {"()": "gomail.logs.UnlessAway"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["busy"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # 4xx answers are the clients' errors; Celery would log two lines for every email.
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},  # its own handlers do not clean what they write
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["unless_away"]},
         "django.security": {"level": "CRITICAL"},  # a foreign Host is answered 400, and may be anything
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 
+from delivery.counting import context
+
 HEADER: Final = "X-Request-ID"
 IN_ENVIRON: Final = "HTTP_X_REQUEST_ID"
+BUSY_WITH: Final = "gomail.busy_with"  # in the environ: ids that became known, for the line of the request
 _SAFE: Final = re.compile("[A-Za-z0-9._-]{1,64}")
 
 
@@ -31,6 +34,8 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Leave the name on the request for all who come after."""
         request.request_id = of(request.META)  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        with context.about(request=request.request_id) as place:  # type: ignore[attr-defined]
+            request.META[BUSY_WITH] = place
+            response = self.get_response(request)
         response.headers[HEADER] = request.request_id  # type: ignore[attr-defined]
         return response

@@ -199,7 +199,8 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = openapi.DOCUMENT
 
 UNFOLD = theme.UNFOLD
-LOGGING = logs.LOGGING
+LOG_FORMAT = environment.text("LOG_FORMAT", "text")
+LOGGING = logs.configured(LOG_FORMAT)
 TEST_RUNNER = "pytest_django.runner.TestRunner"
 
 # The service itself.

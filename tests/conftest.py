@@ -14,6 +14,7 @@ from delivery import journal
 from delivery.access import key_use, keys
 from delivery.access.scopes import Scope
 from delivery.access.shared_counts import of_reads
+from delivery.db import outages
 from delivery.files import scan
 from delivery.monitoring import metrics
 from delivery.queue import watermark
@@ -23,7 +24,7 @@ from delivery.suppressions import erased, screening
 from delivery.webhooks import listeners
 from providers.wire import shortage
 from tests import aws as amazon
-from tests import emptied, fakes, read_once
+from tests import emptied, fakes, read_lines, read_once
 
 
 def pytest_report_header() -> str:
@@ -78,6 +79,14 @@ def journal_folder(settings: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def _no_address_in_the_log() -> Iterator[None]:
+    """Fail a test in which a line of the log holds somebody's address."""
+    with read_lines.of_the_log() as lines:
+        yield
+    assert read_lines.with_addresses(lines) == []
+
+
+@pytest.fixture(autouse=True)
 def _fresh_memory() -> None:
     """Forget the API keys, the circuits and the endpoints of the test before."""
     keys._live.cache_clear()
@@ -93,6 +102,7 @@ def _fresh_memory() -> None:
     scan.forget()
     shortage.forget()
     metrics.forget()
+    outages.forget()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from delivery.audience.chunks import Counts
 from delivery.audience.records import Record
 from delivery.audience.rows import Plan, Reject, Row
 from delivery.audience.writing import Again
+from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.models import Import, ImportReject
 
@@ -57,8 +58,8 @@ def work(imported: Import, going_on: GoingOn, tell: Tell = bool) -> None:
         claims.give_back(imported)
     except FileNotFoundError:
         _fail(imported, _GONE)
-    except AWAY:
-        log.exception("Import %s waits for the database", imported.pk)
+    except AWAY as error:
+        outages.report(f"import {imported.pk} waits", error)
         _give_back_later(imported, going_on)
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.db import connection
 
-from delivery.db import clock
+from delivery.db import clock, outages
 from delivery.db.outages import AWAY
 from delivery.events import record
 from providers import failpoints, registry
@@ -62,8 +62,8 @@ class Poller:
                     self._settle(messages)
         except ProviderError as problem:
             log.warning("The queue of %s cannot be read; nothing in it is lost: %s", self._account, problem)
-        except AWAY:
-            log.exception("Events of %s could not be recorded; they stay in its queue", self._account)
+        except AWAY as error:
+            outages.report(f"events of {self._account} stay in its queue", error)
         else:
             return 0.0
         finally:

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from delivery.access import audit
-from delivery.db import clock, ids
+from delivery.db import clock, ids, outages
+from delivery.db.outages import AWAY
 from delivery.db.text import storable
 from delivery.models import Attempt, Circuit, CircuitChange
 from delivery.routing import circuit_cache, policy, quotas
@@ -40,7 +41,9 @@ def learn(attempt: Attempt, answer: Answer, *, sender: str, probe: UUID | None) 
         if policy.verdict(answer) is Verdict.PAUSE:
             _pause(attempt.provider, policy.told(answer).after)
             quotas.note_throttle(attempt.provider)
-    except (DatabaseError, InterfaceError):
+    except AWAY as error:
+        outages.report(f"the circuit of {attempt.provider} does not learn of an answer", error)
+    except DatabaseError:
         logger.exception("The circuit of %s could not be updated by an answer", attempt.provider)
 
 
@@ -74,7 +77,9 @@ def give_back(provider: str, probe: UUID) -> None:
     """Release a probe that was not made; if the database fails, it counts as lost after 60 seconds."""
     try:
         release(provider, probe)
-    except (DatabaseError, InterfaceError):
+    except AWAY as error:
+        outages.report(f"the probe of {provider} counts as lost", error)
+    except DatabaseError:
         logger.exception("The probe of %s could not be given back", provider)
 
 

@@ -1,5 +1,6 @@
 """The attempts of one claimed email: each row is durable before its call, and gets the outcome after it."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from django.db.models.functions import Now
 
 from delivery import journal
 from delivery.content import addresses
-from delivery.counting import counters
+from delivery.counting import context, counters
 from delivery.db import clock, compiled, outages
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
@@ -25,6 +26,7 @@ from providers.errors import ProviderError, Unknown
 from providers.message import Message, Receipt
 
 EVENT = "event:"  # how settled_by begins where an event has settled the attempt
+log = logging.getLogger(__name__)
 ANSWER = ("outcome", "provider_message_id", "error", "code", "detail", "latency_ms")
 
 
@@ -179,6 +181,7 @@ class Log:
         """Offer the message to one provider, and keep the answer; the signature that `failover.send` asks for."""
         self._recipients = self._recipients or _fingerprint(message)
         self.last = self._take_prepared() or self._next(provider)
+        context.note(attempt=self.last.pk, provider=provider.name)
         failpoints.reach("after-attempt-row", about=self._email.subject)
         self._begin(provider)
         started = time.monotonic()
@@ -233,7 +236,22 @@ class Log:
         self.entry = _entry(self.last, answer, self._recipients)
         self._pending = journal.write(self.entry)
         counters.attempted(self.last.provider, self.last.outcome, took)
+        _log(self.last)
         failpoints.reach("after-journal")
+
+
+def _log(last: Attempt) -> None:
+    """Write the line of an attempt. The vendor's words are in the admin: they quote people's addresses."""
+    facts = {
+        "event.action": "attempt",
+        "event.outcome": "success" if last.outcome == Attempt.Outcome.ACCEPTED else "failure",
+        "error.type": last.error,
+        "error.code": last.code,
+        "duration_ms": last.latency_ms,
+    }
+    why = " ".join(filter(None, (last.error, last.code)))
+    said = f"{last.provider}: {last.outcome}{f' ({why})' if why else ''} in {last.latency_ms} ms"
+    log.info("%s", said, extra={"facts": {name: fact for name, fact in facts.items() if fact != ""}})
 
 
 def _entry(last: Attempt, answer: Answer, recipients: str) -> journal.Entry:

@@ -11,6 +11,7 @@ from django.db import transaction
 from delivery import process
 from delivery.bundles import Bundle
 from delivery.content import links
+from delivery.counting import context
 from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.files.refused import FileRefused
@@ -54,7 +55,8 @@ def dispatch_suspect(pk: UUID) -> Email | None:
 
 
 def _dispatch(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email | None:
-    with leases.kept(bundle.email.pk):
+    email = bundle.email
+    with leases.kept(email.pk), context.about(email=email.pk, team=email.team_id):
         return _offer_claimed(bundle, going_on, permit)
 
 
@@ -153,9 +155,9 @@ def _handed_over(this: Round, log: attempts.Log) -> Email:
     except attempts.ClaimLost:
         outages.insist(lambda: transitions.record_loss(email, log.last))
         log.tell()
-    except AWAY:
+    except AWAY as error:
         # The email is durable, so the client must not send it again: it stays `sending` until its outcome is stored.
-        logger.exception("The outcome of email %s could not be stored; it is retried", email.pk)
+        outages.report(f"the outcome of email {email.pk} is stored later", error)
         outages.until_done(lambda: _replay(log))
     finally:
         this.gate.release()

@@ -12,7 +12,7 @@ from delivery.access import brake, limits, pauses, terms
 from delivery.access.limits import Asked, Over
 from delivery.bundles import Bundle
 from delivery.content.drafts import Draft
-from delivery.counting import counters
+from delivery.counting import context, counters
 from delivery.files import holds
 from delivery.models import ApiKey, Email, Team
 from delivery.queue import notifier
@@ -108,6 +108,7 @@ def _accept(
     composed = composing.composed(draft, client.team, until.write)
     bundle = bundles.waiting(composed, client.team, client.key)
     bundle.email.resend_of = resend_of
+    context.note(email=bundle.email.pk)
     if refusal := suppressed.refusals([bundle])[0]:
         raise refusal
     _, bundle.email.left_out = configured.eligible(bundle.message())
@@ -140,6 +141,7 @@ def _send(draft: Draft, client: Client, key_use: KeyUse | None, accepted: Callab
     brake.refuse(client.team, draft.purpose)
     backpressure.refuse_if_too_high(draft.priority, client.team)
     bundle = bundles.claimed(composing.composed(draft, client.team), client.team, client.key)
+    context.note(email=bundle.email.pk)
     left = suppressed.mark(bundle)
     email, message = bundle.email, bundle.message()
     able, email.left_out = configured.eligible(message)

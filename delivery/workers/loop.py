@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
+from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.deletion import background as deletions
 from delivery.erasure import background as erasures
@@ -36,13 +37,16 @@ def guarded(action: Callable[[], T], failed: str) -> T | None:
     """Run an action and return its result; log any exception and return None, so that the worker goes on."""
     close_old_connections()
     try:
-        return action()
+        result = action()
     except AWAY as error:
         if not _is_shortage(error, failed):
-            log.exception("%s: the database cannot be used; it is tried again", failed)
+            outages.report(failed, error)
     except Exception as error:
         if not _is_shortage(error, failed):
             log.exception(failed)
+    else:
+        outages.works()
+        return result
     finally:
         close_old_connections()
     return None

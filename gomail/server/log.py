@@ -5,9 +5,11 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from gomail.logs import OneLine
+from gomail import environment
+from gomail.logs import Json, OneLine
 
 ACCESS_FORMAT = "%(h)s %(m)s %(U)s %(s)s %(b)s %(M)s ms"
+_IN_JSON = environment.text("LOG_FORMAT") == "json"
 _FROM_CLIENTS = {"q": "", "f": "-", "a": "-", "u": "-"}  # query, referrer, user agent, name
 
 
@@ -20,7 +22,7 @@ class Log(Logger):  # type: ignore[misc]
         for log in (self.error_log, self.access_log):
             for handler in log.handlers:
                 plain = handler.formatter or logging.Formatter()
-                handler.setFormatter(OneLine(plain._fmt, plain.datefmt))
+                handler.setFormatter(Json() if _IN_JSON else OneLine(plain._fmt, plain.datefmt))
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> dict[str, Any]:
         """Return what an access line may say: of the request its method and path alone."""

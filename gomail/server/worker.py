@@ -115,7 +115,7 @@ class Worker(Doors):
                     raise
                 self.log.warning("No room for a request: %s", error)
                 found = refusals.answer("unavailable")
-            record.note(environ, found.status, time.monotonic() - begun)
+            record.note(environ, name, found.status, time.monotonic() - begun)
             if found.status.startswith("429") and not _is_of_the_api(environ):
                 # In an I/O thread, which has nothing else to do; a hundred do not come back in the same moment.
                 time.sleep(REFUSED_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311

@@ -9,6 +9,8 @@ from tests.faults.trial import Scene
 
 AWAY = 5.0  # seconds
 BACK = 5.0  # seconds after which requests must be taken again
+MOST_LINES = 50  # of a process, about one outage
+_USUAL = ("gomail.server.record", "delivery.sending.attempts")  # one for each request, and for each attempt
 _OPENED = "SELECT count(*) FROM delivery_circuitchange WHERE state = 'open'"
 
 
@@ -17,11 +19,24 @@ def stopped_database(scene: Scene) -> None:
     assert scene.place.server
     with scene.customers.ordering(scene.trial.rate):
         time.sleep(scene.trial.seconds / 3)
+        before = _lines(scene)
         scene.place.server.stop()
         time.sleep(AWAY)
         scene.place.server.start()
         expect_back(scene)
         time.sleep(scene.trial.seconds / 3)
+        _expect_few_lines(scene, _lines(scene) - before)
+
+
+def _lines(scene: Scene) -> int:
+    """Return how many lines GoMail has written but the usual ones; those of a traceback count, too."""
+    return sum(not any(name in line for name in _USUAL) for line in scene.gomail.log().splitlines())
+
+
+def _expect_few_lines(scene: Scene, lines: int) -> None:
+    each = lines / (scene.trial.web + scene.trial.workers)
+    scene.figures["lines of a process"] = f"{each:.1f}"
+    scene.expect(each < MOST_LINES, f"a process wrote {each:.0f} lines about the outage")
 
 
 def full_disk(scene: Scene) -> None:
