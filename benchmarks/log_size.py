@@ -58,17 +58,47 @@ def questions() -> dict[str, str]:
         "q: no such word": "?q=nowhere",
         "q: no such address": "?q=nobody@nowhere",
         "q + status": "?q=invoice&status__exact=failed",
+        "name: rare": "?q=name:Lee77",
+        "name: everybody's": "?q=name:Ann",
+        "domain: everybody's": "?q=domain:example.org",
+        "domain: rare": "?q=domain:rare.example",
+        "domain: nobody's": "?q=domain:nowhere.example",
+        "from: the busiest": "?q=from:shop@example.org",
+        "from: a beginning": "?q=from:news",
+        "from: a domain": "?q=from:@example.org",
+        "message id": "?q=message:message-77",
+        "message id nobody has": "?q=message:nothing-77",
+        "meta: rare": "?q=meta:order-777",
+        "meta: every email's": "?q=meta:web",
+        "tag: rare": "?q=tag:rare",
+        "tag: every tenth": "?q=tag:receipt",
+        "team": "?team__id__exact=1",
+        "sender": "?sender=news@example.org",
+        "key": "?key=bench000",
+        "tried=ses": "?tried=ses",
+        "tried=sendgrid, rare": "?tried=sendgrid",
+        "error": "?error=throttled",
+        "error nobody has": "?error=sender_refused",
+        "age=24h": "?age=24h",
+        "dashboard, 1 h": "/admin/?span=1h",
+        "dashboard, 24 h": "/admin/?span=24h",
     }
 
 
 def fill(count: int) -> None:
     from django.db import connection, transaction
 
+    from delivery.models import ApiKey, Team
+    from delivery.models.access import OWNER_COLUMN
+
+    teams = [Team.objects.create(pk=number, name=f"team {number}") for number in (1, 2)]
+    ApiKey.objects.create(pk=1, public_id="bench000", team=teams[0], name="bench")
     with transaction.atomic(), connection.cursor() as cursor:
         for table, columns, rows in (
-            ("delivery_email", EMAIL, emails(count)),
+            ("delivery_email", EMAIL.format(owner=OWNER_COLUMN), emails(count)),
             ("delivery_recipient", RECIPIENT, recipients(count)),
             ("delivery_attempt", ATTEMPT, attempts(count)),
+            ("delivery_tag", TAG, tags(count)),
         ):
             marks = ", ".join(["%s"] * len(columns.split(",")))
             insert(cursor, f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
@@ -78,10 +108,13 @@ def fill(count: int) -> None:
 
 EMAIL = (
     "id, created_at, from_name, from_address, reply_to, subject, text_body, html_body, headers, tags, metadata, "
-    "on_ambiguous, status, provider, reason, left_out, expires_at, rounds, epoch"
+    "on_ambiguous, status, provider, reason, left_out, expires_at, rounds, epoch, {owner}, key_id"
 )
 RECIPIENT = "email_id, kind, name, address, canonical, status, reason"
-ATTEMPT = "id, email_id, provider, epoch, outcome, provider_message_id, code, detail, started_at, latency_ms"
+ATTEMPT = (
+    "id, email_id, provider, epoch, outcome, provider_message_id, code, detail, started_at, latency_ms, error"
+)
+TAG = "email_id, name"
 
 
 def insert(cursor: Any, statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
@@ -114,28 +147,37 @@ def emails(count: int) -> Iterator[tuple[Any, ...]]:
             key,
             moment,
             "Example",
-            "shop@example.org",
+            "news@example.org" if n % 50 == 0 else "shop@example.org",
             "[]",
             subject,
             body,
             f"<p>{body}</p>",
             "{}",
             "[]",
-            "{}",
+            json.dumps({"order": f"order-{n}", "from": "web"}),
         )
-        yield (*head, "resend", chance.choice(STATUSES), chance.choice(PROVIDERS), "", "{}", moment, 1, 1)
+        made = ("resend", chance.choice(STATUSES), chance.choice(PROVIDERS), "", "{}", moment, 1, 1)
+        yield (*head, *made, 1 if n % 3 == 0 else 2, 1 if n % 7 == 0 else None)
 
 
 def recipients(count: int) -> Iterator[tuple[Any, ...]]:
     for n, _, key in moments(count):
         address = "alerts@example.org" if n % 10 == 0 else f"person{n % (count // 5)}@example.org"
-        yield key, "to", "", address, address, "accepted", ""
+        address = "x@rare.example" if n % 5000 == 0 else address
+        yield key, "to", f"Ann Lee{n}", address, address, "accepted", ""
 
 
 def attempts(count: int) -> Iterator[tuple[Any, ...]]:
     chance = random.Random(9)
     for n, moment, key in moments(count):
-        yield f"{chance.getrandbits(128):032x}", key, "ses", 1, "accepted", f"message-{n}", "", "", moment, 45
+        made = (key, "sendgrid" if n % 200 == 0 else "ses", 1, "accepted", f"message-{n}", "", "", moment, 45)
+        yield f"{key[:12]}{chance.getrandbits(80):020x}", *made, "throttled" if n % 100 == 0 else ""
+
+
+def tags(count: int) -> Iterator[tuple[Any, ...]]:
+    for n, _, key in moments(count):
+        if n % 10 == 0:
+            yield key, "rare" if n % 5000 == 0 else "receipt"
 
 
 def measure(count: int, rounds: int) -> dict[str, float]:
@@ -154,7 +196,8 @@ def measure(count: int, rounds: int) -> dict[str, float]:
     client = Client()
     client.force_login(User.objects.create_superuser("bench"))
     return {
-        name: median(client, "/admin/delivery/email/" + query, rounds) for name, query in questions().items()
+        name: median(client, query if query.startswith("/") else "/admin/delivery/email/" + query, rounds)
+        for name, query in questions().items()
     }
 
 

@@ -18,7 +18,16 @@ from django.utils.text import Truncator
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, files, log_lists, orders, pages, settling, standing, timelines
-from delivery.admin.filters import AcceptedFilter, DoubtFilter, ProviderFilter
+from delivery.admin.filters import (
+    AcceptedFilter,
+    AgeFilter,
+    DoubtFilter,
+    ErrorFilter,
+    KeyFilter,
+    ProviderFilter,
+    SenderFilter,
+    TriedFilter,
+)
 from delivery.admin.permissions import scoped
 from delivery.db import clock
 from delivery.models import Attempt, Email, Recipient
@@ -26,7 +35,12 @@ from delivery.search import query
 
 _LONGEST_SUBJECT = 90
 _MISSING = "There is no such email in the log."
-_PARAMETERS = frozenset({"status__exact", "provider", "created_at_from", "created_at_to", "doubt"})
+_PARAMETERS = frozenset(
+    {
+        *("status__exact", "provider", "tried", "error", "sender", "team__id__exact", "key", "doubt", "age"),
+        *("created_at_from", "created_at_to"),
+    }
+)
 
 
 @admin.register(Email)
@@ -38,7 +52,13 @@ class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
     list_filter = (
         ("status", base.ChoicesFilter),
         ProviderFilter,
+        TriedFilter,
+        ErrorFilter,
+        SenderFilter,
+        ("team", base.TeamFilter),
+        KeyFilter,
         DoubtFilter,
+        AgeFilter,
         ("created_at", AcceptedFilter),
     )
     list_per_page = 50
@@ -48,7 +68,10 @@ class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
     ordering = ("-id",)
     show_facets = admin.ShowFacets.NEVER  # facets need COUNT queries
     search_fields = ("id",)  # only shows the search box; get_search_results does the search
-    search_help_text = "A recipient, words of the subject, or an id"
+    search_help_text = (
+        "Recipient, name, @domain, sender, words of the subject, tag, metadata, vendor's message id, or an id. "
+        "One field alone: to: name: domain: from: message: meta: tag: subject:"
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
         """Return the list's columns in one query, without the bodies."""

@@ -42,8 +42,19 @@ class Attempt(models.Model):
 
     class Meta:
         ordering = ("started_at", "id")
-        # read by routing/circuits, and for a provider's last success and failure
-        indexes = [models.Index(fields=["provider", "id"], name="attempt_by_provider")]
+        indexes = [
+            # read by routing/circuits, and for a provider's last success and failure
+            models.Index(fields=["provider", "id"], name="attempt_by_provider"),
+            # read by search/query; what is empty is most of them, or nothing that is looked for
+            models.Index(
+                fields=["provider_message_id"],
+                name="attempt_by_message",
+                condition=models.Q(provider_message_id__gt=""),
+            ),
+            models.Index(
+                fields=["error", "email"], name="attempt_by_error", condition=models.Q(error__gt="")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.outcome}"

@@ -5,7 +5,7 @@ from typing import BinaryIO, Self, cast
 
 from django.db import models
 from django.db.models import F, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Lower, Now
 from django.utils import timezone
 
 from delivery.db import clock, ids
@@ -18,9 +18,7 @@ from providers.mime import content_types
 
 LEASE = timedelta(seconds=60)  # an attempt is limited to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that no provider accepted by then has expired
-_A_MILLISECOND = timedelta(
-    milliseconds=1
-)  # the resolution of SQLite's clock: an email that is due at once must not look early
+_A_MILLISECOND = timedelta(milliseconds=1)  # SQLite's clock: what is due at once must not look early
 _LONG_AGO = Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
 SUSPECT = 2  # crashes: processes that ended while they had claimed the email; then it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # no provider has been asked, or none has accepted
@@ -28,6 +26,7 @@ FINISHED = ("sent", "partial", "failed", "expired", "cancelled")  # final: nobod
 
 # Statuses of recipients that few have, and that people look for.
 IN_TROUBLE = ("deferred", "bounced", "complained", "suppressed", "rejected", "failed", "expired", "unknown")
+_DUPLICATE = Q(possible_duplicate=True)
 
 
 def _deadline() -> datetime:
@@ -128,8 +127,7 @@ class Email(models.Model):
     subject = models.TextField(blank=True)
     text_body = models.TextField(blank=True)
     html_body = models.TextField(blank=True)
-    # when the bodies were deleted; one may also be empty by itself
-    body_pruned_at = models.DateTimeField(null=True)
+    body_pruned_at = models.DateTimeField(null=True)  # when the bodies were deleted; one may also be empty
     headers = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     metadata = models.JSONField(default=dict)
@@ -176,11 +174,16 @@ class Email(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = [
-            models.Index(fields=["team", "id"], name="email_by_owner"),
+            # read by lists, and counted by the dashboard without a look at the rows
+            models.Index(fields=["team", "id", "status", "provider"], name="email_by_team"),
             models.Index(fields=["status", "id"], name="email_by_status"),
             models.Index(fields=["provider", "id"], name="email_by_provider"),
-            # read by the filter of emails
             models.Index(fields=["mailing", "id"], name="email_mailing", condition=Q(mailing__isnull=False)),
+            # read by filters: the sender, the key, the mailing, and possible duplicates below
+            models.Index(Lower("from_address"), "id", name="email_by_sender"),
+            models.Index(fields=["key", "id"], name="email_by_key", condition=Q(key__isnull=False)),
+            # read by submission/resending
+            models.Index(fields=["resend_of"], name="email_resent", condition=Q(resend_of__isnull=False)),
             # read by queue/fairness
             models.Index(
                 fields=["priority", "team", "due_at"], name="email_turns", condition=Q(due_at__isnull=False)
@@ -193,10 +196,7 @@ class Email(models.Model):
             models.Index(fields=["lease_until"], name="email_leased", condition=Q(status="sending")),
             # read by EmailQuerySet.suspected
             models.Index(fields=["due_at"], name="email_suspects", condition=Q(crashes__gte=SUSPECT)),
-            # read by the admin's filter
-            models.Index(
-                fields=["id"], name="email_possible_duplicate", condition=Q(possible_duplicate=True)
-            ),
+            models.Index(fields=["id"], name="email_possible_duplicate", condition=_DUPLICATE),
         ]
         permissions = [("settle_email", "Can settle an email whose outcome is unknown")]
 

@@ -29,6 +29,7 @@ _SQLITE_DROP = (
     "DROP TRIGGER IF EXISTS delivery_subject_changed",
     "DROP TABLE IF EXISTS delivery_subject",
 )
+_INDEXES = ("delivery_subject", "delivery_recipient_name", "delivery_email_metadata")  # see word_index, too
 _PAGES = 256  # of the index that are merged in one transaction
 # Punctuation becomes space: PostgreSQL would take `2026/11` and `a.b` for a path and a host, as one word each.
 _PUNCTUATION = '!"#$&()*+,-./:;<=>?@[\\]^_`{|}~'
@@ -72,21 +73,23 @@ def containing(emails: QuerySet[Email], words: Sequence[str]) -> QuerySet[Email]
 
 
 def forget_removed() -> None:
-    """Merge away the words of subjects that are gone, in transactions so short that no sender waits for one.
+    """Merge away the words that are gone, of all indexes, in transactions so short that no sender waits for one.
 
     FTS5 marks what is deleted, and keeps its words until all parts of the index are merged into one.
     """
     if connection.vendor == "sqlite":
-        _merge(-_PAGES)  # all parts, from the beginning
-        while _merge(_PAGES):
-            pass
+        for index in _INDEXES:
+            _merge(index, -_PAGES)  # all parts, from the beginning
+            while _merge(index, _PAGES):
+                pass
 
 
-def _merge(pages: int) -> bool:
+def _merge(index: str, pages: int) -> bool:
     """Write about so many pages of the merged index; tell whether there was anything to do."""
     with connection.cursor() as cursor:
         before = _changes(cursor)
-        cursor.execute("INSERT INTO delivery_subject(delivery_subject, rank) VALUES ('merge', %s)", [pages])
+        merge = f"INSERT INTO {index}({index}, rank) VALUES ('merge', %s)"  # noqa: S608 - our own words
+        cursor.execute(merge, [pages])
         return _changes(cursor) - before >= 2  # the statement itself counts as one
 
 

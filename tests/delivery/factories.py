@@ -110,7 +110,7 @@ def left(folder: Path) -> list[Path]:
 
 
 def written(subject: str = "Hello", *, to: tuple[str, ...] = ("ann@example.org",), **fields: Any) -> Email:
-    email = Email.objects.create(from_address="me@example.org", subject=subject, **fields)
+    email = Email.objects.create(**{"from_address": "me@example.org", "subject": subject, **fields})
     for address in to:
         Recipient.objects.create(email=email, kind="to", address=address, canonical=address)
     return email

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from delivery.models import Email, Recipient, Team
+from delivery.models import Attempt, Email, Recipient, Tag, Team
 from delivery.models.email import IN_TROUBLE
-from delivery.search import query, subject_index
+from delivery.search import domain_index, query, subject_index, word_index
 
 pytestmark = pytest.mark.django_db
 
@@ -226,3 +226,92 @@ def test_recipients_in_trouble_are_read_from_their_own_index(status: str) -> Non
     assert list(those) == [email]
     if connection.vendor == "sqlite":  # PostgreSQL reads a table of two rows whole
         assert "recipient_in_trouble" in those.explain()
+
+
+# Each field.
+
+
+SHOP: dict[str, Any] = {"metadata": {"order": "A-4711", "who": "Müller"}, "tags": ["receipt"]}
+
+
+def known() -> Email:
+    """Return an email that each of the questions below finds, beside another one."""
+    email = written("Hello there", to="ann@mail.example.org", **SHOP)
+    Recipient.objects.filter(email=email).update(name="Ann-Marie O'Neil")
+    Recipient.objects.filter(email=email).update(name="Ann-Marie Lee")
+    Email.objects.filter(pk=email.pk).update(from_address="Shop@Brand.example")
+    Tag.objects.create(email=email, name="receipt")
+    Attempt.objects.create(
+        email=email, provider="ses", epoch=1, provider_message_id="0100018c-77ab", error="throttled"
+    )
+    written("Other", to="bob@example.net")
+    return email
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("name:lee", "Ann-Marie", "name:marie lee", "@mail.example.org", "mail.example.org"),
+        *("domain:mail.example.org", "to:ann@mail", 'to:"ann@mail.example.org"', "from:shop@brand.example"),
+        *("shop@brand.example", "from:shop", "from:@brand.ex", "message:0100018c-77ab", "0100018c-77ab"),
+        *("<0100018c-77ab>", "0100018c-77ab.recvd-5", "meta:a-4711", "A-4711", "meta:order=A-4711", "Müller"),
+        *("tag:receipt", "receipt", "subject:hello", "Subject: hello there"),
+    ],
+)
+def test_what_people_know_of_an_email_finds_it(typed: str) -> None:
+    known()
+    assert found(typed) == ["Hello there"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("name:neil", "name:lee marie", "name:hello", "domain:example.org", 'to:"ann@mail"', "from:bob"),
+        *("from:@brand.example.org", "message:77ab", "meta:4712", "meta:receipt", "tag:rec", "subject:lee"),
+        *("name:", "from:", "meta:", "message:", "domain:.", "order:1"),
+    ],
+)
+def test_each_field_is_asked_alone_and_words_are_whole(typed: str) -> None:
+    known()
+    assert found(typed) == []
+
+
+def test_an_attempts_id_finds_its_email() -> None:
+    email = known()
+    assert found(str(Attempt.objects.get(email=email).pk)) == ["Hello there"]
+
+
+def test_what_was_changed_or_deleted_is_not_found() -> None:
+    email = known()
+    Email.objects.filter(pk=email.pk).update(metadata={})
+    assert found("meta:4711") == []
+    Email.objects.filter(pk=email.pk).update(metadata={"order": "new1"})
+    assert found("meta:new1") == ["Hello there"]
+    Attempt.objects.all().delete()
+    Email.objects.filter(pk=email.pk).delete()
+    assert found("meta:new1") == found("name:lee") == []
+
+
+def test_every_index_of_the_search_is_there() -> None:
+    """A migration that rebuilds a table on SQLite drops what Django does not know of."""
+    catalog = "pg_indexes" if connection.vendor == "postgresql" else "sqlite_master"
+    column = "indexname" if connection.vendor == "postgresql" else "name"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM {catalog}")
+        there = {name for (name,) in cursor.fetchall()}
+    indexes = {"delivery_subject", domain_index.NAME, word_index.NAMES.name, word_index.METADATA.name}
+    triggers = {
+        f"{index.name}_{event}"
+        for index in (word_index.NAMES, word_index.METADATA)
+        for event in word_index.EVENTS
+    }
+    assert indexes | (triggers if connection.vendor == "sqlite" else set()) <= there
+
+
+def test_attempts_find_their_emails_be_they_few_or_many(monkeypatch: Any) -> None:
+    email = known()
+    for many in (query._MANY, 1):
+        monkeypatch.setattr(query, "_MANY", many)
+        tried = query.tried(Email.objects.all(), Attempt.objects.filter(provider="ses"))
+        failed = query.tried(Email.objects.all(), query.with_error("throttled"))
+        assert [*tried, *failed] == [email, email]
