@@ -51,7 +51,9 @@ class EmailFilter(django_filters.FilterSet):  # type: ignore[misc]
     created_before = django_filters.IsoDateTimeFilter(method="before", help_text="ISO 8601, exclusive")
     q = django_filters.CharFilter(
         method="search",
-        help_text="an id, the beginning of a recipient's address, or words of the subject; the newest 500",
+        help_text="an id, the beginning of a recipient's address, words of the subject, a name, a @domain, a sender, "
+        "a tag, metadata, a vendor's message id; the newest 500. One field: to: name: domain: from: message: meta: "
+        "tag: subject:",
     )
 
     def is_valid(self) -> bool:
