@@ -67,15 +67,17 @@ class BodyLimit:
         admits: Callable[[Environ], bool] | None = None,
         most: Callable[[Environ], int] | None = None,
         whose: Callable[..., int | None] | None = None,
+        note: Callable[..., None] | None = None,
     ) -> None:
         """Ask `most` how many bytes a path reads, MAX_BODY_BYTES unless given, and `admits` whether of this client.
 
-        A server that shares its threads out asks `whose` a request is.
+        A server that shares its threads out asks `whose` a request is, and tells `note` of each that it has answered.
         """
         self.application = application
         self.admits = admits or _everybody
         self.most = most or _as_much_as_any
         self.whose = whose or _nothing
+        self.note = note or _nothing
 
     def receive(self, environ: Environ, work: Callable[..., Any] | None = None) -> None:
         """Read the body; small ones without asking `admits`, which `work(function, argument)` runs: it may query."""

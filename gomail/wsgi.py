@@ -13,8 +13,9 @@ from api import body_limit  # after DJANGO_SETTINGS_MODULE: it reads the setting
 django = get_wsgi_application()
 
 from api import authentication  # noqa: E402 - after get_wsgi_application(): it imports the models
+from gomail.server import record  # noqa: E402
 
 application = body_limit.BodyLimit(
-    django, most=body_limit.most, admits=authentication.admits, whose=authentication.whose
+    django, most=body_limit.most, admits=authentication.admits, whose=authentication.whose, note=record.note
 )
 call_command(check.Command())  # Django's own: ours asks the database, and this must not wait for it

@@ -27,7 +27,7 @@ from api import no_room
 from api.early_answer import NOT_NOW, PLACE, Answer
 from delivery import process
 from gomail import request_id
-from gomail.server import record, refusals
+from gomail.server import refusals
 from gomail.server.connections import Connection
 from gomail.server.doors import Doors
 from gomail.server.health import Health
@@ -101,7 +101,7 @@ class Worker(Doors):
         super().load_wsgi()
         application: Application = self.wsgi
         receive = getattr(application, "receive", _nothing)
-        whose = getattr(application, "whose", _nothing)
+        whose, note = (getattr(application, name, _nothing) for name in ("whose", "note"))
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
             name, begun = request_id.of(environ), time.monotonic()
@@ -115,7 +115,7 @@ class Worker(Doors):
                     raise
                 self.log.warning("No room for a request: %s", error)
                 found = refusals.answer("unavailable")
-            record.note(environ, name, found.status, time.monotonic() - begun)
+            note(environ, name, found.status, time.monotonic() - begun)
             if found.status.startswith("429") and not _is_of_the_api(environ):
                 # In an I/O thread, which has nothing else to do; a hundred do not come back in the same moment.
                 time.sleep(REFUSED_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
