@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint format bench bench-quick lock
+.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,7 +27,8 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/api/test_schema.py tests/api/test_short_of_files.py $(wildcard tests/delivery/content/test_*.py) \
 	$(wildcard tests/delivery/files/test_*.py) tests/delivery/test_apps.py $(wildcard tests/gomail/server/test_*.py) \
 	tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
-	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_deploy_examples.py tests/test_durations.py tests/test_events_of_ses.py \
+	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_deploy_examples.py \
+	tests/test_docs_site.py tests/test_durations.py tests/test_events_of_ses.py \
 	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_manage.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_metrics.py tests/test_replaced_file.py tests/test_rules.py tests/test_webhooks.py
 ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
@@ -75,6 +76,9 @@ lint: $(VENV)/.dev ## format, lint, types, directions of imports, migrations, co
 	DJANGO_DEBUG=true $(PY) manage.py makemigrations --check --dry-run
 	DJANGO_DEBUG=true $(PY) manage.py check
 
+docs: $(VENV)/.dev ## build the documents as a site, build/docs/index.html; a broken link or anchor ends it
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
 format: $(VENV)/.dev ## put the code into its form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
@@ -91,6 +95,7 @@ lock: $(VENV)/.dev ## lock the requirements anew, with hashes
 	$(LOCK) requirements/xlsx.in -o requirements/xlsx.txt
 	$(LOCK) requirements/alerts.in -o requirements/alerts.txt
 	$(LOCK) requirements/tracing.in -o requirements/tracing.txt
+	$(LOCK) requirements/docs.in -o requirements/docs.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 
 $(VENV)/bin/python:
