@@ -1,19 +1,21 @@
 """Gauges: how things are now, read from the database, so that every machine tells the same.
 
 None costs more because more emails are stored: what could be many is counted up to a limit, or looked at from one end
-of an index.
+of an index. What is asked each time is compiled once: Django takes longer to write these statements than a database
+to answer them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import Now
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from delivery.counting.counters import PREFIX
-from delivery.db import clock, ids
+from delivery.db import clock, compiled, ids
+from delivery.db.compiled import Parameters
 from delivery.models import Circuit, Email, Incident, ProviderEvent, Suppression, WebhookMessage
 from delivery.monitoring import incidents, quotas
 from delivery.queue import heartbeats
@@ -22,7 +24,7 @@ from providers.events import Bounce, Kind
 
 MOST: Final = 100_000  # of one status, or of one kind of suppression, that are counted
 ENOUGH: Final = 200  # recipients; a ratio of fewer says nothing
-_LOOKED_AT: Final = 2000  # events of one account
+_LOOKED_AT: Final = 1000  # events of one account
 _A_DAY: Final = timedelta(days=1)
 _STATES: Final = (  # of emails that are not finished, or that somebody has to look at
     Email.Status.SCHEDULED,
@@ -43,7 +45,7 @@ Read = Callable[[], Iterable[Metric]]
 
 def of_emails() -> Iterator[Metric]:
     """Yield how many emails wait, and how long the oldest has waited."""
-    count = {state: _at_most(Email.objects.filter(status=state)) for state in _STATES}
+    count = {state: counted.run(most=MOST) for state, counted in _BY_STATUS.items()}
     yield _gauge(
         "queue_emails",
         f"Emails by status, counted up to {MOST}.",
@@ -60,7 +62,7 @@ def of_emails() -> Iterator[Metric]:
 
 
 def of_providers() -> Iterator[Metric]:
-    """Yield circuits, quotas and bounces."""
+    """Yield circuits and quotas."""
     names = configured.names()
     rows = Circuit.objects.filter(sender_domain="", provider__in=names).values_list("provider", "state")
     states = dict.fromkeys(names, 0) | {provider: _CIRCUITS[state] for provider, state in rows}
@@ -71,14 +73,13 @@ def of_providers() -> Iterator[Metric]:
     known = {name: quotas.of(name) for name in names}
     used = [((name,), quota.used / quota.day) for name, quota in known.items() if quota and quota.day]
     yield _gauge("provider_quota_used_ratio", "Of 24 hours, as the vendor tells.", ("provider",), used)
+
+
+def of_what_changes_slowly() -> Iterator[Metric]:
+    """Yield what vendors tell of our mail, and how many addresses are suppressed."""
     meaning = f"Hard bounces of a day's newest {_LOOKED_AT} events; of {ENOUGH} recipients or more."
-    yield _gauge("bounce_ratio", meaning, ("provider",), list(_bounces(names)))
-
-
-def of_suppressions() -> Iterator[Metric]:
-    """Yield how many addresses are suppressed."""
-    kinds = Suppression.Kind.values
-    counted = [((kind,), _at_most(Suppression.objects.filter(kind=kind))) for kind in kinds]
+    yield _gauge("bounce_ratio", meaning, ("provider",), list(_bounces(configured.names())))
+    counted = [((str(kind),), entries.run(most=MOST)) for kind, entries in _BY_KIND.items()]
     yield _gauge("suppressions", f"Entries by kind, counted up to {MOST}.", ("kind",), counted)
 
 
@@ -99,12 +100,9 @@ def of_the_rest() -> Iterator[Metric]:
 
 
 def _oldest() -> Iterator[tuple[tuple[str, str], float]]:
-    waits = Email.objects.filter(status=Email.Status.UNKNOWN, due_at=None)
-    for priority in Email.Priority.values:
-        due = Email.objects.due().filter(priority=priority).values_list("due_at", flat=True)
-        yield ("due", priority), _age(next(iter(due[:1]), None))
-        unknown = waits.filter(priority=priority).order_by("id").values_list("created_at", flat=True)
-        yield ("unknown", priority), _age(next(iter(unknown[:1]), None))
+    for state, first in (("due", _LONGEST_DUE), ("unknown", _LONGEST_UNKNOWN)):
+        for priority in Email.Priority.values:
+            yield (state, priority), _age(_first(first.run([priority])))
 
 
 def _bounces(names: Iterable[str]) -> Iterator[tuple[tuple[str], float]]:
@@ -120,9 +118,32 @@ def _bounces(names: Iterable[str]) -> Iterator[tuple[tuple[str], float]]:
             yield (name,), found["bounced"] / found["all"]
 
 
-def _at_most(rows: Any) -> int:
-    number: int = rows.order_by().values("pk")[:MOST].count()
-    return number
+def _due(priorities: Parameters) -> QuerySet[Email, Any]:
+    due = Email.objects.due().filter(priority__in=priorities)
+    return due.values_list("due_at", "id")[:1]
+
+
+def _unknown(priorities: Parameters) -> QuerySet[Email, Any]:
+    waits = Email.objects.filter(status=Email.Status.UNKNOWN, due_at=None, priority__in=priorities)
+    return waits.order_by("id").values_list("created_at", "id")[:1]
+
+
+def _of_status(status: str) -> compiled.Count:
+    return compiled.Count(lambda: Email.objects.filter(status=status))
+
+
+def _of_kind(kind: str) -> compiled.Count:
+    return compiled.Count(lambda: Suppression.objects.filter(kind=kind))
+
+
+_BY_STATUS: Final = {status: _of_status(status) for status in _STATES}
+_BY_KIND: Final = {kind: _of_kind(kind) for kind in Suppression.Kind}
+_LONGEST_DUE: Final = compiled.SelectColumns("priority", _due)
+_LONGEST_UNKNOWN: Final = compiled.SelectColumns("priority", _unknown)
+
+
+def _first(rows: Sequence[Sequence[Any]]) -> datetime | None:
+    return rows[0][0] if rows else None
 
 
 def _age(moment: datetime | None) -> float:

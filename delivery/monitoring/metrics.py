@@ -50,7 +50,7 @@ _GAUGES: Final = (
     _Kept(gauges.of_emails, KEPT),
     _Kept(gauges.of_providers, KEPT),
     _Kept(gauges.of_the_rest, KEPT),
-    _Kept(gauges.of_suppressions, _KEPT_LONGER),
+    _Kept(gauges.of_what_changes_slowly, _KEPT_LONGER),
 )
 
 
