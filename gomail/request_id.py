@@ -3,11 +3,12 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 
-from delivery.counting import context
+from delivery.counting import context, spans
 
 HEADER: Final = "X-Request-ID"
 IN_ENVIRON: Final = "HTTP_X_REQUEST_ID"
@@ -36,6 +37,21 @@ class RequestId:
         request.request_id = of(request.META)  # type: ignore[attr-defined]
         with context.about(request=request.request_id) as place:  # type: ignore[attr-defined]
             request.META[BUSY_WITH] = place
-            response = self.get_response(request)
+            response = self._traced(request)
         response.headers[HEADER] = request.request_id  # type: ignore[attr-defined]
         return response
+
+    def _traced(self, request: HttpRequest) -> HttpResponse:
+        """Answer within a span, where there are any; it is named by the route: a path may open something."""
+        method = request.method or ""
+        with spans.span(method, kind="SERVER", environ=request.META) as span:
+            response = self.get_response(request)
+            if span is not None:
+                route = request.resolver_match.route if request.resolver_match else ""
+                span.update_name(f"{method} {route}".rstrip())
+                facts = {"http.request.method": method, "http.route": route}
+                for name, fact in {**facts, "http.response.status_code": response.status_code}.items():
+                    span.set_attribute(name, fact)
+                if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    spans.fail(span, str(response.status_code))
+            return response

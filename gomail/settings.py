@@ -199,6 +199,10 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = openapi.DOCUMENT
 
 UNFOLD = theme.UNFOLD
+# Traces go to the collector of OpenTelemetry that its own variables name; then requirements/tracing.txt is needed.
+GOMAIL_TRACING = not environment.truth("OTEL_SDK_DISABLED", default=False) and bool(
+    environment.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environment.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+)
 LOG_FORMAT = environment.text("LOG_FORMAT", "text")
 LOGGING = logs.configured(LOG_FORMAT)
 TEST_RUNNER = "pytest_django.runner.TestRunner"

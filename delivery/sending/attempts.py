@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from delivery import journal
 from delivery.content import addresses
-from delivery.counting import context, counters
+from delivery.counting import context, counters, spans
 from delivery.db import clock, compiled, outages
 from delivery.db.compiled import Parameter
 from delivery.db.group_commit import GroupCommit
@@ -186,7 +186,8 @@ class Log:
         self._begin(provider)
         started = time.monotonic()
         try:
-            receipt = _readable(provider.send(message, str(self.last.pk)))
+            with spans.span("email.send", kind="CLIENT"):
+                receipt = _readable(provider.send(message, str(self.last.pk)))
         except ProviderError as error:
             self._keep(started, error, error=error.kind, code=error.code[:100], detail=error.detail)
             raise
