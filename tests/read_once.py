@@ -14,6 +14,7 @@ from unittest.mock import patch
 import botocore.hooks
 import botocore.session
 from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser
 from botocore.loaders import Loader
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -51,9 +52,13 @@ def descriptions_of_aws() -> Iterator[None]:
 
 @contextmanager
 def classes_of_aws() -> Iterator[None]:
-    """Let botocore make the class of a service's clients once, and see from their code what its handlers accept."""
+    """Let botocore make the class of a service's clients once, and learn once how its events are called today.
+
+    What its handlers accept it sees from their code.
+    """
     make: Callable[..., type] = ClientCreator._create_client_class
     made: dict[str, type] = {}
+    begin, names = EventAliaser.__init__, dict[str, str]()
     inspect: Callable[[Any], bool] = botocore.hooks.accepts_kwargs
 
     def create_client_class(creator: ClientCreator, name: str, model: Any) -> type:
@@ -61,12 +66,17 @@ def classes_of_aws() -> Iterator[None]:
             made[name] = make(creator, name, model)
         return made[name]
 
+    def begin_with_names(aliaser: EventAliaser, emitter: Any, aliases: Any = None) -> None:
+        begin(aliaser, emitter, aliases)  # type: ignore[no-untyped-call]
+        aliaser._alias_name_cache = names
+
     def accepts_kwargs(handler: Any) -> bool:
         code = getattr(handler, "__code__", None)
         return bool(code.co_flags & CO_VARKEYWORDS) if code else inspect(handler)
 
     with (
         patch.object(ClientCreator, "_create_client_class", create_client_class),
+        patch.object(EventAliaser, "__init__", begin_with_names),
         patch.object(botocore.hooks, "accepts_kwargs", accepts_kwargs),
     ):
         yield
