@@ -24,7 +24,7 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """Chromium; the machine must have one where nothing may be left out."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
