@@ -14,7 +14,7 @@ from typing import Any
 from tests import scarcity, servers
 from tests.paths import ROOT
 
-SOON = 30.0  # seconds; two busy processors may take some
+SOON = 120.0  # seconds; two busy processors may take some
 
 
 @dataclass(frozen=True, kw_only=True)
