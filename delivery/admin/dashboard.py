@@ -1,34 +1,46 @@
-"""The dashboard of the last 24 hours. Every query reads a bounded part of an index."""
+"""The dashboard: what became of the mail of a span of time, and what needs a look. All is counted along indexes."""
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.conf import settings
+from django.core.cache import cache
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
 from delivery.access.scopes import Scope
-from delivery.admin import incidents, pages, permissions, provider_pages, reputations, webhook_pages
-from delivery.admin.filters import DoubtFilter
+from delivery.admin import (
+    charts,
+    incidents,
+    pages,
+    permissions,
+    provider_pages,
+    reputations,
+    troubles,
+    webhook_pages,
+)
+from delivery.admin.filters import SPANS, DoubtFilter
 from delivery.admin.provider_pages import Condition
-from delivery.db import clock, ids
+from delivery.db import clock
 from delivery.models import Email, WebhookEndpoint
+from delivery.monitoring import history
+from delivery.monitoring.history import Axis, Counts
 from delivery.routing import configured
 
-_MOST = 10_000  # counted exactly; beyond it "10,000+" says enough
-_DAY = timedelta(days=1)
-_TROUBLE = (Email.Status.UNKNOWN, Email.Status.FAILED, Email.Status.EXPIRED, Email.Status.QUARANTINED)
-_SHOWN = 5
+_MOST: Final = 10_000  # counted exactly of what waits; beyond it "10,000+" says enough
+_USUAL: Final = "24h"
+_LONG: Final = ("7d", "30d")  # spans whose numbers may be a minute old
+_KEPT: Final = 60.0  # seconds
+_NOW: Final = (Email.Status.SCHEDULED, Email.Status.QUEUED, Email.Status.SENDING)
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the counts of the person's teams, and what is in trouble, each for people with the scope of it."""
     context = {**context, "incidents": incidents.banner(request)}
     if permissions.may(request, Scope.EMAILS_READ):
-        mine = permissions.visible(request, Email.objects.all(), Scope.EMAILS_READ)
-        cards = [*(_card(mine, status) for status in Email.Status), _waiting(mine)]
-        context = {**context, "cards": cards, "trouble": _trouble(mine)}
+        context = {**context, **_mail(request)}
     if permissions.may(request, Scope.PROVIDERS_READ):
         context = {**context, "not_in_use": _not_in_use(whole=permissions.is_operator(request))}
     if warned := reputations.warned(request):
@@ -39,15 +51,67 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context
 
 
-def _card(mine: QuerySet[Email], status: Email.Status) -> dict[str, Any]:
-    emails = mine.filter(status=status)
-    waiting = status in {Email.Status.QUEUED, Email.Status.SENDING}
+def _mail(request: HttpRequest) -> dict[str, Any]:
+    mine = permissions.visible(request, Email.objects.all(), Scope.EMAILS_READ)
+    word = request.GET.get("span", "") if request.GET.get("span", "") in SPANS else _USUAL
+    over = history.axis(clock.now(), SPANS[word].length, SPANS[word].bars)
+    statuses, providers, latencies = _history(request, word, over, mine)
+    drawn = [
+        charts.of_statuses(over, statuses),
+        charts.of_providers(over, providers),
+        charts.of_latencies(over, latencies),
+    ]
     return {
-        "label": pages.label(status, status.label),
-        "count": _count(emails if waiting else emails.filter(id__gte=ids.floor(clock.now() - _DAY))),
-        "span": "now" if waiting else "last 24 hours",
-        "link": _list(status__exact=status),
+        "cards": [*(_card(mine, status, statuses, word) for status in Email.Status), _waiting(mine)],
+        "spans": [(each, span.words, each == word) for each, span in SPANS.items()],
+        "span_words": SPANS[word].words,
+        "charts": [chart for chart in drawn if not chart.is_empty],
+        "oldest": _oldest(mine),
+        "senders": [
+            (sender, count, _list(sender=sender, age=word))
+            for sender, count in history.failing_senders(over, mine)
+        ],
+        "domains": [
+            (domain, count, _list(q=f"domain:{domain}", age=word))
+            for domain, count in history.failing_domains(over, mine)
+        ],
+        "trouble": troubles.rows(request),
+        "may_manage": permissions.may(request, Scope.EMAILS_MANAGE),
+        "is_empty": not mine.exists(),
+        "url": request.build_absolute_uri(reverse("send-email")),
+        "token": "gm_live_…",
+        "sender": settings.DEFAULT_FROM_EMAIL or "",
+        "may_make_keys": permissions.may(request, Scope.KEYS_WRITE),
     }
+
+
+def _history(
+    request: HttpRequest, word: str, over: Axis, mine: QuerySet[Email]
+) -> tuple[Counts, Counts, Any]:
+    """Return what the charts show; of long spans as it was up to a minute ago."""
+    teams = (
+        None if permissions.is_operator(request) else sorted(permissions.teams(request, Scope.EMAILS_READ))
+    )
+    key = f"gomail:dashboard:{word}:{teams}"
+    if word in _LONG and (known := cache.get(key)):
+        return known  # type: ignore[no-any-return]
+    found = (
+        history.by_status(over, teams),
+        history.by_provider(over, list(dict.fromkeys([*configured.names(), *configured.SANDBOX])), teams),
+        history.latencies(over, mine),
+    )
+    if word in _LONG:
+        cache.set(key, found, _KEPT)
+    return found
+
+
+def _card(mine: QuerySet[Email], status: Email.Status, counts: Counts, word: str) -> dict[str, Any]:
+    if status in _NOW:
+        count, span, link = _count(mine.filter(status=status)), "now", _list(status__exact=status)
+    else:
+        count, span = f"{sum(counts[status]):,}", f"last {SPANS[word].words}"
+        link = _list(status__exact=status, age=word)
+    return {"label": pages.label(status, status.label), "count": count, "span": span, "link": link}
 
 
 def _waiting(mine: QuerySet[Email]) -> dict[str, Any]:
@@ -59,6 +123,15 @@ def _waiting(mine: QuerySet[Email]) -> dict[str, Any]:
         "span": "only a person can",
         "link": _list(doubt=DoubtFilter.WAITING),
     }
+
+
+def _oldest(mine: QuerySet[Email]) -> Any:
+    """Return since when the email that is due longest waits; None: nothing is late."""
+    found: list[datetime] = []
+    for priority in Email.Priority.values:
+        due = mine.waiting().filter(priority=priority, due_at__lte=clock.now()).order_by("due_at")  # type: ignore[attr-defined]
+        found += due.values_list("due_at", flat=True)[:1]
+    return pages.moment(min(found)) if found else None
 
 
 def _list(**parameters: str) -> str:
@@ -75,22 +148,3 @@ def _not_in_use(*, whole: bool) -> list[tuple[str, Condition]]:
 def _count(emails: QuerySet[Email]) -> str:
     found = emails.order_by()[: _MOST + 1].count()
     return f"{_MOST:,}+" if found > _MOST else f"{found:,}"
-
-
-def _trouble(mine: QuerySet[Email]) -> list[dict[str, Any]]:
-    newest = [email for status in _TROUBLE for email in _newest(mine, status)]
-    newest.sort(key=lambda email: email.pk, reverse=True)
-    return [
-        {
-            "email": email,
-            "title": email.subject.strip() or pages.NO_SUBJECT,
-            "label": pages.label(email.status, email.get_status_display()),
-            "time": pages.moment(email.created_at),
-        }
-        for email in newest[:_SHOWN]
-    ]
-
-
-def _newest(mine: QuerySet[Email], status: Email.Status) -> list[Email]:
-    columns = ("id", "created_at", "subject", "status", "reason")
-    return list(mine.filter(status=status).only(*columns).order_by("-id")[:_SHOWN])

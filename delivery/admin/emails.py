@@ -17,10 +17,11 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from delivery.access.scopes import Scope
-from delivery.admin import base, files, log_lists, orders, pages, settling, standing, timelines
+from delivery.admin import base, files, log_lists, orders, pages, settling, standing, timelines, troubles
 from delivery.admin.filters import (
     AcceptedFilter,
     AgeFilter,
+    CauseFilter,
     DoubtFilter,
     ErrorFilter,
     KeyFilter,
@@ -38,7 +39,7 @@ _MISSING = "There is no such email in the log."
 _PARAMETERS = frozenset(
     {
         *("status__exact", "provider", "tried", "error", "sender", "team__id__exact", "key", "doubt", "age"),
-        *("created_at_from", "created_at_to"),
+        *("created_at_from", "created_at_to", "cause"),
     }
 )
 
@@ -59,6 +60,7 @@ class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
         KeyFilter,
         DoubtFilter,
         AgeFilter,
+        CauseFilter,
         ("created_at", AcceptedFilter),
     )
     list_per_page = 50
@@ -136,6 +138,7 @@ class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
             path("<uuid:pk>/raw/", self._content(files.raw), name="delivery_email_raw"),
             path("<uuid:pk>/source/", self._source(), name="delivery_email_source"),
             path("<uuid:pk>/files/<int:file>/", self._content(files.attachment), name="delivery_email_file"),
+            path("causes/<str:cause>/acknowledge/", self._acknowledging(), name="delivery_email_acknowledge"),
             *(path(f"<uuid:pk>/{answer.word}/", self._settling(answer)) for answer in settling.ANSWERS),
             *(path(f"<uuid:pk>/{order.word}/", self._ordered(order)) for order in orders.ORDERS),
         ]
@@ -165,6 +168,13 @@ class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
             "media": self.media,
         }
         return TemplateResponse(request, "delivery/email.html", context)
+
+    def _acknowledging(self) -> Any:
+        @scoped(Scope.EMAILS_MANAGE)
+        def inner(request: HttpRequest, cause: str) -> HttpResponse:
+            return troubles.acknowledge(request, cause)
+
+        return self.admin_site.admin_view(inner)
 
     def _content(self, view: Any) -> Any:
         @scoped(Scope.EMAILS_CONTENT)

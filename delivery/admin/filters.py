@@ -11,9 +11,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
+from delivery.access.scopes import Scope
 from delivery.admin import base, permissions
 from delivery.db import clock, ids
 from delivery.models import ApiKey, Attempt, Email
+from delivery.monitoring import causes
 from delivery.routing import configured
 from delivery.search import query, senders
 
@@ -157,6 +159,24 @@ class AgeFilter(base.Filter):  # type: ignore[misc]
         """Keep the emails of this span."""
         span = SPANS.get(str(self.value()))
         return queryset.filter(id__gte=ids.floor(clock.now() - span.length)) if span else queryset
+
+
+class CauseFilter(base.Filter):  # type: ignore[misc]
+    """Filter by the cause of a trouble; the dashboard links to it."""
+
+    title = "cause"
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the one that is asked for."""
+        return [(str(self.value()), "the one on the dashboard")] if self.value() else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Email]) -> QuerySet[Email]:
+        """Keep the emails that the dashboard has counted."""
+        if not self.value():
+            return queryset
+        mine = permissions.visible(request, Email.objects.all(), Scope.EMAILS_READ)
+        return queryset.filter(pk__in=causes.emails_of(mine, str(self.value())))
 
 
 class DoubtFilter(base.Filter):  # type: ignore[misc]

@@ -16,6 +16,7 @@ from django.db.models import Model, QuerySet
 from delivery.db import pieces
 from delivery.deletion import files
 from delivery.models import (
+    Acknowledgement,
     ApiKey,
     Contact,
     Email,
@@ -123,6 +124,7 @@ TABLES: Final = (
     Table(model=SoftBounce, at_once=1000),
     Table(model=UnsubscribeLink, at_once=1000),
     Table(model=Erasure),
+    Table(model=Acknowledgement),
     Table(model=Invitation),
     Table(model=Member),
     Table(model=MailHour),

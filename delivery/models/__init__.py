@@ -22,10 +22,12 @@ from delivery.models.readiness import ProviderCheck
 from delivery.models.reputation import MailHour
 from delivery.models.suppression import SoftBounce, Suppression, UnsubscribeLink, VendorList
 from delivery.models.tries import Tries
+from delivery.models.trouble import Acknowledgement
 from delivery.models.webhook import WebhookCall, WebhookEndpoint, WebhookMessage
 from delivery.models.worker import Worker
 
 __all__ = [
+    "Acknowledgement",
     "Alert",
     "ApiKey",
     "Attachment",

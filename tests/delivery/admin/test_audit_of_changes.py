@@ -354,6 +354,7 @@ FORMS: Final[Mapping[str, Form]] = {
     ),
 }
 NO_ENTRY: Final = {
+    "delivery_email_acknowledge": "each team has an entry: see test_dashboard",
     "delivery_email_all_resend": "each email has an entry, and the order one: see test_orders",
     "delivery_email_export": "it has an entry though it changes nothing: see test_orders",
     "delivery_email_cancel_ticked": "it only asks",
