@@ -34,7 +34,7 @@ class Span:
 
 
 SPANS: Final = {
-    "1h": Span(length=timedelta(hours=1), words="hour", bars=12),
+    "1h": Span(length=timedelta(hours=1), words="1 hour", bars=12),
     "24h": Span(length=timedelta(hours=24), words="24 hours", bars=24),
     "7d": Span(length=timedelta(days=7), words="7 days", bars=28),
     "30d": Span(length=timedelta(days=30), words="30 days", bars=30),

@@ -1,9 +1,10 @@
 """What became of the mail over time: counted along indexes alone, however long the log is."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +19,8 @@ _SAMPLE: Final = 100  # emails of each bar whose latency is looked at
 _LATELY: Final = 1000  # troubled emails that are looked at for senders and domains
 _FAILED: Final = (Email.Status.FAILED, Email.Status.EXPIRED)
 _MISSED: Final = (Recipient.Status.BOUNCED, Recipient.Status.REJECTED, Recipient.Status.FAILED)
+_AT_ONCE: Final = 250  # parts of a statement; SQLite takes 500
+Part = tuple[str, list[Any]]  # of a statement, and its parameters
 Counts = dict[str, list[int]]  # by a status or a provider: a number for each bar
 
 
@@ -58,36 +61,44 @@ def by_provider(over: Axis, names: Sequence[str], teams: Collection[int] | None)
 
 
 def _counted(over: Axis, column: str, values: Sequence[str], teams: Collection[int] | None) -> Counts:
-    bounds = over.bounds()
     counts: Counts = {value: [0] * over.bars for value in values}
     if not values or (teams is not None and not teams):
         return counts
-    statement, given = _everybody(column, values) if teams is None else _of_teams(column, teams)
-    with connection.cursor() as cursor:
-        for number, edges in enumerate(bounds):
+    parts = _everybody(column, values, over) if teams is None else _of_teams(column, teams, over)
+    for some in batched(parts, _AT_ONCE):
+        with connection.cursor() as cursor:
             cursor.execute(
-                statement, [*given, *map(_key, edges)] if teams is not None else _each(values, edges)
+                " UNION ALL ".join(part for part, _ in some), [each for _, given in some for each in given]
             )
-            for value, count in cursor.fetchall():
+            for number, value, count in cursor.fetchall():
                 if value in counts:
                     counts[value][number] = count
     return counts
 
 
-def _everybody(column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
-    """Return a statement that counts one value after the other along the index of (column, id)."""
-    one = f"SELECT %s, COUNT(*) FROM delivery_email WHERE {column} = %s AND id >= %s AND id < %s"  # noqa: S608
-    return " UNION ALL ".join([one] * len(values)), []
+def batched(parts: Iterable[Part], size: int) -> Iterator[list[Part]]:
+    """Yield the parts of a statement, so many at once."""
+    rest = iter(parts)
+    while some := list(islice(rest, size)):
+        yield some
 
 
-def _each(values: Sequence[str], edges: tuple[UUID, UUID]) -> list[Any]:
-    return [part for value in values for part in (value, value, *map(_key, edges))]
+def _everybody(column: str, values: Sequence[str], over: Axis) -> Iterator[Part]:
+    """Yield statements that count one value in one bar along the index of (column, id)."""
+    for number, edges in enumerate(over.bounds()):
+        one = (
+            f"SELECT {number}, %s, COUNT(*) FROM delivery_email WHERE {column} = %s AND id >= %s AND id < %s"  # noqa: S608
+        )
+        for value in values:
+            yield one, [value, value, *map(_key, edges)]
 
 
-def _of_teams(column: str, teams: Collection[int]) -> tuple[str, list[Any]]:
+def _of_teams(column: str, teams: Collection[int], over: Axis) -> Iterator[Part]:
+    """Yield statements that count all values in one bar along the index of teams, which holds the columns."""
     marks = ", ".join(["%s"] * len(teams))
-    mine = f"SELECT {column}, COUNT(*) FROM delivery_email WHERE {OWNER_COLUMN} IN ({marks})"  # noqa: S608
-    return f"{mine} AND id >= %s AND id < %s GROUP BY {column}", list(teams)
+    for number, edges in enumerate(over.bounds()):
+        mine = f"SELECT {number}, {column}, COUNT(*) FROM delivery_email WHERE {OWNER_COLUMN} IN ({marks})"  # noqa: S608
+        yield f"{mine} AND id >= %s AND id < %s GROUP BY {column}", [*teams, *map(_key, edges)]
 
 
 def _key(pk: UUID) -> Any:

@@ -544,7 +544,7 @@ def test_the_first_page_counts_the_last_day_and_names_what_needs_a_look(admin: C
     shown = text(admin.get("/admin/"))
 
     assert "Sent 1 last 24 hours" in shown
-    assert "Failed broken no such domain" in shown
+    assert "Failed no such domain 1 email: broken" in shown
 
 
 @pytest.mark.parametrize("name", ["auth_user", "delivery_team", "delivery_apikey"])
