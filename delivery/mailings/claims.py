@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from delivery.models.mailing import LEASE, MOST_CRASHES
 
 State = Mailing.State
 _MOST: Final = 20  # looked at in one go
+_ENDS: Final = timedelta(minutes=10)  # of a pause, in which what was under way comes to its end
 SET_ASIDE: Final = (
     "Three processes in a row ended while they made its emails. What was sent is sent; resuming it goes on."
 )
@@ -34,6 +36,11 @@ def wanted() -> QuerySet[Mailing]:
     begun = Q(state=State.SCHEDULED, send_at__lte=Now()) | Q(state=State.SENDING)
     ended = Q(state=State.CANCELLED, finished_at=None)
     return Mailing.objects.filter(checked | begun | ended).order_by("id")
+
+
+def just_paused() -> QuerySet[Mailing]:
+    """Return those of which emails may still be under way: nobody has them, and somebody looks at their counts."""
+    return Mailing.objects.filter(state=State.PAUSED, paused_at__gt=Now() - _ENDS).order_by()
 
 
 def take(pk: UUID | None = None) -> Mailing | None:

@@ -11,6 +11,7 @@ from typing import Final
 from django.db import transaction
 
 from delivery.access import keys
+from delivery.audience import results
 from delivery.db.outages import AWAY
 from delivery.mailings import check, claims, content, ending, rules, states
 from delivery.mailings.content import NotReady
@@ -22,6 +23,7 @@ _LOOK: Final = 0.5  # seconds between two looks for further mailings
 _WRITING: Final = 2.0  # seconds that a step may write: a template may take a second for each recipient
 _SHARED: Final = 0.25  # the same while there are others
 _RENEW: Final = 5.0  # seconds between two renewals of all claims
+_FOLLOW: Final = 2.0  # seconds between two looks at what became of emails that were under way at a pause
 _TICK: Final = 0.05  # between two looks at a check that another process makes
 _PATIENCE: Final = 3.0  # seconds of a check that somebody waits for
 _waited_for: set[int | None] = set()  # teams of which somebody waits for a check in this process
@@ -39,12 +41,14 @@ class Runner:
         self._have: list[tuple[Mailing, Step]] = []
         self._look_at = 0.0
         self._renew_at = 0.0
+        self._follow_at = 0.0
 
     def step(self, going_on: GoingOn) -> bool:
         """Take each mailing a step further; tell whether there is more to do at once."""
         watermark.be_sure()
         self._renew()
         self._look(going_on)
+        self._follow_paused()
         more = [self._step(mailing, step) for mailing, step in list(self._have) if going_on()]
         return any(more)
 
@@ -59,6 +63,13 @@ class Runner:
         self._look_at = time.monotonic() + _LOOK
         while going_on() and (mailing := claims.take()):
             self._have.append((mailing, _first(mailing)))
+
+    def _follow_paused(self) -> None:
+        if time.monotonic() < self._follow_at:
+            return
+        self._follow_at = time.monotonic() + _FOLLOW
+        for mailing in claims.just_paused():
+            results.follow_queued(mailing)
 
     def _renew(self) -> None:
         """Renew all claims: slow mailings do not cost the others theirs."""

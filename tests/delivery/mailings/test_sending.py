@@ -380,6 +380,24 @@ def test_an_email_that_nobody_accepts_by_its_deadline_has_failed() -> None:
     assert "deadline" in mailed.reasons(mailing)["p1@example.com"]
 
 
+def test_what_was_under_way_at_a_pause_is_told_during_the_pause() -> None:
+    mailing = mailed.started(mailed.group(2))
+    make()
+    with transaction.atomic():
+        states.pause(mailing, "ann")
+    answered = Email.objects.order_by("id")[:1]
+    Email.objects.filter(pk__in=list(answered.values_list("pk", flat=True))).update(
+        status="failed", due_at=None, reason="Refused."
+    )
+    make()
+    assert sorted(mailed.found(mailing).values()) == ["failed", "queued"]
+
+    Email.objects.update(status="failed", due_at=None)
+    Mailing.objects.update(paused_at=clock.now() - timedelta(hours=1))
+    make()
+    assert sorted(mailed.found(mailing).values()) == ["failed", "queued"]  # a long pause costs nothing
+
+
 def test_what_may_have_been_sent_stays_unknown_until_it_is_known(ses: fakes.FakeVendor) -> None:
     ses.script(close())
     mailing = send(mailed.started(mailed.group(1)))
