@@ -73,6 +73,15 @@ def ports(name: str) -> tuple[int, ...]:
     return tuple(map(int, given))
 
 
+def place(name: str) -> str:
+    """Return host:port; raise ImproperlyConfigured for anything else."""
+    word = text(name)
+    host, _, port = word.rpartition(":")
+    if word and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ImproperlyConfigured(f"{name} is {word!r}; write host:port: 0.0.0.0:9464")
+    return word
+
+
 def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """Return a comma-separated list of addresses and networks; raise ImproperlyConfigured for anything else."""
     try:

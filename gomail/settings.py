@@ -267,6 +267,8 @@ GOMAIL_HOLDS = accounts.holds(GOMAIL_PROVIDERS)  # seconds, where they are not G
 PROVIDER_SECRETS = accounts.variables(GOMAIL_PROVIDERS)
 # Who may read /metrics: whoever shows this token, or with none whoever asks from these networks; with neither nobody.
 METRICS_SECRET = environment.text("GOMAIL_METRICS_TOKEN")
+# Where a worker answers /metrics itself, host:port, on machines without a web process.
+GOMAIL_METRICS_LISTEN = environment.place("GOMAIL_METRICS_LISTEN")
 GOMAIL_METRICS_NETS = environment.networks("GOMAIL_METRICS_NETS")
 # The address at which people and providers reach this installation, such as https://mail.example.org.
 GOMAIL_PUBLIC_URL = environment.text("GOMAIL_PUBLIC_URL").rstrip("/")

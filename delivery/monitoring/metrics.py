@@ -3,9 +3,12 @@
 While the database is away the counters are told all the same, and `gomail_database_up` is 0.
 """
 
+import hmac
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Final
 
 from django.conf import settings
@@ -59,6 +62,18 @@ def read() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_All())
     return generate_latest(registry)
+
+
+def may_be_read(shown: str, client: str) -> bool:
+    """Tell whether this client may read them, by what it shows as its authorization, or by its address.
+
+    `client` is empty for one that may be anybody: behind a proxy that nobody has named, or at a Unix socket.
+    """
+    if settings.METRICS_SECRET:
+        return hmac.compare_digest(shown.encode(), f"Bearer {settings.METRICS_SECRET}".encode())
+    with suppress(ValueError):
+        return any(ip_address(client) in network for network in settings.GOMAIL_METRICS_NETS)
+    return False
 
 
 def forget() -> None:

@@ -72,6 +72,7 @@ def begin(sender: Any, **_: Any) -> None:
     _posting.append(threading.Thread(target=watching.run, args=(_goes_on,), name="alerts"))
     for thread in _posting:
         thread.start()
+    threading.Thread(target=loop.tell_metrics, args=(_goes_on,), name="metrics", daemon=True).start()
     read_events()
 
 

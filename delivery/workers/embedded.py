@@ -49,6 +49,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     # A suspect in its child process is waited for like any other attempt; readiness checks are not.
     working.append(_start(_every, stop, _CHECK_SECONDS, _without_keeping(quarantine.try_some)))
     _start(_every, stop, _CHECK_SECONDS, _without_keeping(loop.ask_vendors), daemon=True)
+    _start(loop.tell_metrics, lambda: not stop.is_set(), daemon=True)
     pollers = polling.pollers()
     for poller in pollers:  # waits for a queue for 20 s, which a shutdown does not
         _start(loop.read_events, poller, stop, daemon=True)

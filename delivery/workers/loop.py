@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import close_old_connections, connection
 
 from delivery.db import outages
@@ -16,7 +17,7 @@ from delivery.erasure import background as erasures
 from delivery.events.polling import Poller
 from delivery.mailings.run import Runner
 from delivery.models import Email
-from delivery.monitoring import quotas, readiness
+from delivery.monitoring import listener, quotas, readiness
 from delivery.recovery import rescue, watch
 from delivery.routing import circuits, configured
 from delivery.routing.governor import Permit
@@ -121,6 +122,12 @@ def run_mailings(going_on: GoingOn) -> None:
             time.sleep(_TICK_SECONDS)
     guarded(runner.finish, "The claims of mailings end with their leases")
     connection.close()
+
+
+def tell_metrics(going_on: GoingOn) -> None:
+    """Answer /metrics while it goes on, if this worker has an address for it."""
+    while settings.GOMAIL_METRICS_LISTEN and going_on():
+        guarded(lambda: listener.run(going_on), "Metrics could not be told")
 
 
 def read_events(poller: Poller, stop: threading.Event) -> None:
