@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
+.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-processes test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,16 +31,22 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/test_docs_site.py tests/test_documented_commands.py tests/test_durations.py tests/test_events_of_ses.py \
 	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_manage.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_metrics.py tests/test_replaced_file.py tests/test_rules.py tests/test_webhooks.py
+# Of them, whatever starts servers and workers, and mostly waits for them.
+PROCESSES := tests/api/test_hostile_connections.py tests/api/test_hostile_upload.py tests/api/test_short_of_files.py \
+	$(wildcard tests/gomail/server/test_*.py) tests/gomail/test_settings.py tests/gomail/test_start.py \
+	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_events_of_ses.py \
+	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_no_output.py \
+	tests/test_mailings.py tests/test_replaced_file.py tests/test_webhooks.py
 ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
 DURATIONS := .durations
 FAILURES := .failures
 
-# Three runs of about the same length on two processors: each waits, now and then, for what it has started.
+# Four runs on two processors: each waits, now and then, for what it has started.
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and beside it all that uses a database on PostgreSQL
 	@rm -rf $(DURATIONS) $(FAILURES)
 	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) \
-		$(MAKE) --no-print-directory --keep-going --jobs=3 test-on-sqlite test-on-postgresql test-once; \
-		ended=$$?; $(PY) -m tests.durations $(DURATIONS); [ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 3
+		$(MAKE) --no-print-directory --keep-going --jobs=4 test-on-sqlite test-on-postgresql test-once test-processes; \
+		ended=$$?; $(PY) -m tests.durations $(DURATIONS); [ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 4
 
 test-on-sqlite: $(VENV)/.dev
 	$(PY) manage.py test $(ON_BOTH)
@@ -49,7 +55,10 @@ test-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres $(PY) manage.py test $(ON_BOTH)
 
 test-once: $(VENV)/.dev
-	$(PY) manage.py test $(ONCE) tests/providers tests/browser tests/faults
+	$(PY) manage.py test $(filter-out $(PROCESSES),$(ONCE)) tests/providers tests/browser
+
+test-processes: $(VENV)/.dev
+	$(PY) manage.py test $(PROCESSES) tests/faults
 
 test-faults: $(VENV)/.dev ## a real installation, killed, starved and lied to, on both databases; an hour and a half
 	$(PY) -m tests.faults
