@@ -1,6 +1,6 @@
 """Who has left a group meanwhile gets nothing more of a mailing to it; asked when an email is made, and at its turn."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,15 +24,21 @@ def hindrances(group: Group, contacts: Collection[Contact]) -> Mapping[UUID, str
     return {contact: why for contact, why in each.items() if why}
 
 
-def hindrance(email: UUID) -> str:
-    """Return why the recipient of a mailing's email gets nothing any more; empty: nothing is known against it."""
+def hindrances_of(emails: Sequence[UUID]) -> Mapping[UUID, str]:
+    """Return by email of a mailing why its recipient gets nothing any more; who may get it is absent."""
     field: Any = Email._meta.pk
-    with connection.cursor() as cursor:
-        cursor.execute(_STATEMENT, [field.get_db_prep_value(email, connection)])
-        row = cursor.fetchone()
-    if row is None:
-        return ""  # the email belongs to no recipient of a mailing
-    contact, status, by, since = row
+    found = {}
+    if emails:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{_STATEMENT} ({', '.join(['%s'] * len(emails))})",
+                [field.get_db_prep_value(email, connection) for email in emails],
+            )
+            found = {field.to_python(pk): _known(*row) for pk, *row in cursor.fetchall()}
+    return {email: why for email, why in found.items() if why}
+
+
+def _known(contact: UUID | None, status: str, by: str, since: datetime | str) -> str:
     if contact is None:
         return NO_CONTACT
     return _why(status, by, since) if status else NO_MEMBER
@@ -50,8 +56,8 @@ def _table(model: Any) -> str:
 
 
 _STATEMENT: Final = (
-    "SELECT m.contact_id, s.status, s.by, s.since "  # noqa: S608 - our names
+    "SELECT m.email_id, m.contact_id, s.status, s.by, s.since "  # noqa: S608 - our names
     f"FROM {_table(MailingRecipient)} m JOIN {_table(Mailing)} g ON g.id = m.mailing_id "
     f"LEFT JOIN {_table(Membership)} s ON s.group_id = g.group_id AND s.contact_id = m.contact_id "
-    "WHERE m.email_id = %s"
+    "WHERE m.email_id IN"
 )

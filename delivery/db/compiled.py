@@ -28,6 +28,7 @@ from delivery.db.values import Prepare
 
 Row = TypeVar("Row", bound=models.Model)
 Found = TypeVar("Found")  # what a row is read as
+_EXACT = 8  # values: a statement for each number up to here
 Parameters = Sequence[Any]  # one Parameter for each of several values
 Change = tuple[
     models.QuerySet[Any], Mapping[str, Any]
@@ -100,8 +101,19 @@ class Update:
 _Compiled = tuple[_Sql, Callable[[Iterable[Values]], list[Found]]]  # a statement, and how its rows are read
 
 
+def _rounded_up(several: Sequence[Any]) -> Sequence[Any]:
+    """Return the values, the last of them repeated up to a round number: few numbers are ever compiled for.
+
+    To name a row twice does not change which rows are meant.
+    """
+    if len(several) <= _EXACT:
+        return several
+    step: int = 1 << max(0, (len(several) - 1).bit_length() - 2)  # 10, 12, 14, 16, 20, 24, …
+    return [*several, *[several[-1]] * (-len(several) % step)]
+
+
 class _Query(Generic[Found]):
-    """A statement that returns rows, for any number of values of one field; compiled once for each number."""
+    """A statement that returns rows which any of several values of one field names; compiled once for each number."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -109,6 +121,7 @@ class _Query(Generic[Found]):
 
     def run(self, several: Sequence[Any] = (), **values: Any) -> list[Found]:
         """Return the rows."""
+        several = _rounded_up(several)
         sql, read = self._compiled.get(len(several)) or self._compile_for(len(several))
         opened = opened_here()
         with opened.cursor() as cursor:

@@ -22,6 +22,7 @@ from delivery.queue.fairness import BULK
 
 _RENEW: Final = 5.0  # seconds between two notes of the claim and the pace, while nothing is made
 _JUDGE: Final = 2.0  # seconds between two looks at what came back
+_FEW: Final = 4  # of the room for emails: less than a quarter is not worth a slice
 _MINUTE: Final = 60.0
 _FULL: Final = "Waits for the limits of its team or key."
 
@@ -76,8 +77,9 @@ class Sender:
         """Return how many emails may be made now."""
         if any(holder and holder.paused_at for holder in (self.mailing.team, self.mailing.key)):
             return 0
-        room = pace.most_queued(self.mailing) - self._queued()
-        return min(slices.MOST, room) if room > 0 else 0
+        most = pace.most_queued(self.mailing)
+        room = most - self._queued()
+        return min(slices.MOST, room) if room >= min(slices.MOST, most // _FEW) else 0
 
     def _make(self, room: int, seconds: float) -> int:
         """Make the next emails; return of how many recipients something has become."""

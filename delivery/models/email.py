@@ -18,7 +18,7 @@ from providers.mime import content_types
 
 LEASE = timedelta(seconds=60)  # an attempt is limited to less than half of it
 DEADLINE = timedelta(hours=24)  # an email that no provider accepted by then has expired
-_A_MILLISECOND = timedelta(milliseconds=1)  # SQLite's clock: what is due at once must not look early
+A_MILLISECOND = timedelta(milliseconds=1)  # SQLite's clock: what is due at once must not look early
 _LONG_AGO = Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
 SUSPECT = 2  # crashes: processes that ended while they had claimed the email; then it is tried alone
 NOT_SENT_YET = ("scheduled", "queued")  # no provider has been asked, or none has accepted
@@ -46,7 +46,7 @@ class EmailQuerySet(models.QuerySet["Email"]):
 
     def due(self) -> Self:
         """Keep the emails that a worker should hand over now, longest due first."""
-        now = Now() + _A_MILLISECOND
+        now = Now() + A_MILLISECOND
         ready = self.waiting().free().unpaused().filter(due_at__lte=now, expires_at__gt=Now())
         return ready.exclude(key__in=access.cancelling()).order_by("due_at")
 

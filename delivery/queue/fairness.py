@@ -10,10 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from delivery.db import compiled
+from delivery.db.compiled import Parameter, Parameters
 from delivery.models import Email, Team
-from delivery.models.email import EmailQuerySet
+from delivery.models.email import A_MILLISECOND, EmailQuerySet
 from delivery.queue.shares import UnderWay
 from delivery.queue.urgency import UrgentEmails
 
@@ -21,6 +27,7 @@ HIGH, NORMAL, BULK = LANES = Email.Priority.HIGH, Email.Priority.NORMAL, Email.P
 _AT_A_TURN = 5  # emails of one team in one turn
 _MOST_TEAMS = 50  # read at once
 _READ_AHEAD = 100  # emails read at once when there are few teams: several turns of each
+_READ_AHEAD_BULK = 500  # the same of mailings, which many emails are asked for at once
 _FRESH_SECONDS = 1.0  # a new team has a turn after at most this time
 _EMPTY_SECONDS = 0.5  # an empty queue is read again after this time, by one thread
 
@@ -53,6 +60,10 @@ class _Lane:
 
     def put_back(self, turn: Turn) -> None:
         self._turn.appendleft(turn)
+
+    def rests(self) -> bool:
+        """Tell whether nothing was due a moment ago."""
+        return not self._turn and not self._further and time.monotonic() < self.empty_until
 
     def fill(self, teams: list[list[Turn]]) -> None:
         turns = zip_longest(*(_turns(emails) for emails in teams), fillvalue=())
@@ -87,14 +98,27 @@ class FairQueue:
     @contextmanager
     def taken(self, lanes: Sequence[str]) -> Iterator[Turn | None]:
         """Give the same to a thread that serves these lanes; it counts for its team until the end of the block."""
-        with self._lock:
-            turn = self._first(lanes)
-            self._count(turn, lanes, 1)
+        turn = self.begin(lanes)
         try:
             yield turn
         finally:
-            with self._lock:
-                self._count(turn, lanes, -1)
+            self.end(turn, lanes)
+
+    def begin(self, lanes: Sequence[str]) -> Turn | None:
+        """Give the same; it counts until `end` is told."""
+        with self._lock:
+            turn = self._first(lanes)
+            self._count(turn, lanes, 1)
+        return turn
+
+    def end(self, turn: Turn | None, lanes: Sequence[str]) -> None:
+        """Count a turn no longer."""
+        with self._lock:
+            self._count(turn, lanes, -1)
+
+    def rests(self, lanes: Sequence[str]) -> bool:
+        """Tell whether all of these lanes were empty a moment ago, and are not looked at yet."""
+        return all(self._lanes[lane].rests() for lane in lanes)
 
     def put_back(self, turn: Turn) -> None:
         """Take back an email that was given out and not claimed: it is the next one."""
@@ -140,13 +164,27 @@ def _take_first(turns: deque[Turn], may_go: Callable[[Turn], bool]) -> Turn | No
 
 def _read_ahead(priority: str, lane: _Lane) -> list[list[Turn]]:
     """Return due emails of each team that has any, starting after the team that was last."""
+    if not _ANY_DUE.run(priority=priority):
+        return []
     emails = Email.objects.due().innocent().filter(priority=priority)
     in_turn = list(teams(priority, lane.last_team))
     lane.last_team = in_turn[-1] if in_turn else lane.last_team
-    most = max(_AT_A_TURN, _READ_AHEAD // (1 + len(in_turn)))
+    ahead = _READ_AHEAD_BULK if priority == BULK else _READ_AHEAD
+    most = max(_AT_A_TURN, ahead // (1 + len(in_turn)))
     return [
         [Turn(pk, team, priority) for pk in some(emails.filter(team=team), most)] for team in (None, *in_turn)
     ]
+
+
+def _any_due(_: Parameters) -> QuerySet[Email, Any]:
+    """Return a row if any email of a lane may be due: what most looks at an empty lane come to costs little."""
+    waiting = Email.objects.order_by().filter(
+        priority=Parameter("priority"), due_at__lte=Now() + A_MILLISECOND
+    )
+    return waiting.values_list("pk")[:1]
+
+
+_ANY_DUE = compiled.SelectColumns("pk", _any_due)
 
 
 def teams(lane: str, last: int) -> Iterator[int]:

@@ -22,13 +22,24 @@ _held: dict[UUID, float] = {}
 @contextmanager
 def kept(pk: UUID) -> Iterator[None]:
     """Have the heartbeat renew the lease of an email while it is handed over."""
-    mine = time.monotonic()
-    _held[pk] = mine
+    mine = keep(pk)
     try:
         yield
     finally:
-        if _held.get(pk) == mine:  # else another thread of this process has claimed it meanwhile
-            del _held[pk]
+        drop(pk, mine)
+
+
+def keep(pk: UUID) -> float:
+    """Have the heartbeat renew it from now on; return what `drop` asks for."""
+    mine = time.monotonic()
+    _held[pk] = mine
+    return mine
+
+
+def drop(pk: UUID, mine: float) -> None:
+    """Have it renewed no more, unless another thread of this process has claimed the email meanwhile."""
+    if _held.get(pk) == mine:
+        del _held[pk]
 
 
 def renew() -> int:

@@ -49,6 +49,10 @@ class Permit:
         slot, self._slot = self._slot, None
         return slot
 
+    def seconds(self) -> float:
+        """Return how far its moment is away; 0: it has none, or it has come."""
+        return max(0.0, (self._slot.at - clock.nanoseconds()) / A_SECOND) if self._slot else 0.0
+
     def give_back(self) -> None:
         """Give the moment back unless it was used."""
         slot, self._slot = self._slot, None
@@ -56,10 +60,11 @@ class Permit:
             give_back(self._provider, slot)
 
 
-def permit(priority: str) -> Permit | None:
+def permit(priority: str, patience: float = PATIENCE) -> Permit | None:
     """Take a permit for the provider that emails of this priority go to first; None: they wait for one.
 
-    A provider whose day is used up, or that is not used now, is passed over.
+    `patience`: seconds for which the caller waits for it. A provider whose day is used up, or that is not used now, is
+    passed over.
     """
     now, governed = clock.now(), False
     for provider in configured.providers():
@@ -69,7 +74,7 @@ def permit(priority: str) -> Permit | None:
             return Permit()
         governed = True
         try:
-            return Permit(provider, reserve(provider, 1, priority))
+            return Permit(provider, reserve(provider, 1, priority, patience))
         except Used:
             continue
         except Busy:
@@ -77,15 +82,15 @@ def permit(priority: str) -> Permit | None:
     return None if governed else Permit()
 
 
-def reserve(provider: Provider, recipients: int, priority: str) -> Slot | None:
-    """Return a moment for so many recipients, after a second's wait at most; None: there is no need of one.
+def reserve(provider: Provider, recipients: int, priority: str, patience: float = PATIENCE) -> Slot | None:
+    """Return a moment for so many recipients, after so many seconds at most; None: there is no need of one.
 
     Raises Used or Busy.
     """
     found, high = line(provider), _is_high(priority)
     if found is None:
         return None
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while (slot := found.take(recipients, high=high)) is None:
         free_at = found.free_at(recipients, high=high)
         if free_at is None:

@@ -53,7 +53,8 @@ def begin(email: Email, provider: Provider) -> Attempt:
     return _begun.ask((email, provider))
 
 
-def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
+def begin_all(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
+    """Do the same for many in one transaction; raise ClaimLost or AcceptedBefore, beginning none, for any of them."""
     with transaction.atomic():
         # In the order in which events lock emails, too; what an event is settling may be sent again at this moment.
         _hold(*sorted((email for email, _ in parts), key=lambda email: email.pk))
@@ -64,7 +65,7 @@ def _begin(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
         return started
 
 
-_begun = GroupCommit(_begin)
+_begun = GroupCommit(begin_all)
 
 
 def store(last: Attempt) -> bool:
@@ -115,8 +116,9 @@ def _was_accepted(email: Email) -> bool:
 
     Only what is sent again may have been: it costs the others no statement.
     """
-    accepted = Attempt.objects.filter(email=email, outcome=Attempt.Outcome.ACCEPTED)
-    return email.possible_duplicate and accepted.exists()
+    if not email.possible_duplicate:
+        return False
+    return Attempt.objects.filter(email=email, outcome=Attempt.Outcome.ACCEPTED).exists()
 
 
 def _answer(last: Attempt) -> dict[str, Any]:

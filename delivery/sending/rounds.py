@@ -61,9 +61,23 @@ def _dispatch(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email | None
 
 
 def _offer_claimed(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email | None:
+    ready = prepare(bundle, going_on, permit)
+    if isinstance(ready, Email):
+        return ready
+    walk = begin(ready)
+    return settle(walk, walk.offer) if isinstance(walk, Walk) else walk
+
+
+def prepare(
+    bundle: Bundle, going_on: GoingOn, permit: Permit, found: suppressed.Found | None = None
+) -> "Round | Email":
+    """Return the round of a claimed email, which its first provider has let through; or the email: nobody is asked.
+
+    `found`: who of its recipients is kept out, as was found a moment ago.
+    """
     email = bundle.email
     failpoints.reach("after-claim", about=email.subject)
-    if kept_back := _kept_back(bundle):
+    if kept_back := _kept_back(bundle, found):
         return kept_back
     try:
         message = bundle.message()
@@ -78,8 +92,14 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email |
     first = gate.next()
     if first is None:
         return _requeue(email, postponed(gate), rounds=email.rounds - 1)  # nobody was asked
+    return Round(email=email, message=message, gate=gate, first=first, going_on=going_on)
+
+
+def begin(this: "Round") -> "Walk | Email | None":
+    """Write the first attempt down; return the email if a provider turns out to have it, None if its claim is lost."""
+    email, gate = this.email, this.gate
     try:
-        attempt = attempts.begin(email, first)
+        return Walk(this, attempts.begin(email, this.first))
     except attempts.ClaimLost:
         gate.release()
         return None
@@ -89,16 +109,15 @@ def _offer_claimed(bundle: Bundle, going_on: GoingOn, permit: Permit) -> Email |
     except Exception:  # nobody was asked
         gate.release()
         raise
-    return hand_over(Round(email=email, message=message, gate=gate, first=first, going_on=going_on), attempt)
 
 
-def _kept_back(bundle: Bundle) -> Email | None:
+def _kept_back(bundle: Bundle, found: suppressed.Found | None) -> Email | None:
     """Return the email if nobody may get it, or not yet."""
     email = bundle.email
     if email.body_pruned_at:
         return _requeue(email, outcomes.failed(CONTENT_GONE), rounds=email.rounds - 1)
     try:
-        suppressed.leave_out(bundle)
+        suppressed.leave_out(bundle, found)
         scanning.insist(bundle)
     except suppressed.AllSuppressed as nobody:
         return _end_suppressed(bundle, nobody)
@@ -130,11 +149,30 @@ class Round:
             yield following
 
 
+class Walk:
+    """A round whose first attempt is durable."""
+
+    def __init__(self, this: Round, attempt: Attempt) -> None:
+        """Take the round and its first attempt."""
+        self.round = this
+        self.log = attempts.Log(this.email, attempt, this.gate.learn, this.gate.begin)
+
+    def offer(self) -> Outcome:
+        """Offer the email to one provider after another; return what has come of it, for `settle`."""
+        return _offer(self.round, self.log)
+
+
 def hand_over(this: Round, attempt: Attempt) -> Email:
     """Walk along the providers, beginning with this durable attempt; return the email with its outcome."""
-    log = attempts.Log(this.email, attempt, this.gate.learn, this.gate.begin)
+    walk = Walk(this, attempt)
+    return settle(walk, walk.offer)
+
+
+def settle(walk: Walk, offer: Callable[[], Outcome]) -> Email:
+    """Store what comes of a walk, whatever the offer raises; return the email with its outcome."""
+    this, log = walk.round, walk.log
     try:
-        return _handed_over(this, log)
+        return _handed_over(this, log, offer)
     except Email.DoesNotExist:
         # What became of it stands in the journal: `manage.py after_restore` lists it.
         logger.critical(
@@ -145,10 +183,10 @@ def hand_over(this: Round, attempt: Attempt) -> Email:
         return this.email
 
 
-def _handed_over(this: Round, log: attempts.Log) -> Email:
+def _handed_over(this: Round, log: attempts.Log, offer: Callable[[], Outcome]) -> Email:
     email = this.email
     try:
-        outcome = _offer(this, log)
+        outcome = offer()
         outages.insist(lambda: transitions.record(email, outcome, log.last))
         failpoints.reach("after-finish")
         log.tell()

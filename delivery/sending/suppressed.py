@@ -36,10 +36,13 @@ class AllSuppressed(Exception):
         self.recipients = recipients
 
 
-def mark(bundle: Bundle) -> list[Recipient]:
-    """Mark in memory the recipients that are suppressed; return them. Raises AllSuppressed if nobody is left."""
+def mark(bundle: Bundle, found: Found | None = None) -> list[Recipient]:
+    """Mark in memory the recipients that are suppressed; return them. Raises AllSuppressed if nobody is left.
+
+    `found`: what was found about them a moment ago, by find_all.
+    """
     left = _left(bundle)
-    found = _found(bundle.email, left)
+    found = _found(bundle.email, left) if found is None else found
     out = _explained(_kept_out(left, found), found)
     for row in out:
         row.status = Recipient.Status.SUPPRESSED
@@ -48,9 +51,19 @@ def mark(bundle: Bundle) -> list[Recipient]:
     return out
 
 
-def leave_out(bundle: Bundle) -> None:
+def find_all(bundles: Sequence[Bundle]) -> list[Found]:
+    """Return for each stored email who of its recipients is kept out, and why; everything is asked at once."""
+    several = [(bundle.email, _left(bundle)) for bundle in bundles]
+    gone = belonging.hindrances_of([email.pk for email, _ in several if email.mailing_id])
+    return [
+        _explanations(out, gone.get(email.pk, ""), left)
+        for out, (email, left) in zip(_screened(several), several, strict=True)
+    ]
+
+
+def leave_out(bundle: Bundle, found: Found | None = None) -> None:
     """Mark them in a stored email, in memory and in the database. Raises AllSuppressed, and stores nothing then."""
-    if out := mark(bundle):
+    if out := mark(bundle, found):
         with transaction.atomic():
             record(bundle.email, out)
 
@@ -84,8 +97,23 @@ def tell(email: Email, recipients: Iterable[Recipient]) -> None:
 def _found(email: Email, left: Sequence[Recipient]) -> Found:
     """Return who is kept out, and why; an erased recipient has no address any more."""
     out = screening.kept_out(_mail(email), [row.canonical for row in left])
+    gone = belonging.hindrances_of([email.pk]) if email.mailing_id else {}
+    return _explanations(out, gone.get(email.pk, ""), left)
+
+
+def _screened(several: Sequence[tuple[Email, Sequence[Recipient]]]) -> list[Mapping[str, Suppression]]:
+    """Return what is found of each: the emails of one team are asked for together."""
+    found: dict[int, Mapping[str, Suppression]] = {}
+    for team in dict.fromkeys(email.team_id for email, _ in several):
+        places = [place for place, (email, _) in enumerate(several) if email.team_id == team]
+        parts = [(_mail(several[place][0]), [row.canonical for row in several[place][1]]) for place in places]
+        found.update(zip(places, screening.kept_out_each(team, parts), strict=True))
+    return [found[place] for place in range(len(several))]
+
+
+def _explanations(out: Mapping[str, Suppression], gone: str, left: Sequence[Recipient]) -> Found:
     found = {address: reason(entry) for address, entry in out.items()}
-    if email.mailing_id and (gone := belonging.hindrance(email.pk)):
+    if gone:
         found.update({row.canonical: found.get(row.canonical, gone) for row in left})
     return found | {row.canonical: ERASED for row in left if tombstones.is_one(row.canonical)}
 

@@ -32,14 +32,19 @@ _Part = tuple[Email, Outcome, Attempt]
 
 def record(email: Email, outcome: Outcome, last: Attempt) -> None:
     """Store a round's outcome and its last attempt in one transaction."""
-    if outcome.status == Email.Status.SENT and not email.possible_duplicate:
+    if is_plain(email, outcome):
         _recorded.ask((email, outcome, last))
     else:
         _record_one(email, outcome, last)
 
 
-def _record(parts: Sequence[_Part]) -> Sequence[None]:
-    """Store outcomes of sent emails in one transaction; raise ClaimLost, storing none, if one claim was lost."""
+def is_plain(email: Email, outcome: Outcome) -> bool:
+    """Tell whether an outcome may be stored together with others: nothing has to be looked up for it."""
+    return outcome.status == Email.Status.SENT and not email.possible_duplicate
+
+
+def record_plain(parts: Sequence[_Part]) -> Sequence[None]:
+    """Store plain outcomes in one transaction; raise ClaimLost, storing none, if one claim was lost."""
     if len(parts) == 1:
         _record_one(*parts[0])
         return (None,)
@@ -54,7 +59,7 @@ def _record(parts: Sequence[_Part]) -> Sequence[None]:
     return (None,) * len(parts)
 
 
-_recorded = GroupCommit(_record)
+_recorded = GroupCommit(record_plain)
 
 
 def _record_one(email: Email, outcome: Outcome, last: Attempt) -> None:

@@ -11,12 +11,12 @@ from delivery.events import polling
 from delivery.files import storage
 from delivery.monitoring import quotas
 from delivery.queue import heartbeats
-from delivery.queue.fairness import BULK, HIGH, LANES, NORMAL, FairQueue, Turn
+from delivery.queue.fairness import HIGH, LANES, NORMAL, FairQueue, Turn
 from delivery.recovery import quarantine
 from delivery.routing import governor
 from delivery.routing.governor import Permit
 from delivery.sending.rounds import GoingOn
-from delivery.workers import loop, watching
+from delivery.workers import bulk, loop, watching
 from providers.wire import shortage
 
 _IDLE_SECONDS = 0.25  # less than an empty queue is left alone for: then some thread comes soon
@@ -24,12 +24,12 @@ _SHORT_SECONDS = (0.5, 4.0)  # after a shortage; all threads at once would bring
 _CHECK_SECONDS = 5.0
 _BATCH = 100
 # The lanes of each thread in order of preference: sign-in codes do not wait behind a newsletter, and a stream of
-# sign-in codes cannot starve the newsletter. Mailings have three threads of four, when nobody else needs them.
+# sign-in codes cannot starve the newsletter. Mailings have threads of their own; see workers/bulk.
 _LANES: tuple[tuple[str, ...], ...] = (
-    (HIGH, NORMAL, BULK),
-    (NORMAL, HIGH, BULK),
+    (HIGH, NORMAL),
+    (NORMAL, HIGH),
     (HIGH,),
-    (HIGH, NORMAL, BULK),
+    (HIGH, NORMAL),
 )
 
 
@@ -42,6 +42,7 @@ def run(stop: threading.Event, *, threads: int) -> None:
     queue, done = FairQueue(lanes), threading.Event()
     working = [_start(_hand_over_on, stop, queue, each) for each in lanes]
     heart = _start(_every, done, heartbeats.BEAT_SECONDS, lambda: heartbeats.beat(threads=threads))
+    working.append(_start(bulk.run, lambda: not stop.is_set(), bulk.threads(threads)))
     working.append(_start(loop.post_webhooks, lambda: not stop.is_set()))
     working.append(_start(loop.run_imports, lambda: not stop.is_set()))
     working.append(_start(loop.run_mailings, lambda: not stop.is_set()))
@@ -92,13 +93,15 @@ def _hand_over(turn: Turn, queue: FairQueue, going_on: GoingOn) -> int | None:
 
 
 def _lanes(number: int, threads: int) -> tuple[str, ...]:
-    """Return the lanes of a thread; a single thread serves all."""
-    return _LANES[number % len(_LANES)] if threads > 1 else LANES
+    """Return the lanes of a thread; a single thread serves both."""
+    return _LANES[number % len(_LANES)] if threads > 1 else (HIGH, NORMAL)
 
 
 def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str]) -> None:
     while not stop.is_set():
-        if not loop.guarded(lambda: hand_over(stop, queue, lanes), "Emails could not be handed over"):
+        if queue.rests(lanes):
+            stop.wait(_IDLE_SECONDS)
+        elif not loop.guarded(lambda: hand_over(stop, queue, lanes), "Emails could not be handed over"):
             stop.wait(_pause())
     connection.close()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from delivery.access import keys
 from delivery.library import signatures
+from delivery.queue import fairness
 from delivery.routing import circuit_cache, quotas
 from delivery.submission import backpressure
 from delivery.suppressions import screening
@@ -13,6 +14,7 @@ from delivery.webhooks import listeners
 READS: dict[str, Callable[[], Any]] = {
     "access.keys._LIVE": lambda: keys._LIVE.run(["none"]),
     "submission.backpressure._DUE": lambda: backpressure._DUE.run(most=1),
+    "queue.fairness._ANY_DUE": lambda: fairness._ANY_DUE.run(priority="normal"),
     "routing.circuit_cache._APPLYING": lambda: circuit_cache._APPLYING.run([]),
     "routing.quotas._TOLD": lambda: quotas._TOLD.run(["ses"]),
     "webhooks.listeners._LISTENING": listeners._LISTENING.run,

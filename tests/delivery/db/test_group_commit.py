@@ -136,7 +136,7 @@ def test_a_group_of_which_one_claim_is_lost_begins_no_attempt(providers: None) -
     Email.objects.filter(pk=lost.pk).update(epoch=9)
     ses = configured.providers()[0]
     with pytest.raises(attempts.ClaimLost):
-        attempts._begin([(mine, ses), (lost, ses)])
+        attempts.begin_all([(mine, ses), (lost, ses)])
 
     assert not Attempt.objects.exists()
 
@@ -144,7 +144,7 @@ def test_a_group_of_which_one_claim_is_lost_begins_no_attempt(providers: None) -
 @pytest.mark.django_db
 def test_a_group_of_sent_emails_is_written_down_whole(providers: None) -> None:
     parts = [sent(claimed(), f"id-{number}") for number in range(3)]
-    transitions._record(parts)
+    transitions.record_plain(parts)
 
     assert {(email.status, email.provider) for email in Email.objects.all()} == {("sent", "ses")}
     assert {row.provider_message_id for row in Attempt.objects.filter(outcome="accepted")} == {
@@ -163,7 +163,7 @@ def test_nothing_of_a_group_is_written_when_one_claim_is_over(
     parts = [sent(claimed(), "one"), sent(claimed(), "other")]
     Email.objects.filter(pk=parts[1][0].pk).update(**change)
     with pytest.raises(attempts.ClaimLost):
-        transitions._record(parts)
+        transitions.record_plain(parts)
 
     assert not Attempt.objects.exclude(outcome="started").exists()
     assert not Email.objects.filter(status="sent").exists()
@@ -174,7 +174,7 @@ def test_nothing_of_a_group_is_written_over_a_persons_word(providers: None) -> N
     parts = [sent(claimed(), "one"), sent(claimed(), "other")]
     Attempt.objects.filter(pk=parts[0][2].pk).update(settled_by="ann", outcome="not_sent")
     with pytest.raises(attempts.ClaimLost):
-        transitions._record(parts)
+        transitions.record_plain(parts)
 
     assert sorted(Attempt.objects.values_list("outcome", flat=True)) == ["not_sent", "started"]
 

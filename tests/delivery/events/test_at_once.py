@@ -137,7 +137,7 @@ def test_an_event_of_two_emails_that_are_just_sent_again_waits_in_no_circle() ->
     def begin() -> None:
         locked.wait(5)
         with suppress(attempts.AcceptedBefore):  # as soon as the event is written down
-            attempts._begin([(two.email, Sandbox()), (one.email, Sandbox())])
+            attempts.begin_all([(two.email, Sandbox()), (one.email, Sandbox())])
         connection.close()
 
     with ThreadPoolExecutor(2) as pool:

@@ -118,7 +118,7 @@ def accepted(several: int) -> list[Any]:
 def test_emails_that_are_written_together_are_told_of_each() -> None:
     endpoint()
     parts = accepted(30)
-    transitions._record(parts)
+    transitions.record_plain(parts)
 
     assert {message.data["email_id"] for message in WebhookMessage.objects.all()} == {
         str(email.pk) for email, _, _ in parts
@@ -131,7 +131,7 @@ def test_a_group_that_is_rolled_back_tells_nothing() -> None:
     parts = accepted(3)
     Email.objects.filter(pk=parts[-1][0].pk).update(epoch=7)
     with pytest.raises(attempts.ClaimLost):
-        transitions._record(parts)
+        transitions.record_plain(parts)
 
     assert told() == []
 
@@ -154,11 +154,11 @@ def test_where_nobody_listens_an_email_costs_no_statement_more(statements: Any, 
     endpoint(events=["email.bounced"])
     parts = accepted(several)
 
-    assert [sql for sql in statements(lambda: transitions._record(parts)) if "webhook" in sql] == []
+    assert [sql for sql in statements(lambda: transitions.record_plain(parts)) if "webhook" in sql] == []
 
 
 def test_where_somebody_listens_a_group_costs_one_statement_more(statements: Any) -> None:
     endpoint()
     parts = accepted(15)
 
-    assert len([sql for sql in statements(lambda: transitions._record(parts)) if "webhook" in sql]) == 1
+    assert len([sql for sql in statements(lambda: transitions.record_plain(parts)) if "webhook" in sql]) == 1

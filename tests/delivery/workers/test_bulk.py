@@ -1,0 +1,148 @@
+"""The worker's thread for mailings: many emails at once, each of which comes to what it would have come to alone."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from delivery.models import Attempt, Email, Recipient, Suppression
+from delivery.sending import attempts, rounds, transitions
+from delivery.suppressions import screening
+from delivery.workers.bulk import BulkSender
+from tests import fakes
+from tests.delivery.factories import queued
+from tests.providers.fault_server import answer
+
+pytestmark = pytest.mark.django_db
+
+
+def bulk(**changes: Any) -> Email:
+    return queued(priority="bulk", **changes)
+
+
+def work(sender: BulkSender, steps: int = 1) -> None:
+    for _ in range(steps):
+        sender.step(lambda: True)
+        sender.wait(0.01)
+    finish(sender)
+
+
+def finish(sender: BulkSender) -> None:
+    while sender.is_busy:
+        sender.settle()
+        sender.wait(0.01)
+    sender.close()
+
+
+def statuses() -> list[str]:
+    return list(Email.objects.order_by("id").values_list("status", flat=True))
+
+
+def test_many_go_at_once_and_each_has_its_attempt_and_its_recipients_status() -> None:
+    emails = [bulk() for _ in range(3)]
+    work(BulkSender(8))
+
+    assert statuses() == ["sent"] * 3
+    assert {attempt.email_id: attempt.outcome for attempt in Attempt.objects.all()} == {
+        email.pk: "accepted" for email in emails
+    }
+    assert set(Recipient.objects.values_list("status", flat=True)) == {"accepted"}
+
+
+def test_no_more_are_begun_than_calls_are_made_at_once() -> None:
+    for _ in range(5):
+        bulk()
+    work(BulkSender(2))
+
+    assert statuses().count("sent") == 2
+    assert Attempt.objects.count() == 2
+
+
+def test_the_next_are_begun_when_some_have_been_answered() -> None:
+    for _ in range(5):
+        bulk()
+    work(BulkSender(2), steps=12)
+
+    assert statuses() == ["sent"] * 5
+
+
+def test_other_mail_is_left_to_the_other_threads() -> None:
+    queued()
+    work(BulkSender(2))
+
+    assert statuses() == ["queued"]
+
+
+def test_who_is_suppressed_gets_nothing_and_the_others_do() -> None:
+    out, _ = bulk(), bulk()
+    Recipient.objects.filter(email=out).update(address="gone@example.org", canonical="gone@example.org")
+    Suppression.objects.create(address="gone@example.org", kind="manual", scope="all")
+    screening.forget()
+    work(BulkSender(2))
+
+    assert statuses() == ["failed", "sent"]
+
+
+def test_one_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any) -> None:
+    bad, _ = bulk(subject="bad"), bulk()
+    real = rounds.prepare
+
+    def prepare(bundle: Any, *others: Any) -> Any:
+        return 1 / 0 if bundle.email.pk == bad.pk else real(bundle, *others)
+
+    monkeypatch.setattr(rounds, "prepare", prepare)
+    work(BulkSender(2))
+
+    assert statuses() == ["sending", "sent"]
+
+
+def test_a_claim_that_is_lost_meanwhile_loses_no_other(monkeypatch: Any) -> None:
+    lost, _ = bulk(), bulk()
+    real = attempts.begin_all
+
+    def begin_all(parts: Any) -> Any:
+        Email.objects.filter(pk=lost.pk).update(epoch=9)
+        return real(parts)
+
+    monkeypatch.setattr(attempts, "begin_all", begin_all)
+    monkeypatch.setattr(attempts, "_begun", attempts.GroupCommit(real))
+    work(BulkSender(2))
+
+    assert statuses() == ["sending", "sent"]
+
+
+def test_a_database_that_is_away_leaves_what_was_claimed_to_its_lease(monkeypatch: Any) -> None:
+    def away(_: Any) -> Any:
+        raise OperationalError("gone")
+
+    bulk()
+    sender = BulkSender(2)
+    monkeypatch.setattr(attempts, "begin_all", away)
+    with pytest.raises(OperationalError):
+        sender.step(lambda: True)
+    finish(sender)
+
+    assert statuses() == ["sending"]
+    assert not Attempt.objects.exists()
+
+
+def test_outcomes_that_cannot_be_stored_together_are_stored_one_by_one(monkeypatch: Any) -> None:
+    def lost(_: Any) -> Any:
+        raise attempts.ClaimLost
+
+    bulk(), bulk()
+    monkeypatch.setattr(transitions, "record_plain", lost)
+    work(BulkSender(2))
+
+    assert statuses() == ["sent", "sent"]
+
+
+def test_the_next_provider_gets_what_the_first_did_not_take(
+    transactional_db: None, providers: None, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
+) -> None:
+    ses.default = answer(503, {})
+    bulk(), bulk()
+    work(BulkSender(2))
+
+    assert statuses() == ["sent", "sent"]
+    assert len(sendgrid.mails) == 2
