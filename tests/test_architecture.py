@@ -49,6 +49,7 @@ LOOPS = {
     "delivery/queue/notifier.py",
     "delivery/events/polling.py",
     "delivery/mailings/run.py",
+    "delivery/sending/waves.py",
 }
 
 

@@ -5,9 +5,11 @@ Every email has a round of its own, as if it were alone: the steps are those of 
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from delivery.bundles import Bundle
+from delivery.counting import context
 from delivery.db import outages
 from delivery.db.outages import AWAY
 from delivery.models import Email
@@ -56,6 +58,12 @@ def begin(several: Sequence[tuple[Bundle, Permit]], going_on: GoingOn) -> list[B
     return [Begun(walk, kept[walk.round.email.pk]) for walk in walks]
 
 
+def offer(begun: Begun) -> Outcome:
+    """Offer one email to its providers; return what has come of it, for `settle`."""
+    with _about(begun.email):
+        return begun.walk.offer()
+
+
 def settle(ended: Sequence[Ended]) -> None:
     """Store what came of emails: of all that were simply sent in one transaction, of each other one by itself."""
     sent = [(each, outcome) for each in ended if (outcome := _plain(each))]
@@ -86,7 +94,8 @@ def _prepared(several: Sequence[tuple[Bundle, Permit]], going_on: GoingOn) -> It
 def _ready(bundle: Bundle, going_on: GoingOn, permit: Permit, found: suppressed.Found) -> Round | None:
     """Return its round; None: nobody is asked, or it is the one at which something fails, and the others go on."""
     try:
-        this = rounds.prepare(bundle, going_on, permit, found)
+        with _about(bundle.email):
+            this = rounds.prepare(bundle, going_on, permit, found)
     except AWAY:
         raise
     except Exception as error:
@@ -109,6 +118,10 @@ def _begun(ready: Sequence[Round]) -> list[Walk]:
         _release(ready)
         raise
     return [Walk(this, attempt) for this, attempt in zip(ready, started, strict=True)]
+
+
+def _about(email: Email) -> AbstractContextManager[dict[str, str]]:
+    return context.about(email=email.pk, team=email.team_id)
 
 
 def _release(ready: Sequence[Round]) -> None:
@@ -140,6 +153,7 @@ def _record(sent: Sequence[tuple[Ended, Outcome]]) -> bool:
 
 def _settle_alone(each: Ended) -> None:
     try:
-        rounds.settle(each.begun.walk, each.outcome)
+        with _about(each.begun.email):
+            rounds.settle(each.begun.walk, each.outcome)
     except Exception:
         log.exception("Email %s could not be settled; its claim ends with its lease", each.begun.email.pk)

@@ -15,7 +15,7 @@ from delivery.routing import governor
 from delivery.routing.governor import Permit
 from delivery.sending import waves
 from delivery.sending.outcomes import Outcome
-from delivery.sending.rounds import GoingOn, Walk
+from delivery.sending.rounds import GoingOn
 from delivery.sending.waves import Begun, Ended
 from delivery.workers import loop
 
@@ -134,7 +134,7 @@ class BulkSender:
         def answered(future: "Future[Outcome]") -> None:
             self._answered.put(Ended(begun, future.result))
 
-        self._pool.submit(_call, begun.walk).add_done_callback(answered)
+        self._pool.submit(_call, begun).add_done_callback(answered)
 
 
 def threads(of: int) -> int:
@@ -155,10 +155,10 @@ def run(going_on: GoingOn, threads: int) -> None:
     connection.close()
 
 
-def _call(walk: Walk) -> Outcome:
+def _call(begun: Begun) -> Outcome:
     """Make the calls of one email. The database is asked only where a provider has failed."""
     try:
-        return walk.offer()
+        return waves.offer(begun)
     finally:
         if connection.connection is not None:
             connection.close()
