@@ -37,7 +37,7 @@ GoMail is running on {url}
   See it, with every attempt:  {url}/admin/   (login {login}, password {password})
   The API:                     {url}/api/v1/email-service/docs/
   Providers:                   {providers}
-  Commands, beside this one:   make manage CMD="check_providers"   (settings: .env)
+  Commands, beside this one:   make manage CMD="doctor"   (settings: .env)
 
 Ctrl-C stops the server and its worker.
 """
