@@ -56,7 +56,9 @@ class OneLine(logging.Formatter):
 def hidden(text: str) -> str:
     """Return the text without local parts of addresses, keys, secrets in paths, queries, and a database's rows."""
     text = _SECRET_PATH.sub(r"\1***", _QUERY.sub(r"\1***", _ROW.sub(r"\1 ***", text)))
-    return _ADDRESS.sub("***@", _KEY.sub(r"\1***", text))
+    text = _KEY.sub(r"\1***", text) if "gm_" in text else text
+    # It is looked for at each letter, which takes half of the time of a line.
+    return _ADDRESS.sub("***@", text) if "@" in text or "%40" in text else text
 
 
 def escaped(text: str) -> str:
