@@ -10,6 +10,9 @@ from gomail.logs import Busy, Json, OneLine
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 
 
+_WORKER = "celery@"  # begins the name that a worker of Celery has, at its machine
+
+
 class _Keeper(logging.Handler):
     """Keeps what is logged in both forms."""
 
@@ -36,4 +39,4 @@ def of_the_log() -> Iterator[list[str]]:
 
 def with_addresses(lines: Iterable[str]) -> list[str]:
     """Return those with a whole address; of one that is hidden the domain is left."""
-    return [line for line in lines if _ADDRESS.search(line)]
+    return [line for line in lines if _ADDRESS.search(line.replace(_WORKER, ""))]

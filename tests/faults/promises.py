@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tests import read_lines
 from tests.faults import checks, contents, sentences
 from tests.faults.evidence import Evidence
 from tests.faults.record import Attempt
@@ -39,6 +40,9 @@ def broken(evidence: Evidence, promise: Promise) -> list[str]:
         *contents.broken(evidence),
         *([] if promise.restored else _about_attempts(evidence)),
         *_about_requests(evidence),
+        *sentences.counted(
+            "lines of the log with an address", len(read_lines.with_addresses(evidence.log.splitlines()))
+        ),
         *_about_the_trial(evidence, promise),
     ]
 

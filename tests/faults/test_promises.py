@@ -85,6 +85,7 @@ def test_a_good_run_breaks_nothing():
         (evidence(orders=[answered(400)]), "1 answered 400"),
         (evidence(orders=[answered(503)]), "1 answered 503"),
         (replace(evidence(), log="database is locked"), "1 `database is locked`"),
+        (replace(evidence(), log="INFO ***@example.org\nINFO ann@example.org"), "1 lines of the log with an address"),
         (twice(possible_duplicate=True, on_ambiguous="resend"), "1 sent twice where nothing could be in doubt"),
         (evidence(attempts=[replace(ATTEMPT, outcome="unknown")]), "1 unknown though it was answered"),
         (evidence(emails=[replace(EMAIL, status="quarantined")]), "1 in quarantine instead of 0"),

@@ -21,7 +21,7 @@ from tests.urls import paths
 SECRET = {"token", "key", "uidb36"}
 # Parts of paths that open nothing by themselves: numbers, ids, names; addresses are hidden wherever they stand.
 HARMLESS = {
-    *("account", "app_label", "call", "contact", "content_type_id", "file", "id", "named", "number"),
+    *("account", "app_label", "call", "cause", "contact", "content_type_id", "file", "id", "named", "number"),
     *("object_id", "pk", "provider_id", "url"),
 }
 _PART = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
