@@ -1,8 +1,8 @@
 """Sends the emails of mailings: one thread asks and tells the database for all that are under way, others call."""
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Final
 from uuid import UUID
@@ -18,6 +18,7 @@ from delivery.sending.outcomes import Outcome
 from delivery.sending.rounds import GoingOn
 from delivery.sending.waves import Begun, Ended
 from delivery.workers import loop
+from delivery.workers.callers import Callers
 
 _LANES: Final = (BULK,)
 _IDLE_SECONDS: Final = 0.25
@@ -34,7 +35,7 @@ class BulkSender:
         """Take how many calls are made at once."""
         self._threads = threads
         self._queue = FairQueue([_LANES] * threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bulk")
+        self._callers = Callers()
         self._answered: SimpleQueue[Ended] = SimpleQueue()
         self._turns: dict[UUID, Turn | None] = {}  # of what is under way
 
@@ -62,7 +63,7 @@ class BulkSender:
 
     def close(self) -> None:
         """End the threads that call."""
-        self._pool.shutdown()
+        self._callers.close()
 
     def settle(self) -> None:
         """Write down what has been answered."""
@@ -76,13 +77,13 @@ class BulkSender:
     def _begin(self, going_on: GoingOn) -> None:
         if not loop.may_begin(going_on):
             return
-        parts = self._taken()
+        parts: list[Part] = []
+        begun: list[Begun] = []
         try:
+            self._take(parts)
             begun = self._claimed(parts, going_on) if parts else []
-        except BaseException:
-            self._give_back(parts, set())
-            raise
-        self._give_back(parts, {each.email.pk for each in begun})
+        finally:
+            self._give_back(parts, {each.email.pk for each in begun})
         for each in begun:
             self._offer(each)
 
@@ -91,37 +92,46 @@ class BulkSender:
         bundles = claims.take_all(list(permits))
         return waves.begin([(bundle, permits[bundle.email.pk]) for bundle in bundles], going_on)
 
-    def _taken(self) -> list[Part]:
-        """Return emails to be claimed now, each with its permit; those that must wait for one stay where they are."""
-        parts: list[Part] = []
+    def _take(self, parts: list[Part]) -> None:
+        """Take emails to be claimed now, each with its permit; those that must wait for one stay where they are."""
         known = {*self._turns}
-        while len(self._turns) + len(parts) < self._threads:
-            part = self._next(is_first=not parts)
-            if part is None:
-                break
-            parts.append(part)
+        while self._has_room(parts) and (part := self._next(is_first=not parts)):
             if part[0] in known:  # the queue begins anew with those that are not claimed yet
-                self._give_back([parts.pop()], set())
-                break
+                self._give_back([part], set())
+                return
+            parts.append(part)
             known.add(part[0])
-        return parts
+
+    def _has_room(self, parts: list[Part]) -> bool:
+        """Tell whether there is a thread for one more: it must have started before the attempt is durable."""
+        under_way = len(self._turns) + len(parts)
+        return under_way < self._threads and self._callers.are(under_way + 1)
 
     def _next(self, *, is_first: bool) -> Part | None:
         turn = self._queue.begin(_LANES)
         if turn is None:
             return None
-        permit = governor.permit(BULK, governor.PATIENCE if is_first and not self._turns else 0.0)
-        if permit and (is_first or permit.seconds() <= _LATEST):
-            return turn.pk, permit, turn
-        self._queue.end(turn, _LANES)
-        self._queue.put_back(turn)
+        permit = None
+        try:
+            permit = governor.permit(BULK, governor.PATIENCE if is_first and not self._turns else 0.0)
+            if permit and (is_first or permit.seconds() <= _LATEST):
+                return turn.pk, permit, turn
+        except BaseException:
+            self._leave(turn)
+            raise
+        self._leave(turn)
         if permit:
             permit.give_back()
             return None
         urgent = self._queue.urgent.take(BULK)
         return (urgent, Permit(stays=False), None) if urgent else None
 
-    def _give_back(self, parts: list[Part], begun: set[UUID]) -> None:
+    def _leave(self, turn: Turn) -> None:
+        """Leave an email where it was in the queue."""
+        self._queue.end(turn, _LANES)
+        self._queue.put_back(turn)
+
+    def _give_back(self, parts: list[Part], begun: Collection[UUID]) -> None:
         """Give back what the emails that have not begun have taken."""
         for pk, permit, turn in parts:
             permit.give_back()
@@ -131,10 +141,10 @@ class BulkSender:
                 self._queue.end(turn, _LANES)
 
     def _offer(self, begun: Begun) -> None:
-        def answered(future: "Future[Outcome]") -> None:
-            self._answered.put(Ended(begun, future.result))
+        def job() -> None:
+            self._answered.put(Ended(begun, _called(begun)))
 
-        self._pool.submit(_call, begun).add_done_callback(answered)
+        self._callers.call(job)
 
 
 def threads(of: int) -> int:
@@ -153,6 +163,16 @@ def run(going_on: GoingOn, threads: int) -> None:
         sender.wait()
     sender.close()
     connection.close()
+
+
+def _called(begun: Begun) -> Callable[[], Outcome]:
+    """Make the calls of one email; return what returns its outcome, or raises what they have raised."""
+    future: Future[Outcome] = Future()
+    try:
+        future.set_result(_call(begun))
+    except BaseException as error:  # noqa: BLE001 - it is raised where the email is settled
+        future.set_exception(error)
+    return future.result
 
 
 def _call(begun: Begun) -> Outcome:
