@@ -14,7 +14,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 # The errors of an outage that will pass: the database is away, restarting, or read-only during its own failover.
 AWAY = (OperationalError, InterfaceError, InternalError)
 _BACKGROUND_PAUSE = 5.0  # seconds
-_INSISTENCE, _PAUSE = 25.0, 0.25  # seconds; longer than SQLite waits for its lock, shorter than a lease
+INSISTENCE, _PAUSE = 25.0, 0.25  # seconds; longer than SQLite waits for its lock, shorter than a lease
 _AGAIN: Final = 60.0  # seconds between two lines that it is still away
 _QUIET: Final = 2.0  # seconds without a failure, after which a success means that it is back
 _LONGEST: Final = 200  # characters of the database's words
@@ -129,7 +129,7 @@ def insist(action: Callable[[], T]) -> T:
 
     Raises the database's error when the time is over.
     """
-    give_up = time.monotonic() + _INSISTENCE
+    give_up = time.monotonic() + INSISTENCE
     while True:
         try:
             return action()

@@ -183,6 +183,19 @@ def settle(walk: Walk, offer: Callable[[], Outcome]) -> Email:
         return this.email
 
 
+def settle_later(walk: Walk) -> None:
+    """Store what came of a walk as soon as the database can be used again; until then the journal has it."""
+    walk.round.gate.release()
+    outages.until_done(lambda: _replay(walk.log))
+
+
+def put_back(email: Email, gate: Gate | None = None) -> Email:
+    """Put a claimed email, of which nobody was asked, back into the queue: it is due at once."""
+    if gate:
+        gate.release()
+    return _requeue(email, outcomes.at_once(""), rounds=email.rounds - 1)
+
+
 def _handed_over(this: Round, log: attempts.Log, offer: Callable[[], Outcome]) -> Email:
     email = this.email
     try:

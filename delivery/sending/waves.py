@@ -4,7 +4,8 @@ Every email has a round of its own, as if it were alone: the steps are those of 
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from providers import failpoints
 from providers.wire import shortage
 
 log = logging.getLogger(__name__)
+_FRESH = 0.5  # seconds
 
 
 class Begun(NamedTuple):
@@ -51,7 +53,7 @@ def begin(several: Sequence[tuple[Bundle, Permit]], going_on: GoingOn) -> list[B
     kept = {bundle.email.pk: leases.keep(bundle.email.pk) for bundle, _ in several}
     walks: list[Walk] = []
     try:
-        walks = _begun(list(_prepared(several, going_on)))
+        walks = _begun(_prepared(several, going_on))
     finally:
         for pk in kept.keys() - {walk.round.email.pk for walk in walks}:
             leases.drop(pk, kept[pk])
@@ -66,32 +68,61 @@ def offer(begun: Begun) -> Outcome:
 
 def settle(ended: Sequence[Ended]) -> None:
     """Store what came of emails: of all that were simply sent in one transaction, of each other one by itself."""
-    sent = [(each, outcome) for each in ended if (outcome := _plain(each))]
-    together = bool(sent) and _record(sent)
-    done = {each.begun.email.pk for each, _ in sent} if together else set()
+    until = time.monotonic() + outages.INSISTENCE
     try:
+        sent = [(each, outcome) for each in ended if (outcome := _plain(each))]
+        done = {each.begun.email.pk for each, _ in sent} if sent and _record(sent) else set()
         for each in ended:
             if each.begun.email.pk not in done:
-                _settle_alone(each)
+                _settle_alone(each, until)
     finally:
         for each in ended:
             leases.drop(each.begun.email.pk, each.begun.lease)
 
 
-def _prepared(several: Sequence[tuple[Bundle, Permit]], going_on: GoingOn) -> Iterator[Round]:
-    found = suppressed.find_all([bundle for bundle, _ in several])
+def _prepared(several: Sequence[tuple[Bundle, Permit]], going_on: GoingOn) -> list[Round]:
+    """Return the rounds of those that may go now; what was asked about them is no older than half a second.
+
+    If one takes longer, those before it and after it go back into the queue, and are claimed and asked about again.
+    """
+    found, until = _found([bundle for bundle, _ in several]), time.monotonic() + _FRESH
     ready: list[Round] = []
+    tried, last = 0, None
     try:
-        for (bundle, permit), out in zip(several, found, strict=True):
-            if this := _ready(bundle, going_on, permit, out):
-                ready.append(this)
+        while tried < len(several) and time.monotonic() <= until:
+            (bundle, permit), tried = several[tried], tried + 1
+            last = _ready(bundle, going_on, permit, found[tried - 1])
+            ready += [last] if last else []
+        if time.monotonic() > until:
+            _put_back([this for this in ready if this is not last], [bundle for bundle, _ in several[tried:]])
+            ready = [last] if last else []
     except Exception:
         _release(ready)
         raise
-    return iter(ready)
+    return ready
 
 
-def _ready(bundle: Bundle, going_on: GoingOn, permit: Permit, found: suppressed.Found) -> Round | None:
+def _put_back(before: Sequence[Round], behind: Sequence[Bundle]) -> None:
+    for this in before:
+        rounds.put_back(this.email, this.gate)
+    for bundle in behind:
+        rounds.put_back(bundle.email)
+
+
+def _found(bundles: Sequence[Bundle]) -> Sequence[suppressed.Found | None]:
+    """Return who is kept out of each; None: something fails for one of them, and each is to be asked about alone."""
+    try:
+        return suppressed.find_all(bundles)
+    except AWAY:
+        raise
+    except Exception as error:
+        if shortage.explains(error):
+            raise
+        log.exception("Who is kept out of some emails could not be asked for all of them together")
+        return [None] * len(bundles)
+
+
+def _ready(bundle: Bundle, going_on: GoingOn, permit: Permit, found: suppressed.Found | None) -> Round | None:
     """Return its round; None: nobody is asked, or it is the one at which something fails, and the others go on."""
     try:
         with _about(bundle.email):
@@ -112,12 +143,31 @@ def _begun(ready: Sequence[Round]) -> list[Walk]:
     try:
         started = attempts.begin_all([(this.email, this.first) for this in ready])
     except (attempts.ClaimLost, attempts.AcceptedBefore):
-        found = [rounds.begin(this) for this in ready]
-        return [walk for walk in found if isinstance(walk, Walk)]
+        return _begun_alone(ready)
     except Exception:  # nobody was asked
         _release(ready)
         raise
     return [Walk(this, attempt) for this, attempt in zip(ready, started, strict=True)]
+
+
+def _begun_alone(ready: Sequence[Round]) -> list[Walk]:
+    """Begin each by itself; those that have begun go on, whatever happens to the others."""
+    walks: list[Walk] = []
+    for place, this in enumerate(ready):
+        try:
+            with _about(this.email):
+                walk = rounds.begin(this)
+        except Exception as error:
+            stops = isinstance(error, AWAY) or shortage.explains(error)
+            _release(ready[place + 1 :] if stops else ())
+            if stops and not walks:
+                raise
+            log.exception("Email %s could not be handed over; its claim ends with its lease", this.email.pk)
+            if stops:
+                break
+        else:
+            walks += [walk] if isinstance(walk, Walk) else []
+    return walks
 
 
 def _about(email: Email) -> AbstractContextManager[dict[str, str]]:
@@ -146,14 +196,28 @@ def _record(sent: Sequence[tuple[Ended, Outcome]]) -> bool:
         return False
     failpoints.reach("after-finish")
     for each, _ in sent:
-        each.begun.walk.log.tell()
-        each.begun.walk.round.gate.release()
+        _tell(each.begun.walk)
     return True
 
 
-def _settle_alone(each: Ended) -> None:
+def _tell(walk: Walk) -> None:
+    try:
+        with _about(walk.round.email):
+            walk.log.tell()
+    except Exception:
+        log.exception("The answer to email %s is stored, and taught nothing", walk.round.email.pk)
+    finally:
+        walk.round.gate.release()
+
+
+def _settle_alone(each: Ended, until: float) -> None:
+    """Store it; what is in the journal is stored in the background once the database has been away for so long."""
+    walk = each.begun.walk
     try:
         with _about(each.begun.email):
-            rounds.settle(each.begun.walk, each.outcome)
+            if time.monotonic() > until and walk.log.entry:
+                rounds.settle_later(walk)
+            else:
+                rounds.settle(walk, each.outcome)
     except Exception:
         log.exception("Email %s could not be settled; its claim ends with its lease", each.begun.email.pk)

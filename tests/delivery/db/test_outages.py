@@ -54,7 +54,7 @@ def test_an_answer_that_the_database_was_away_for_is_written_by_the_process_that
         raise OperationalError("away")
 
     monkeypatch.setattr(rounds.transitions, "record", away)
-    monkeypatch.setattr(outages, "_INSISTENCE", 0.0)
+    monkeypatch.setattr(outages, "INSISTENCE", 0.0)
     monkeypatch.setattr(outages, "_BACKGROUND_PAUSE", 0.2)
     rounds.dispatch(email.pk)
     email.refresh_from_db()

@@ -126,7 +126,7 @@ def test_a_database_that_fails_after_the_hand_over_is_no_reason_to_say_that_noth
     while_ses_works: Callable[[Callable[[], None]], None],
     api: fakes.Api,
 ) -> None:
-    monkeypatch.setattr(outages, "_INSISTENCE", 0.0)
+    monkeypatch.setattr(outages, "INSISTENCE", 0.0)
     broken: list[Any] = []
 
     def break_the_database() -> None:

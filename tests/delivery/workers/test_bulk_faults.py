@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from delivery.models import Attempt, Email
+from delivery.db import outages
+from delivery.models import Attempt, Email, Recipient, Suppression
 from delivery.routing import governor
+from delivery.sending import attempts, scanning, suppressed, transitions
+from delivery.suppressions import screening
 from delivery.workers.bulk import BulkSender
 from tests.delivery.factories import queued
 
@@ -72,3 +75,84 @@ def test_a_thread_that_cannot_be_started_leaves_no_attempt_that_nobody_makes(mon
     assert Attempt.objects.count() == 1
     assert not Attempt.objects.filter(outcome="started").exists()
     assert sorted(statuses()) == ["queued", "queued", "sent"]
+
+
+def test_one_that_fails_where_each_begins_alone_loses_none_that_has_begun(monkeypatch: Any) -> None:
+    bulk(), bulk(), bulk()
+    real, begun = attempts.begin, []
+
+    def lost(_: Any) -> Any:
+        raise attempts.ClaimLost
+
+    def begin(*arguments: Any) -> Any:
+        begun.append(1)
+        return away() if len(begun) == 2 else real(*arguments)
+
+    monkeypatch.setattr(attempts, "begin_all", lost)
+    monkeypatch.setattr(attempts, "begin", begin)
+    sender = BulkSender(3)
+    sender.step(lambda: True)
+    finish(sender)
+    assert not Attempt.objects.filter(outcome="started").exists()
+    assert "sent" in statuses()
+
+
+def test_while_the_database_is_away_answers_are_not_insisted_on_one_after_the_other(monkeypatch: Any) -> None:
+    bulk(), bulk(), bulk()
+    sender = BulkSender(3)
+    sender.step(lambda: True)
+    time.sleep(0.2)
+    later: list[Any] = []
+    insisted: list[Any] = []
+    with monkeypatch.context() as gone:
+        gone.setattr(outages, "INSISTENCE", 0.0)
+        gone.setattr(outages, "until_done", later.append)
+        gone.setattr(transitions, "record_plain", away)
+        gone.setattr(transitions, "record", insisted.append)
+        sender.settle()
+    assert not insisted
+    assert not sender.is_busy
+    for action in later:
+        action()
+    assert statuses() == ["sent"] * 3
+    finish(sender)
+
+
+def test_one_of_which_it_cannot_be_told_who_is_kept_out_does_not_stop_the_others(monkeypatch: Any) -> None:
+    bad, _ = bulk(subject="bad"), bulk()
+    real = suppressed._explanations
+
+    def explanations(out: Any, gone: Any, left: Any) -> Any:
+        return 1 / 0 if left[0].email_id == bad.pk else real(out, gone, left)
+
+    monkeypatch.setattr(suppressed, "_explanations", explanations)
+    sender = BulkSender(2)
+    sender.step(lambda: True)
+    finish(sender)
+    assert statuses() == ["sending", "sent"]
+
+
+def test_who_is_suppressed_while_another_of_the_wave_takes_its_time_gets_nothing(monkeypatch: Any) -> None:
+    _, slow, _ = bulk(), bulk(), bulk()
+    Recipient.objects.filter(email=slow).update(address="slow@example.org", canonical="slow@example.org")
+    real = scanning.insist
+
+    def insist(bundle: Any) -> None:
+        real(bundle)
+        if bundle.email.pk == slow.pk:
+            time.sleep(0.6)
+            Suppression.objects.create(address="bob@example.org", kind="manual", scope="all")
+            screening.forget()
+
+    monkeypatch.setattr(scanning, "insist", insist)
+    sender = BulkSender(3)
+    sender.step(lambda: True)
+    assert not Attempt.objects.exclude(email=slow).exists()
+    finish(sender)
+    assert statuses() == ["queued", "sent", "queued"]
+    assert set(Email.objects.filter(status="queued").values_list("rounds", flat=True)) == {1}
+
+    sender = BulkSender(3)
+    sender.step(lambda: True)
+    finish(sender)
+    assert statuses() == ["failed", "sent", "failed"]
