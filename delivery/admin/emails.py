@@ -83,6 +83,7 @@ class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
             first_recipient=Subquery(_recipients().order_by("id").values("address")[:1]),
             recipient_count=_count(Recipient),
             attempt_count=_count(Attempt),
+            perhaps_taken=_count(Attempt, outcome__in=standing.TAKEN_PERHAPS),
             least=Subquery(_recipients().order_by("status").values("status")[:1]),
             most=Subquery(_recipients().order_by("-status").values("status")[:1]),
         )
@@ -98,10 +99,10 @@ class EmailAdmin(log_lists.ActsOnLists, base.ReadOnlyAdmin):
         return lookup in _PARAMETERS
 
     @admin.display(description="Subject")
-    def title(self, email: Email) -> SafeString | str:
+    def title(self, email: Any) -> SafeString | str:
         """Show the subject, and a mark on a possible duplicate."""
         subject = Truncator(email.subject.strip()).chars(_LONGEST_SUBJECT) or pages.NO_SUBJECT
-        if not email.possible_duplicate:
+        if not (email.possible_duplicate and email.perhaps_taken > 1):
             return subject
         return format_html('{} <span class="gm-label gm-warning gm-mark">{}</span>', subject, pages.DUPLICATE)
 
@@ -251,8 +252,8 @@ def _recipients() -> QuerySet[Recipient]:
     return Recipient.objects.filter(email=OuterRef("pk"))
 
 
-def _count(model: type[Recipient] | type[Attempt]) -> Subquery:
-    rows: Any = model._default_manager.filter(email=OuterRef("pk")).order_by()
+def _count(model: type[Recipient] | type[Attempt], **those: Any) -> Subquery:
+    rows: Any = model._default_manager.filter(email=OuterRef("pk"), **those).order_by()
     counted = rows.annotate(number=Func(F("pk"), function="COUNT", output_field=IntegerField())).values(
         "number"
     )

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 
 from delivery.access import audit
 from delivery.access.scopes import Scope
-from delivery.admin import bulk, permissions
+from delivery.admin import bulk, permissions, trial
 from delivery.admin.permissions import scoped
 from delivery.models import Email
 from delivery.search import exports
@@ -39,6 +39,7 @@ class ActsOnLists(Base):
         """Return the pages."""
         return [
             path("export/", self._exporting(), name="delivery_email_export"),
+            path("send-test/", self._trying(), name="delivery_email_send_test"),
             *(
                 path(f"all/{each.word}/", self._bulk(each), name=f"delivery_email_all_{each.word}")
                 for each in bulk.BULKS
@@ -56,6 +57,8 @@ class ActsOnLists(Base):
             asked.pop(name, None)
         query = f"?{asked.urlencode()}" if asked else ""
         export = [("Export CSV", reverse("admin:delivery_email_export") + query)]
+        if permissions.may(request, Scope.EMAILS_SEND):
+            export.append(("Send a test…", reverse("admin:delivery_email_send_test")))
         if not asked or not permissions.may(request, Scope.EMAILS_MANAGE):
             return export
         return [
@@ -97,6 +100,13 @@ class ActsOnLists(Base):
         @scoped(Scope.EMAILS_MANAGE)
         def inner(request: HttpRequest) -> HttpResponse:
             return bulk.page(self, request, order)
+
+        return self.admin_site.admin_view(inner)
+
+    def _trying(self) -> Any:
+        @scoped(Scope.EMAILS_SEND)
+        def inner(request: HttpRequest) -> HttpResponse:
+            return trial.page(self, request)
 
         return self.admin_site.admin_view(inner)
 

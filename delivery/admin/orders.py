@@ -206,7 +206,7 @@ def why(refusal: Exception) -> str:
         return _GONE
     if isinstance(refusal, Overloaded):
         return _OVERLOADED
-    return str(refusal)
+    return str(refusal) or "No provider can carry it: none is in use."
 
 
 def _page_of(email: Email) -> str:

@@ -47,6 +47,7 @@ def email(email: Email, now: datetime) -> dict[str, Any]:
     """Return the context of the page."""
     return {
         "title": subject(email),
+        "is_twice": standing.may_be_twice(email, [row.outcome for row in email.attempts.all()]),
         "status": label(*standing.of(email, {row.status for row in email.recipients.all()})),
         "times": _times(email),
         "body_pruned": moment(email.body_pruned_at) if email.body_pruned_at else "",
@@ -95,7 +96,7 @@ def moment(when: datetime) -> SafeString:
     return format_html(
         '<time datetime="{}" class="gm-time">{} <span class="gm-quiet">{}</span></time>',
         local.isoformat(timespec="seconds"),
-        f"{local:%d %b %Y %H:%M:%S}",
+        f"{local:%d %b %Y %H:%M:%S %Z}",
         _ago(when),
     )
 

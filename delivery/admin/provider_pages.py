@@ -166,7 +166,10 @@ def _card(known: ProviderStatus, circuit: Circuit | None, now: datetime) -> Card
 def _facts(known: ProviderStatus, circuit: Circuit | None) -> list[tuple[str, SafeString | str]]:
     success, failure = known.last_success_at, known.last_failure
     return [
-        ("Since", pages.moment(circuit.changed_at) if circuit else "always: nothing was ever wrong"),
+        (
+            "Since",
+            pages.moment(provider_status.began(circuit)) if circuit else "always: nothing was ever wrong",
+        ),
         ("Openings", f"{circuit.openings}" if circuit else "0"),
         ("Last success", pages.moment(success) if success else _NOT_FOUND),
         ("Last failure", pages.moment(failure.at) if failure else _NOT_FOUND),

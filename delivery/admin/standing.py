@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from delivery.models import Email, Recipient
+from delivery.models import Attempt, Email, Recipient
 
 _To = Recipient.Status
 _TOLD: Final = {_To.DELIVERED, _To.DEFERRED, _To.BOUNCED, _To.COMPLAINED, _To.SUPPRESSED, _To.REJECTED}
@@ -23,3 +23,11 @@ def of(email: Email, recipients: Collection[str | None]) -> tuple[str, str]:
     if status == Email.Status.SENT and email.provider:
         return status.value, f"Accepted by {email.provider}"
     return status.value, status.label
+
+
+TAKEN_PERHAPS: Final = (Attempt.Outcome.ACCEPTED, *Attempt.IN_DOUBT)
+
+
+def may_be_twice(email: Email, outcomes: Collection[str]) -> bool:
+    """Tell whether recipients may have got it twice: a second attempt was accepted, or nobody knows."""
+    return email.possible_duplicate and sum(outcome in TAKEN_PERHAPS for outcome in outcomes) > 1

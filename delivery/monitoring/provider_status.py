@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from delivery.content import addresses
 from delivery.db import clock
-from delivery.models import ApiKey, Attempt, Circuit, Email, ProviderCheck, Team
+from delivery.models import ApiKey, Attempt, Circuit, CircuitChange, Email, ProviderCheck, Team
 from delivery.monitoring import arrivals, quotas, readiness
 from delivery.monitoring.arrivals import Arrivals
 from delivery.monitoring.quotas import QuotaStatus
@@ -151,11 +151,22 @@ def _circuit_status(circuit: Circuit, now: datetime) -> CircuitStatus:
         state=circuit.state,
         trouble="" if is_closed else circuit.trouble,
         reason="" if is_closed else circuit.reason,
-        since=circuit.changed_at,
+        since=began(circuit),
         until=circuit.retry_at,
         paused_until=paused,
         changed_by=circuit.changed_by,
     )
+
+
+def began(circuit: Circuit) -> datetime:
+    """Return since when it is as it is: of a provider that is not used, when the trouble began, not the last probe."""
+    if circuit.sender_domain or circuit.state not in (Circuit.State.OPEN, Circuit.State.PROBING):
+        return circuit.changed_at
+    changes = CircuitChange.objects.filter(circuit=circuit)
+    well = changes.filter(state__in=(Circuit.State.CLOSED, Circuit.State.OUT)).order_by("-id")
+    after = well.values_list("id", flat=True).first() or 0
+    first = changes.filter(id__gt=after).order_by("id").values_list("at", flat=True).first()
+    return first or circuit.changed_at
 
 
 def _last(name: str) -> tuple[datetime | None, Failure | None]:

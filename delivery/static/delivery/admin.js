@@ -74,3 +74,12 @@ async function copied(text) {
     return done;
   }
 }
+
+/* Times are in the server's zone; the reader's own stands in the tooltip. */
+document.addEventListener("DOMContentLoaded", () => {
+  const shown = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  document.querySelectorAll("time[datetime]").forEach((time) => {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime())) time.title = `Here: ${shown.format(at)}`;
+  });
+});

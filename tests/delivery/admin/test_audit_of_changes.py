@@ -359,6 +359,7 @@ NO_ENTRY: Final = {
     "delivery_email_export": "it has an entry though it changes nothing: see test_orders",
     "delivery_email_cancel_ticked": "it only asks",
     "delivery_email_resend_ticked": "it only asks",
+    "delivery_email_send_test": "the email is its record",
     "delivery_mailing_test": "the emails are its record",
     "delivery_circuit_check": "it asks the vendor, and changes nothing of what is sent",
     "delivery_circuit_check_all": "it asks the vendors, and changes nothing of what is sent",

@@ -194,3 +194,36 @@ def test_an_export_holds_the_own_teams_mail_alone() -> None:
     shown = b"".join(viewer.get(f"{LIST}export/")).decode()  # type: ignore[call-overload]
     assert "mine" in shown
     assert "theirs" not in shown
+
+
+# A test.
+
+
+def trial(**fields: str) -> dict[str, str]:
+    given = {"sender": "Shop <shop@example.org>", "to": "bob@example.org", "subject": "Hi", "text": "Hello"}
+    return {**given, **fields}
+
+
+def test_a_test_is_sent_and_its_page_shown(anna: Client) -> None:
+    answer = anna.post(f"{LIST}send-test/", trial())
+    email = newest()
+    assert (answer["Location"], email.tags, email.status) == (page(email), ["test"], "queued")
+    assert anna.post(f"{LIST}send-test/", trial(to="nobody")).status_code == 200
+    assert newest() == email
+
+
+def test_a_test_is_sent_for_the_own_team_by_who_may_send() -> None:
+    other = Team.objects.create(name="other")
+    developer = reader("developer")
+    for team in ("", str(other.pk)):
+        assert developer.post(f"{LIST}send-test/", trial(team=team)).status_code == 200
+    assert not Email.objects.exists()
+    developer.post(f"{LIST}send-test/", trial(team=str(Team.objects.get(name="shop").pk)))
+    assert newest().team == Team.objects.get(name="shop")
+    User.objects.all().delete()
+    assert reader("support").get(f"{LIST}send-test/").status_code == 403
+
+
+def test_a_test_that_nobody_can_carry_says_why(anna: Client, settings: Any) -> None:
+    settings.DEBUG, settings.GOMAIL_PROVIDERS = False, ("nothing",)
+    assert "No provider" in text(anna.post(f"{LIST}send-test/", trial()))

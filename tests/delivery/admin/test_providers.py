@@ -446,7 +446,7 @@ def test_the_first_page_names_the_providers_in_trouble_and_no_others(anna: Clien
     shown = text(anna.get("/admin/"))
 
     assert "out of service two Taken out by bob. moving" in shown
-    assert "one" not in shown.partition("Providers in trouble")[2].partition("Queued")[0].split()
+    assert "one" not in shown.partition("Providers in trouble")[2].partition("1 hour")[0].split()
 
 
 def test_the_first_page_says_nothing_of_providers_while_all_is_well(anna: Client) -> None:

@@ -262,6 +262,8 @@ def test_nothing_but_looking_and_confirming_is_taken(anna: Client, word: str, me
 
 def test_a_possible_duplicate_is_marked_in_the_list_and_on_its_page(anna: Client) -> None:
     email = written("Twice?", possible_duplicate=True, status="sent")
+    suspect(email)
+    Attempt.objects.create(email=email, provider="ses", epoch=2, outcome="accepted")
 
     assert "Twice? may be a duplicate" in text(anna.get(LIST))
     assert "may be a duplicate" in text(anna.get(page(email)))
