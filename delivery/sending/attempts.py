@@ -53,11 +53,16 @@ def begin(email: Email, provider: Provider) -> Attempt:
     return _begun.ask((email, provider))
 
 
-def begin_all(parts: Sequence[tuple[Email, Provider]]) -> list[Attempt]:
-    """Do the same for many in one transaction; raise ClaimLost or AcceptedBefore, beginning none, for any of them."""
+def begin_all(
+    parts: Sequence[tuple[Email, Provider]], hold: Callable[..., None] | None = None
+) -> list[Attempt]:
+    """Do the same for many in one transaction; raise ClaimLost or AcceptedBefore, beginning none, for any of them.
+
+    `hold`: makes sure of the claims of these emails, until the transaction ends, in another way than by renewing them.
+    """
     with transaction.atomic():
         # In the order in which events lock emails, too; what an event is settling may be sent again at this moment.
-        _hold(*sorted((email for email, _ in parts), key=lambda email: email.pk))
+        (hold or _hold)(*sorted((email for email, _ in parts), key=lambda email: email.pk))
         if any(_was_accepted(email) for email, _ in parts):
             raise AcceptedBefore
         started = [_started(email, provider) for email, provider in parts]

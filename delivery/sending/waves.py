@@ -16,7 +16,7 @@ from delivery.db.outages import AWAY
 from delivery.models import Email
 from delivery.queue import leases
 from delivery.routing.governor import Permit
-from delivery.sending import attempts, rounds, suppressed, transitions
+from delivery.sending import attempts, fresh_claims, rounds, suppressed, transitions
 from delivery.sending.outcomes import Outcome
 from delivery.sending.rounds import GoingOn, Round, Walk
 from providers import failpoints
@@ -141,7 +141,7 @@ def _begun(ready: Sequence[Round]) -> list[Walk]:
     if not ready:
         return []
     try:
-        started = attempts.begin_all([(this.email, this.first) for this in ready])
+        started = attempts.begin_all([(this.email, this.first) for this in ready], fresh_claims.hold)
     except (attempts.ClaimLost, attempts.AcceptedBefore):
         return _begun_alone(ready)
     except Exception:  # nobody was asked

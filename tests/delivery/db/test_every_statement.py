@@ -96,6 +96,7 @@ ELSEWHERE = {
     "events.record._written",  # in tests/delivery/events/test_record.py
     "events.tokens._written",  # there, too
     "webhooks.claims._claimed",  # in tests/delivery/webhooks/test_claims.py
+    "sending.fresh_claims._FRESH",  # in tests/delivery/workers/test_bulk.py
     "mailings.slices._QUEUED",  # in tests/delivery/mailings/test_sending.py
     *READS,
 }

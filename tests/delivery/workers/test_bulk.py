@@ -1,12 +1,14 @@
 """The worker's thread for mailings: many emails at once, each of which comes to what it would have come to alone."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from delivery.models import Attempt, Email, Recipient, Suppression
-from delivery.sending import attempts, rounds, transitions
+from delivery.sending import attempts, fresh_claims, rounds, suppressed, transitions
 from delivery.suppressions import screening
 from delivery.workers.bulk import BulkSender
 from tests import fakes
@@ -32,6 +34,17 @@ def finish(sender: BulkSender) -> None:
         sender.settle()
         sender.wait(0.01)
     sender.close()
+
+
+def after_the_claim(monkeypatch: Any, email: Email, **changes: Any) -> None:
+    """Change an email while its wave is being prepared."""
+    real = suppressed.find_all
+
+    def find_all(bundles: Any) -> Any:
+        Email.objects.filter(pk=email.pk).update(**changes)
+        return real(bundles)
+
+    monkeypatch.setattr(suppressed, "find_all", find_all)
 
 
 def statuses() -> list[str]:
@@ -98,26 +111,39 @@ def test_one_that_shows_a_defect_does_not_stop_the_others(monkeypatch: Any) -> N
 
 def test_a_claim_that_is_lost_meanwhile_loses_no_other(monkeypatch: Any) -> None:
     lost, _ = bulk(), bulk()
-    real = attempts.begin_all
-
-    def begin_all(parts: Any) -> Any:
-        Email.objects.filter(pk=lost.pk).update(epoch=9)
-        return real(parts)
-
-    monkeypatch.setattr(attempts, "begin_all", begin_all)
-    monkeypatch.setattr(attempts, "_begun", attempts.GroupCommit(real))
+    after_the_claim(monkeypatch, lost, epoch=9)
     work(BulkSender(2))
 
     assert statuses() == ["sending", "sent"]
 
 
+def test_a_lease_that_does_not_last_for_an_attempt_is_renewed(monkeypatch: Any) -> None:
+    email, soon = bulk(), timezone.now() + timedelta(seconds=20)
+    after_the_claim(monkeypatch, email, lease_until=soon)
+    sender = BulkSender(2)
+    sender.step(lambda: True)
+    email.refresh_from_db()
+    finish(sender)
+
+    assert email.lease_until is not None
+    assert email.lease_until > soon
+    assert statuses() == ["sent"]
+
+
+def test_what_may_have_been_sent_before_is_sent_again_as_such() -> None:
+    bulk(possible_duplicate=True)
+    work(BulkSender(2))
+
+    assert statuses() == ["sent"]
+
+
 def test_a_database_that_is_away_leaves_what_was_claimed_to_its_lease(monkeypatch: Any) -> None:
-    def away(_: Any) -> Any:
+    def away(*_: Any) -> None:
         raise OperationalError("gone")
 
     bulk()
     sender = BulkSender(2)
-    monkeypatch.setattr(attempts, "begin_all", away)
+    monkeypatch.setattr(fresh_claims, "hold", away)
     with pytest.raises(OperationalError):
         sender.step(lambda: True)
     finish(sender)
