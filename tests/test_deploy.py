@@ -23,7 +23,7 @@ from tests import brokers, fakes
 from tests.faults import processes
 from tests.faults.installation import Databases
 from tests.paths import ROOT
-from tests.servers import free_port
+from tests.servers import free_port, listening
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -236,7 +236,7 @@ def test_the_commands_start_send_an_email_and_stop_in_their_time(
         for process in running.values():
             ending.callback(process.wait)
             ending.callback(process.kill)
-        eventually(host.is_healthy)
+        eventually(lambda: listening(host.port) and host.is_healthy())  # the check is a process of its own
         emails = [send(host, priority) for priority in ("high", "normal")]
         eventually(lambda: all(status(host, pk) == "sent" for pk in emails))
         begun = time.monotonic()
