@@ -24,7 +24,7 @@ from tests.servers import Installation, free_port
 pytestmark = [pytest.mark.processes, pytest.mark.broker]
 WORKER = ("-m", "celery", "-A", "gomail", "worker")
 BEAT = ("-m", "celery", "-A", "gomail", "beat")
-eventually = partial(processes.eventually, seconds=60.0)
+eventually = partial(processes.eventually, seconds=300.0)  # the slowest machine
 
 
 class Machines(Installation):

@@ -20,7 +20,7 @@ NAMELESS = 100  # every so many-th
 WORKER = ("manage.py", "worker")
 CELERY = ("-m", "celery", "-A", "gomail", "worker")
 KILLED_AT = (40, 110)  # emails that have arrived by then
-eventually = partial(servers.eventually, seconds=90.0)  # a lease, and a slow machine
+eventually = partial(servers.eventually, seconds=300.0)  # a lease, and a slow machine
 _START = f"""
 from django.db import transaction
 from delivery.mailings import run, states

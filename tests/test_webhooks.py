@@ -22,7 +22,7 @@ pytestmark = pytest.mark.processes
 EMAILS = 40
 WORKER = ("manage.py", "worker")
 CELERY = ("-m", "celery", "-A", "gomail", "worker")
-eventually = partial(servers.eventually, seconds=90.0)  # a lease and two calls that hang
+eventually = partial(servers.eventually, seconds=300.0)  # a lease and two calls that hang
 
 
 class Told(Installation):
