@@ -1,21 +1,20 @@
 """docs/first-mailing.md: what stands there can be run, and prints what stands there."""
 
 import os
-import re
 import subprocess
 from pathlib import Path
 
+from tests import documents
 from tests.paths import ROOT
 from tests.servers import Installation
 
-_BLOCK = re.compile(r"^```(sh)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SECONDS = 180  # on a machine that does much else
 
 
 def blocks(kind: str) -> list[str]:
     """Return the blocks of one kind: `sh` is run, the others are what that prints."""
-    document = (ROOT / "docs" / "first-mailing.md").read_text()
-    return [text for found, text in _BLOCK.findall(document) if found == kind]
+    found = documents.blocks(ROOT / "docs" / "first-mailing.md")
+    return [block.text for block in found if block.kind == kind]
 
 
 def test_the_first_mailing_goes_as_the_document_says(tmp_path: Path) -> None:
