@@ -41,6 +41,7 @@ class Permit:
         `stays`: while a provider sends as fast as it may the email comes back later, and does not go to the next one.
         """
         self._provider, self._slot, self.stays = provider, slot, stays
+        self.waits_at_call = False  # for its moment: whoever prepares many emails must not wait for each
 
     def use(self, provider: Provider, recipients: int) -> Slot | None:
         """Return the moment, once, if it is at this provider and for so many recipients."""

@@ -20,6 +20,7 @@ class Permits:
         """Take the email, how many it goes to, and the permit with which it comes."""
         self._email, self._recipients, self._permit = email, recipients, permit
         self._slots: dict[str, Slot] = {}
+        self._at_call = permit.waits_at_call  # of the first provider; what follows has a thread of its own
         self.wants_to_stay = False  # a provider is worth coming back for: do not ask the next one
 
     def take(self, provider: Provider) -> Refusal | None:
@@ -35,13 +36,16 @@ class Permits:
             return refusal
         if slot:
             self._slots[provider.name] = slot
-            governor.wait_for(slot)
+            if not self._at_call:
+                governor.wait_for(slot)
         return None
 
     def begin(self, provider: Provider) -> None:
         """Wait once more if its moment has passed for too long since; from now on it is used."""
-        slot = self._slots.pop(provider.name, None)
+        slot, at_call, self._at_call = self._slots.pop(provider.name, None), self._at_call, False
         try:
+            if slot and at_call:
+                governor.wait_for(slot)
             if slot:
                 governor.renewed(provider, slot, self._email.priority)
         except AWAY:  # an attempt that is durable would be in doubt, and nobody was asked

@@ -23,7 +23,8 @@ from delivery.workers.callers import Callers
 _LANES: Final = (BULK,)
 _IDLE_SECONDS: Final = 0.25
 _GATHER_SECONDS: Final = 0.01  # for answers that come together to be written down together
-_LATEST: Final = 0.02  # seconds: emails of one wave begin together, so their moments must be near each other
+_LATEST: Final = 0.25  # seconds: a thread waits for the moment of its email
+_SOON: Final = 0.1  # seconds until another email may have come near its moment
 _FAILED: Final = "Emails of mailings could not be handed over"
 Part = tuple[UUID, Permit, Turn | None]  # an email to be claimed; its turn, which counts for its team
 
@@ -38,14 +39,17 @@ class BulkSender:
         self._callers = Callers()
         self._answered: SimpleQueue[Ended] = SimpleQueue()
         self._turns: dict[UUID, Turn | None] = {}  # of what is under way
+        self._pause = _IDLE_SECONDS  # until the next step, unless an answer comes before
 
     def step(self, going_on: GoingOn) -> None:
         """Write down what has been answered, and begin as many."""
+        self._pause = _IDLE_SECONDS
         self.settle()
         self._begin(going_on)
 
     def wait(self, seconds: float = _IDLE_SECONDS) -> None:
         """Wait until there is something to do."""
+        seconds = min(seconds, self._pause)
         if not self._turns:
             time.sleep(seconds)
             return
@@ -86,6 +90,8 @@ class BulkSender:
             self._give_back(parts, {each.email.pk for each in begun})
         for each in begun:
             self._offer(each)
+        if parts and not begun:  # of these nobody is to be asked, or another process has them
+            self._pause = 0.0
 
     def _claimed(self, parts: list[Part], going_on: GoingOn) -> list[Begun]:
         permits = {pk: permit for pk, permit, _ in parts}
@@ -111,15 +117,18 @@ class BulkSender:
         turn = self._queue.begin(_LANES)
         if turn is None:
             return None
+        is_alone = is_first and not self._turns
         permit = None
         try:
-            permit = governor.permit(BULK, governor.PATIENCE if is_first and not self._turns else 0.0)
-            if permit and (is_first or permit.seconds() <= _LATEST):
+            permit = governor.permit(BULK, governor.PATIENCE if is_alone else 0.0)
+            if permit and (is_alone or permit.seconds() <= _LATEST):
+                permit.waits_at_call = True
                 return turn.pk, permit, turn
         except BaseException:
             self._leave(turn)
             raise
         self._leave(turn)
+        self._pause = _SOON
         if permit:
             permit.give_back()
             return None

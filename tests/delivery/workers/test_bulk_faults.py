@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from delivery.db import outages
-from delivery.models import Attempt, Email, Recipient, Suppression
-from delivery.routing import governor
+from delivery.models import Attempt, Email, ProviderQuota, Recipient, Suppression
+from delivery.routing import governor, permits
+from delivery.routing.lines import A_SECOND
 from delivery.sending import attempts, scanning, suppressed, transitions
 from delivery.suppressions import screening
 from delivery.workers.bulk import BulkSender
@@ -81,7 +83,7 @@ def test_one_that_fails_where_each_begins_alone_loses_none_that_has_begun(monkey
     bulk(), bulk(), bulk()
     real, begun = attempts.begin, []
 
-    def lost(_: Any) -> Any:
+    def lost(*_: Any) -> Any:
         raise attempts.ClaimLost
 
     def begin(*arguments: Any) -> Any:
@@ -156,3 +158,31 @@ def test_who_is_suppressed_while_another_of_the_wave_takes_its_time_gets_nothing
     sender.step(lambda: True)
     finish(sender)
     assert statuses() == ["failed", "sent", "failed"]
+
+
+def test_emails_wait_side_by_side_for_the_moments_of_their_providers_rate(
+    transactional_db: None, providers: None, settings: Any, monkeypatch: Any
+) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    given = {"every": A_SECOND // 20, "told_at": timezone.now()}
+    ProviderQuota.objects.update_or_create(provider="ses", defaults=given)
+    governor.forget()
+    real, called = permits.Permits.begin, list[float]()
+
+    def begin(one: permits.Permits, provider: Any) -> None:
+        real(one, provider)
+        called.append(time.monotonic())
+
+    monkeypatch.setattr(permits.Permits, "begin", begin)
+    for _ in range(3):
+        bulk()
+    sender = BulkSender(3)
+    sender.step(lambda: True)
+    assert len(sender._turns) > 1
+    while "queued" in statuses():
+        sender.wait()
+        sender.step(lambda: True)
+    finish(sender)
+
+    assert statuses() == ["sent"] * 3
+    assert max(called) - min(called) > 0.05  # the first may be 0.04 late
