@@ -91,7 +91,7 @@ def store(mailing: Mailing, found: Slice, changes: Mapping[str, Any]) -> list[Bu
         made = _still_there(found)
         limits.take(asked)
         bundles.save_all(list(made.values()))
-        _QUEUED.run_all([{"pk": pk, "email": bundle.email.pk} for pk, bundle in made.items()])
+        _QUEUED.run_together([{"pk": pk, "email": bundle.email.pk} for pk, bundle in made.items()])
         _store_ends(mailing, found.ended)
         claims.advance(mailing, **changes)
         notifier.notify(bundle.email for bundle in made.values())

@@ -90,7 +90,7 @@ def store(last: Attempt) -> bool:
 
 def store_all(attempts: Sequence[Attempt]) -> None:
     """Store many outcomes; raise ClaimLost if a person has settled one: then each must be stored alone."""
-    if _ANSWERED.run_all([_answer(attempt) for attempt in attempts]) < len(attempts):
+    if _ANSWERED.run_together([_answer(attempt) for attempt in attempts]) < len(attempts):
         raise ClaimLost
 
 

@@ -211,7 +211,7 @@ def _move_mine(parts: Sequence[tuple[Email, Outcome]]) -> bool:
         return False
     for email, outcome in parts:
         _reject(email, outcome)
-    _DECIDED.run_all([{"email": email.pk, "status": outcome.recipients} for email, outcome in parts])
+    _DECIDED.run_together([{"email": email.pk, "status": outcome.recipients} for email, outcome in parts])
     notices.moved(parts)
     return True
 

@@ -51,7 +51,7 @@ class Config:
     domain: str
     base_url: str = "https://api.mailgun.net"  # https://api.eu.mailgun.net for domains in Europe
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
-    connections: int = 32  # as many as threads
+    connections: int = http.KEPT
 
     @property
     def credentials(self) -> str:

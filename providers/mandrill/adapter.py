@@ -46,7 +46,7 @@ class Config:
     api_key: str = field(repr=False)
     base_url: str = "https://mandrillapp.com/api/1.0"
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
-    connections: int = 32  # as many as threads
+    connections: int = http.KEPT
 
     def endpoint(self, *, longest: int = http.LONGEST_ANSWER) -> http.Endpoint:
         """Return connections to the account, which read so many bytes of an answer; none is opened yet."""

@@ -76,7 +76,7 @@ class Config:
     configuration_set: str = ""  # publishes events; without it no event settles an unknown email
     endpoint_url: str = ""  # another endpoint, such as an emulator
     timeouts: http.Timeouts = field(default_factory=http.Timeouts)
-    connections: int = 32  # as many as threads
+    connections: int = http.KEPT
 
     @property
     def secrets(self) -> tuple[str, ...]:

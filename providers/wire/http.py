@@ -28,6 +28,7 @@ from providers.wire.body import Body
 from providers.wire.deadlines import Reader, left
 
 LONGEST_ANSWER = 64 * 1024
+KEPT = 128  # connections to one vendor; with fewer than threads that call, many calls would open one of their own
 _LONGEST_QUOTE = 500
 
 
