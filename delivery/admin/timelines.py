@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Final
 
 from django.db.models import QuerySet
@@ -37,8 +38,11 @@ class Line:
 def of(email: Email) -> Sequence[Line]:
     """Return the lines, oldest first; of a mail that is opened again and again the last of them."""
     told = [_line(entry) for entry in timeline.of(email)]
-    acted = [_action(entry) for entry in _entries(email)]
-    return sorted([*told, *acted], key=lambda line: line.at)[-_MOST:]
+    placed = zip(
+        accumulate((line.at for line in told), max), told, strict=True
+    )  # in the order that they have
+    acted = [(line.at, line) for line in map(_action, _entries(email))]
+    return [line for _, line in sorted([*placed, *acted], key=lambda pair: pair[0])][-_MOST:]
 
 
 def _entries(email: Email) -> QuerySet[AuditEntry]:

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from delivery.models import Attempt, AuditEntry, Email, Recipient, Suppression, Team
+from delivery.models import Attempt, AuditEntry, Email, ProviderEvent, Recipient, Suppression, Team
 from tests.delivery.admin.pages import LIST, page, reader, text
 from tests.delivery.factories import queued, written
 
@@ -122,6 +122,18 @@ def test_the_source_is_shown_and_an_attempt_can_be_found_at_its_vendor(anna: Cli
     assert f"search the user variable gomail_attempt={attempt.pk}, or the message id 77@mg" in text(shown)
     for copied in (attempt.pk, email.pk, "77@mg", f"http://testserver{page(email)}"):
         assert f'data-copy="{copied}"' in shown.content.decode()
+
+
+def test_an_event_of_a_vendor_whose_clock_is_behind_stays_behind_its_attempt(anna: Client) -> None:
+    email, now = sent(), timezone.now()
+    attempt = Attempt.objects.create(email=email, provider="ses", epoch=1, outcome="accepted", started_at=now)
+    event = {"account": "ses", "kind": "delivered", "recipient": "bob@example.org", "raw": {}}
+    ProviderEvent.objects.create(
+        email=email, attempt=attempt.pk, key="0" * 64, at=now - timedelta(seconds=1), **event
+    )
+    anna.post(f"{LIST}{email.pk}/resend/")
+    words = [line.label.text for line in anna.get(page(email)).context["timeline"]]
+    assert words == ["taken on", "offered", "delivered", "sent again"]
 
 
 # Many.

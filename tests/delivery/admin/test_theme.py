@@ -25,6 +25,7 @@ REPLACED = {
     "unfold/layouts/skeleton.html": "66af9f0bb45f98ba",
     "unfold/layouts/base_simple.html": "f90e61e284c309cd",
     "unfold/helpers/header.html": "d30d2ed9f06b45f3",
+    "admin/base.html": "2ce9250b3c649e3a",
     "unfold/helpers/help_text.html": "7c3b12a6d62de9a3",
     "unfold/helpers/welcomemsg.html": "e8eab02522ba2319",
     "admin/includes/fieldset.html": "28426b3cc2900b0b",
