@@ -82,6 +82,17 @@ def look() -> None:
     _trust.name, _trust.looked = str(lineage.name), begun
 
 
+def unseen(lineage: Lineage) -> list[Entry]:
+    """Return the lines that the next look will find missing in this database; remember nothing."""
+    mark = watermark_notes.mark(lineage.name) or Mark(generation=lineage.generation)
+    lost = list(_lost(lineage, journal.since(mark.verified)))
+    row = Watermark.objects.filter(pk=mark.machine).first()
+    went_back = (lineage.generation, row.number if row else 0) < (mark.generation, mark.number)
+    is_unknown = lineage.held_before is None and lineage.generation <= mark.generation
+    is_news = is_unknown and (went_back or any(map(_is_proof, lost)))
+    return list(_lost(lineage, journal.since({}))) if is_news else lost
+
+
 def current() -> Lineage:
     """Return the row that says which database this is."""
     return Lineage.objects.get_or_create(pk=THE_ONE)[0]

@@ -91,15 +91,17 @@ def look(*, taken_at: datetime | None = None) -> Report:
     lineage = watermark.current()
     moments = [moment for moment in (taken_at, lineage.held_before) if moment]
     until = max(moments, default=clock.now())
-    known = watermark_notes.kept(lineage.name)
+    known = watermark_notes.kept(lineage.name) | {one.attempt: one for one in watermark.unseen(lineage)}
     here = set(map(str, _here(known.values()).values_list("pk", flat=True)))
-    stop = _suspects(until).filter(on_ambiguous=Email.OnAmbiguous.STOP).count()
+    settled = {entry.email for entry in known.values() if entry.email in here and _is_accepted(entry)}
+    doubtful = _suspects(until).exclude(pk__in=settled)
+    stop = doubtful.filter(on_ambiguous=Email.OnAmbiguous.STOP).count()
     return Report(
         until=until,
         was_held=lineage.held_before is not None,
-        resend=_suspects(until).count() - stop,
+        resend=doubtful.count() - stop,
         stop=stop,
-        settled=len({entry.email for entry in known.values() if entry.email in here and _is_accepted(entry)}),
+        settled=len(settled),
         gone=[entry for entry in known.values() if entry.email not in here],
     )
 

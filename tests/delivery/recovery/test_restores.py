@@ -294,6 +294,24 @@ def test_a_rehearsal_changes_nothing_and_counts_the_same() -> None:
 
 
 @pytest.mark.usefixtures("providers")
+def test_a_rehearsal_counts_what_the_journal_proves_before_anybody_has_noticed() -> None:
+    email, saved = sent_since()
+    restore(saved)
+    before = state()
+
+    told = after_restore("--dry-run")
+
+    assert state() == before
+    assert "would be sent again and marked as possible duplicates: 0" in told
+    assert "which the journal proves, would be settled: 1" in told
+    said = after_restore()
+    assert "sent again and marked as possible duplicates: 0" in said
+    assert "which the journal proves, settled: 1" in said
+    email.refresh_from_db()
+    assert email.status == "sent"
+
+
+@pytest.mark.usefixtures("providers")
 def test_other_machines_believe_the_database_again_without_a_command_of_their_own(
     settings: Any, tmp_path: Path
 ) -> None:
