@@ -88,7 +88,7 @@ class Line:
     def free_at(self, recipients: int, *, high: bool) -> int | None:
         """Return when it is worth asking again, as far as is known; None: the day has no room for this priority."""
         known = self._known
-        if known is None or not known.has_room(recipients, high=high):
+        if known is None or not self._has_room(known, recipients, high):
             return None
         return known.next_at - _AHEAD[high]
 
@@ -108,8 +108,12 @@ class Line:
         known = self._known
         if known is None or time.monotonic() - self._read_at > _FRESH:
             return False
-        full = not known.has_room(recipients, high=high)
+        full = not self._has_room(known, recipients, high)
         return full or known.next_at > clock.nanoseconds() + _AHEAD[high]
+
+    def _has_room(self, known: Reading, recipients: int, high: bool) -> bool:
+        """Tell whether the day has; what this process has lost of it is given out again."""
+        return known.has_room(recipients - self._lost, high=high)
 
     def _lease(self, recipients: int, high: bool, ahead: int) -> Slot | None:
         wanted = recipients if recipients > 1 else self._wanted(high)
@@ -118,7 +122,7 @@ class Line:
             if found:
                 return self._keep(found, number, recipients)
             self._look()
-            if self._known and self._known.has_room(number, high=high):
+            if self._known and self._has_room(self._known, number, high):
                 break  # it is the rate that has no room
         return None
 
