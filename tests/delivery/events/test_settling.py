@@ -170,7 +170,7 @@ def test_an_event_between_the_claim_and_the_offer_keeps_a_second_copy_back(
     attempt = unknown_attempt(ses)
     due_again()
     real = suppressed.leave_out
-    monkeypatch.setattr(suppressed, "leave_out", lambda bundle: (tell(attempt, "delivered"), real(bundle)))
+    monkeypatch.setattr(suppressed, "leave_out", lambda *given: (tell(attempt, "delivered"), real(*given)))
     email = rounds.dispatch(attempt.email_id)
     assert email
     assert (email.status, email.provider, email.attempts.count()) == ("sent", "ses", 1)

@@ -52,13 +52,13 @@ def test_what_comes_back_from_an_attempt_is_not_offered_again(
 ) -> None:
     ses.default, sendgrid.default = fakes.SES_FAILING, fakes.SENDGRID_DOWN
     email = waiting(key)
-    hand_over = rounds.hand_over
+    settle = rounds.settle
 
     def meanwhile(*arguments: Any) -> Any:
         cancelling.revoke(key, cancel=True)
-        return hand_over(*arguments)
+        return settle(*arguments)
 
-    monkeypatch.setattr(rounds, "hand_over", meanwhile)
+    monkeypatch.setattr(rounds, "settle", meanwhile)
     rounds.dispatch(email.pk)
     assert statuses() == ["queued"]
     Email.objects.update(due_at=timezone.now())
