@@ -15,6 +15,8 @@ _OF_ALL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})  
 _KINDS = _OF_ALL | {errno.EADDRNOTAVAIL}  # of ports for one address
 _OF_OPENING = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})  # said by nothing that sends
 _HIDING = (socket.gaierror, ssl.SSLCertVerificationError)
+# What the resolver says where it cannot open its files, by what it has read before; connecting says EINVAL, too.
+_OF_RESOLVER = frozenset({errno.EBUSY, errno.EINVAL})
 _OTHER_NUMBERS = (socket.gaierror, socket.herror, ssl.SSLError)  # their errno is none of the system's
 _SPARE = 8  # files; other threads may have closed some since the error
 _LATELY = 1.0  # seconds
@@ -75,8 +77,8 @@ def _has_spare_files() -> bool:
 
 
 def _may_hide_one(error: BaseException) -> bool:
-    """Tell whether it is an error of looking up a name or trusting a certificate; EBUSY is the resolver's alone."""
-    return isinstance(error, _HIDING) or (isinstance(error, OSError) and error.errno == errno.EBUSY)
+    """Tell whether it is an error of looking up a name or trusting a certificate."""
+    return isinstance(error, _HIDING) or (isinstance(error, OSError) and error.errno in _OF_RESOLVER)
 
 
 def _is_one(error: BaseException, kinds: frozenset[int] = _KINDS) -> bool:

@@ -80,6 +80,7 @@ def test_errors_in_a_circle_come_to_an_end():
     [
         caused(NewConnectionError(None, "no"), socket.gaierror(-2, "Name or service not known")),
         caused(NewConnectionError(None, "no"), number("EBUSY")),  # a library for names cannot be loaded
+        caused(NewConnectionError(None, "no"), number("EINVAL")),  # its files cannot be opened
         SSLError(ssl.SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED")),
     ],
 )
