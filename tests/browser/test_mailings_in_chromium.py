@@ -127,7 +127,7 @@ def test_who_got_what_is_found_and_downloaded(watched: Watched, readers: Group) 
     page.get_by_role("link", name="2 failed").click()
     assert page.locator("#recipients tbody tr").count() == 2
     page.fill("[name=q]", "NAMELESS@")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     assert page.locator("#recipients tbody tr").count() == 1
     look(watched, "mailing-done")
     with page.expect_download() as download:
