@@ -152,9 +152,8 @@ def _large(number: int) -> dict[str, float]:
     _start(mailing)
     began = time.time()
     looker = _Pausing(mailing, number)
-    threading.Thread(target=codes.go_on, daemon=True).start()
-    _work_until(lambda: _is_done(mailing) or looker.look(), threads=_THREADS)
-    codes.over.set()
+    codes.begin()
+    _work_until(lambda: (_is_done(mailing) or looker.look()) and codes.end(), threads=_THREADS)
     sent = Email.objects.filter(mailing=mailing).order_by("finished_at").values_list("finished_at", flat=True)
     first, last = sent.first(), sent.last()
     assert first
@@ -203,16 +202,28 @@ class _Codes:
     """Accepts a sign-in code now and then for the worker, and measures until it was sent."""
 
     def __init__(self) -> None:
-        self.over, self._made = threading.Event(), []  # type: ignore[var-annotated]
+        self._over, self._made = threading.Event(), []  # type: ignore[var-annotated]
+        self._thread = threading.Thread(target=self._go_on, daemon=True)
 
-    def go_on(self) -> None:
+    def begin(self) -> None:
+        self._thread.start()
+
+    def end(self) -> bool:
+        """Accept no more; tell whether all are sent."""
+        from delivery.models import Email
+
+        self._over.set()
+        self._thread.join()
+        return not Email.objects.filter(pk__in=self._made).exclude(status="sent").exists()
+
+    def _go_on(self) -> None:
         from delivery.content.drafts import Draft
         from delivery.submission import emails
         from providers.message import Mailbox
 
         here = Mailbox(address="bench@example.org")
         code = Draft(sender=here, to=(here,), subject="Your code", text="123456", priority="high")
-        while not self.over.wait(_BETWEEN_CODES):
+        while not self._over.wait(_BETWEEN_CODES):
             self._made.append(emails.accept(code, team=None).pk)
 
     def p99(self) -> float:
