@@ -192,7 +192,10 @@ def _record(sent: Sequence[tuple[Ended, Outcome]]) -> bool:
     parts = [(each.begun.email, outcome, each.begun.walk.log.last) for each, outcome in sent]
     try:
         outages.insist(lambda: transitions.record_plain(parts))
-    except Exception:  # noqa: BLE001 - nothing is stored, and each is stored alone, or runs into its own
+    except (*AWAY, attempts.ClaimLost):  # nothing is stored, and each is stored alone, or runs into its own
+        return False
+    except Exception:
+        log.exception("Outcomes could not be stored together; each is stored alone")
         return False
     failpoints.reach("after-finish")
     for each, _ in sent:
