@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from delivery.audience import columns, synonyms
 from delivery.content import formulas
+from delivery.content.csv_lines import Line
 from delivery.models import Contact, Import, Membership
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -53,7 +54,7 @@ def rejects(imported: Import) -> Iterator[str]:
 
 def table(header: Sequence[str], rows: Any, for_spreadsheet: bool, delimiter: str) -> Iterator[str]:
     """Yield a file of these rows in pieces."""
-    line = _Line()
+    line = Line()
     if for_spreadsheet:
         line.write(_BOM)
     writer = csv.writer(line, delimiter=delimiter)
@@ -92,18 +93,3 @@ def _names(rows: QuerySet[Contact]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_KEYS[connection.vendor].format(rows=listed), values)
         return [name for (name,) in cursor.fetchall()]
-
-
-class _Line:
-    """Collects what csv writes."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-
-    def write(self, text: str) -> None:
-        self.pieces.append(text)
-
-    def taken(self) -> str:
-        """Return what was written since the last call."""
-        pieces, self.pieces = self.pieces, []
-        return "".join(pieces)

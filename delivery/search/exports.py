@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from delivery.content import formulas
+from delivery.content.csv_lines import Line
 from delivery.models import Email
 
 _AT_ONCE: Final = 1000  # rows read from the database, and written in one piece
@@ -23,7 +24,7 @@ COLUMNS: Final = (
 
 def lines(emails: QuerySet[Email]) -> Iterator[str]:
     """Yield a file in pieces (RFC 4180), the header first; without bodies."""
-    line = _Line()
+    line = Line()
     writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     rows = emails.only(*_READ, "team__name").select_related("team").prefetch_related("recipients")
@@ -57,18 +58,3 @@ def _cells(email: Email) -> list[str]:
 
 def _pairs(mapping: Any) -> list[tuple[str, Any]]:
     return list(mapping.items()) if isinstance(mapping, dict) else []
-
-
-class _Line:
-    """Collects what csv writes."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-
-    def write(self, text: str) -> None:
-        self.pieces.append(text)
-
-    def taken(self) -> str:
-        """Return what was written since the last call."""
-        pieces, self.pieces = self.pieces, []
-        return "".join(pieces)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 
 from delivery.content import formulas
+from delivery.content.csv_lines import Line
 from delivery.models import Suppression
 from delivery.suppressions import csv_formats
 
@@ -14,7 +15,7 @@ _AT_ONCE = 2000  # rows read from the database, and written in one piece
 
 def lines(rows: QuerySet[Suppression]) -> Iterator[str]:
     """Yield a file in pieces (RFC 4180), the header first."""
-    line = _Line()
+    line = Line()
     writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(csv_formats.COLUMNS)
     for entry in rows.iterator(chunk_size=_AT_ONCE):
@@ -34,18 +35,3 @@ def _cells(entry: Suppression) -> list[str]:
         entry.first_seen.isoformat(),
         entry.expires_at.isoformat() if entry.expires_at else "",
     ]
-
-
-class _Line:
-    """Collects what csv writes."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-
-    def write(self, text: str) -> None:
-        self.pieces.append(text)
-
-    def taken(self) -> str:
-        """Return what was written since the last call."""
-        pieces, self.pieces = self.pieces, []
-        return "".join(pieces)
