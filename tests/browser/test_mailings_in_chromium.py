@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from delivery.library import templates
 from delivery.models import Contact, Email, Group, Mailing, MailingRecipient
@@ -125,10 +126,10 @@ def test_who_got_what_is_found_and_downloaded(watched: Watched, readers: Group) 
     Mailing.objects.update(state="done", finished_at=timezone.now())
     watched.open(path(mailing))
     page.get_by_role("link", name="2 failed").click()
-    assert page.locator("#recipients tbody tr").count() == 2
+    expect(page.locator("#recipients tbody tr")).to_have_count(2)
     page.fill("[name=q]", "NAMELESS@")
     page.get_by_role("button", name="Show", exact=True).click()
-    assert page.locator("#recipients tbody tr").count() == 1
+    expect(page.locator("#recipients tbody tr")).to_have_count(1)
     look(watched, "mailing-done")
     with page.expect_download() as download:
         page.get_by_role("link", name="Failed as CSV").click()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from delivery.content import links
 from delivery.models import Email, Suppression
@@ -45,7 +46,7 @@ def test_a_reader_unsubscribes_with_one_button(link: str, page: Any, look: str) 
 
     page.get_by_role("button").click()
     keep(page, f"unsubscribed-{look}-{page.viewport_size['width']}.png")
-    assert page.locator("h1").inner_text() == "You are unsubscribed"
+    expect(page.locator("h1")).to_have_text("You are unsubscribed")
     assert Suppression.objects.get().scope == "list:Spring <b>offers</b>"
 
 
