@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-MOST = 5  # tests; more are no accident
+MOST = 10  # tests of nineteen thousand; more are no accident
 _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 

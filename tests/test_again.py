@@ -38,7 +38,7 @@ def test_what_passes_alone_is_named_and_what_does_not_stays_red(
     [
         [again.Run("SQLite", 1, ["a"])],  # the other one never came to its end
         [again.Run("SQLite", 1, ["a"]), again.Run("SQLite", 2, [])],  # stopped, or could not be read
-        [again.Run("SQLite", 1, ["a"] * 3), again.Run("PostgreSQL", 1, ["b"] * 3)],  # no accident
+        [again.Run("SQLite", 1, ["a"] * 6), again.Run("PostgreSQL", 1, ["b"] * 6)],  # no accident
         [again.Run("SQLite", 0, []), again.Run("SQLite", 0, [])],  # something else was red
     ],
 )

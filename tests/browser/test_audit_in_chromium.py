@@ -9,7 +9,7 @@ from django.db import transaction
 from delivery.access import actor, audit
 from delivery.access.actor import Actor
 from delivery.models import AuditEntry, Team
-from tests.browser.watching import Watched, keep
+from tests.browser.watching import Watched, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LIST = "/admin/delivery/auditentry/"
@@ -47,7 +47,7 @@ def test_the_pages(watched: Watched, entry: AuditEntry, look: str, width: int) -
     for path, picture in (("", ""), (f"{limits.pk}/change/", "-limits"), (f"{entry.pk}/change/", "-one")):
         watched.open(LIST + path)
         keep(page, f"{name}{picture}.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        assert fits(page), path
     watched.settle()
     assert (watched.ran, watched.outside()) == ([], [])
 

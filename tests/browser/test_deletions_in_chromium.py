@@ -1,12 +1,11 @@
 """The pages of a team that is deleted in a real browser, wide and narrow, light and dark."""
 
-from typing import Any
 
 import pytest
 
 from delivery.access import keys
 from delivery.models import Contact, Email, Team, TeamDeletion
-from tests.browser.watching import Watched, keep
+from tests.browser.watching import Watched, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
@@ -42,7 +41,3 @@ def test_a_team_is_deleted_after_its_name_was_typed(
     watched.open("/admin/delivery/teamdeletion/")
     assert fits(page)
     keep(page, f"{name}.png")
-
-
-def fits(page: Any) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from delivery.models import Erasure
-from tests.browser.watching import Watched, keep
+from tests.browser.watching import Watched, fits, keep
 from tests.delivery.factories import written
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -28,7 +28,7 @@ def test_a_person_is_forgotten(watched: Watched, settings: Any, look: str, size:
     page.get_by_role("button", name="Look").click()
     page.locator("#again").fill(WHO)
     keep(page, f"{name}-sure.png")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert fits(page)
     page.get_by_role("button", name="Forget this person").click()
     page.get_by_text("Forgotten: ").first.wait_for()
     keep(page, f"{name}-one.png", full_page=True)

@@ -32,7 +32,7 @@ from delivery.models import (
 )
 from tests.browser import letters
 from tests.browser.accessible import faults
-from tests.browser.watching import Watched, keep
+from tests.browser.watching import Watched, fits, keep
 from tests.delivery.webhooks.endpoints import endpoint, message
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -69,8 +69,7 @@ def seen(watched: Watched, path: str, width: int, scheme: str) -> list[str]:
     page.wait_for_timeout(250)  # colours change slowly
     name = path.strip("/").replace("/", "-").replace("?", "-")[:60]
     keep(page, f"every-{name}-{width}-{scheme}.png", full_page=True)
-    scrolls = page.evaluate("document.documentElement.scrollWidth") > width
-    return [*faults(page), *(["it scrolls sideways"] if scrolls else [])]
+    return [*faults(page), *([] if fits(page) else ["it scrolls sideways"])]
 
 
 def pages() -> list[str]:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from delivery.audience import runner
 from delivery.models import Contact, Group, Import, Membership
-from tests.browser.watching import Watched, keep
+from tests.browser.watching import Watched, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LIST = "/admin/delivery/import/"
@@ -71,7 +71,7 @@ def test_a_european_excels_csv_is_brought_in(
 
     page.get_by_role("button", name="Undo").wait_for()
     keep(page, f"{name}-done.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert fits(page)
     assert (Import.objects.get().status, Membership.objects.filter(group__name="Kunden").count()) == (
         "done",
         2,

@@ -9,7 +9,7 @@ from django.utils import timezone
 from delivery.models import Attempt, Circuit, CircuitChange, Email, ProviderCheck, Recipient
 from delivery.routing import circuit_cache
 from tests.browser import payloads
-from tests.browser.watching import Listener, Watched, keep
+from tests.browser.watching import Listener, Watched, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -89,7 +89,7 @@ def look(watched: Watched, name: str) -> None:
     for width_name, width in WIDTHS.items():
         watched.page.set_viewport_size({"width": width, "height": 900})
         watched.page.wait_for_load_state("networkidle")
-        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, (name, width_name)
+        assert fits(watched.page), (name, width_name)
         keep(watched.page, f"{name}-{width_name}.png", full_page=True)
     watched.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
 

@@ -11,7 +11,7 @@ import pytest
 
 from delivery.content import links
 from tests.browser.accessible import faults
-from tests.browser.watching import keep
+from tests.browser.watching import fits, keep
 from tests.delivery.factories import written
 from tests.paths import ROOT
 
@@ -46,7 +46,7 @@ def looked_at(page: Any, address: str, name: str) -> list[str]:
         page.goto(address)
         keep(page, f"{name}-{width}-{page.look}.png")
         found += [f"{name} at {width}: {fault}" for fault in faults(page)]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
+        if not fits(page):
             found.append(f"{name} at {width}: wider than the window")
     return found
 

@@ -9,7 +9,7 @@ from delivery.db import clock
 from delivery.models import Suppression, Team
 from delivery.suppressions import entries
 from delivery.suppressions.entries import Finding
-from tests.browser.watching import Watched, keep
+from tests.browser.watching import Watched, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LIST = "/admin/delivery/suppression/"
@@ -57,7 +57,7 @@ def test_an_address_is_found_entered_and_let_go(
     watched.open(f"{LIST}{entry.pk}/change/")
     keep(page, f"{name}-one.png", full_page=True)
     watched.open(reverse("admin:delivery_suppression_let_go", args=[entry.pk]))
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert fits(page)
     page.locator("#reason").fill("New mailbox")
     keep(page, f"{name}-let-go.png")
     page.get_by_role("button", name="Let it go").click()
