@@ -1,6 +1,5 @@
 """The pages of a team that is deleted in a real browser, wide and narrow, light and dark."""
 
-
 import pytest
 
 from delivery.access import keys
