@@ -81,6 +81,8 @@ def test_a_suspended_account_is_told_once_and_so_is_its_return(
         eventually(noted.exists, seconds=30)  # somebody has looked since
         assert titles(receiver) == [SUSPENDED]
 
+        # Only a vendor that has said that it is shut is believed when it says that it is open again.
+        eventually(lambda: bool(ProviderCheck.objects.get(provider="ses").problems), seconds=60)
         ses.default, ses.paths[SES_ACCOUNT] = answer(200, {"MessageId": "m"}), ses_account()
         restored_at = time.monotonic()
         ProviderCheck.objects.update(
