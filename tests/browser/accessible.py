@@ -7,6 +7,7 @@ from typing import Any, Final
 _SERIOUS: Final = ("serious", "critical")
 # The rules of WCAG 2.2 A and AA, and of good practice: landmarks, headings in order, names of pages.
 _RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_OF_SIGHT: Final = ["color-contrast", "target-size"]
 _IN_ORDER: Final = ("heading-order", "page-has-heading-one", "landmark-one-main", "region", "document-title")
 
 
@@ -17,9 +18,18 @@ def _axe() -> str:
 
 def faults(page: Any) -> list[str]:
     """Return what is serious, or out of order, each with the first elements that have it."""
+    return _found(page, {"type": "tag", "values": _RULES})
+
+
+def faults_of_sight(page: Any) -> list[str]:
+    """Return of these only what the width of the window or the colours can change."""
+    return _found(page, {"type": "rule", "values": _OF_SIGHT})
+
+
+def _found(page: Any, rules: dict[str, Any]) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(_axe())
-    only = {"runOnly": {"type": "tag", "values": _RULES}, "resultTypes": ["violations"], "iframes": False}
+    only = {"runOnly": rules, "resultTypes": ["violations"], "iframes": False}
     found = page.evaluate("(only) => axe.run(document, only)", only)["violations"]
     return [
         f"{each['id']}: {node['html'][:160]}"
