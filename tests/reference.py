@@ -1,6 +1,7 @@
-"""docs/api-reference.md, made of the OpenAPI document: python -m tests.reference writes it anew."""
+"""What is written of docs/ by `python -m tests.reference`: api-reference.md, and the programs in keys.md."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -8,6 +9,9 @@ import tests.environment  # noqa: F401 - before the settings are read: no key of
 from tests.paths import ROOT
 
 PAGE: Final = ROOT / "docs" / "api-reference.md"
+KEYS: Final = ROOT / "docs" / "keys.md"
+_PROGRAMS: Final = re.compile(r"(<!-- programs[^\n]*-->\n).*(<!-- end of programs -->)", re.DOTALL)
+_KINDS: Final = {"curl": "sh", "Python": "python", "Node": "js", "PHP": "php", "Go": "go"}
 _V1: Final = "/api/v1/email-service"
 _JSON: Final = "application/json"
 _HEAD: Final = """\
@@ -98,6 +102,15 @@ def _example(method: str, path: str, operation: Any) -> Iterator[str]:
         yield from ("", "```sh", f"{command}{key}{kind}", "```")
 
 
+def with_programs(text: str) -> str:
+    """Return docs/keys.md with the programs that the admin shows."""
+    from delivery.admin import snippets
+
+    shown = snippets.written(f"https://mail.example.org{_V1}/send-email/", "shop@example.org")
+    blocks = [f"```{_KINDS[each.name]}\n{each.text}```\n" for each in shown]
+    return _PROGRAMS.sub(lambda found: found[1] + "\n".join(blocks) + found[2], text)
+
+
 if __name__ == "__main__":
     import os
 
@@ -106,3 +119,4 @@ if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "gomail.settings"
     django.setup()
     PAGE.write_text(page(document()))
+    KEYS.write_text(with_programs(KEYS.read_text()))

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from delivery.access import key_changes, key_use, keys, members, pauses, scopes
 from delivery.access.scopes import Scope
-from delivery.admin import base, holders, key_forms, pages, permissions
+from delivery.admin import base, holders, key_forms, pages, permissions, snippets
 from delivery.admin.permissions import scoped
 from delivery.mailings import revoking
 from delivery.models import ApiKey
@@ -30,6 +30,7 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
 
     read_scope, write_scope, team_path = Scope.KEYS_READ, Scope.KEYS_WRITE, "team"
     form = key_forms.KeyForm
+    change_form_outer_after_template = "delivery/key_use.html"
     list_display = ("shown", "called", "team", "may", "state", "last_used", "created")
     list_select_related = ("team", "successor")
     sortable_by = ()
@@ -81,6 +82,13 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         """Offer one button only, which leads to the page with the token."""
         one = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
         return super().add_view(request, form_url, one)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add the programs that send with an existing key, if it may send."""
+        key = kwargs.get("obj")
+        if key and key.may_be_used() and key.may(Scope.EMAILS_SEND):
+            context = {**context, "snippets": snippets.of_key(request, key)}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Issue the key; keep its token on the object until it is shown."""
@@ -171,8 +179,7 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
         return f"The key has scopes that you do not have: {', '.join(more)}." if more else ""
 
     def _token(self, request: HttpRequest, key: ApiKey, token: str, **more: Any) -> HttpResponse:
-        url = request.build_absolute_uri(reverse("send-email"))
-        shown = {"key": key, "token": token, "url": url, "sender": _sender(key), **more}
+        shown = {"key": key, "token": token, "snippets": snippets.of_key(request, key), **more}
         context = {**self.admin_site.each_context(request), "opts": self.opts, **shown}
         response = TemplateResponse(request, "delivery/key_made.html", context)
         add_never_cache_headers(response)
@@ -263,9 +270,3 @@ class ApiKeyAdmin(holders.HeldAdmin, base.ReadOnlyAdmin):
 
 def _page_of(key: ApiKey) -> str:
     return reverse("admin:delivery_apikey_change", args=[key.pk])
-
-
-def _sender(key: ApiKey) -> str:
-    """Return an address that the key may send from; empty: any."""
-    rule = next(iter(key.from_addresses), "")
-    return f"me{rule}" if rule.startswith("@") else rule

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -18,6 +17,7 @@ from delivery.admin import (
     permissions,
     provider_pages,
     reputations,
+    snippets,
     troubles,
     webhook_pages,
 )
@@ -78,9 +78,7 @@ def _mail(request: HttpRequest) -> dict[str, Any]:
         "trouble": troubles.rows(request),
         "may_manage": permissions.may(request, Scope.EMAILS_MANAGE),
         "is_empty": not mine.exists(),
-        "url": request.build_absolute_uri(reverse("send-email")),
-        "token": "gm_live_…",
-        "sender": settings.DEFAULT_FROM_EMAIL or "",
+        "snippets": snippets.here(request),
         "may_make_keys": permissions.may(request, Scope.KEYS_WRITE),
     }
 

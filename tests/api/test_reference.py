@@ -20,3 +20,9 @@ def test_every_operation_is_named_in_the_reference() -> None:
     ]
     assert [each for each in named if each not in page] == []
     assert len(named) > 100
+
+
+def test_the_programs_of_the_documents_are_those_that_the_admin_shows() -> None:
+    written = reference.KEYS.read_text()
+    assert reference.with_programs(written) == written, "python -m tests.reference writes them anew"
+    assert written.count("GOMAIL_KEY") > 5

@@ -46,7 +46,8 @@ def test_a_key_is_made_and_shown_once_with_a_line_that_works_here() -> None:
     assert (key.name, key.note, key.networks) == ("web", "server 2", ["192.0.2.0/24", "2001:db8::/32"])
     assert key.expires_at
     assert "curl http://testserver/api/v1/email-service/send-email/" in shown
-    assert shown.count("me@example.org") == 5
+    assert shown.count("me@example.org") == 10  # each to be read and to be copied
+    assert f"export GOMAIL_KEY={token}" in shown
     assert "no-store" in answer["Cache-Control"]
 
 
@@ -62,6 +63,24 @@ def test_the_page_of_a_key_shows_what_it_may_and_how_much_it_is_used() -> None:
     said = text(person().get(f"{PAGES}{key.pk}/change/"))
     for word in ("192.0.2.0/24", "web", "28 Nov · 1,234", "at the shell", "live"):
         assert word in said
+
+
+def test_the_page_of_a_key_that_may_send_shows_programs_that_do_without_its_secret() -> None:
+    key, token = keys.issue("shop", scopes=["send"], from_addresses=["@example.org"])
+    answer = person().get(f"{PAGES}{key.pk}/change/")
+    assert [each.name for each in answer.context["snippets"]] == ["curl", "Python", "Node", "PHP", "Go"]
+    for snippet in answer.context["snippets"]:
+        assert "http://testserver/api/v1/email-service/send-email/" in snippet.text
+        assert "GOMAIL_KEY" in snippet.text
+        assert "me@example.org" in snippet.text
+    assert token.rsplit("_", 2)[1] not in answer.content.decode()
+
+
+@pytest.mark.parametrize("fields", [{"scopes": ["emails.read"]}, {"revoked_at": "2026-11-28T00:00Z"}])
+def test_a_key_that_may_not_send_shows_no_program(fields: dict[str, Any]) -> None:
+    key, _ = keys.issue("shop", scopes=["send"])
+    ApiKey.objects.filter(pk=key.pk).update(**fields)
+    assert "GOMAIL_KEY" not in person().get(f"{PAGES}{key.pk}/change/").content.decode()
 
 
 def test_a_key_is_changed_and_what_is_no_right_changes_nothing() -> None:
