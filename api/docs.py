@@ -1,13 +1,18 @@
 """The documentation of the API, generated from the code: OpenAPI 3, its page, and the error codes."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -105,6 +110,18 @@ class Root(Open):
         return Response({"success": True, "message": "GoMail's API", "links": links})
 
 
+@cache
+def _document() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+
+
+@cache
+def _written(form: Callable[[], BaseRenderer]) -> Any:
+    """Return the document in this form, made once: it takes a second, and no request, row or setting changes it."""
+    renderer = form()
+    return renderer.render(_document(), renderer.media_type, {})
+
+
 class Schema(SpectacularAPIView):
     """OpenAPI 3, as YAML or as JSON."""
 
@@ -114,6 +131,15 @@ class Schema(SpectacularAPIView):
 
     def _get_version_parameter(self, request: Request) -> None:
         """Ignore the requested version: there is only one, and client input must not get into a header."""
+
+    def _get_schema_response(self, request: Request) -> HttpResponse:
+        renderer: Any = request.accepted_renderer
+        charset = f"; charset={renderer.charset}" if renderer.charset else ""
+        headers = {
+            "Content-Type": f"{renderer.media_type}{charset}",
+            "Content-Disposition": f'inline; filename="GoMail.{renderer.format}"',
+        }
+        return HttpResponse(_written(renderer.__class__), headers=headers)
 
 
 @extend_schema(exclude=True)
