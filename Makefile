@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-processes test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
+.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-in-browser test-processes test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,8 +21,9 @@ manage: $(VENV)/.base ## one command beside `make run`, such as CMD="check_provi
 	@[ -e .env ] || export DJANGO_DEBUG=true; $(PY) manage.py $(CMD)
 
 # What need not run on both: the providers' tests know no database, nor do texts and their rules, the settings, the server
-# and the document of the API; what is refused at the door meets none, the browser's pages are drawn by the same code, and
-# where a test starts or kills whole installations (tests/servers.py), each has a SQLite file of its own in either run.
+# and the document of the API; what is refused at the door meets none, what is sent at once goes from memory to the vendor,
+# the browser's pages are drawn by the same code, and where a test starts or kills whole installations
+# (tests/servers.py), each has a SQLite file of its own in either run.
 ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_*.py) tests/api/test_parsers.py \
 	tests/api/test_schema.py tests/api/test_short_of_files.py $(wildcard tests/delivery/content/test_*.py) \
 	$(wildcard tests/delivery/files/test_*.py) tests/delivery/test_apps.py $(wildcard tests/gomail/server/test_*.py) \
@@ -30,7 +31,8 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_deploy_examples.py \
 	tests/test_docs_site.py tests/test_documented_commands.py tests/test_runbook.py tests/test_durations.py tests/test_events_of_ses.py \
 	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_manage.py tests/test_no_output.py \
-	tests/test_mailings.py tests/test_metrics.py tests/test_replaced_file.py tests/test_rules.py tests/test_webhooks.py
+	tests/test_mailings.py tests/test_metrics.py tests/test_public_reports.py tests/test_replaced_file.py \
+	tests/test_rules.py tests/test_the_mail_that_was_meant.py tests/test_webhooks.py
 # Of them, whatever starts servers and workers, and mostly waits for them.
 PROCESSES := tests/api/test_hostile_connections.py tests/api/test_hostile_upload.py tests/api/test_short_of_files.py \
 	$(wildcard tests/gomail/server/test_*.py) tests/gomail/test_settings.py tests/gomail/test_start.py \
@@ -41,12 +43,12 @@ ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/a
 DURATIONS := .durations
 FAILURES := .failures
 
-# Four runs on two processors: each waits, now and then, for what it has started.
+# Five runs on two processors: each waits, now and then, for what it has started, and none is left to end alone.
 test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and beside it all that uses a database on PostgreSQL
 	@rm -rf $(DURATIONS) $(FAILURES)
 	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) \
-		$(MAKE) --no-print-directory --keep-going --jobs=4 test-on-sqlite test-on-postgresql test-once test-processes; \
-		ended=$$?; $(PY) -m tests.durations $(DURATIONS); [ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 4
+		$(MAKE) --no-print-directory --keep-going --jobs=5 test-on-sqlite test-on-postgresql test-in-browser test-once test-processes; \
+		ended=$$?; $(PY) -m tests.durations $(DURATIONS); [ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 5
 
 test-on-sqlite: $(VENV)/.dev
 	$(PY) manage.py test $(ON_BOTH)
@@ -55,7 +57,10 @@ test-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres $(PY) manage.py test $(ON_BOTH)
 
 test-once: $(VENV)/.dev
-	$(PY) manage.py test $(filter-out $(PROCESSES),$(ONCE)) tests/providers tests/browser
+	$(PY) manage.py test $(filter-out $(PROCESSES),$(ONCE)) tests/providers
+
+test-in-browser: $(VENV)/.dev
+	$(PY) manage.py test tests/browser
 
 test-processes: $(VENV)/.dev
 	$(PY) manage.py test $(PROCESSES) tests/faults

@@ -80,6 +80,8 @@ def questions() -> dict[str, str]:
         "error": "?error=throttled",
         "error nobody has": "?error=sender_refused",
         "age=24h": "?age=24h",
+        "doubt=duplicate, nobody's": "?doubt=duplicate",
+        "doubt=waiting": "?doubt=waiting",
         "dashboard, 1 h": "/admin/?span=1h",
         "dashboard, 24 h": "/admin/?span=24h",
     }
