@@ -82,6 +82,11 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:_LONGEST]}"
 
 
+def is_away() -> bool:
+    """Ask the database for nothing; tell whether even that fails: then an error was no matter of what was asked."""
+    return connection.connection is None or not connection.is_usable()
+
+
 class _RetryQueue:
     """The writes still to be done, in order; a thread runs while there are any."""
 

@@ -73,10 +73,22 @@ def prepare(
 ) -> "Round | Email":
     """Return the round of a claimed email, which its first provider has let through; or the email: nobody is asked.
 
-    `found`: who of its recipients is kept out, as was found a moment ago.
+    `found`: who of its recipients is kept out, as was found a moment ago. Where it takes long to prepare, that is asked
+    once more: an email of which somebody is kept out since goes back into the queue.
     """
     email = bundle.email
     failpoints.reach("after-claim", about=email.subject)
+    if email.body_pruned_at:
+        return _requeue(email, outcomes.failed(CONTENT_GONE), rounds=email.rounds - 1)
+    found = found or suppressed.find(bundle)
+    ready = _prepared(bundle, going_on, permit, found)
+    if isinstance(ready, Round) and not _holds(bundle, found, ready.gate):
+        return put_back(email, ready.gate)
+    return ready
+
+
+def _prepared(bundle: Bundle, going_on: GoingOn, permit: Permit, found: suppressed.Found) -> "Round | Email":
+    email = bundle.email
     if kept_back := _kept_back(bundle, found):
         return kept_back
     try:
@@ -111,11 +123,17 @@ def begin(this: "Round") -> "Walk | Email | None":
         raise
 
 
-def _kept_back(bundle: Bundle, found: suppressed.Found | None) -> Email | None:
+def _holds(bundle: Bundle, found: suppressed.Found, gate: Gate) -> bool:
+    try:
+        return suppressed.holds(bundle, found)
+    except Exception:  # nobody was asked
+        gate.release()
+        raise
+
+
+def _kept_back(bundle: Bundle, found: suppressed.Found) -> Email | None:
     """Return the email if nobody may get it, or not yet."""
     email = bundle.email
-    if email.body_pruned_at:
-        return _requeue(email, outcomes.failed(CONTENT_GONE), rounds=email.rounds - 1)
     try:
         suppressed.leave_out(bundle, found)
         scanning.insist(bundle)

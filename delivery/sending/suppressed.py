@@ -3,8 +3,9 @@
 Who has been left out stays so in the rounds that follow, also when the entry is lifted: `resend` asks for all again.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import transaction
 
@@ -21,8 +22,21 @@ CODE: Final = "all_suppressed"  # the first word of the reason of an email that 
 _MOST_NAMED = 5  # recipients in a reason
 _BEFORE = "; an attempt before may have reached it"
 ERASED: Final = "The recipient was erased."
-Found = Mapping[str, str]  # why somebody is kept out, by canonical address
+FRESH: Final = 0.5  # seconds for which an answer counts
+Reasons = Mapping[str, str]  # why somebody is kept out, by canonical address
 _OPEN = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
+
+
+class Found(NamedTuple):
+    """Who of an email is kept out, as it was asked at a moment."""
+
+    reasons: Reasons
+    at: float  # of time.monotonic()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether it may be relied on."""
+        return time.monotonic() - self.at <= FRESH
 
 
 class AllSuppressed(Exception):
@@ -39,11 +53,10 @@ class AllSuppressed(Exception):
 def mark(bundle: Bundle, found: Found | None = None) -> list[Recipient]:
     """Mark in memory the recipients that are suppressed; return them. Raises AllSuppressed if nobody is left.
 
-    `found`: what was found about them a moment ago, by find_all.
+    `found`: what was found about them a moment ago, by find or find_all.
     """
-    left = _left(bundle)
-    found = _found(bundle.email, left) if found is None else found
-    out = _explained(_kept_out(left, found), found)
+    reasons = (find(bundle) if found is None else found).reasons
+    out = _explained(_kept_out(_left(bundle), reasons), reasons)
     for row in out:
         row.status = Recipient.Status.SUPPRESSED
         row.reason += _BEFORE if bundle.email.possible_duplicate else ""
@@ -51,12 +64,24 @@ def mark(bundle: Bundle, found: Found | None = None) -> list[Recipient]:
     return out
 
 
+def find(bundle: Bundle) -> Found:
+    """Return who of the recipients that are left is kept out, and why."""
+    at, left = time.monotonic(), _left(bundle)
+    return Found(_reasons(bundle.email, left), at)
+
+
+def holds(bundle: Bundle, found: Found) -> bool:
+    """Tell whether nobody more is kept out than was found and marked; an answer that has grown old is asked anew."""
+    return found.is_fresh or not _kept_out_now(bundle)
+
+
 def find_all(bundles: Sequence[Bundle]) -> list[Found]:
     """Return for each stored email who of its recipients is kept out, and why; everything is asked at once."""
+    at = time.monotonic()
     several = [(bundle.email, _left(bundle)) for bundle in bundles]
     gone = belonging.hindrances_of([email.pk for email, _ in several if email.mailing_id])
     return [
-        _explanations(out, gone.get(email.pk, ""), left)
+        Found(_explanations(out, gone.get(email.pk, ""), left), at)
         for out, (email, left) in zip(_screened(several), several, strict=True)
     ]
 
@@ -94,7 +119,12 @@ def tell(email: Email, recipients: Iterable[Recipient]) -> None:
     outbox.enqueue([_notice(email, row) for row in recipients])
 
 
-def _found(email: Email, left: Sequence[Recipient]) -> Found:
+def _kept_out_now(bundle: Bundle) -> bool:
+    reasons = find(bundle).reasons
+    return any(row.canonical in reasons for row in _left(bundle))
+
+
+def _reasons(email: Email, left: Sequence[Recipient]) -> Reasons:
     """Return who is kept out, and why; an erased recipient has no address any more."""
     out = screening.kept_out(_mail(email), [row.canonical for row in left])
     gone = belonging.hindrances_of([email.pk]) if email.mailing_id else {}
@@ -111,14 +141,14 @@ def _screened(several: Sequence[tuple[Email, Sequence[Recipient]]]) -> list[Mapp
     return [found[place] for place in range(len(several))]
 
 
-def _explanations(out: Mapping[str, Suppression], gone: str, left: Sequence[Recipient]) -> Found:
+def _explanations(out: Mapping[str, Suppression], gone: str, left: Sequence[Recipient]) -> Reasons:
     found = {address: reason(entry) for address, entry in out.items()}
     if gone:
         found.update({row.canonical: found.get(row.canonical, gone) for row in left})
     return found | {row.canonical: ERASED for row in left if tombstones.is_one(row.canonical)}
 
 
-def _refusal(bundle: Bundle, found: Found) -> AllSuppressed | None:
+def _refusal(bundle: Bundle, found: Reasons) -> AllSuppressed | None:
     try:
         _kept_out(bundle.recipients, found)
     except AllSuppressed as refusal:
@@ -126,7 +156,7 @@ def _refusal(bundle: Bundle, found: Found) -> AllSuppressed | None:
     return None
 
 
-def _kept_out(left: Sequence[Recipient], found: Found) -> list[Recipient]:
+def _kept_out(left: Sequence[Recipient], found: Reasons) -> list[Recipient]:
     """Return the recipients that were found; raise AllSuppressed if those are all."""
     out = [row for row in left if row.canonical in found]
     if out and len(out) == len(left):
@@ -134,7 +164,7 @@ def _kept_out(left: Sequence[Recipient], found: Found) -> list[Recipient]:
     return out
 
 
-def _explained(rows: list[Recipient], found: Found) -> list[Recipient]:
+def _explained(rows: list[Recipient], found: Reasons) -> list[Recipient]:
     for row in rows:
         row.reason = found[row.canonical]
     return rows

@@ -23,7 +23,6 @@ from providers import failpoints
 from providers.wire import shortage
 
 log = logging.getLogger(__name__)
-_FRESH = 0.5  # seconds
 
 
 class Begun(NamedTuple):
@@ -83,9 +82,10 @@ def settle(ended: Sequence[Ended]) -> None:
 def _prepared(several: Sequence[tuple[Bundle, Permit]], going_on: GoingOn) -> list[Round]:
     """Return the rounds of those that may go now; what was asked about them is no older than half a second.
 
-    If one takes longer, those before it and after it go back into the queue, and are claimed and asked about again.
+    If one takes longer, it is asked about once more; those before it and after it go back into the queue, and are
+    claimed and asked about again.
     """
-    found, until = _found([bundle for bundle, _ in several]), time.monotonic() + _FRESH
+    found, until = _found([bundle for bundle, _ in several]), time.monotonic() + suppressed.FRESH
     ready: list[Round] = []
     tried, last = 0, None
     try:
@@ -113,10 +113,8 @@ def _found(bundles: Sequence[Bundle]) -> Sequence[suppressed.Found | None]:
     """Return who is kept out of each; None: something fails for one of them, and each is to be asked about alone."""
     try:
         return suppressed.find_all(bundles)
-    except AWAY:
-        raise
     except Exception as error:
-        if shortage.explains(error):
+        if _is_everybodys(error):
             raise
         log.exception("Who is kept out of some emails could not be asked for all of them together")
         return [None] * len(bundles)
@@ -127,10 +125,8 @@ def _ready(bundle: Bundle, going_on: GoingOn, permit: Permit, found: suppressed.
     try:
         with _about(bundle.email):
             this = rounds.prepare(bundle, going_on, permit, found)
-    except AWAY:
-        raise
     except Exception as error:
-        if shortage.explains(error):
+        if _is_everybodys(error):
             raise
         log.exception("Email %s could not be handed over; its claim ends with its lease", bundle.email.pk)
         return None
@@ -158,7 +154,7 @@ def _begun_alone(ready: Sequence[Round]) -> list[Walk]:
             with _about(this.email):
                 walk = rounds.begin(this)
         except Exception as error:
-            stops = isinstance(error, AWAY) or shortage.explains(error)
+            stops = _is_everybodys(error)
             _release(ready[place + 1 :] if stops else ())
             if stops and not walks:
                 raise
@@ -168,6 +164,11 @@ def _begun_alone(ready: Sequence[Round]) -> list[Walk]:
         else:
             walks += [walk] if isinstance(walk, Walk) else []
     return walks
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """Tell whether the next email would meet it, too: the database is away, or this machine has run short."""
+    return shortage.explains(error) or (isinstance(error, AWAY) and outages.is_away())
 
 
 def _about(email: Email) -> AbstractContextManager[dict[str, str]]:

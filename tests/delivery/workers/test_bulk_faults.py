@@ -160,6 +160,78 @@ def test_who_is_suppressed_while_another_of_the_wave_takes_its_time_gets_nothing
     assert statuses() == ["failed", "sent", "failed"]
 
 
+def test_who_is_suppressed_while_its_own_email_takes_its_time_gets_nothing(monkeypatch: Any) -> None:
+    bulk()
+    real = scanning.insist
+
+    def insist(bundle: Any) -> None:
+        real(bundle)
+        monkeypatch.setattr(scanning, "insist", real)
+        monkeypatch.setattr(suppressed, "FRESH", 0.0)
+        Suppression.objects.create(address="bob@example.org", kind="manual", scope="all")
+        screening.forget()
+
+    monkeypatch.setattr(scanning, "insist", insist)
+    sender = BulkSender(1)
+    sender.step(lambda: True)
+    assert statuses() == ["queued"]
+    assert Email.objects.get().rounds == 1
+
+    monkeypatch.setattr(suppressed, "FRESH", 60.0)
+    sender = BulkSender(1)
+    sender.step(lambda: True)
+    finish(sender)
+    assert statuses() == ["failed"]
+    assert not Attempt.objects.exists()
+
+
+def test_an_email_that_always_takes_its_time_goes_all_the_same(monkeypatch: Any) -> None:
+    bulk()
+    monkeypatch.setattr(suppressed.Found, "is_fresh", False)
+    sender = BulkSender(1)
+    sender.step(lambda: True)
+    finish(sender)
+    assert statuses() == ["sent"]
+
+
+def test_an_error_of_the_database_at_one_email_leaves_the_others_of_its_wave_alone(monkeypatch: Any) -> None:
+    _, bad, _ = bulk(), bulk(), bulk()
+    real = scanning.insist
+
+    def insist(bundle: Any) -> None:
+        away() if bundle.email.pk == bad.pk else real(bundle)
+
+    monkeypatch.setattr(scanning, "insist", insist)
+    sender = BulkSender(3)
+    sender.step(lambda: True)
+    finish(sender)
+    assert statuses() == ["sent", "sending", "sent"]
+
+
+def test_who_is_kept_out_is_asked_for_each_alone_where_that_fails_for_all_together(monkeypatch: Any) -> None:
+    bulk(), bulk()
+    monkeypatch.setattr(suppressed, "find_all", away)
+    sender = BulkSender(2)
+    sender.step(lambda: True)
+    finish(sender)
+    assert statuses() == ["sent", "sent"]
+
+
+def test_a_wave_stops_at_the_first_email_for_which_the_database_is_away(monkeypatch: Any) -> None:
+    bulk(), bulk()
+    asked: list[Any] = []
+
+    def insist(bundle: Any) -> None:
+        asked.append(bundle)
+        away()
+
+    monkeypatch.setattr(scanning, "insist", insist)
+    monkeypatch.setattr(outages, "is_away", lambda: True)
+    with pytest.raises(OperationalError):
+        BulkSender(2).step(lambda: True)
+    assert len(asked) == 1
+
+
 def test_emails_wait_side_by_side_for_the_moments_of_their_providers_rate(
     transactional_db: None, providers: None, settings: Any, monkeypatch: Any
 ) -> None:
