@@ -2,7 +2,7 @@
 
 import os
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -80,6 +80,28 @@ def place(name: str) -> str:
     if word and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ImproperlyConfigured(f"{name} is {word!r}; write host:port: 0.0.0.0:9464")
     return word
+
+
+def name_servers(name: str) -> tuple[tuple[str, int], ...]:
+    """Return the addresses and ports of name servers; raise ImproperlyConfigured for anything else."""
+    return tuple(_name_server(name, word) for word in words(name))
+
+
+def _name_server(name: str, word: str) -> tuple[str, int]:
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{1,5}))?|([0-9.]+)(?::([0-9]{1,5}))?", word)
+    address, port = (found[1] or found[3], int(found[2] or found[4] or 53)) if found else (word, 53)
+    try:
+        return str(ip_address(address)), _port(port)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} holds {word!r}; write addresses, separated by commas: 9.9.9.9, [2620:fe::fe]:53"
+        ) from error
+
+
+def _port(number: int) -> int:
+    if not 0 < number < 65536:
+        raise ValueError(number)
+    return number
 
 
 def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:

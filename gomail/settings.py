@@ -254,6 +254,9 @@ GOMAIL_WEBHOOK_SCHEDULE = environment.seconds(
     "GOMAIL_WEBHOOK_SCHEDULE", "0,5,300,1800,7200,18000,36000,50400,72000,86400"
 )
 
+# The name servers that the DNS records of sender domains are looked up at; empty: the machine's own.
+GOMAIL_DNS_SERVERS = environment.name_servers("GOMAIL_DNS_SERVERS")
+
 # Days for which each part of an email is kept after it is finished; 0: for ever. `manage.py prune` deletes.
 GOMAIL_KEEP_BODIES_DAYS = environment.number("GOMAIL_KEEP_BODIES_DAYS", 0, least=0)
 GOMAIL_KEEP_ATTACHMENTS_DAYS = environment.number("GOMAIL_KEEP_ATTACHMENTS_DAYS", 0, least=0)

@@ -6,14 +6,20 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def _page(title: str, icon: str, model: str) -> dict[str, object]:
+def _page(title: str, icon: str, model: str, view: str = "changelist") -> dict[str, object]:
     app, name = model.split(".")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "link": reverse_lazy(f"admin:{app}_{name}_{view}"),
         "permission": lambda request: _may_see(request, model),
     }
+
+
+def _is_of_providers(request: HttpRequest) -> bool:
+    """Tell whether it is the page of providers: those of sender domains, below it, have a place of their own."""
+    own = str(reverse_lazy("admin:delivery_circuit_changelist"))
+    return request.path.startswith(own) and not request.path.startswith(f"{own}sender-domains/")
 
 
 def _may_see(request: HttpRequest, model: str) -> bool:
@@ -70,7 +76,8 @@ UNFOLD = {
             {
                 "title": "Delivery",
                 "items": [
-                    _page("Providers", "alt_route", "delivery.circuit"),
+                    _page("Providers", "alt_route", "delivery.circuit") | {"active": _is_of_providers},
+                    _page("Sender domains", "domain_verification", "delivery.circuit", "sender_domains"),
                     _page("Incidents", "notification_important", "delivery.incident"),
                     _page("Suppressions", "block", "delivery.suppression"),
                     _page("Erasures", "person_remove", "delivery.erasure"),

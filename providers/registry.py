@@ -10,17 +10,22 @@ from providers.django import configure as django
 from providers.events import Source
 from providers.mailgun import configure as mailgun
 from providers.mailgun import connect as mailgun_events
+from providers.mailgun import sender_domains as mailgun_domains
 from providers.mailgun import suppressions as mailgun_lists
 from providers.mandrill import configure as mandrill
 from providers.mandrill import connect as mandrill_events
+from providers.mandrill import sender_domains as mandrill_domains
 from providers.mandrill import suppressions as mandrill_lists
 from providers.sandbox import configure as sandbox
+from providers.sender_domains import SenderDomains, Silent
 from providers.sendgrid import configure as sendgrid
 from providers.sendgrid import connect as sendgrid_events
+from providers.sendgrid import sender_domains as sendgrid_domains
 from providers.sendgrid import suppressions as sendgrid_lists
 from providers.ses import configure as ses
 from providers.ses import connect as ses_events
 from providers.ses import queue as ses_queue
+from providers.ses import sender_domains as ses_domains
 from providers.ses import suppressions as ses_lists
 from providers.smtp import configure as smtp
 from providers.suppressions import Lists
@@ -79,6 +84,24 @@ LISTS: Mapping[str, Callable[[Entry], Lists]] = MappingProxyType(
     }
 )
 
+# The types that can be asked which DNS records they want for a sender's domain.
+SENDER_DOMAINS: Mapping[str, Callable[[Entry], SenderDomains]] = MappingProxyType(
+    {
+        "ses": ses_domains.asker,
+        "sendgrid": sendgrid_domains.asker,
+        "mailgun": mailgun_domains.asker,
+        "mandrill": mandrill_domains.asker,
+    }
+)
+
+_NOTHING_TO_ASK: Mapping[str, str] = MappingProxyType(
+    {
+        "smtp": "An SMTP server cannot be asked. Whoever runs it knows which SPF and DKIM records it needs.",
+        "django": "A Django backend cannot be asked. The vendor's own pages show the records that it needs.",
+        "sandbox": "The sandbox hands no mail over, so it needs no record.",
+    }
+)
+
 
 def build(names: Iterable[str], settings: Settings) -> tuple[Provider, ...]:
     """Return the providers in order of preference, without those that `problems` names."""
@@ -112,6 +135,13 @@ def lists(names: Iterable[str], settings: Settings) -> dict[str, Lists]:
     """Return the suppression lists of each account that has some, by the account's name; nothing is asked yet."""
     entries = [_entry(word.strip(), settings) for word in names if word.strip()]
     found = {entry.name: _lists(entry) for entry in entries}
+    return {name: one for name, one in found.items() if one}
+
+
+def sender_domains(names: Iterable[str], settings: Settings) -> dict[str, SenderDomains]:
+    """Return what each usable account is asked about domains by, by the account's name; nothing is asked yet."""
+    entries = [_entry(word.strip(), settings) for word in names if word.strip()]
+    found = {entry.name: _sender_domains(entry) for entry in reversed(entries)}
     return {name: one for name, one in found.items() if one}
 
 
@@ -179,3 +209,16 @@ def _queue(entry: Entry) -> ses_queue.Queue | None:
         return ses_queue.Queue(entry)
     except NotConfigured:  # `problems` names it
         return None
+
+
+def _sender_domains(entry: Entry) -> SenderDomains | None:
+    make = SENDER_DOMAINS.get(entry.type)
+    try:
+        return make(entry) if make else _silent(entry)
+    except NotConfigured:  # `problems` names it
+        return None
+
+
+def _silent(entry: Entry) -> Silent | None:
+    says = _NOTHING_TO_ASK.get(entry.type)
+    return Silent(name=entry.name, says=says) if says else None

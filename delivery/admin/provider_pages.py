@@ -35,7 +35,7 @@ _EVENTS = {
     State.COMING: Label(text="coming", colour="success"),
     State.SILENT: Label(text="silent", colour="danger"),
 }
-_VERIFIED = {
+VERIFIED = {
     True: Label(text="verified", colour="success"),
     False: Label(text="not verified", colour="danger"),
     None: Label(text="unknown", colour=""),
@@ -226,7 +226,7 @@ def _answer(check: ProviderCheck) -> Answer | None:
         account=_SANDBOX[check.sandbox],
         quota=_quota(check.quota),
         senders=[
-            (address, _VERIFIED[told.get("verified")], told.get("detail", ""))
+            (address, VERIFIED[told.get("verified")], told.get("detail", ""))
             for address, told in sorted(check.senders.items(), key=lambda item: item[0].rpartition("@")[::-1])
         ],
     )

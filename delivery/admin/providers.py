@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import Truncator
 
 from delivery.access.scopes import Scope
-from delivery.admin import base, permissions, provider_pages
+from delivery.admin import base, permissions, provider_pages, sender_domains
 from delivery.admin.permissions import OPERATOR, SHARED, scoped, teams_with
 from delivery.db import clock
 from delivery.models import Circuit, ProviderCheck, Team
@@ -51,6 +51,7 @@ class CircuitAdmin(base.ReadOnlyAdmin):
         )
         return [
             listed,
+            *sender_domains.urls(self),
             *(
                 path(f"{word}/", self._order(*order), name=f"delivery_circuit_{word.replace('-', '_')}")
                 for word, order in orders.items()

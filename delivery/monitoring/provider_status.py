@@ -103,7 +103,7 @@ def of(name: str) -> ProviderStatus:
 
 def for_teams(teams: Collection[Team | None]) -> list[ProviderStatus]:
     """Return the statuses redacted for some teams; None: the team of emails sent without an API key."""
-    senders = {sender for team in teams for sender in _senders_of(team)}
+    senders = {sender for team in teams for sender in senders_of(team)}
     ids = {team.pk if team else None for team in teams}
     return [_redacted(status, ids, senders) for status in everything()]
 
@@ -239,7 +239,7 @@ def _hidden(sentences: Sequence[str]) -> list[str]:
     return [addresses.hidden(sentence) for sentence in sentences]
 
 
-def _senders_of(team: Team | None) -> set[str]:
+def senders_of(team: Team | None) -> set[str]:
     """Return the sender addresses of a team: of its newest 1,000 emails, of its keys, and the default sender."""
     newest = Email.objects.owned_by(team).order_by("-id").values_list("from_address", flat=True)
     named: Any = ApiKey.objects.filter(team=team, revoked_at=None).values_list("from_addresses", flat=True)

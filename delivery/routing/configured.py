@@ -10,6 +10,7 @@ from providers.base import Metered, Provider
 from providers.events import Source
 from providers.message import Message
 from providers.mime import fit
+from providers.sender_domains import SenderDomains
 
 SANDBOX = ("sandbox",)
 
@@ -42,6 +43,12 @@ def metered() -> tuple[Metered, ...]:
 def source(account: str) -> Source | None:
     """Return where an account's events come from; None if there is no such account, or its type tells of none."""
     return _sources(tuple(settings.GOMAIL_PROVIDERS), _variables()).get(account)
+
+
+def sender_domains() -> dict[str, SenderDomains]:
+    """Return what each provider is asked about domains by, in order of preference; close them. Nothing is asked yet."""
+    every = registry.sender_domains((*settings.GOMAIL_PROVIDERS, *SANDBOX), settings.PROVIDER_SECRETS)
+    return {name: every[name] for name in names() if name in every}
 
 
 def problems() -> list[str]:

@@ -32,7 +32,7 @@ def check(questions: Inquiry, domain: str, senders: Sequence[str]) -> Readiness:
 
 def _learned(questions: Inquiry, domain: str, senders: Sequence[str]) -> Iterator[Readiness]:
     path = quote(domain, safe="")
-    found = _domain(questions, domain, f"/v4/domains/{path}")
+    found = get_domain(questions, domain)
     yield standing(questions, domain, found)
     verified = is_verified(found)
     states = {address: sender(address, domain, verified=verified) for address in senders}
@@ -41,8 +41,9 @@ def _learned(questions: Inquiry, domain: str, senders: Sequence[str]) -> Iterato
     yield limit(questions.name, questions.ask("/v5/accounts/limit/custom/monthly"))
 
 
-def _domain(questions: Inquiry, domain: str, path: str) -> Mapping[str, Any]:
-    answer = questions.ask(path)
+def get_domain(questions: Inquiry, domain: str) -> Mapping[str, Any]:
+    """Return Mailgun's answer about a domain; raise Untold or a ProviderError without one."""
+    answer = questions.ask(f"/v4/domains/{quote(domain, safe='')}")
     found = _parsed(answer)
     if not _part(found, "domain"):
         raise _refusal(questions, domain, answer)

@@ -41,9 +41,14 @@ def _of_the_account(questions: Inquiry, _senders: Sequence[str]) -> Readiness:
 
 
 def _of_senders(questions: Inquiry, senders: Sequence[str]) -> Readiness:
-    listed = _by_name(_told(questions, "/senders/domains.json")) if senders else {}
+    listed = get_domains(questions) if senders else {}
     states = {address: sender(questions, address, listed) for address in senders}
     return Readiness(provider=questions.name, senders=states)
+
+
+def get_domains(questions: Inquiry) -> dict[str, _Entry]:
+    """Return Mandrill's entry of each domain by its name; raise Untold or a ProviderError without an answer."""
+    return _by_name(_told(questions, "/senders/domains.json"))
 
 
 def account(name: str, told: _Entry) -> Readiness:

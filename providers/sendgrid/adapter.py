@@ -106,10 +106,11 @@ class SendGrid:
 
     def check(self, senders: Sequence[str]) -> Readiness:
         """Tell whether mail from these addresses would be accepted now. Sends nothing, raises nothing."""
-        questions = Inquiry(
-            self.name, self._endpoint.get, seconds=self._config.timeouts.total, hide=[self._config.api_key]
-        )
-        return readiness.check(questions, senders)
+        return readiness.check(self.questions(seconds=self._config.timeouts.total), senders)
+
+    def questions(self, *, seconds: float) -> Inquiry:
+        """Return questions to the account, the last of which begins after so many seconds at most."""
+        return Inquiry(self.name, self._endpoint.get, seconds=seconds, hide=[self._config.api_key])
 
     def close(self) -> None:
         """Close all connections."""

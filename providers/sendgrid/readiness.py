@@ -60,7 +60,7 @@ def _scopes(questions: Inquiry) -> Sequence[str]:
     if answer.status in _KEY and sendgrid_errors.errors_of(answer.body):
         advice = f"{questions.name}: {_KEY[answer.status]} {_said(questions, answer)}"
         raise AccountProblem(advice, code=str(answer.status))
-    told = _told(questions, answer)
+    told = answered(questions, answer)
     scopes = told.get("scopes") if isinstance(told, dict) else None
     if not isinstance(scopes, list):
         raise questions.foreign(answer)
@@ -79,7 +79,7 @@ def _credits(questions: Inquiry) -> Readiness:
     """Keys made on SendGrid's pages may not read the credits, whatever they may else: no reason to warn."""
     try:
         answer = questions.ask("/v3/user/credits")
-        told = _told(questions, answer)
+        told = answered(questions, answer)
     except Untold:
         return Readiness(provider=questions.name)
     if not isinstance(told, dict):
@@ -115,7 +115,7 @@ def _listed(questions: Inquiry, path: str, key: str, proof: str) -> Listed:
     """Return one list; both are arrays of objects, one of them in `results`."""
     try:
         answer = questions.ask(path)
-        told = _told(questions, answer)
+        told = answered(questions, answer)
     except Untold as untold:
         return Listed(states={}, gap=str(untold))
     rows = told.get("results") if isinstance(told, dict) else told
@@ -164,8 +164,8 @@ def _missing(address: str, known: Sequence[str], *, waiting: bool) -> str:
     return f"SendGrid knows neither {address} nor its domain. Authenticate the domain {_MEND}."
 
 
-def _told(questions: Inquiry, answer: http.Answer) -> Any:
-    """Return SendGrid's answer; raise `Untold` if only this was refused, a ProviderError if all would be."""
+def answered(questions: Inquiry, answer: http.Answer) -> Any:
+    """Return what SendGrid has answered; raise `Untold` if only this was refused, a ProviderError if all would be."""
     if answer.status == 200:
         try:
             return json.loads(answer.body)

@@ -136,7 +136,9 @@ class SES:
 
     def check(self, senders: Sequence[str]) -> Readiness:
         """Tell whether mail from these addresses would be accepted now. Sends nothing, raises nothing."""
-        return readiness.check(self._questions(), senders, self._config.configuration_set)
+        return readiness.check(
+            self.questions(seconds=self._config.timeouts.total), senders, self._config.configuration_set
+        )
 
     def prepare(self) -> None:
         """Look up endpoint and keys; what is wrong with them the first mail will tell."""
@@ -145,14 +147,15 @@ class SES:
 
     def allowance(self) -> Allowance | None:
         """Ask for the account's rate and day; None if it does not tell. Raises a ProviderError."""
-        return quota.ask(self._questions())
+        return quota.ask(self.questions(seconds=self._config.timeouts.total))
 
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
 
-    def _questions(self) -> Inquiry:
-        return Inquiry(self.name, self._get, seconds=self._config.timeouts.total, hide=self._config.secrets)
+    def questions(self, *, seconds: float) -> Inquiry:
+        """Return questions to the account, the last of which begins after so many seconds at most."""
+        return Inquiry(self.name, self._get, seconds=seconds, hide=self._config.secrets)
 
     def _get(self, path: str) -> http.Answer:
         account, keys = self._found()

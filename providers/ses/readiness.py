@@ -171,12 +171,17 @@ def _sender(address: str, look_up: Callable[[str], Sender | None]) -> Sender:
 
 
 def _identity(questions: Inquiry, name: str) -> Sender | None:
-    path = f"/v2/email/identities/{_quoted(name)}"
     try:
-        told = _told(questions, "ses:GetEmailIdentity", path, "VerifiedForSendingStatus")
+        told = get_identity(questions, name)
     except Untold as untold:
         return Sender(verified=None, detail=str(untold))
     return None if told is None else identity(name, told)
+
+
+def get_identity(questions: Inquiry, name: str) -> dict[str, Any] | None:
+    """Return the fields of GetEmailIdentity; None: SES knows no such identity. Raises Untold or a ProviderError."""
+    path = f"/v2/email/identities/{_quoted(name)}"
+    return _told(questions, "ses:GetEmailIdentity", path, "VerifiedForSendingStatus")
 
 
 def identity(name: str, told: dict[str, Any]) -> Sender:

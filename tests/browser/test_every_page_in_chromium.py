@@ -94,6 +94,8 @@ def pages() -> list[str]:
         f"/admin/delivery/email/{waits.pk}/cancel/",
         f"/admin/delivery/email/{failed.pk}/change/",
         "/admin/delivery/email/send-test/",
+        "/admin/delivery/circuit/sender-domains/",
+        "/admin/delivery/circuit/sender-domains/one/?domain=example.org",
         "/admin/delivery/email/all/resend/?status__exact=failed",
         "/admin/delivery/email/all/cancel/?status__exact=queued",
         *(f"/admin/{row._meta.label_lower.replace('.', '/')}/{row.pk}/change/" for row in rows),

@@ -57,9 +57,11 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
         ("GOMAIL_WEBHOOK_SCHEDULE", ","),
         ("GOMAIL_WEBHOOK_ALLOWED_NETS", "10.0.0.1/8"),
         ("GOMAIL_WEBHOOK_ALLOWED_NETS", "intranet"),
+        ("GOMAIL_DNS_SERVERS", "dns.example.org"),
+        ("GOMAIL_DNS_SERVERS", "9.9.9.9:70000"),
     ],
 )
-def test_what_webhooks_may_do_is_read_in_one_way(name: str, word: str) -> None:
+def test_what_lies_outside_is_named_in_one_way(name: str, word: str) -> None:
     done = start(**{name: word})
     assert done.returncode != 0
     assert name in done.stderr

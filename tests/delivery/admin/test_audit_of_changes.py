@@ -361,6 +361,9 @@ NO_ENTRY: Final = {
     "delivery_email_resend_ticked": "it only asks",
     "delivery_email_send_test": "the email is its record",
     "delivery_mailing_test": "the emails are its record",
+    "delivery_circuit_sender_domains": "it shows",
+    "delivery_circuit_sender_domain": "it shows",
+    "delivery_circuit_sender_domain_ask": "it asks the vendors and name servers, and changes nothing",
     "delivery_circuit_check": "it asks the vendor, and changes nothing of what is sent",
     "delivery_circuit_check_all": "it asks the vendors, and changes nothing of what is sent",
     **dict.fromkeys(
