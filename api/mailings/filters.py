@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from api import parameters
 from api.filters import TruthFilter
 from delivery.models import Mailing, MailingRecipient
+from delivery.search import mailing_addresses
 
 _OF_THE_PAGES = ("cursor", "page_size")
 _OF_FILES = ("format", "for_spreadsheet", "delimiter")
@@ -46,8 +47,8 @@ class RecipientFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def by_address(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep who was written to at this address."""
-        return rows.filter(address__iexact=value.strip())
+        return mailing_addresses.at(rows, value)
 
     def search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep whose address begins so."""
-        return rows.filter(address__istartswith=value.strip())
+        return mailing_addresses.beginning(rows, value)

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db.models import QuerySet
 from django.urls import reverse
 
 from delivery.admin import mailing_standing, pages
 from delivery.admin.pages import Label
-from delivery.content import addresses
 from delivery.mailings import progress, states
 from delivery.models import Group, Mailing, MailingRecipient
+from delivery.search import mailing_addresses
 
 _Became = MailingRecipient.State
 _FIGURES: Final = {  # of a check
@@ -50,7 +49,7 @@ def recipients(mailing: Mailing, asked: Mapping[str, str]) -> dict[str, Any]:
     if state:
         rows = rows.filter(state=state)
     if begin:
-        rows = _beginning(rows, begin)
+        rows = mailing_addresses.beginning(rows, begin)
     page = list(rows.filter(pk__gt=pages.number(asked.get("after", "")))[: _AT_ONCE + 1])
     return {
         "rows": [(row, _why(row), label(row)) for row in page[:_AT_ONCE]],
@@ -75,10 +74,6 @@ def state_of(asked: Mapping[str, str]) -> str:
     """Return the state that is asked for; empty: all."""
     state = asked.get("state", "")
     return state if state in _Became.values else ""
-
-
-def _beginning(rows: QuerySet[MailingRecipient], begin: str) -> QuerySet[MailingRecipient]:
-    return rows.filter(address__istartswith=addresses.canonical(begin))
 
 
 def facts(mailing: Mailing) -> list[tuple[str, Any]]:
