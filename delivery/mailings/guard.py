@@ -1,7 +1,8 @@
 """What stops a mailing by itself: too many bounces or complaints, and providers that want nothing of it.
 
 A provider that has refused three of its emails and taken none is unusable, not the people: it is avoided for the rest
-of the mailing, and those three wait again.
+of the mailing, and those three wait again. After a resumption it is asked anew: if it has still taken none, the first
+refusal is enough, and who was under way to it at that moment waits again, whatever it has taken since.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,6 +20,7 @@ from delivery.queue import watermark
 from delivery.routing import avoided, configured
 
 REFUSALS: Final = 3
+_LATELY: Final = 500  # emails that failed last; more are not under way at once
 _RESTORED: Final = (
     "An older state of the database has come back: some whom it takes for waiting may have got it. "
     f"Run `manage.py {watermark.WORD}` and read what it lists; then resume or cancel."
@@ -43,6 +45,7 @@ def judge(mailing: Mailing, *, marketing: bool) -> None:
 
 def learn(mailing: Mailing, failed: Sequence[UUID]) -> None:
     """Look at emails that have just failed: avoid who refuses everything, and let their recipients wait again."""
+    _wait_again_of_before(mailing, failed)
     refusing = _refusing(mailing, failed)
     if not refusing:
         return
@@ -55,6 +58,25 @@ def learn(mailing: Mailing, failed: Sequence[UUID]) -> None:
     if set(configured.names()) <= set(mailing.avoided):
         why = "; ".join(f"{name}: {reason}" for name, reason in mailing.avoided.items())
         _stop(mailing, f"Every provider has refused the first of its emails. {why}")
+
+
+def lately_failed(mailing: Mailing) -> list[UUID]:
+    """Return the emails of the last recipients for whom it has failed: nobody may have looked at them yet.
+
+    A process may have ended between their outcome and this look, and during a pause nobody looks.
+    """
+    failed = MailingRecipient.objects.filter(mailing=mailing, state=State.FAILED).exclude(email=None)
+    return list(failed.order_by("-id").values_list("email", flat=True)[:_LATELY])
+
+
+def _wait_again_of_before(mailing: Mailing, failed: Sequence[UUID]) -> None:
+    """Let those wait again whom a provider has refused that was asked before the resumption, and avoided then."""
+    before = mailing.avoided_before or {}
+    asked = refusals.refusals().filter(email__in=failed, provider__in=list(before))
+    if before and mailing.resumed_at and asked.filter(started_at__lt=mailing.resumed_at).exists():
+        with transaction.atomic():
+            claims.hold(mailing)
+            refusals.wait_again(mailing, before, begun_before=mailing.resumed_at)
 
 
 def _reputation(mailing: Mailing) -> Reputation:
@@ -74,7 +96,9 @@ def _since(mailing: Mailing, those: Collection[str]) -> QuerySet[MailingRecipien
 
 def _refusing(mailing: Mailing, failed: Sequence[UUID]) -> dict[str, str]:
     """Return the providers that refused these emails and take nothing of the mailing, and what they said."""
-    said = dict(refusals.refusals().filter(email__in=failed).values_list("provider", "detail"))
+    still = MailingRecipient.objects.order_by().filter(mailing=mailing, state=State.FAILED)
+    refused = refusals.refusals().filter(email__in=still.filter(email__in=failed).values("email"))
+    said = dict(refused.values_list("provider", "detail"))
     return {
         name: _why(detail)
         for name, detail in said.items()
@@ -83,6 +107,8 @@ def _refusing(mailing: Mailing, failed: Sequence[UUID]) -> dict[str, str]:
 
 
 def _has_refused_enough(mailing: Mailing, name: str) -> bool:
+    if name in (mailing.avoided_before or {}):
+        return True
     failed = MailingRecipient.objects.order_by().filter(mailing=mailing, state=State.FAILED)
     refused = refusals.refusals().filter(provider=name, email__in=failed.exclude(email=None).values("email"))
     return refused.values("pk")[:REFUSALS].count() == REFUSALS

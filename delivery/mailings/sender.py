@@ -36,6 +36,7 @@ class Sender:
         self._choice = Choice(mailing)
         self._later: deque[tuple[datetime, UUID]] = deque()  # emails whose turn no message has told of yet
         self._moved: deque[tuple[float, int]] = deque()  # when how many emails came to an end
+        self._has_learnt = False  # of what failed before this process had it
         self._judge_at = 0.0
         self._full_until = 0.0  # a limit refused what was written: it is not written again before
         self._noted_at = time.monotonic()
@@ -122,6 +123,7 @@ class Sender:
             notifier.again(BULK, self._later.popleft()[1])
 
     def _follow(self) -> None:
+        self._catch_up()
         moved, now = results.follow_queued(self.mailing), time.monotonic()
         if moved:
             self._moved.append((now, len(moved)))
@@ -130,6 +132,12 @@ class Sender:
             guard.learn(self.mailing, failed)
         while self._moved and self._moved[0][0] < now - _MINUTE:
             self._moved.popleft()
+
+    def _catch_up(self) -> None:
+        """Look at what failed before this process had the mailing."""
+        if not self._has_learnt and (failed := guard.lately_failed(self.mailing)):
+            guard.learn(self.mailing, failed)
+        self._has_learnt = True
 
     def _pace(self) -> float:
         """Return how many emails a second came to an end in the last minute."""

@@ -104,6 +104,7 @@ def ask_check(mailing: Mailing) -> None:
 
 def start(mailing: Mailing, recipients: int, *, key: ApiKey | None = None, by: str = "") -> None:
     """Start a checked mailing, at once or at its time; raise NotChecked, WrongState or OtherNumber."""
+    _hold_template(mailing)
     _lock(mailing, (State.CHECKED,))
     _refuse_changed_group(mailing)
     _refuse_changed_template(mailing)
@@ -163,6 +164,7 @@ def resume(mailing: Mailing) -> None:
         reason="",
         crashes=0,
         avoided={},
+        avoided_before={**(mailing.avoided_before or {}), **mailing.avoided},
         next_at=mailing.next_at and mailing.next_at + length,
         domains_next_at={name: at + seconds for name, at in mailing.domains_next_at.items()},
     )
@@ -179,6 +181,7 @@ def cancel(mailing: Mailing) -> None:
 
 def retry_failed(mailing: Mailing) -> int:
     """Write it once more for those for whom that failed, and return how many; raise WrongState."""
+    _hold_template(mailing)
     _lock(mailing, (State.SENDING, State.PAUSED, State.DONE))
     failed = MailingRecipient.objects.filter(mailing=mailing, state=MailingRecipient.State.FAILED)
     again = failed.filter(reason__startswith=RENDER, contact__isnull=False)
@@ -198,6 +201,11 @@ def _lock(mailing: Mailing, allowed: Sequence[str]) -> None:
         raise _refusal(mailing.state, allowed)
 
 
+def _hold_template(mailing: Mailing) -> None:
+    """Lock the template in the caller's transaction, before the mailing as a publication does."""
+    list(Template.objects.select_for_update(no_key=True).filter(mailings=mailing.pk).values_list("pk"))
+
+
 def _refuse_changed_group(mailing: Mailing) -> None:
     """Lock the group in the caller's transaction; raise ChangedSinceCheck if it is not as the check found it."""
     groups = Group.objects.select_for_update(no_key=True)
@@ -207,8 +215,7 @@ def _refuse_changed_group(mailing: Mailing) -> None:
 
 
 def _refuse_changed_template(mailing: Mailing) -> None:
-    """Lock the template in the caller's transaction; raise ChangedSinceCheck if the check saw another text."""
-    list(Template.objects.select_for_update(no_key=True).filter(mailings=mailing.pk).values_list("pk"))
+    """Raise ChangedSinceCheck if the check saw another text; the caller holds the template."""
     if content.published_at(mailing) != mailing.check_result.get("published", {}):
         raise ChangedSinceCheck(mailing.state, "its template was published anew")
 

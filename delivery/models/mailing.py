@@ -62,6 +62,7 @@ class Mailing(models.Model):
     )
     on_ambiguous = models.CharField(max_length=6, choices=OnAmbiguous.choices, default=OnAmbiguous.STOP)
     # Fixed by the check: {locale: id of a TemplateVersion}, or {"": content.templates.Compiled of its own bodies}.
+    # Where a version has become another one since it was over: {locale: {"version": id, "compiled": as it was}}.
     content = models.JSONField(default=dict, editable=False)
 
     # When, and how fast.
@@ -89,6 +90,8 @@ class Mailing(models.Model):
     next_at = models.DateTimeField(null=True, editable=False)  # when its rate allows the next email
     domains_next_at = models.JSONField(default=dict, editable=False)  # the same for domains with a rate
     avoided = models.JSONField(default=dict, editable=False)  # {provider: reason} that are not asked any more
+    # The same before it was resumed: they are asked anew, and what they had not answered by then was refused as well.
+    avoided_before = models.JSONField(null=True, editable=False)
     pace = models.FloatField(default=0.0, editable=False)  # emails a second, of the last minute
 
     # The process that checks it or makes its emails.

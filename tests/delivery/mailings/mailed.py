@@ -1,6 +1,7 @@
 """What the tests of mailings share: people in a group, and mailings in any state."""
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,6 +91,11 @@ def start(mailing: Mailing) -> None:
 def found(mailing: Mailing) -> dict[str, str]:
     """Return the state of each recipient by address."""
     return dict(MailingRecipient.objects.filter(mailing=mailing).values_list("address", "state"))
+
+
+def counted(mailing: Mailing) -> dict[str, int]:
+    """Return how many recipients are in each state."""
+    return dict(Counter(found(mailing).values()))
 
 
 def reasons(mailing: Mailing) -> dict[str, str]:

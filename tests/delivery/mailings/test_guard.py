@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from delivery.access import keys, reputation
+from delivery.audience import results
 from delivery.db import clock
 from delivery.mailings import choosing, guard, pace, states
 from delivery.models import ApiKey, Attempt, Email, Group, Lineage, Mailing, MailingRecipient, Recipient, Team
@@ -94,11 +95,71 @@ def test_who_was_under_way_at_that_pause_waits_again_and_pauses_it_no_second_tim
     assert set(mailed.found(send(mailing)).values()) == {"sent"}
 
 
-def refuse(pk: UUID) -> None:
+def test_who_is_refused_after_the_resumption_by_a_call_of_before_waits_again(
+    settings: Any, ses: fakes.FakeVendor
+) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    refused_by_ses(ses, 3)
+    mailing, runner = mailed.started(mailed.group(5)), make()
+    late = list(Email.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    Email.objects.filter(pk__in=late).update(due_at=clock.now() + timedelta(hours=1))
+    hand_over()
+    make(runner)
+    mailing.refresh_from_db()
+    assert (mailing.state, mailed.counted(mailing)) == ("paused", {"queued": 2, "waiting": 3})
+    asked_at = clock.now()
+    with transaction.atomic():
+        states.resume(mailing)
+    for pk in late:
+        refuse(pk, started_at=asked_at)
+
+    assert set(mailed.found(send(mailing)).values()) == {"sent"}
+    mailing.refresh_from_db()
+    assert mailing.avoided == {}
+
+
+@pytest.mark.usefixtures("_one_by_one")
+def test_a_provider_that_still_takes_nothing_after_the_resumption_is_avoided_at_once(
+    settings: Any, ses: fakes.FakeVendor
+) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    mailing = mailed.started(mailed.group(1))
+    Mailing.objects.update(state="paused", paused_at=clock.now(), avoided={"ses": "It has refused 3."})
+    with transaction.atomic():
+        states.resume(mailing)
+    refused_by_ses(ses, 1)
+    runner = make()
+    hand_over()
+    make(runner)
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailed.counted(mailing)) == ("paused", {"waiting": 1})
+    with transaction.atomic():
+        states.resume(mailing)
+    assert mailed.counted(send(mailing)) == {"sent": 1}
+
+
+def test_a_process_that_takes_a_mailing_on_looks_at_what_failed_before(
+    settings: Any, ses: fakes.FakeVendor
+) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    refused_by_ses(ses, 3)
+    mailing = mailed.started(mailed.group(3))
+    make()
+    hand_over()
+    results.follow_queued(mailing)  # and that process ends
+    assert mailed.counted(mailing) == {"failed": 3}
+    Mailing.objects.update(worker=None, lease_until=None)
+    make()
+    mailing.refresh_from_db()
+    assert (mailing.state, mailed.counted(mailing)) == ("paused", {"waiting": 3})
+
+
+def refuse(pk: UUID, **fields: Any) -> None:
     """Let an email come to the end to which the provider's refusal brings it after its mailing was paused."""
     Email.objects.filter(pk=pk).update(status="failed", due_at=None, finished_at=clock.now(), reason="No.")
     Recipient.objects.filter(email=pk).update(status="rejected", reason="No.")
-    Attempt.objects.create(email_id=pk, provider="ses", epoch=1, outcome="refused", detail="No.")
+    Attempt.objects.create(email_id=pk, provider="ses", epoch=1, outcome="refused", detail="No.", **fields)
 
 
 @pytest.mark.usefixtures("_one_by_one")
