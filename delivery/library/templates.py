@@ -17,13 +17,13 @@ from delivery.content import locales, publishing, templates
 from delivery.content.template_sources import Fault, Source, Unpublishable, Variable
 from delivery.content.templates import Compiled, Published, Reference, Unwritable
 from delivery.db import clock
+from delivery.library import kept
 from delivery.models import Mailing, Team, Template, TemplateVersion
 
 MOST: Final = 2_000  # templates, layouts and partials of a team
 MOST_VERSIONS: Final = 1_000  # of one
 SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _Kind = Template.Kind
-_WORDS: Final = ("subject", "html", "text", "partials")  # of what is published: all that is sent
 _IN_USE: Final = {
     _Kind.LAYOUT.value: "Templates are made with this layout.",
     _Kind.TEMPLATE.value: "Mailings are written with this template.",
@@ -141,6 +141,7 @@ def publish(version: TemplateVersion) -> None:
     with transaction.atomic():
         Template.objects.select_for_update().get(pk=version.template_id)
         _refuse_under_way(version, made)
+        kept.keep(version, made)
         versions = TemplateVersion.objects.filter(template=version.template_id, locale=version.locale)
         versions.filter(is_current=True).exclude(pk=version.pk).update(is_current=False)
         same = versions.filter(pk=version.pk, changed_at=version.changed_at)
@@ -153,7 +154,7 @@ def publish(version: TemplateVersion) -> None:
 
 def _refuse_under_way(version: TemplateVersion, made: Mapping[str, Any]) -> None:
     """Raise InUse if a mailing that was started goes on with this version, and it would become another one."""
-    if version.compiled is None or _words(version.compiled) == _words(made):
+    if not kept.is_another(version, made):
         return
     started = Mailing.objects.filter(template=version.template_id, state__in=Mailing.UNCHANGED)
     for mailing in started.only("name", "content"):
@@ -161,10 +162,6 @@ def _refuse_under_way(version: TemplateVersion, made: Mapping[str, Any]) -> None
             raise InUse(
                 f"The mailing “{mailing.name}” goes on with this version. Make a new version, and publish that."
             )
-
-
-def _words(made: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: made[name] for name in _WORDS}
 
 
 def compiled(version: TemplateVersion) -> dict[str, Any]:
@@ -182,7 +179,7 @@ def compiled(version: TemplateVersion) -> dict[str, Any]:
 
 def ready(version: TemplateVersion, made: Mapping[str, Any]) -> Published:
     """Return a version, as it was compiled, ready to be written."""
-    parts = Compiled(**_words(made))
+    parts = Compiled(**kept.words(made))
     reference = Reference(
         id=str(version.template_id),
         slug=version.template.slug,

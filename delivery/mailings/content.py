@@ -117,7 +117,10 @@ def of_group(mailing: Mailing, group: Group) -> dict[str, Any]:
 
 
 def published_at(mailing: Mailing) -> dict[str, str]:
-    """Return when each version that it is written with was published last, which is confirmed with its start."""
+    """Return when each version that it is written with was published last, which is confirmed with its start.
+
+    Of a mailing that has not been started.
+    """
     if mailing.template_id is None:
         return {}
     versions = TemplateVersion.objects.filter(pk__in=list(mailing.content.values()))
@@ -141,8 +144,13 @@ def called(contact: Contact) -> str:
 def _published(mailing: Mailing, content: Mapping[str, Any]) -> dict[str, Published]:
     if mailing.template_id is None:
         return {OWN: templates.parsed(Compiled(**content[OWN]))}
-    versions = TemplateVersion.objects.select_related("template").in_bulk(list(content.values()))
-    return {version.locale: library.ready(version, version.compiled or {}) for version in versions.values()}
+    kept = {each["version"]: each["compiled"] for each in content.values() if isinstance(each, dict)}
+    ids = [each for each in content.values() if isinstance(each, str)]
+    versions = TemplateVersion.objects.select_related("template").in_bulk([*ids, *kept])
+    return {
+        version.locale: library.ready(version, kept.get(str(version.pk)) or version.compiled or {})
+        for version in versions.values()
+    }
 
 
 def _refuse_unready(mailing: Mailing) -> None:

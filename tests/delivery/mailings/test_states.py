@@ -156,6 +156,42 @@ def test_a_mailing_under_way_keeps_the_version_it_was_confirmed_with() -> None:
     templates.publish(version)
 
 
+def test_whoever_is_tried_again_gets_what_the_others_got_whatever_was_published_since() -> None:
+    version = framed("two {{ content }}")
+    readers = mailed.group(2)
+    mailing = mailed.started(readers, template=version.template, subject="", html="", text="")
+    MailingRecipient.objects.filter(address="p1@example.com").update(state="sent")
+    MailingRecipient.objects.filter(address="p2@example.com").update(state="failed", reason="render: x")
+    Mailing.objects.update(state="done")
+    templates.publish(version)
+    templates.publish(version)
+    with transaction.atomic():
+        assert states.retry_failed(mailing) == 1
+
+    row = MailingRecipient.objects.select_related("contact").get(state="waiting")
+    assert row.contact
+    draft = content.writer(mailing).draft(row, row.contact)
+    assert "one" in draft.html
+    assert (draft.written_with or {})["version"] == version.number
+
+
+def test_publishing_goes_on_during_a_retry_that_is_written_with_what_was_kept() -> None:
+    version = framed("two {{ content }}")
+    mailing = mailed.started(mailed.group(1), template=version.template, subject="", html="", text="")
+    MailingRecipient.objects.update(state="failed", reason="render: x")
+    Mailing.objects.update(state="done")
+    templates.publish(version)
+    with transaction.atomic():
+        states.retry_failed(mailing)
+    layout = version.layout
+    assert layout
+    templates.publish(templates.add_version(layout, html="three {{ content }}"))
+    templates.publish(version)
+    version.refresh_from_db()
+    assert version.compiled
+    assert "three" in version.compiled["html"]
+
+
 def test_publishing_the_same_again_is_no_change() -> None:
     version = framed("one {{ content }}")
     mailed.started(mailed.group(1), template=version.template, subject="", html="", text="")
