@@ -83,6 +83,7 @@ class SendGrid:
         self.limits = replace(LIMITS, special_use_domains=domains.leads_near(config.base_url))
         self._config = config
         self._endpoint = config.endpoint()
+        self._lists = config.endpoint(longest=readiness.LONGEST)
 
     def __repr__(self) -> str:
         """Show the account without its key."""
@@ -110,11 +111,12 @@ class SendGrid:
 
     def questions(self, *, seconds: float) -> Inquiry:
         """Return questions to the account, the last of which begins after so many seconds at most."""
-        return Inquiry(self.name, self._endpoint.get, seconds=seconds, hide=[self._config.api_key])
+        return Inquiry(self.name, self._lists.get, seconds=seconds, hide=[self._config.api_key])
 
     def close(self) -> None:
         """Close all connections."""
         self._endpoint.close()
+        self._lists.close()
 
     def _post(self, request: body.Body) -> http.Answer:
         return self._endpoint.post("/v3/mail/send", "application/json", request)

@@ -17,6 +17,7 @@ from providers.wire.inquiry import Inquiry, Untold
 
 _NEARLY = 0.9
 _PAGE = 100  # of each list one page is read
+LONGEST = 512 * 1024  # bytes of an answer: a page of domains with their DNS records has up to 200 kB
 _PERIODS = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
 _MEND = "in Settings, Sender Authentication"
 

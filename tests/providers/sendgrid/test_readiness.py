@@ -295,3 +295,17 @@ def test_a_rehearsal_fails_as_a_send_does(server, build, fault, kind):
     server.default = fault
     with pytest.raises(kind):
         build().rehearse(letter(), ATTEMPT)
+
+
+def test_a_whole_page_of_domains_with_their_records_is_read(build, server):
+    record = {
+        "valid": True,
+        "type": "txt",
+        "host": "m1._domainkey.example.org",
+        "data": "k=rsa; p=" + "M" * 392,
+    }
+    dns = dict.fromkeys(("mail_server", "subdomain_spf", "domain_spf", "dkim"), record)
+    rows = [{**domain(f"shop{number}.example"), "dns": dns} for number in range(99)]
+    server.paths[DOMAINS] = faults.answer(200, [*rows, {**domain("example.org"), "dns": dns}])
+    found = build().check([SHOP])
+    assert (found.problems, found.senders[SHOP].verified) == ((), True)
