@@ -115,7 +115,7 @@ def _asked(model_admin: Any, request: HttpRequest) -> HttpResponse:
 def _domain(
     model_admin: Any, request: HttpRequest, domain: str, cards: Sequence[Card], dmarc: Row, **more: Any
 ) -> HttpResponse:
-    context = {"title": domain, "domain": domain, "cards": cards, "dmarc": dmarc, **more}
+    context = {"title": f"Sender domain {domain}", "domain": domain, "cards": cards, "dmarc": dmarc, **more}
     context |= {"may_ask": permissions.may(request, Scope.PROVIDERS_WRITE), "back": reverse(_LIST)}
     return _answer(model_admin, request, "delivery/sender_domain.html", context)
 

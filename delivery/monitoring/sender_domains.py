@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from django.conf import settings
 
 from delivery.models import ApiKey, ProviderCheck, Team
-from delivery.monitoring import dns_check, provider_status, readiness, resolver
+from delivery.monitoring import dns_check, provider_status, readiness
 from delivery.monitoring.dns_check import Finding, State
 from delivery.routing import configured
 from delivery.search import senders
@@ -128,12 +128,16 @@ def _asking(ask: Callable[[str], Answer], about: str) -> Callable[[], Answer]:
 
 def _looked_up(records: Sequence[Record]) -> dict[tuple[str, str], Sequence[str] | str]:
     """Return the values of each name and type that was looked up, or a sentence why there are none."""
+    from delivery.monitoring import resolver  # now: it takes 0.15 s, and every process loads the admin
+
     places = dict.fromkeys((record.name, record.type) for record in records)
     return _together({place: _looking(*place) for place in places}, resolver.SECONDS + 0.2)
 
 
 def _looking(name: str, kind: str) -> Callable[[], Sequence[str] | str]:
     def inner() -> Sequence[str] | str:
+        from delivery.monitoring import resolver
+
         try:
             return resolver.values(name, kind)
         except resolver.Unanswered as reason:
