@@ -165,7 +165,7 @@ def emails(count: int) -> Iterator[tuple[Any, ...]]:
 def recipients(count: int) -> Iterator[tuple[Any, ...]]:
     for n, _, key in moments(count):
         address = "alerts@example.org" if n % 10 == 0 else f"person{n % (count // 5)}@example.org"
-        address = "x@rare.example" if n % 5000 == 0 else address
+        address = "x@rare.example" if n % (count // 100) == 0 else address
         yield key, "to", f"Ann Lee{n}", address, address, "accepted", ""
 
 
@@ -179,7 +179,7 @@ def attempts(count: int) -> Iterator[tuple[Any, ...]]:
 def tags(count: int) -> Iterator[tuple[Any, ...]]:
     for n, _, key in moments(count):
         if n % 10 == 0:
-            yield key, "rare" if n % 5000 == 0 else "receipt"
+            yield key, "rare" if n % (count // 100) == 0 else "receipt"
 
 
 def measure(count: int, rounds: int) -> dict[str, float]:

@@ -39,6 +39,21 @@ class WordIndex:
             schema_editor.execute(f"DROP TRIGGER IF EXISTS {self.name}_{event}")
         schema_editor.execute(f"DROP TABLE IF EXISTS {self.name}")
 
+    def count(self, apps: Any, schema_editor: Any) -> None:
+        """Let PostgreSQL know how common each word is: it reads a common one from the newest emails, and at once.
+
+        From an index of a part of the rows it does not learn that, and sorted all emails with the word.
+        """
+        if schema_editor.connection.vendor == "postgresql":
+            named = f"STATISTICS IF NOT EXISTS {self.name}_words"
+            schema_editor.execute(f"CREATE {named} ON ({self._vector()}) FROM {self.table}")
+            schema_editor.execute(f"ANALYZE {self.table}")
+
+    def forget_counts(self, apps: Any, schema_editor: Any) -> None:
+        """Drop what `count` has made."""
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.execute(f"DROP STATISTICS IF EXISTS {self.name}_words")
+
     def where(self, words: Sequence[str]) -> tuple[str, str]:
         """Return the condition on PostgreSQL, and its parameter."""
         return f"{self._is_there()} AND {self._vector()} @@ phraseto_tsquery('simple', %s)", " ".join(words)

@@ -1,5 +1,6 @@
 """What a person types finds the email, and nothing that can be typed is an error."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -315,3 +316,24 @@ def test_attempts_find_their_emails_be_they_few_or_many(monkeypatch: Any) -> Non
         tried = query.tried(Email.objects.all(), Attempt.objects.filter(provider="ses"))
         failed = query.tried(Email.objects.all(), query.with_error("throttled"))
         assert [*tried, *failed] == [email, email]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite reads its index from the newest on")
+def test_the_database_knows_which_words_of_names_and_metadata_are_common() -> None:
+    for number in range(200):
+        email = written(str(number), metadata={"from": "web", "order": f"order-{number}"})
+        email.recipients.update(name=f"Ann Lee{number}")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE delivery_email")
+        cursor.execute("ANALYZE delivery_recipient")
+
+    def expected(search: Any, word: str) -> int:
+        (plan,) = json.loads(search(Email.objects.all(), [word]).explain(format="json"))
+        return int(plan["Plan"]["Plan Rows"])
+
+    for search, common, rare in (
+        (word_index.with_metadata, "web", "nothing"),
+        (word_index.to_named, "ann", "nobody"),
+    ):
+        assert expected(search, common) > 150
+        assert expected(search, rare) < 20
