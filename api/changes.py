@@ -11,12 +11,13 @@ from api import answers, fields, preferences, sending
 from api.authentication import key, team
 from api.email_shapes import EmailSerializer
 from api.parsers import StrictJSONParser
-from api.serializers import FailureSerializer, TakenSerializer
+from api.serializers import FailureSerializer, StrictSerializer, TakenSerializer
 from api.throttling import Throttled
 from api.views import EmailDetail
 from delivery.access.scopes import Scope
 from delivery.models import Email
 from delivery.submission import changes
+from providers.message import Mailbox
 
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
 
@@ -29,6 +30,27 @@ class RescheduleSerializer(serializers.Serializer[Email]):
 
 class NothingSerializer(serializers.Serializer[Any]):
     """A request without fields; the body is empty or an empty object."""
+
+
+class AnotherAddress(fields.Recipients):
+    """One mailbox."""
+
+    def to_internal_value(self, data: Any) -> tuple[Mailbox, ...]:
+        """Return it."""
+        boxes = super().to_internal_value(data)
+        if len(boxes) > 1:
+            raise fields.fail("too_many", "must name one mailbox: the email goes to it alone.")
+        return boxes
+
+
+class ResendSerializer(StrictSerializer):
+    """Who gets it; the body may be empty or absent."""
+
+    to_addresses = AnotherAddress(
+        required=False,
+        help_text="another mailbox, which gets it alone; needs `emails.send`, too. Without it the same recipients get "
+        "it: whoever has got the first one gets it twice",
+    )
 
 
 class _OfOneEmail(generics.GenericAPIView[Email]):
@@ -62,15 +84,19 @@ class ResendEmail(Throttled, _OfOneEmail):
 
     @extend_schema(
         operation_id="resend_email",
-        request=None,
+        request=ResendSerializer,
         responses={202: TakenSerializer, 429: FailureSerializer, **_FAILURES},
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Resend."""
-        email = self.get_object()
+        serializer = ResendSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        email, to = self.get_object(), serializer.validated_data.get("to_addresses", ())
         sending.refuse_change(request, email)
-        use = preferences.key_use(request, resend=email.pk)
-        return answers.taken(request, changes.resend(email, key=key(request), key_use=use))
+        if to:  # whoever names the recipient reads the content
+            sending.refuse_naming(request)
+        use = preferences.key_use(request, resend=email.pk, **({"to": to} if to else {}))
+        return answers.taken(request, changes.resend(email, to=to, key=key(request), key_use=use))
 
 
 class OneEmail(EmailDetail):

@@ -40,6 +40,12 @@ def refuse_change(request: Request, email: Email) -> None:
     _refuse_purpose(request, email.purpose)
 
 
+def refuse_naming(request: Request) -> None:
+    """Raise if the request's key may change what was sent, but not say who gets it."""
+    if not may(request, Scope.EMAILS_SEND):
+        raise ContractError("scope_missing", f"Another address needs the scope {Scope.EMAILS_SEND}, too.")
+
+
 def _refuse_purpose(request: Request, purpose: str) -> None:
     used, needed = key(request), Scope.ESSENTIAL_SEND
     if used and purpose == Email.Purpose.ESSENTIAL and not used.may(needed):

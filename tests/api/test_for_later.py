@@ -235,6 +235,56 @@ def test_what_is_finished_can_be_sent_once_more_with_all_that_belongs_to_it(
     assert (new["resend_of"], new["status"], len(ses.received)) == (first["id"], "sent", 2)
 
 
+def test_another_address_gets_it_alone(api: fakes.Api, ses: fakes.FakeVendor) -> None:
+    email = Email.objects.get(
+        pk=api.send(cc_addresses="cc@example.org", bcc_addresses="bcc@example.org").json()["id"]
+    )
+    again = api.post(f"emails/{email.pk}/resend/", {"to_addresses": "Eve <eve@example.com>"})
+
+    assert again.status_code == 202
+    work()
+    new = api.get(f"emails/{again.json()['id']}/").json()
+    assert [(row["address"], row["status"]) for row in new["recipients"]] == [("eve@example.com", "accepted")]
+    assert (new["resend_of"], ses.arrived()[-1].recipients) == (str(email.pk), {"eve@example.com"})
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"to_addresses": "eve@example.com, bob@example.com"}, 400, "too_many"),
+        ({"to_addresses": "nobody"}, 403, "invalid_address"),
+        ({"to_adresses": "eve@example.com"}, 400, "unknown_field"),
+    ],
+)
+def test_another_address_that_is_none_sends_nothing(
+    api: fakes.Api, body: dict[str, str], status: int, code: str
+) -> None:
+    email = Email.objects.get(pk=api.send().json()["id"])
+    answer = api.post(f"emails/{email.pk}/resend/", body)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (status, code), answer.json()
+    assert Email.objects.count() == 1
+
+
+def test_another_address_needs_the_scope_that_sends(api: fakes.Api) -> None:
+    email = Email.objects.get(pk=api.send().json()["id"])
+    team = email.team
+    manager = fakes.Api(Client(), keys.issue(team.name if team else "tests", scopes=["emails.manage"])[1])
+
+    refused = manager.post(f"emails/{email.pk}/resend/", {"to_addresses": "eve@example.com"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+    assert do(manager, email, "resend").status_code == 202
+
+
+def test_another_address_is_another_request_of_an_idempotency_key(api: fakes.Api) -> None:
+    email = Email.objects.get(pk=api.send().json()["id"])
+    url, headers = f"{fakes.V1}emails/{email.pk}/resend/", {**api.headers, "Idempotency-Key": "again"}
+    told = [
+        api.client.post(url, body, content_type="application/json", headers=headers).status_code
+        for body in ({}, {"to_addresses": "eve@example.com"})
+    ]
+    assert told == [202, 422]
+
+
 def test_what_is_not_finished_cannot_be_sent_once_more(api: fakes.Api) -> None:
     assert do(api, scheduled(api), "resend").json()["code"] == "too_late"
 
