@@ -50,7 +50,8 @@ def written(url: str, sender: str) -> list[Snippet]:
 
 def _text(word: str, given: dict[str, str]) -> str:
     template = get_template(f"delivery/programs/{word}.txt").template  # type: ignore[attr-defined]
-    return str(template.render(Context(given, autoescape=False)))
+    rendered: str = template.render(Context(given, autoescape=False))
+    return "" + rendered  # what is rendered counts as HTML, and this is none
 
 
 def _default() -> str:

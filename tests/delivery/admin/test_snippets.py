@@ -54,3 +54,8 @@ def test_a_sender_that_a_shell_would_read_is_not_written_into_a_program(sender: 
     for snippet in snippets.written("http://localhost/", sender):
         assert "shop@example.org" in snippet.text
         assert not sender or sender not in snippet.text
+
+
+def test_a_program_is_no_html() -> None:
+    for snippet in snippets.written("http://localhost/", ""):
+        assert not hasattr(snippet.text, "__html__")
