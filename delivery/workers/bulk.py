@@ -22,7 +22,7 @@ from delivery.workers.callers import Callers
 
 _LANES: Final = (BULK,)
 _IDLE_SECONDS: Final = 0.25
-_GATHER_SECONDS: Final = 0.01  # for answers that come together to be written down together
+_GATHER_SECONDS: Final = 0.025  # for answers that come together: a wave costs about as much as three emails
 _LATEST: Final = 0.25  # seconds: a thread waits for the moment of its email
 _SOON: Final = 0.1  # seconds until another email may have come near its moment
 _FAILED: Final = "Emails of mailings could not be handed over"
