@@ -17,10 +17,16 @@ class ProviderError(Exception):
     outcome: ClassVar[str]  # of the attempt
     kind: ClassVar[str]  # name of the class in the API and the database
 
-    def __init__(self, detail: str, *, code: str = "", retry_after: float | None = None) -> None:
-        """Keep a sentence for a person, the vendor's code, and the seconds to wait if the vendor named them."""
+    def __init__(
+        self, detail: str, *, code: str = "", retry_after: float | None = None, reason: str = ""
+    ) -> None:
+        """Keep what is known, the vendor's code, and the seconds to wait if the vendor named them.
+
+        `reason`: the same in words for a person, with which the detail begins, where an exception's own stand in it.
+        """
         super().__init__(detail)
         self.detail = detail
+        self.reason = reason or detail
         self.code = code
         self.retry_after = retry_after
 
@@ -107,5 +113,5 @@ class NobodyAccepted(Exception):
 
     def __init__(self, failures: Sequence[NotAccepted]) -> None:
         """Keep the failures in the order of asking."""
-        super().__init__("; ".join(failure.detail for failure in failures))
+        super().__init__("; ".join(failure.reason for failure in failures))
         self.failures = tuple(failures)

@@ -62,7 +62,9 @@ def doubt(email: Email, now: datetime) -> Doubt | None:
     attempts = _unknown_attempts(email)
     again = _again(email, attempts, now) if email.due_at else _never(email, attempts, now)
     named = [(row, row.detail.removeprefix(f"{row.provider}: ")) for row in attempts]
-    return Doubt(attempts=named, tells_reason=email.reason in [row.detail for row in attempts], again=again)
+    return Doubt(
+        attempts=named, tells_reason=any(row.detail.startswith(email.reason) for row in attempts), again=again
+    )
 
 
 def page(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> HttpResponse:

@@ -247,9 +247,9 @@ def _offer(this: Round, log: attempts.Log) -> Outcome:
         _warn_of_files(this.email, nobody)
         return outcomes.of_nobody(nobody, rounds=this.email.rounds, others_in=others_in)
     except errors.Refused as refusal:
-        return outcomes.failed(refusal.detail)
+        return outcomes.failed(refusal.reason)
     except errors.Unknown as doubt:
-        reason = doubt.detail
+        reason = doubt.reason
         return outages.insist(lambda: unknown.outcome(this.email, reason))
     return outcomes.sent(receipt)
 

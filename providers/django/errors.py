@@ -25,7 +25,7 @@ from providers.errors import (
     Unknown,
 )
 from providers.smtp.errors import Reply, Reporter
-from providers.wire import http, shortage, waiting
+from providers.wire import http, network_errors, shortage, waiting
 from providers.wire import words as vendor
 
 # Functions of socket, ssl and urllib3 whose exceptions come before a request is written.
@@ -75,19 +75,27 @@ def classified(
         kind = _by_text(_words(error), RecipientsRefused, quotable)
         return kind(f"{name} refused {told}: {http.said(_words(error), secrets)}", code="recipients")
     if isinstance(error, exceptions.AnymailAPIError):
+        if error.response is None:
+            cause = error.__cause__ or error
+            return _of_network(cause)(**_told(name, cause, secrets))
         return _of_api(error, detail, quotable)
     unsent = (
         exceptions.AnymailInvalidAddress,
         exceptions.AnymailUnsupportedFeature,
         exceptions.AnymailSerializationError,
     )
-    kind = CannotCarry if isinstance(error, unsent) else _of_network(error)
-    return kind(detail, code=type(error).__name__)
+    if isinstance(error, unsent):
+        return CannotCarry(detail, code=type(error).__name__)
+    return _of_network(error)(**_told(name, error, secrets))
 
 
 def unopened(name: str, error: Exception, hide: Iterable[str]) -> ProviderError:
     """Return our error for a backend that could not be opened: nothing was sent."""
     return Reporter(name, hide).unopened(error)
+
+
+def _told(name: str, error: BaseException, secrets: Iterable[str]) -> network_errors.Told:
+    return network_errors.told(f"{name}: the backend failed", error, http.said(_words(error), secrets))
 
 
 def _words(error: Any) -> str:
@@ -98,9 +106,6 @@ def _words(error: Any) -> str:
 
 def _of_api(error: Any, detail: str, quotable: Iterable[str]) -> ProviderError:
     response = error.response
-    if response is None:
-        cause = error.__cause__ or error
-        return _of_network(cause)(f"{detail}: {type(cause).__name__}", code=type(cause).__name__)
     status = response.status_code
     if status < 300 or status >= 500 or status == 408:
         return Unknown(detail, code=str(status))

@@ -25,7 +25,7 @@ from providers.message import Mailbox, Message, Receipt
 from providers.mime import build
 from providers.readiness import Allowance, Readiness
 from providers.ses import errors, quota, readiness
-from providers.wire import body, domains, http, shortage
+from providers.wire import body, domains, http, network_errors, shortage
 from providers.wire.inquiry import Inquiry
 
 _PATH = "/v2/email/outbound-emails"
@@ -171,11 +171,11 @@ class SES:
             raise self._not_found(error) from error
 
     def _not_found(self, error: Exception) -> ProviderError:
-        kind, told = type(error).__name__, http.said(str(error), self._config.secrets)
+        text = http.said(str(error), self._config.secrets)
         # botocore passes over files and services of keys that it cannot open, and then knows no keys.
         if shortage.explains(error) or shortage.is_here():
-            return Exhausted(f"{self.name}: this machine ran short, {kind}: {told}", code=kind)
-        return AccountProblem(f"{self.name}: {told}", code=kind)
+            return Exhausted(**network_errors.told(f"{self.name}: this machine ran short", error, text))
+        return AccountProblem(f"{self.name}: {text}", code=type(error).__name__)
 
     def _looked_up(self) -> _Account:
         if self._account is None or self._owner != os.getpid():

@@ -19,7 +19,7 @@ from providers.errors import (
     Unavailable,
     Unknown,
 )
-from providers.wire import http, shortage
+from providers.wire import http, network_errors, shortage
 from providers.wire import words as vendor
 
 _QUOTA_PAUSE = 600.0  # seconds
@@ -75,15 +75,16 @@ class Reporter:
             code, words = error.smtp_code, error.smtp_error
             reply = Reply(code=code, text=words if isinstance(words, str) else words.decode(errors="replace"))
             return self._error(Unavailable if reply.is_temporary else AccountProblem, reply)
-        kind = type(error).__name__
-        told = f"{kind}: {http.said(str(error), self._hide)}"
+        text = http.said(str(error), self._hide)
         if shortage.explains(error):
-            return self._exhausted(told, kind)
-        detail = f"{self._name}: no connection, {told}"
+            return self._exhausted(error, text)
         broken = isinstance(error, smtplib.SMTPServerDisconnected | ssl.SSLError)
         # The server lacks STARTTLS or a login method, or its name is invalid.
         lacking = isinstance(error, smtplib.SMTPException | ValueError) and not broken
-        return (AccountProblem if lacking else Unavailable)(detail, code=kind)
+        if lacking:
+            kind = type(error).__name__
+            return AccountProblem(f"{self._name}: no connection, {kind}: {text}", code=kind)
+        return Unavailable(**network_errors.told(f"{self._name}: no connection", error, text))
 
     def too_large(self, size: int, limit: int) -> ProviderError:
         """Return the error for a message beyond the limit that the server has announced."""
@@ -91,13 +92,14 @@ class Reporter:
 
     def lost(self, error: Exception, *, dotted: bool) -> ProviderError:
         """Return the error for a broken connection; it depends on whether the final dot was written."""
-        kind = type(error).__name__
-        told = f"{kind}: {http.said(str(error), self._hide)}"
+        text = http.said(str(error), self._hide)
         if dotted:
-            return Unknown(f"{self._name}: the message was sent, but not answered, {told}", code=kind)
+            return Unknown(
+                **network_errors.told(f"{self._name}: the message was sent, but not answered", error, text)
+            )
         if shortage.explains(error):
-            return self._exhausted(told, kind)
-        return Unavailable(f"{self._name}: the message was not sent, {told}", code=kind)
+            return self._exhausted(error, text)
+        return Unavailable(**network_errors.told(f"{self._name}: the message was not sent", error, text))
 
     def of_sender(self, reply: Reply) -> ProviderError:
         """Return the error for a refused MAIL."""
@@ -143,8 +145,8 @@ class Reporter:
         """Return the error for a reply to a message that is neither an acceptance nor a refusal."""
         return self._error(Unknown, reply)
 
-    def _exhausted(self, told: str, kind: str) -> ProviderError:
-        return Exhausted(f"{self._name}: this machine ran short, {told}", code=kind)
+    def _exhausted(self, error: Exception, text: str) -> ProviderError:
+        return Exhausted(**network_errors.told(f"{self._name}: this machine ran short", error, text))
 
     def _temporary(self, reply: Reply) -> ProviderError:
         if not reply.says(_THROTTLING):

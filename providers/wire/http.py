@@ -26,6 +26,7 @@ from providers.errors import AccountProblem, Exhausted, ProviderError, Unavailab
 from providers.wire import compressed, shortage, trust, waiting
 from providers.wire.body import Body
 from providers.wire.deadlines import Reader, left
+from providers.wire.network_errors import told
 
 LONGEST_ANSWER = 64 * 1024
 KEPT = 128  # connections to one vendor; with fewer than threads that call, many calls would open one of their own
@@ -199,19 +200,19 @@ def _answer(status: int, headers: Mapping[str, str], content: bytes, longest: in
 
 def _lost(name: str, error: Exception, body: Body) -> ProviderError:
     sent = body.taken and body.size > 0  # a GET has no body, and whether it arrived does not matter
-    kind = type(error).__name__
+    text = said(str(error))
     never_sent = (
         isinstance(error, NewConnectionError | ConnectTimeoutError) or not body.taken or _stalled(error)
     )
     if (never_sent or not sent) and shortage.explains(error):
-        return Exhausted(f"{name}: this machine ran short, {kind}: {said(str(error))}", code=kind)
+        return Exhausted(**told(f"{name}: this machine ran short", error, text))
     if isinstance(error, LocationValueError) or (not isinstance(error, HTTPError) and not sent):
         return AccountProblem(
             f"{name}: its address or key cannot be used in a request.", code="configuration"
         )
     if never_sent:
-        return Unavailable(f"{name}: the request was not sent, {kind}: {said(str(error))}", code=kind)
-    return Unknown(f"{name}: the request was sent, but not answered, {kind}: {said(str(error))}", code=kind)
+        return Unavailable(**told(f"{name}: the request was not sent", error, text))
+    return Unknown(**told(f"{name}: the request was sent, but not answered", error, text))
 
 
 def _stalled(error: Exception) -> bool:
