@@ -1,5 +1,6 @@
 """Changes of an accepted email: cancel, reschedule, resend."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -52,6 +53,14 @@ class ResendSerializer(StrictSerializer):
         "it: whoever has got the first one gets it twice",
     )
 
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuse an empty address: whoever meant another one must not get it sent to the first ones again."""
+        if isinstance(data, Mapping) and data.get("to_addresses", data) in (None, ""):
+            message = "must name a mailbox, or be left out: then the same recipients get it."
+            raise serializers.ValidationError({"to_addresses": fields.fail("empty", message).detail})
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
+
 
 class _OfOneEmail(generics.GenericAPIView[Email]):
     """An action on one of the client's emails."""
@@ -92,7 +101,7 @@ class ResendEmail(Throttled, _OfOneEmail):
         serializer = ResendSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         email, to = self.get_object(), serializer.validated_data.get("to_addresses", ())
-        sending.refuse_change(request, email)
+        sending.refuse_sending_again(request, email)
         if to:  # whoever names the recipient reads the content
             sending.refuse_naming(request)
         use = preferences.key_use(request, resend=email.pk, **({"to": to} if to else {}))

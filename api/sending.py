@@ -40,6 +40,12 @@ def refuse_change(request: Request, email: Email) -> None:
     _refuse_purpose(request, email.purpose)
 
 
+def refuse_sending_again(request: Request, email: Email) -> None:
+    """Raise if the request's key could not send this email now."""
+    refuse_change(request, email)
+    _refuse_priority(request, email.priority)
+
+
 def refuse_naming(request: Request) -> None:
     """Raise if the request's key may change what was sent, but not say who gets it."""
     if not may(request, Scope.EMAILS_SEND):

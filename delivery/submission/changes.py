@@ -15,7 +15,7 @@ from delivery.files import storage
 from delivery.models import ApiKey, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.sending import transitions
-from delivery.submission import emails
+from delivery.submission import emails, idempotency
 from delivery.submission.idempotency import KeyUse
 from providers.message import Mailbox
 
@@ -78,6 +78,8 @@ def resend(
     `to`: other recipients in place of its own. A person's resend is in the audit, for no key names who did it.
     Raises TooLate for an unfinished one, ContentGone if parts of it are not kept any more, or damaged.
     """
+    if key_use and (known := idempotency.find(key_use)):  # whatever has become of the first one since
+        return known
     if email.status in _NOT_FINISHED or (email.status == _Status.UNKNOWN and email.due_at):
         raise TooLate
     bundle = bundles.load(email)

@@ -253,16 +253,41 @@ def test_another_address_gets_it_alone(api: fakes.Api, ses: fakes.FakeVendor) ->
     [
         ({"to_addresses": "eve@example.com, bob@example.com"}, 400, "too_many"),
         ({"to_addresses": "nobody"}, 403, "invalid_address"),
+        ({"to_addresses": ""}, 403, "empty"),
+        ({"to_addresses": None}, 403, "empty"),
+        ({"to_addresses": []}, 403, "empty"),
         ({"to_adresses": "eve@example.com"}, 400, "unknown_field"),
     ],
 )
 def test_another_address_that_is_none_sends_nothing(
-    api: fakes.Api, body: dict[str, str], status: int, code: str
+    api: fakes.Api, body: dict[str, Any], status: int, code: str
 ) -> None:
     email = Email.objects.get(pk=api.send().json()["id"])
     answer = api.post(f"emails/{email.pk}/resend/", body)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (status, code), answer.json()
     assert Email.objects.count() == 1
+
+
+def test_who_may_not_send_with_priority_sends_nothing_again_with_it(api: fakes.Api) -> None:
+    email = Email.objects.get(pk=api.send(priority="high").json()["id"])
+    name = email.team.name if email.team else "tests"
+    manager = fakes.Api(Client(), keys.issue(name, scopes=["emails.manage", "emails.send"])[1])
+
+    refused = manager.post(f"emails/{email.pk}/resend/", {})
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+
+
+def test_a_repeated_resend_is_answered_alike_when_the_content_has_gone(api: fakes.Api) -> None:
+    email = Email.objects.get(pk=api.send().json()["id"])
+    url, headers = f"{fakes.V1}emails/{email.pk}/resend/", {**api.headers, "Idempotency-Key": "again"}
+
+    def resent() -> Any:
+        return api.client.post(url, {}, content_type="application/json", headers=headers).json()
+
+    first = resent()
+    Email.objects.filter(pk=email.pk).update(text_body="", body_pruned_at=email.created_at)
+    assert resent()["id"] == first["id"]
+    assert do(api, email, "resend").json()["code"] == "content_gone"
 
 
 def test_another_address_needs_the_scope_that_sends(api: fakes.Api) -> None:
