@@ -1,8 +1,9 @@
 """What stops a mailing by itself: too many bounces or complaints, and providers that want nothing of it.
 
 A provider that has refused three of its emails and taken none is unusable, not the people: it is avoided for the rest
-of the mailing, and those three wait again. After a resumption it is asked anew: if it has still taken none, the first
-refusal is enough, and who was under way to it at that moment waits again, whatever it has taken since.
+of the mailing, and those three wait again. After a resumption it is asked anew: if it has still taken none, two
+refusals are enough (one may be that person's alone), and who was under way to it at that moment waits again, whatever
+it has taken since.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,6 +21,7 @@ from delivery.queue import watermark
 from delivery.routing import avoided, configured
 
 REFUSALS: Final = 3
+_AFTERWARDS: Final = 2  # of one that had refused so many before a resumption
 _LATELY: Final = 500  # emails that failed last; more are not under way at once
 _RESTORED: Final = (
     "An older state of the database has come back: some whom it takes for waiting may have got it. "
@@ -66,7 +68,7 @@ def lately_failed(mailing: Mailing) -> list[UUID]:
     A process may have ended between their outcome and this look, and during a pause nobody looks.
     """
     failed = MailingRecipient.objects.filter(mailing=mailing, state=State.FAILED).exclude(email=None)
-    return list(failed.order_by("-id").values_list("email", flat=True)[:_LATELY])
+    return list(failed.order_by("-at").values_list("email", flat=True)[:_LATELY])
 
 
 def _wait_again_of_before(mailing: Mailing, failed: Sequence[UUID]) -> None:
@@ -100,18 +102,23 @@ def _refusing(mailing: Mailing, failed: Sequence[UUID]) -> dict[str, str]:
     refused = refusals.refusals().filter(email__in=still.filter(email__in=failed).values("email"))
     said = dict(refused.values_list("provider", "detail"))
     return {
-        name: _why(detail)
+        name: _why(detail, _enough(mailing, name))
         for name, detail in said.items()
         if name in mailing.avoided or (_has_refused_enough(mailing, name) and not _takes(mailing, name))
     }
 
 
+def _enough(mailing: Mailing, name: str) -> int:
+    return _AFTERWARDS if name in (mailing.avoided_before or {}) else REFUSALS
+
+
 def _has_refused_enough(mailing: Mailing, name: str) -> bool:
-    if name in (mailing.avoided_before or {}):
-        return True
     failed = MailingRecipient.objects.order_by().filter(mailing=mailing, state=State.FAILED)
     refused = refusals.refusals().filter(provider=name, email__in=failed.exclude(email=None).values("email"))
-    return refused.values("pk")[:REFUSALS].count() == REFUSALS
+    if name in (mailing.avoided_before or {}) and mailing.resumed_at:
+        refused = refused.filter(started_at__gte=mailing.resumed_at)
+    enough = _enough(mailing, name)
+    return refused.values("pk")[:enough].count() == enough
 
 
 def _takes(mailing: Mailing, name: str) -> bool:
@@ -119,8 +126,8 @@ def _takes(mailing: Mailing, name: str) -> bool:
     return taken.exists()
 
 
-def _why(detail: str) -> str:
-    return f"It has refused {REFUSALS} emails of the mailing and taken none: {detail}"[:500]
+def _why(detail: str, number: int) -> str:
+    return f"It has refused {number} emails of the mailing and taken none: {detail}"[:500]
 
 
 def _said(found: Reputation) -> str:

@@ -12,7 +12,7 @@ from delivery.audience import results
 from delivery.db import clock
 from delivery.mailings import choosing, guard, pace, states
 from delivery.models import ApiKey, Attempt, Email, Group, Lineage, Mailing, MailingRecipient, Recipient, Team
-from delivery.submission import cancelling
+from delivery.submission import cancelling, changes
 from tests import fakes
 from tests.delivery.mailings import mailed
 from tests.delivery.mailings.mailed import arrived, hand_over, make, send
@@ -119,24 +119,53 @@ def test_who_is_refused_after_the_resumption_by_a_call_of_before_waits_again(
 
 
 @pytest.mark.usefixtures("_one_by_one")
-def test_a_provider_that_still_takes_nothing_after_the_resumption_is_avoided_at_once(
+def test_a_provider_that_still_takes_nothing_after_the_resumption_is_avoided_at_the_second_refusal(
     settings: Any, ses: fakes.FakeVendor
 ) -> None:
     settings.GOMAIL_PROVIDERS = ("ses",)
-    mailing = mailed.started(mailed.group(1))
+    mailing = mailed.started(mailed.group(2))
     Mailing.objects.update(state="paused", paused_at=clock.now(), avoided={"ses": "It has refused 3."})
     with transaction.atomic():
         states.resume(mailing)
-    refused_by_ses(ses, 1)
+    refused_by_ses(ses, 2)
     runner = make()
     hand_over()
     make(runner)
 
     mailing.refresh_from_db()
-    assert (mailing.state, mailed.counted(mailing)) == ("paused", {"waiting": 1})
+    assert (mailing.state, mailed.counted(mailing)) == ("paused", {"waiting": 2})
+    assert "has refused 2 emails" in mailing.reason
     with transaction.atomic():
         states.resume(mailing)
-    assert mailed.counted(send(mailing)) == {"sent": 1}
+    assert mailed.counted(send(mailing)) == {"sent": 2}
+
+
+@pytest.mark.usefixtures("_one_by_one")
+def test_one_person_whom_a_provider_refuses_after_the_resumption_stops_no_mailing(
+    settings: Any, ses: fakes.FakeVendor
+) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    mailing = mailed.started(mailed.group(3))
+    Mailing.objects.update(state="paused", paused_at=clock.now(), avoided={"ses": "It has refused 3."})
+    with transaction.atomic():
+        states.resume(mailing)
+    refused_by_ses(ses, 1)
+    assert mailed.counted(send(mailing)) == {"sent": 2, "failed": 1}
+
+
+def test_who_was_sent_to_by_hand_meanwhile_gets_no_second_mail(settings: Any, ses: fakes.FakeVendor) -> None:
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    refused_by_ses(ses, 3)
+    mailing = mailed.started(mailed.group(3))
+    make()
+    hand_over()
+    results.follow_queued(mailing)
+    first, called_off, _ = Email.objects.filter(mailing=mailing)
+    changes.resend(first)
+    changes.cancel(changes.resend(called_off))
+    Mailing.objects.update(worker=None, lease_until=None)
+    make()
+    assert mailed.counted(mailing) == {"failed": 1, "waiting": 2}
 
 
 def test_a_process_that_takes_a_mailing_on_looks_at_what_failed_before(
