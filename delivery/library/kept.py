@@ -14,8 +14,8 @@ _WORDS: Final = ("subject", "html", "text", "partials")  # of what is published:
 
 
 def words(made: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is sent, of a version as it was compiled."""
-    return {name: made[name] for name in _WORDS}
+    """Return what is sent, of a version as it was compiled; nothing is of layouts and partials by themselves."""
+    return {name: made[name] for name in _WORDS if name in made}
 
 
 def is_another(version: TemplateVersion, made: Mapping[str, Any]) -> bool:

@@ -123,6 +123,19 @@ def test_a_layout_and_a_partial_of_mjml(writer: fakes.Api) -> None:
     assert codes(delete(writer, "layouts/frame/"))[:2] == (409, "template_in_use")
 
 
+@pytest.mark.parametrize(
+    ("kind", "html"), [("layouts", "{{ content }}"), ("partials", "x"), ("templates", "x")]
+)
+def test_what_is_published_is_published_again_and_an_earlier_version_too(
+    writer: fakes.Api, kind: str, html: str
+) -> None:
+    path = f"{kind}/it/"
+    made(writer, f"{kind}/", "it", html=f"1 {html}")
+    writer.post(f"{path}versions/", {"html": f"2 {html}"})
+    told = [writer.post(f"{path}publish/", {"version": number}).status_code for number in (1, 1, 2, 1)]
+    assert told == [200] * 4
+
+
 def test_a_template_with_a_new_layout_is_stale(writer: fakes.Api) -> None:
     made(writer, "layouts/", "frame", html="1 {{ content }}")
     writer.post("layouts/frame/publish/", {"version": 1})
