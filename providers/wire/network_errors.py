@@ -29,6 +29,7 @@ _OF_NUMBERS: Final = {
 # The first class that fits; a subclass stands before its base.
 _OF_CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], str], ...]] = (
     ((exceptions.NameResolutionError, socket.gaierror), "its name is not known to the DNS"),
+    ((exceptions.NewConnectionError,), "no connection came about"),
     ((exceptions.ConnectTimeoutError,), "no connection came about in time"),
     ((exceptions.ReadTimeoutError, TimeoutError), "it took too long"),
     ((ssl.SSLCertVerificationError,), "its certificate is not valid for it"),

@@ -144,7 +144,7 @@ def busy() -> tuple[WebhookEndpoint, WebhookMessage]:
         told,
         now - timedelta(minutes=6),
         None,
-        "webhook: the request was sent, but not answered, ReadTimeoutError",
+        "webhook: the request was sent, but not answered: it took too long. ReadTimeoutError",
     )
     call(told, now - timedelta(minutes=5, seconds=54), 503, '{"error": "deploying", "retry": true}')
     call(told, now, 204, "")

@@ -75,7 +75,9 @@ def test_a_goodbye_that_fails_is_no_problem(fault):
 
 def test_a_closed_port_is_a_problem():
     found = backend_of(f"{CORE}.smtp.EmailBackend", host="127.0.0.1", port=faults.closed_port()).check([])
-    assert found.problems[0].startswith("backup: no connection, ConnectionRefusedError")
+    assert found.problems[0].startswith(
+        "backup: no connection: the connection was refused. ConnectionRefusedError"
+    )
 
 
 def test_no_password_is_in_any_sentence():

@@ -140,7 +140,7 @@ def test_a_goodbye_that_fails_is_no_problem():
 @pytest.mark.parametrize("changes", [{}, {"security": "tls"}, {"security": "starttls"}])
 def test_a_refused_connection_is_a_problem(changes):
     (problem,) = provider_of(faults.closed_port(), **changes).check([]).problems
-    assert problem.startswith("smtp: no connection, ConnectionRefusedError")
+    assert problem.startswith("smtp: no connection: the connection was refused. ConnectionRefusedError")
     assert problem.endswith(NO_NETWORK)
 
 

@@ -32,7 +32,7 @@ def _because(error: BaseException, cause: BaseException) -> BaseException:
             ),
             "there is no way to it in the network",
         ),
-        (exceptions.NewConnectionError(_OPENED, "unheard of"), "something unforeseen happened"),
+        (exceptions.NewConnectionError(_OPENED, "unheard of"), "no connection came about"),
         (
             exceptions.NameResolutionError("h", _OPENED, socket.gaierror(-2, "Name or service not known")),
             "its name is not known to the DNS",
