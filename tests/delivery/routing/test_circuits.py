@@ -204,7 +204,7 @@ def test_throttling_pauses_the_provider_and_opens_nothing(ses: fakes.FakeVendor)
 def test_a_paused_provider_is_used_again_when_its_time_is_over(ses: fakes.FakeVendor) -> None:
     ses.script(fakes.SES_THROTTLING)
     send()
-    Circuit.objects.update(paused_until=timezone.now())
+    Circuit.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
     circuit_cache.forget()
 
     assert send().provider == "ses"
