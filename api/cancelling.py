@@ -12,7 +12,7 @@ from api import fields
 from api.authentication import key, team
 from api.fields import fail
 from api.parsers import StrictJSONParser
-from api.serializers import FailureSerializer, StrictSerializer
+from api.serializers import FailureSerializer, NarrowingSerializer, StrictSerializer
 from delivery.access import key_rules
 from delivery.access.scopes import Scope
 from delivery.content import addresses
@@ -51,7 +51,7 @@ class Sender(fields.Text):
             raise fail("invalid_address", str(error)) from error
 
 
-class FilterSerializer(StrictSerializer):
+class FilterSerializer(NarrowingSerializer):
     """Which emails; all fields that are given must match."""
 
     key = fields.Text(longest=100, required=False, help_text="the public id of the key they were sent with")

@@ -1,6 +1,5 @@
 """Changes of an accepted email: cancel, reschedule, resend."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -12,7 +11,7 @@ from api import answers, fields, preferences, sending
 from api.authentication import key, team
 from api.email_shapes import EmailSerializer
 from api.parsers import StrictJSONParser
-from api.serializers import FailureSerializer, StrictSerializer, TakenSerializer
+from api.serializers import FailureSerializer, NarrowingSerializer, TakenSerializer
 from api.throttling import Throttled
 from api.views import EmailDetail
 from delivery.access.scopes import Scope
@@ -44,7 +43,7 @@ class AnotherAddress(fields.Recipients):
         return boxes
 
 
-class ResendSerializer(StrictSerializer):
+class ResendSerializer(NarrowingSerializer):
     """Who gets it; the body may be empty or absent."""
 
     to_addresses = AnotherAddress(
@@ -52,14 +51,6 @@ class ResendSerializer(StrictSerializer):
         help_text="another mailbox, which gets it alone; needs `emails.send`, too. Without it the same recipients get "
         "it: whoever has got the first one gets it twice",
     )
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Refuse an empty address: whoever meant another one must not get it sent to the first ones again."""
-        if isinstance(data, Mapping) and data.get("to_addresses", data) in (None, ""):
-            message = "must name a mailbox, or be left out: then the same recipients get it."
-            raise serializers.ValidationError({"to_addresses": fields.fail("empty", message).detail})
-        values: dict[str, Any] = super().to_internal_value(data)
-        return values
 
 
 class _OfOneEmail(generics.GenericAPIView[Email]):

@@ -67,6 +67,20 @@ class EmptyingSerializer(StrictSerializer):
         return values | empty
 
 
+class NarrowingSerializer(StrictSerializer):
+    """What narrows an action down: an empty value is refused, for without its field the action would reach further."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuse what is empty, such as a variable that the client has not filled."""
+        given = data if isinstance(data, Mapping) else {}
+        empty = [name for name in self._declared_fields if name in given and given[name] in (None, "")]
+        if empty:
+            message = "must not be empty; leave it out if it is not meant to narrow this down."
+            raise serializers.ValidationError({name: fail("empty", message).detail for name in empty})
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
+
+
 class DraftSerializer(StrictSerializer):
     """The request of send-email/."""
 

@@ -93,6 +93,8 @@ def test_an_empty_filter_is_refused(api: fakes.Api, body: Any) -> None:
     "body",
     [
         {"filter": {"tags": "spring"}},
+        {"filter": {"tag": "spring", "recipient": ""}},
+        {"filter": {"tag": "spring", "created_before": None}},
         {"filter": {"recipient": "nobody"}},
         {"filter": {"sender": "@"}},
         {"filter": {"tag": 5}},
