@@ -51,7 +51,7 @@ class Doubt:
     """The unknown attempts of an email."""
 
     attempts: list[tuple[Attempt, str]]  # each with its detail, newest last
-    tells_reason: bool  # the email's reason is the detail of one of them
+    tells_reason: bool  # the detail of one of them begins with the email's reason
     again: SafeString | str  # whether it is sent again automatically
 
 
