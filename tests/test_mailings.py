@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from functools import partial
@@ -76,6 +77,17 @@ def arrived(ses: fakes.FakeVendor) -> Counter[str]:
     return Counter(address for mail in mails for address in mail.recipients)
 
 
+def lane(broker: brokers.Broker, name: str) -> tuple[str, ...]:
+    """Return the command of a worker that Celery has for one lane alone."""
+    return (
+        *CELERY,
+        "--hostname",
+        f"{name}@test",
+        "--queues",
+        f"{broker.prefix}.{name},{broker.prefix}.upkeep",
+    )
+
+
 def assert_once_each(gomail: Mailed, ses: fakes.FakeVendor) -> None:
     rows, got = gomail.rows(), arrived(ses)
     nameless = {f"p{number}@example.net" for number in range(0, PEOPLE, NAMELESS)}
@@ -104,12 +116,31 @@ def test_workers_that_are_killed_lose_nobody_and_write_to_nobody_twice(
 
 
 @pytest.mark.broker
-def test_celery_sends_it_too(tmp_path: Path, ses: fakes.FakeVendor) -> None:
+def test_celery_sends_it_too_and_needs_no_message(tmp_path: Path, slow: fakes.FakeVendor) -> None:
+    with brokers.fresh("rabbitmq") as broker:
+        gomail = Mailed(tmp_path, slow, WORKER_THREADS="6", **broker.variables)
+        worker = lane(broker, "bulk")
+        for number in KILLED_AT:
+            with gomail.running(*worker) as running:
+                eventually(lambda number=number: len(slow.mails) >= number)
+                running.send_signal(signal.SIGKILL)
+        with gomail.running(*worker):  # and no clock
+            eventually(gomail.is_done)
+            assert broker.messages("bulk") == 0
+    assert_once_each(gomail, slow)
+    assert list(gomail.rows().values()).count("unknown") <= 6 * len(KILLED_AT)
+
+
+@pytest.mark.broker
+def test_workers_of_celery_for_another_lane_make_its_emails_and_send_none(
+    tmp_path: Path, ses: fakes.FakeVendor
+) -> None:
     with brokers.fresh("rabbitmq") as broker:
         gomail = Mailed(tmp_path, ses, **broker.variables)
-        with gomail.running(*CELERY) as worker:
-            eventually(lambda: len(ses.mails) >= 50)
-            worker.send_signal(signal.SIGKILL)
-        with gomail.running(*CELERY, "--beat"):
-            eventually(gomail.is_done)
+        with gomail.running(*lane(broker, "high"), "--beat"):
+            eventually(lambda: "waiting" not in gomail.rows().values())
+            time.sleep(6)  # the sweep has been there
+            assert len(ses.mails) == 0
+            with gomail.running(*lane(broker, "bulk")):
+                eventually(gomail.is_done)
     assert_once_each(gomail, ses)

@@ -2,23 +2,18 @@
 
 import time
 from collections import deque
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from django.db import transaction
 
 from delivery.access import limits, terms
 from delivery.access.limits import Over
 from delivery.audience import results
-from delivery.bundles import Bundle
 from delivery.db import clock
 from delivery.mailings import claims, content, guard, pace, slices, states
 from delivery.mailings.choosing import Choice
 from delivery.mailings.pace import Pace
 from delivery.models import Email, Mailing, MailingRecipient
-from delivery.queue import notifier
-from delivery.queue.fairness import BULK
 
 _RENEW: Final = 5.0  # seconds between two notes of the claim and the pace, while nothing is made
 _JUDGE: Final = 2.0  # seconds between two looks at what came back
@@ -34,7 +29,6 @@ class Sender:
         self.mailing = mailing
         self._writer = content.writer(mailing)
         self._choice = Choice(mailing)
-        self._later: deque[tuple[datetime, UUID]] = deque()  # emails whose turn no message has told of yet
         self._moved: deque[tuple[float, int]] = deque()  # when how many emails came to an end
         self._has_learnt = False  # of what failed before this process had it
         self._judge_at = 0.0
@@ -44,7 +38,6 @@ class Sender:
     def step(self, seconds: float) -> bool:
         """Do what is to be done now, writing for so long; tell whether there may be more at once."""
         self._look()
-        self._tell_due()
         self._follow()
         made = self._make(self._room(), seconds)
         if not made and self._is_over():
@@ -95,11 +88,12 @@ class Sender:
         rows = self._choice.next(turns, room if fits is None else min(room, fits))
         found = slices.write(self.mailing, self._writer, rows, turns, seconds)
         try:
-            self._keep(slices.store(self.mailing, found, {**turns.changes(), "reason": ""}))
+            slices.store(self.mailing, found, {**turns.changes(), "reason": ""})
         except Over as over:
             self._full_until = time.monotonic() + min(over.seconds or _MINUTE, _MINUTE)
             self._wait(str(over))
             return 0
+        self._noted_at = time.monotonic()
         self._choice.done(found.seen, found.passed)
         return len(found.made) + len(found.ended)
 
@@ -109,18 +103,6 @@ class Sender:
             with transaction.atomic():
                 claims.hold(self.mailing)
                 claims.advance(self.mailing, reason=why)
-
-    def _keep(self, made: list[Bundle]) -> None:
-        self._noted_at = time.monotonic()
-        now = clock.now()
-        due = sorted((bundle.email.due_at, bundle.email.pk) for bundle in made if bundle.email.due_at)
-        self._later.extend(each for each in due if each[0] > now)
-
-    def _tell_due(self) -> None:
-        """Tell the broker, if there is one, of the emails whose turn has come."""
-        now = clock.now()
-        while self._later and self._later[0][0] <= now:
-            notifier.again(BULK, self._later.popleft()[1])
 
     def _follow(self) -> None:
         self._catch_up()

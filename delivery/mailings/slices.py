@@ -28,7 +28,6 @@ from delivery.mailings import check, choosing, claims
 from delivery.mailings.content import Writer
 from delivery.mailings.pace import Pace
 from delivery.models import Contact, Mailing, MailingRecipient, Suppression
-from delivery.queue import notifier
 from delivery.sending import suppressed
 from delivery.suppressions import screening
 from providers import failpoints
@@ -77,8 +76,8 @@ def write(
 
 
 @holds.until_saved()
-def store(mailing: Mailing, found: Slice, changes: Mapping[str, Any]) -> list[Bundle]:
-    """Store a slice and what the mailing has come to by it, or nothing; return its emails.
+def store(mailing: Mailing, found: Slice, changes: Mapping[str, Any]) -> None:
+    """Store a slice and what the mailing has come to by it, or nothing.
 
     Raises claims.Lost, or limits.Over: then it has to wait.
     """
@@ -94,11 +93,9 @@ def store(mailing: Mailing, found: Slice, changes: Mapping[str, Any]) -> list[Bu
         _QUEUED.run_together([{"pk": pk, "email": bundle.email.pk} for pk, bundle in made.items()])
         _store_ends(mailing, found.ended)
         claims.advance(mailing, **changes)
-        notifier.notify(bundle.email for bundle in made.values())
         failpoints.reach("in-slice")
     counters.accepted([bundle.email.priority for bundle in made.values()], time.monotonic() - begun)
     failpoints.reach("after-slice")
-    return list(made.values())
 
 
 @dataclass(frozen=True, kw_only=True)

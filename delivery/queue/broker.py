@@ -9,6 +9,9 @@ from typing import Any
 
 from django.conf import settings
 
+from delivery.models import Email
+
+LANES = (Email.Priority.HIGH, Email.Priority.NORMAL)  # that messages tell of; see workers/bulk
 HAND_OVER = "delivery.hand_over"  # the task that takes an email's id
 SWEEP, CHECK_PROVIDERS, TRY_SUSPECTS = "delivery.sweep", "delivery.check_providers", "delivery.try_suspects"
 _CONNECT_SECONDS = 2

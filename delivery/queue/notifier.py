@@ -32,11 +32,15 @@ log = logging.getLogger(__name__)
 
 
 def notify(emails: Iterable[Email]) -> None:
-    """Notify the workers of the due emails among these after the commit; without a broker, do nothing."""
+    """Notify the workers of the due emails among these after the commit; without a broker, do nothing.
+
+    Those of mailings are looked for by a thread of their workers, which takes many at once.
+    """
     if not settings.CELERY_BROKER_URL:
         return
     now = clock.now()
-    due = [(email.priority, str(email.pk)) for email in emails if email.due_at and email.due_at <= now]
+    told = (email for email in emails if email.priority in broker.LANES)
+    due = [(email.priority, str(email.pk)) for email in told if email.due_at and email.due_at <= now]
     if due:
         transaction.on_commit(partial(_notifier.tell, due), robust=True)
 

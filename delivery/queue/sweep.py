@@ -12,7 +12,6 @@ from django.db.models.functions import Now
 
 from delivery.models import Email
 from delivery.queue import broker
-from delivery.queue.fairness import LANES
 from delivery.routing import circuits, configured
 
 _JUST_NOW = timedelta(seconds=1)  # an email due since then is announced by the process that accepted it
@@ -25,7 +24,7 @@ def notify() -> int:
     if not circuits.any_may_be_used(configured.names()):
         return 0  # workers would look at all of them in vain
     with broker.connected() as connection:
-        return sum(_notify(lane, connection) for lane in LANES)
+        return sum(_notify(lane, connection) for lane in broker.LANES)
 
 
 def _notify(lane: str, connection: Any) -> int:

@@ -1,7 +1,7 @@
 """Celery's tasks. They call the same functions as the embedded worker, so lost or duplicate messages do no harm."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from delivery.queue.urgency import UrgentEmails
 from delivery.recovery import quarantine
 from delivery.routing import governor
 from delivery.routing.governor import Permit
-from delivery.workers import loop, watching
+from delivery.workers import bulk, loop, watching
 
 _starved, _urgent = StarvedEmails(), UrgentEmails()
 _pollers: list[polling.Poller] = []
@@ -25,7 +25,7 @@ _ending = threading.Event()  # no further event is read
 _done = threading.Event()  # the last email has been handed over
 _posting: list[
     threading.Thread
-] = []  # webhooks, imports, mailings, alerts, until the process is told to stop
+] = []  # webhooks, imports, mailings and their emails, alerts, until the process is told to stop
 
 
 @shared_task(name=broker.HAND_OVER)
@@ -70,6 +70,8 @@ def begin(sender: Any, **_: Any) -> None:
     _posting.append(threading.Thread(target=loop.run_imports, args=(_goes_on,), name="imports"))
     _posting.append(threading.Thread(target=loop.run_mailings, args=(_goes_on,), name="mailings"))
     _posting.append(threading.Thread(target=watching.run, args=(_goes_on,), name="alerts"))
+    if calls := _calls(sender.app.amqp.queues.consume_from, threads):
+        _posting.append(threading.Thread(target=bulk.run, args=(_goes_on, calls), name="bulk"))
     for thread in _posting:
         thread.start()
     threading.Thread(target=loop.tell_metrics, args=(_goes_on,), name="metrics", daemon=True).start()
@@ -136,6 +138,14 @@ def _lane(pk: UUID) -> str:
     if not governor.is_needed():
         return fairness.NORMAL
     return Email.objects.filter(pk=pk).values_list("priority", flat=True).first() or fairness.NORMAL
+
+
+def _calls(queues: Container[str], threads: int) -> int:
+    """Return how many calls this worker makes for mailings: as many as it has threads, if those have no other mail."""
+    if broker.queue_name(fairness.BULK) not in queues:
+        return 0
+    has_other_mail = any(broker.queue_name(lane) in queues for lane in broker.LANES)
+    return bulk.threads(threads) if has_other_mail else threads
 
 
 def _goes_on() -> bool:

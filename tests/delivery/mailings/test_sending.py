@@ -20,7 +20,6 @@ from delivery.mailings.pace import Pace
 from delivery.mailings.run import Runner
 from delivery.mailings.sender import Sender
 from delivery.models import Contact, Email, Limits, Mailing, MailingRecipient, Membership, Team, TeamDeletion
-from delivery.queue import notifier
 from delivery.queue.fairness import FairQueue
 from delivery.recovery import rescue
 from delivery.sending import unknown
@@ -349,7 +348,7 @@ def test_a_slice_is_stored_wholly_or_not_at_all(
         raise ZeroDivisionError
 
     with monkeypatch.context() as broken:
-        broken.setattr(notifier, "notify", fail)
+        broken.setattr(claims, "advance", fail)
         make()
     assert not Email.objects.exists()
     assert set(mailed.found(mailing).values()) == {"waiting"}

@@ -80,6 +80,14 @@ def test_an_accepted_email_is_announced_in_its_lane(wire: Wire, notifying: Notif
 
 
 @pytest.mark.django_db(transaction=True)
+def test_emails_of_mailings_are_found_without_a_message(wire: Wire, notifying: Notifier) -> None:
+    emails.accept(draft(priority="bulk"), team=None)
+    notifying.finish(10)
+
+    assert wire.told == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_is_not_committed_is_not_announced(wire: Wire, notifying: Notifier) -> None:
     with transaction.atomic():
         emails.accept(draft(), team=None)

@@ -156,6 +156,7 @@ def test_the_sweep_announces_what_is_due_by_lanes(memory: Any) -> None:
     urgent, news = waiting(priority="high"), waiting()
     doubtful = waiting(status="unknown")
     queued(due_at=timezone.now() + LONG_AGO, status="scheduled")
+    waiting(priority="bulk")  # its workers look for it themselves
 
     assert sweep.notify() == 3
     assert announced(memory, "high") == [str(urgent.pk)]
@@ -237,6 +238,18 @@ def test_a_worker_settles_what_others_left_behind_without_being_asked_by_a_messa
 
     assert settled == ["settled"] * 3
     assert "could not be rescued" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lanes", "calls"),
+    [(("high", "normal", "upkeep"), 0), (("bulk", "upkeep"), 32), (("high", "normal", "bulk"), 24)],
+)
+def test_a_worker_that_consumes_the_lane_of_mailings_calls_for_them(
+    lanes: tuple[str, ...], calls: int, settings: Any
+) -> None:
+    settings.CELERY_QUEUE_PREFIX = "gomail"
+
+    assert celery_tasks._calls([f"gomail.{lane}" for lane in lanes], 32) == calls
 
 
 def test_two_sweeps_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
