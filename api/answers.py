@@ -15,7 +15,6 @@ from delivery.access.scopes import Scope
 from delivery.models import Email
 from delivery.models.email import NOT_SENT_YET
 from delivery.sending import scanning, suppressed
-from delivery.submission import batches
 from providers import failpoints
 
 ACCEPTED = "Email sent to recipients"
@@ -69,10 +68,19 @@ def whole(request: Request, email: Email) -> Response:
     return Response({"success": True, "message": "The email", **shown})
 
 
-def taken(request: Request, email: Email) -> Response:
-    """Answer with an email's status: 200 if a provider accepted it, 202 while we still have it, 400 if it failed."""
+def twice(count: int, warning: str) -> dict[str, Any]:
+    """Return what the answer to a resend says of the emails that somebody may get twice."""
+    return {"possible_duplicates": count, **({"warning": warning} if count else {})}
+
+
+def taken(request: Request, email: Email, more: Mapping[str, Any] | None = None) -> Response:
+    """Answer with an email's status: 200 if a provider accepted it, 202 while we still have it, 400 if it failed.
+
+    `more`: what a resend's answer holds beside.
+    """
     failpoints.reach("before-answer")
-    where = {"id": str(email.pk), "status": email.status, "provider": email.provider}
+    where: dict[str, Any] = {"id": str(email.pk), "status": email.status, "provider": email.provider}
+    where |= more or {}
     if email.status == Email.Status.FAILED:
         error = ContractError(_code(email), email.reason)
         return Response({**shape(error), **where}, status=error.status_code)
@@ -85,13 +93,20 @@ def taken(request: Request, email: Email) -> Response:
     return Response(answer, status=202, headers=headers)
 
 
-def result(found: batches.Result) -> Email | ContractError:
+def result(found: Email | Exception) -> Email | ContractError:
     """Return one of many as it is told: the email, or why there is none."""
     return found if isinstance(found, Email) else errors.translated(found)
 
 
-def of_many(results: Sequence[Email | ContractError], named: Sequence[Mapping[str, Any]] = ()) -> Response:
-    """Answer with a result for each: 202 if one of them is accepted. `named`: what each row holds beside it."""
+def of_many(
+    results: Sequence[Email | ContractError],
+    named: Sequence[Mapping[str, Any]] = (),
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """Answer with a result for each: 202 if one of them is accepted.
+
+    `named`: what each row holds beside it; `more`: what the whole answer does.
+    """
     accepted = [found for found in results if isinstance(found, Email)]
     names = named or [{}] * len(results)
     answer = {
@@ -99,6 +114,7 @@ def of_many(results: Sequence[Email | ContractError], named: Sequence[Mapping[st
         "message": f"{len(accepted)} of {len(results)} emails are accepted and will be sent",
         "accepted": len(accepted),
         "refused": len(results) - len(accepted),
+        **(more or {}),
         "results": [{**_row(found), **name} for found, name in zip(results, names, strict=True)],
     }
     if accepted:

@@ -10,64 +10,20 @@ from rest_framework.views import APIView
 
 from api import fields
 from api.authentication import key, team
-from api.fields import fail
 from api.parsers import StrictJSONParser
-from api.serializers import FailureSerializer, NarrowingSerializer, StrictSerializer
-from delivery.access import key_rules
+from api.selection import FilterSerializer
+from api.serializers import FailureSerializer, StrictSerializer
 from delivery.access.scopes import Scope
-from delivery.content import addresses
 from delivery.submission import cancelling
-from delivery.submission.cancelling import Wanted
+from delivery.submission import wanted as selection
 
 _FAILURES = dict.fromkeys((400, 401, 403, 405, 413, 500, 503), FailureSerializer)
-_PREFIX = "gm_live_"
 _EXAMPLE = OpenApiExample(
     "How many would be cancelled",
     value={"filter": {"tag": "spring"}, "dry_run": True},
     request_only=True,
     media_type=StrictJSONParser.media_type,
 )
-
-
-class Address(fields.Text):
-    """A whole address."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """Refuse what is none."""
-        try:
-            return addresses.canonical(addresses.bare(super().to_internal_value(data).strip()))
-        except addresses.InvalidAddress as error:
-            raise fail("invalid_address", str(error)) from error
-
-
-class Sender(fields.Text):
-    """A whole address, or a domain behind an @."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """Refuse what is neither."""
-        try:
-            return key_rules.sender(super().to_internal_value(data).strip())
-        except addresses.InvalidAddress as error:
-            raise fail("invalid_address", str(error)) from error
-
-
-class FilterSerializer(NarrowingSerializer):
-    """Which emails; all fields that are given must match."""
-
-    key = fields.Text(longest=100, required=False, help_text="the public id of the key they were sent with")
-    tag = fields.Text(longest=100, required=False)
-    sender = Sender(longest=320, required=False, help_text="an address, or a domain such as @example.org")
-    recipient = Address(longest=320, required=False, help_text="a whole address")
-    created_after = fields.Moment(required=False, help_text="inclusive")
-    created_before = fields.Moment(required=False, help_text="exclusive")
-
-    def to_wanted(self, values: Any) -> Wanted:
-        """Return the filter; refuse an empty one, which would cancel everything."""
-        public_id = values.get("key", "").removeprefix(_PREFIX).partition("_")[0]
-        wanted = Wanted(**{**values, "key": public_id})
-        if wanted.is_empty():
-            raise fail("empty", "must say which emails; an empty filter would cancel all of them.", "filter")
-        return wanted
 
 
 class CancelSerializer(StrictSerializer):
@@ -105,7 +61,7 @@ class CancelEmails(APIView):
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
         wanted = FilterSerializer().to_wanted(asked["filter"])
-        found = cancelling.that_may_be_changed_by(key(request), cancelling.waiting(team(request), wanted))
+        found = selection.that_may_be_changed_by(key(request), cancelling.waiting(team(request), wanted))
         if asked.get("dry_run"):
             return _answer(found.count(), "would be cancelled", dry_run=True)
         count = cancelling.cancel_matching(team(request), wanted, found)

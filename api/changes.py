@@ -21,6 +21,8 @@ from providers.message import Mailbox
 
 _FAILURES = dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 422, 500, 503), FailureSerializer)
 
+_TWICE = "A provider has accepted the first email, or may have: whoever has got that gets it twice"
+
 
 class RescheduleSerializer(serializers.Serializer[Email]):
     """The changeable field of a scheduled email."""
@@ -51,6 +53,13 @@ class ResendSerializer(NarrowingSerializer):
         help_text="another mailbox, which gets it alone; needs `emails.send`, too. Without it the same recipients get "
         "it: whoever has got the first one gets it twice",
     )
+
+
+class ResentEmailSerializer(TakenSerializer):
+    """GoMail has accepted the email once more."""
+
+    possible_duplicates = serializers.IntegerField(help_text="1: somebody has got the first one, or may have")
+    warning = serializers.CharField(required=False, help_text="the same in words, where it is so")
 
 
 class _OfOneEmail(generics.GenericAPIView[Email]):
@@ -85,10 +94,10 @@ class ResendEmail(Throttled, _OfOneEmail):
     @extend_schema(
         operation_id="resend_email",
         request=ResendSerializer,
-        responses={202: TakenSerializer, 429: FailureSerializer, **_FAILURES},
+        responses={202: ResentEmailSerializer, 429: FailureSerializer, **_FAILURES},
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Resend."""
+        """Resend; `warning` says if somebody may get it twice."""
         serializer = ResendSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         email, to = self.get_object(), serializer.validated_data.get("to_addresses", ())
@@ -96,7 +105,8 @@ class ResendEmail(Throttled, _OfOneEmail):
         if to:  # whoever names the recipient reads the content
             sending.refuse_naming(request)
         use = preferences.key_use(request, resend=email.pk, **({"to": to} if to else {}))
-        return answers.taken(request, changes.resend(email, to=to, key=key(request), key_use=use))
+        more = answers.twice(int(changes.may_arrive_twice(email, to)), _TWICE)
+        return answers.taken(request, changes.resend(email, to=to, key=key(request), key_use=use), more)
 
 
 class OneEmail(EmailDetail):

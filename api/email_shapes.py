@@ -73,6 +73,16 @@ class EmailSummarySerializer(serializers.ModelSerializer[Email]):
         )  # fmt: skip
 
 
+class ResendableSerializer(serializers.ModelSerializer[Email]):
+    """An email that would be sent again."""
+
+    recipients = RecipientSerializer(many=True)
+
+    class Meta:
+        model = Email
+        fields = ("id", "status", "subject", "from_address", "created_at", "recipients")
+
+
 class ContentField(serializers.CharField):
     """A body, for a key with the scope emails.content; without it null."""
 

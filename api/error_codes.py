@@ -84,6 +84,11 @@ _OTHERS = {
         meaning="The email's status does not allow this change any more.",
         remedy="Look at its status: only waiting emails can be cancelled, only finished ones can be sent again.",
     ),
+    "other_number": Code(
+        status=409,
+        meaning="By now more or fewer emails match than `count` says; none was sent again.",
+        remedy="Look with `dry_run: true` once more, and send its `count` if those are the ones you mean.",
+    ),
     "content_gone": Code(
         status=409,
         meaning="The email cannot be sent again: its body or an attachment is not kept any more, or damaged.",

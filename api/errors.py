@@ -32,7 +32,7 @@ from delivery.mailings import states as mailings
 from delivery.mailings.content import NotReady
 from delivery.routing.configured import NobodyCanCarry
 from delivery.sending.suppressed import AllSuppressed
-from delivery.submission import backpressure, changes, idempotency
+from delivery.submission import backpressure, changes, idempotency, resending
 from delivery.webhooks import endpoints, post
 from providers.events import CannotVerify
 
@@ -172,6 +172,7 @@ _TOLD: dict[type[Exception], tuple[str, str]] = {
     mailings.NotChecked: ("mailing_not_checked", "The mailing is not checked."),
     mailings.ChangedSinceCheck: ("mailing_not_checked", "{}"),
     mailings.OtherNumber: ("mailing_other_number", "{}"),
+    resending.OtherNumber: ("other_number", "{}"),
     posts.Refused: ("forged_event", "{}"),
     posts.NotAcceptable: ("forged_event_at_mailgun", "{}"),
     CannotVerify: ("event_not_verified", "{}"),

@@ -61,9 +61,9 @@ def _cancel(request: HttpRequest, emails: QuerySet[Email], keys: list[UUID], ask
 
 def _resend(request: HttpRequest, emails: QuerySet[Email], keys: list[UUID], asked: dict[str, str]) -> None:
     resending.on_record(emails, keys, asked)
-    done = resending.resend_all(keys, orders.why, orders.REFUSALS)
+    done = resending.resend_all(keys, resending.Order())
     messages.success(request, f"{done.sent:,} sent again.")
-    for reason, count in done.refused.most_common(5):
+    for reason, count in done.refused(orders.why).most_common(5):
         messages.warning(request, f"{count:,} not: {reason}")
     if done.left:
         messages.warning(request, f"{done.left:,} are left; give the order once more.")

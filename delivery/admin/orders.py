@@ -11,24 +11,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from delivery.access.limits import Over
-from delivery.access.pauses import Paused
 from delivery.access.scopes import Scope
 from delivery.admin import order_forms, pages
-from delivery.content.links import NotSetUp
-from delivery.content.templates import Unwritable
-from delivery.files.refused import FileRefused
 from delivery.models import Email
 from delivery.models.email import FINISHED, NOT_SENT_YET
-from delivery.routing.configured import NobodyCanCarry
-from delivery.sending.suppressed import AllSuppressed
-from delivery.submission import changes
+from delivery.submission import changes, resending
 from delivery.submission.backpressure import Overloaded
 from delivery.suppressions import entries
 
 _WAITS: Final = frozenset(NOT_SENT_YET)
 _GONE: Final = "Its body or an attachment is not kept any more, so it cannot be sent again."
 _TOO_LATE: Final = "Its status does not allow that any more."
+_SENT_AGAIN: Final = "Somebody has just sent it again."
 _OVERLOADED: Final = "Too many emails wait already. Try again in a minute."
 Given = Mapping[str, Any]
 
@@ -184,7 +178,7 @@ def _given(model_admin: Any, request: HttpRequest, email: Email, order: Order, g
         with transaction.atomic():
             shown = order.give(email, given)
             model_admin.log_change(request, email, order.done)
-    except REFUSALS as refusal:
+    except resending.REFUSALS as refusal:
         messages.warning(request, why(refusal))
     else:
         messages.success(request, order.done)
@@ -192,14 +186,10 @@ def _given(model_admin: Any, request: HttpRequest, email: Email, order: Order, g
     return email
 
 
-REFUSALS: Final = (
-    *(changes.TooLate, changes.ContentGone, AllSuppressed, Over, Paused, Overloaded),
-    *(NobodyCanCarry, FileRefused, NotSetUp, Unwritable),
-)
-
-
 def why(refusal: Exception) -> str:
     """Return in a sentence why an order was refused."""
+    if isinstance(refusal, resending.SentAgain):
+        return _SENT_AGAIN
     if isinstance(refusal, changes.TooLate):
         return _TOO_LATE
     if isinstance(refusal, changes.ContentGone):

@@ -16,7 +16,7 @@ from delivery.admin import base, orders, permissions
 from delivery.content import addresses
 from delivery.content.drafts import Draft
 from delivery.models import Email, Team
-from delivery.submission import emails
+from delivery.submission import emails, resending
 
 TAG: Final = "test"
 _TEXT: Final = "This is a test of GoMail. Whoever gets it can tell that mail goes out."
@@ -83,7 +83,7 @@ def _sent(request: HttpRequest, form: Form) -> Email | None:
     """Accept it; None, and why not, if that is refused."""
     try:
         email = emails.accept(form.draft(), team=form.cleaned_data["team"])
-    except (*orders.REFUSALS, leaving.Leaving) as refusal:
+    except (*resending.REFUSALS, leaving.Leaving) as refusal:
         messages.warning(request, orders.why(refusal))
         return None
     messages.success(request, "Accepted. Reload this page to see what becomes of it.")

@@ -3,77 +3,29 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from delivery.access import audit, pauses
-from delivery.access.scopes import Scope
 from delivery.db import clock, pieces
-from delivery.models import ApiKey, Email, Recipient, Tag, Team
+from delivery.models import ApiKey, Email, Recipient, Team
 from delivery.models.email import NOT_SENT_YET
-from delivery.search import query
+from delivery.submission import wanted as selection
 from delivery.submission.changes import CANCELLED
+from delivery.submission.wanted import Wanted
 
 _PATIENCE: Final = 5.0  # seconds that somebody waits for
 _LATELY: Final = timedelta(days=2)  # longer than an email is tried
 _UNDECIDED: Final = (Recipient.Status.PENDING, Recipient.Status.UNKNOWN)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which emails to cancel; each field that is given narrows it."""
-
-    key: str = ""  # public id
-    tag: str = ""
-    sender: str = ""  # an address or a @domain, in lower case
-    recipient: str = ""  # a whole address
-    created_after: datetime | None = None  # inclusive
-    created_before: datetime | None = None  # exclusive
-
-    def is_empty(self) -> bool:
-        """Tell whether nothing was given."""
-        return self == Wanted()
-
-
 def waiting(team: Team | None, wanted: Wanted) -> QuerySet[Email]:
     """Return the team's emails that wait and match."""
-    found: QuerySet[Email] = Email.objects.owned_by(team).waiting().order_by()
-    if wanted.key:
-        found = found.filter(key__public_id=wanted.key)
-    if wanted.tag:
-        found = found.filter(pk__in=Tag.objects.filter(name=wanted.tag).values("email"))
-    if wanted.sender:
-        found = found.filter(_sent_from(wanted.sender))
-    if wanted.recipient:
-        found = query.by_recipient(found, wanted.recipient)
-    if wanted.created_after:
-        found = found.filter(created_at__gte=wanted.created_after)
-    if wanted.created_before:
-        found = found.filter(created_at__lt=wanted.created_before)
-    return found
-
-
-def that_may_be_changed_by(key: ApiKey | None, emails: QuerySet[Email]) -> QuerySet[Email]:
-    """Keep the emails that this key could have sent: it may not change others."""
-    if key is None:
-        return emails
-    if key.from_addresses:
-        senders = Q()
-        for rule in key.from_addresses:
-            senders |= _sent_from(rule)
-        emails = emails.filter(senders)
-    if not key.may(Scope.ESSENTIAL_SEND):
-        emails = emails.exclude(purpose=Email.Purpose.ESSENTIAL)
-    return emails
-
-
-def _sent_from(rule: str) -> Q:
-    return Q(from_address__iendswith=rule) if rule.startswith("@") else Q(from_address__iexact=rule)
+    return selection.among(Email.objects.owned_by(team).waiting().order_by(), wanted)
 
 
 def revoke(key: ApiKey, *, cancel: bool) -> int:
@@ -110,8 +62,7 @@ def _has_some(key: ApiKey) -> bool:
 
 def cancel_matching(team: Team | None, wanted: Wanted, waiting: QuerySet[Email]) -> int:
     """Cancel what matches, with one entry in the audit that says what was asked for; return how many."""
-    asked = {name: value for name, value in asdict(wanted).items() if value}
-    after = {"filter": asked, "count": waiting.count()}
+    after = {"filter": wanted.told(), "count": waiting.count()}
     return cancel_all(
         waiting, record=lambda: audit.record("emails.cancelled", "emails", "", team=team, after=after)
     )

@@ -1,6 +1,6 @@
 """Changes of an accepted email by its client: cancel, reschedule, resend."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +9,7 @@ from django.db import transaction
 
 from delivery import bundles
 from delivery.access import actor, audit
+from delivery.content import addresses
 from delivery.content.drafts import Draft
 from delivery.db import clock
 from delivery.files import storage
@@ -16,12 +17,14 @@ from delivery.models import ApiKey, Email, Recipient
 from delivery.models.email import NOT_SENT_YET
 from delivery.sending import transitions
 from delivery.submission import emails, idempotency
+from delivery.submission.emails import Again
 from delivery.submission.idempotency import KeyUse
 from providers.message import Mailbox
 
 CANCELLED = "Cancelled by its sender."
 _Status = Email.Status
 _NOT_FINISHED = (*NOT_SENT_YET, _Status.SENDING)
+RECEIVED = (_Status.SENT, _Status.PARTIAL, _Status.UNKNOWN)  # somebody has got it, or may have
 
 
 class TooLate(Exception):
@@ -72,10 +75,12 @@ def resend(
     to: tuple[Mailbox, ...] = (),
     key: ApiKey | None = None,
     key_use: KeyUse | None = None,
+    in_transaction: Callable[[], None] = lambda: None,
 ) -> Email:
     """Send a finished email again, as a new email whose resend_of is the old one's id.
 
     `to`: other recipients in place of its own. A person's resend is in the audit, for no key names who did it.
+    `in_transaction`: called in the transaction of the new email, which is not stored if it raises.
     Raises TooLate for an unfinished one, ContentGone if parts of it are not kept any more, or damaged.
     """
     if key_use and (known := idempotency.find(key_use)):  # whatever has become of the first one since
@@ -88,10 +93,19 @@ def resend(
     draft = replace(bundle.draft(), to=to, cc=(), bcc=()) if to else bundle.draft()
     try:
         with _on_record(email, draft) as taken:
-            taken.append(emails.accept(draft, team=email.team, key=key, resend_of=email.pk, key_use=key_use))
+            again = Again(of=email.pk, in_transaction=in_transaction)
+            taken.append(emails.accept(draft, team=email.team, key=key, again=again, key_use=key_use))
         return taken[0]
     except (FileNotFoundError, storage.Damaged) as error:  # it was deleted by hand, or has just been pruned
         raise ContentGone from error
+
+
+def may_arrive_twice(email: Email, to: tuple[Mailbox, ...] = ()) -> bool:
+    """Tell whether somebody whom a resend goes to has got the email already, or may have."""
+    if email.status not in RECEIVED:
+        return False
+    named = [addresses.canonical(box.address) for box in to]
+    return not to or email.recipients.filter(canonical__in=named).exists()
 
 
 @contextmanager

@@ -41,6 +41,14 @@ class Bounds:
     write: float  # this thread's time on the processor, for templates: see composing.deadline
 
 
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """What an email is a resend of."""
+
+    of: UUID
+    in_transaction: Callable[[], None]  # raises if it must not be sent again
+
+
 def bounds() -> Bounds:
     """Return the bounds of a request that begins now."""
     return Bounds(scan=scanning.deadline(), write=composing.deadline())
@@ -52,7 +60,7 @@ def accept(
     team: Team | None,
     key: ApiKey | None = None,
     key_use: KeyUse | None = None,
-    resend_of: UUID | None = None,
+    again: Again | None = None,
 ) -> Email:
     """Accept an email for a worker to hand over, now or at its time.
 
@@ -60,7 +68,7 @@ def accept(
     before anything is stored.
     """
     client, until = Client(team=team, key=key), bounds()
-    return _made_once(key_use, lambda: _accept(draft, client, key_use, resend_of, until))
+    return _made_once(key_use, lambda: _accept(draft, client, key_use, again, until))
 
 
 def accept_one_of_many(draft: Draft, *, client: Client, key_use: KeyUse | None, until: Bounds) -> Email:
@@ -99,7 +107,7 @@ def _made_once(key_use: KeyUse | None, make: Callable[[], Email]) -> Email:
 
 
 def _accept(
-    draft: Draft, client: Client, key_use: KeyUse | None, resend_of: UUID | None, until: Bounds
+    draft: Draft, client: Client, key_use: KeyUse | None, again: Again | None, until: Bounds
 ) -> Email:
     begun = time.monotonic()
     pauses.refuse(client.team, client.key)
@@ -107,7 +115,7 @@ def _accept(
     backpressure.refuse_if_too_high(draft.priority, client.team)
     composed = composing.composed(draft, client.team, until.write)
     bundle = bundles.waiting(composed, client.team, client.key)
-    bundle.email.resend_of = resend_of
+    bundle.email.resend_of = again.of if again else None
     context.note(email=bundle.email.pk)
     if refusal := suppressed.refusals([bundle])[0]:
         raise refusal
@@ -116,20 +124,22 @@ def _accept(
     bundle.email.reason = scanning.check(bundle, until.scan)
     bundle.keep_files()
     with transaction.atomic():
-        _save(bundle, key_use, asked)
+        _save(bundle, key_use, asked, again)
         notifier.notify([bundle.email])
     counters.accepted([draft.priority], time.monotonic() - begun)
     failpoints.reach("after-commit")
     return bundle.email
 
 
-def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None) -> None:
+def _save(bundle: Bundle, key_use: KeyUse | None, asked: Asked | None, again: Again | None = None) -> None:
     """Insert an email; the key first, so that of two requests with one key the second fails here, and costs nothing.
 
     The caller holds the transaction.
     """
     if key_use:
         idempotency.bind([(key_use, bundle.email)])
+    if again:
+        again.in_transaction()
     limits.take(asked)
     bundle.save()
     failpoints.reach("in-accept")

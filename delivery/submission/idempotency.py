@@ -51,6 +51,22 @@ def use(key: str, team: Team | None, **content: Any) -> KeyUse:
     return KeyUse(scope=str(team.pk) if team else "", key=key, fingerprint=_fingerprint(content))
 
 
+def find_each(uses: Sequence[KeyUse]) -> list[Email]:
+    """Return the emails that an earlier request has made with one key and these numbers.
+
+    Raises UsedOtherwise for another payload.
+    """
+    if not uses:
+        return []
+    several = [key for use in uses for key in (use.key, *tombstones.variants(use.key))]
+    found = IdempotencyKey.objects.select_related("email").filter(scope=uses[0].scope, key__in=several)
+    known = list(found.order_by("email_id"))
+    allowed = {one for use in uses for one in (use.fingerprint, *tombstones.of(use.fingerprint))}
+    if any(one.fingerprint not in allowed for one in known):
+        raise UsedOtherwise
+    return [one.email for one in known]
+
+
 def find(key_use: KeyUse) -> Email | None:
     """Return the email of the first request with this key; None if this is the first.
 

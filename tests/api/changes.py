@@ -196,6 +196,11 @@ CHANGES: Final[Mapping[str, Change]] = {
         path=lambda _: f"emails/cancel/?{email()}".partition("?")[0],
         body=lambda: {"filter": {"recipient": Email.objects.get().recipients.get().address}},
     ),
+    "POST emails/resend/": Change(
+        action="emails.resent",
+        path=lambda _: f"emails/resend/?{email(status='failed', due_at=None)}".partition("?")[0],
+        body=lambda: {"filter": {"status": "failed"}, "count": 1},
+    ),
     "POST keys/": Change(
         action="key.created", path=lambda _: "keys/", body=lambda: {"name": "a", "scopes": ["emails.read"]}
     ),

@@ -24,6 +24,7 @@ SETTLED = {
     "cancel_email": "emails.manage",
     "cancel_emails": "emails.manage",
     "resend_email": "emails.manage",
+    "resend_emails": "emails.manage",
     "suppressions": "suppressions.read",
     "suppression": "suppressions.read",
     "export_suppressions": "suppressions.read",

@@ -198,3 +198,11 @@ def test_no_other_teams_mail_is_cancelled_or_counted(api: fakes.Api, theirs: Ids
     answer = api.post("emails/cancel/", {"filter": {"recipient": f"{CANARY}@example.net"}})
     assert (answer.status_code, answer.json()["count"]) == (200, 0)
     assert Email.objects.get().status == "queued"
+
+
+def test_no_other_teams_mail_is_sent_again_or_counted(api: fakes.Api, theirs: Ids) -> None:
+    given = {"status": ["sent"], "recipient": f"{CANARY}@example.net"}
+    told = api.post("emails/resend/", {"filter": given, "dry_run": True})
+    assert (told.status_code, told.json()["count"], told.json()["sample"]) == (200, 0, [])
+    assert api.post("emails/resend/", {"filter": given, "count": 1}).json()["code"] == "other_number"
+    assert Email.objects.count() == 1
