@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from api import parameters
+from api.negotiation import prefers
 from delivery.audience import exports
 
 CSV = (
@@ -35,7 +36,7 @@ def options(request: Request, *, for_spreadsheet: bool = False) -> dict[str, Any
 
 def wants_csv(request: Request) -> bool:
     """Tell whether a list is asked for as a file."""
-    return "format" in request.query_params or request.META.get("HTTP_ACCEPT", "").startswith("text/csv")
+    return "format" in request.query_params or prefers(request.META.get("HTTP_ACCEPT", ""), "text/csv")
 
 
 def as_csv(lines: Iterator[str], name: str) -> StreamingHttpResponse:

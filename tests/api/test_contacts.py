@@ -230,3 +230,26 @@ def test_another_teams_things_are_as_missing_as_what_never_was(api: fakes.Api, o
         other.get("contacts/").json()["results"] == other.get("contacts/", group=news).json()["results"] == []
     )
     assert (Contact.objects.count(), Group.objects.count()) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_csv"),
+    [
+        ("text/csv", True),
+        ("TEXT/CSV; charset=utf-8", True),
+        ("text/csv, application/json;q=0.9", True),
+        ("application/json;q=0.2, text/csv;q=0.8", True),
+        ("text/html, text/csv", True),
+        ("text/csv, */*;q=0.1", True),
+        ("text/csv;q=0", False),
+        ("text/csv;q=0.1, */*", False),
+        ("application/json, text/csv", False),
+        ("application/json, text/csv;q=0.5", False),
+        ("text/csvx", False),
+        ("*/*", False),
+        ("text/csv;q=much", False),
+    ],
+)
+def test_accept_is_weighed(api: fakes.Api, accept: str, is_csv: bool) -> None:
+    answer = api.client.get(f"{fakes.V1}contacts/", headers=api.headers | {"Accept": accept})
+    assert answer.headers["Content-Type"].startswith("text/csv") is is_csv
