@@ -7,6 +7,7 @@ from providers.mime import headers as mime
 MAX_VALUE = 20_000  # characters: References of some 300 mails; Postfix cuts a header off at 100 kB
 MAX_WORD = 900  # characters without a blank, where a line may end; RFC 5322 ends it at 998
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROLS = re.compile(f"{_CONTROL.pattern}+")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
 # Headers set by the message itself or by a provider: a client could contradict its own request with them.
 _SET = (
@@ -44,6 +45,11 @@ def refuse_controls(value: str) -> None:
         raise InvalidHeader(
             f"contains the control character U+{ord(found[0]):04X} at position {found.start()}"
         )
+
+
+def without_controls(value: str) -> str:
+    """Return a value with a blank for each row of characters that no header may have."""
+    return _CONTROLS.sub(" ", value)
 
 
 def without_line_end(value: str) -> str:

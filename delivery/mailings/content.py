@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from delivery.content import addresses, links, locales, publishing, templates
+from delivery.content import addresses, directions, headers, links, locales, publishing, templates
 from delivery.content.drafts import Draft
 from delivery.content.template_sources import Source
 from delivery.content.templates import UNSUBSCRIBE, Compiled, Missing, Published, RenderFault
@@ -136,9 +136,10 @@ def variables(contact: Contact) -> dict[str, Any]:
 
 
 def called(contact: Contact) -> str:
-    """Return the name of a person, as it stands beside the address."""
-    name = contact.name or f"{contact.first_name} {contact.last_name}".strip()
-    return name[: addresses.MAX_NAME]
+    """Return the name of a person, as it stands beside the address: files leave line ends and worse in it."""
+    name = contact.name or f"{contact.first_name} {contact.last_name}"
+    plain = directions.without_marks(headers.without_controls(name))
+    return plain.strip()[: addresses.MAX_NAME]
 
 
 def _published(mailing: Mailing, content: Mapping[str, Any]) -> dict[str, Published]:

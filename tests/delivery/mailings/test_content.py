@@ -8,7 +8,7 @@ from delivery.content.drafts import Draft
 from delivery.content.templates import RenderFault
 from delivery.library import signatures, templates
 from delivery.mailings import content
-from delivery.models import Mailing, MailingRecipient
+from delivery.models import Contact, Mailing, MailingRecipient
 from tests.delivery.mailings import mailed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +38,20 @@ def test_an_email_has_the_headers_of_bulk_mail() -> None:
     assert (draft.priority, draft.on_ambiguous, draft.purpose) == ("bulk", "stop", "transactional")
     assert (draft.subject, draft.html) == ("Hello Ann", "<p>Hi Ann</p>")
     assert (draft.sender.name, draft.to[0].name) == ("News", "Ann Lee")
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Ann\r\nBcc: eve@example.org", "Ann Bcc: eve@example.org"),
+        ("Ann\tLee", "Ann Lee"),
+        ("\u202eAnn\u2028Lee\x07", "Ann Lee"),
+        ("\ud83dAnn", "Ann"),
+        ("N" * 300, "N" * 255),
+    ],
+)
+def test_a_name_as_files_have_it_may_stand_beside_its_address(name: str, called: str) -> None:
+    assert content.called(Contact(name=name)) == called
 
 
 @pytest.mark.usefixtures("_links")
