@@ -88,6 +88,14 @@ class NewImportSerializer(StrictSerializer):
         required=False, help_text="with confirm: of all rows, how many may be bad; 0 unless given"
     )
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a bound that nothing would ask about."""
+        if "max_bad" in attrs and "confirm" not in attrs:
+            raise fail(
+                "invalid_value", "says when a file is run by itself; it needs confirm=auto.", "max_bad"
+            )
+        return attrs
+
 
 class ImportSerializer(serializers.ModelSerializer[Import]):
     """An import, and how far it has come."""

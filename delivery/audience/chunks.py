@@ -6,12 +6,12 @@ are applied one after the other, and a contact remembers the import that had it 
 
 import json
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 from delivery.audience import writing
-from delivery.audience.rows import NAMES, Plan, Row
+from delivery.audience.rows import NAMES, Plan, Row, is_too_much, stripped, text_of
 from delivery.db import clock, ids
 from delivery.models import Import
 from delivery.models.contact import LONGEST_NAME
@@ -34,6 +34,10 @@ class Person:
     is_changed: bool = False
 
 
+class _TooMuch(Exception):
+    """A contact may not have so much data."""
+
+
 @dataclass(kw_only=True)
 class Counts:
     """What became of rows."""
@@ -42,13 +46,15 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     duplicates: int = 0
+    taken: set[str] = field(default_factory=set)  # their keys
+    too_much: list[Row] = field(default_factory=list)  # with what is stored they would hold too much data
 
 
 def write(imported: Import, plan: Plan, rows: Sequence[Row]) -> Counts:
     """Store the rows; the caller holds the claim and the transaction."""
     people = _people(imported, {row.key for row in rows}, lock=True)
     counts = apply(imported, plan, rows, people)
-    several, now = [people[key] for key in sorted(people)], clock.now()
+    several, now = [people[key] for key in sorted(counts.taken)], clock.now()
     known = [person for person in several if person.id is not None]
     new = [person for person in several if person.id is None]
     for person, pk in zip(new, ids.several(len(new)), strict=True):
@@ -77,19 +83,31 @@ def apply(imported: Import, plan: Plan, rows: Iterable[Row], people: dict[str, P
     """Apply rows to people, one after the other, and count what becomes of each."""
     counts, seen = Counts(), {key for key, person in people.items() if person.had_before}
     for row in rows:
-        person = people.get(row.key)
-        if person is None:
-            people[row.key] = _new(plan, row)
-            counts.created += 1
-        elif row.key in seen:
-            _take(imported, plan, row, person)
+        try:
+            is_changed = _changes(imported, plan, row, people)
+        except _TooMuch:
+            counts.too_much.append(row)
+            continue
+        if row.key in seen:
             counts.duplicates += 1
-        elif _take(imported, plan, row, person):
+        elif is_changed is None:
+            counts.created += 1
+        elif is_changed:
             counts.updated += 1
         else:
             counts.unchanged += 1
         seen.add(row.key)
+        counts.taken.add(row.key)
     return counts
+
+
+def _changes(imported: Import, plan: Plan, row: Row, people: dict[str, Person]) -> bool | None:
+    """Apply one row, and tell whether that changes the person; None: it is a new one."""
+    person = people.get(row.key)
+    if person is not None:
+        return _take(imported, plan, row, person)
+    people[row.key] = _new(plan, row)
+    return None
 
 
 def _take(imported: Import, plan: Plan, row: Row, person: Person) -> bool:
@@ -103,6 +121,8 @@ def _take(imported: Import, plan: Plan, row: Row, person: Person) -> bool:
     data = _merged(person.data, zip(plan.keys, row.data, strict=True), keep=how == _MERGE)
     if names == person.names and data == person.data:
         return False
+    if data != person.data and is_too_much(data):
+        raise _TooMuch
     person.names, person.data, person.is_changed = names, data, True
     return True
 
@@ -119,11 +139,15 @@ def _names(plan: Plan, row: Row, old: list[str], *, keep: bool) -> list[str]:
 
 
 def _merged(data: dict[str, Any], given: Iterable[tuple[str, str]], *, keep: bool) -> dict[str, Any]:
-    """Return the data with what is given; an empty cell leaves the old value, or erases it."""
+    """Return the data with what is given; an empty cell leaves the old value, or erases it.
+
+    A value that a file would show so stays what it is: a number, say, or a text with a blank behind it.
+    """
     merged = dict(data)
     for name, text in given:
         if text:
-            merged[name] = text
+            if name not in merged or stripped(text_of(merged[name])) != text:
+                merged[name] = text
         elif not keep:
             merged.pop(name, None)
     return merged

@@ -1,7 +1,7 @@
 """From a file's first record to what each of its columns becomes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from delivery.audience import rows, synonyms
@@ -15,8 +15,13 @@ DATA: Final = "data:"  # followed by the name under which it is kept
 Mapping_ = Mapping[str, str | None]
 
 
-def names(first: Sequence[str], header: bool | None) -> tuple[list[str], bool]:
-    """Return the columns' names, and whether the first record holds them; raise Question if it may be a person."""
+def names(
+    first: Sequence[str], header: bool | None, left_out: Collection[str] = ()
+) -> tuple[list[str], bool]:
+    """Return the columns' names, and whether the first record holds them; raise Question if it may be a person.
+
+    `left_out`: columns that become nothing, so that another one may have their name.
+    """
     if not first:
         raise NotTaken("empty_file", "The file holds no rows")
     if len(first) > MOST:
@@ -29,8 +34,8 @@ def names(first: Sequence[str], header: bool | None) -> tuple[list[str], bool]:
         )
     if header is False:
         return [str(number) for number in range(1, len(first) + 1)], False
-    found = [rows.stripped(cell) for cell in first]
-    _refuse_doubled(found)
+    found = [cell if cell.startswith(DATA) else rows.stripped(cell) for cell in first]
+    _refuse_doubled([name for name in found if name not in left_out])
     return found, True
 
 
@@ -77,8 +82,10 @@ def _mapped(name: str, field: str | None) -> str:
 
 
 def _refuse_doubled(found: Sequence[str]) -> None:
-    counts = Counter(name.casefold() for name in found if name)
-    if twice := [name for name in found if counts[name.casefold()] > 1]:
+    # an export tells City from city
+    plain = [name if name.startswith(DATA) else name.casefold() for name in found]
+    counts = Counter(filter(None, plain))
+    if twice := [name for name, same in zip(found, plain, strict=True) if counts[same] > 1]:
         raise NotTaken("duplicate_header", f"Two columns are called {twice[0][:80]!a}; rename one of them")
 
 
@@ -92,12 +99,12 @@ def _refuse_unknown(columns: Sequence[str], mapping: Mapping_) -> None:
 
 
 def _refuse_twice(columns: Sequence[str], found: Sequence[str]) -> None:
-    for field in FIELDS:
+    for field in dict.fromkeys(filter(None, found)):
         several = [name for name, one in zip(columns, found, strict=True) if one == field]
         if len(several) > 1:
             raise NotTaken(
                 "duplicate_header",
-                f"{several[0][:80]!a} and {several[1][:80]!a} both mean {field}; map one of them to null or data",
+                f"{several[0][:80]!a} and {several[1][:80]!a} both mean {field[:80]}; map one of them to null or data",
             )
 
 

@@ -11,7 +11,7 @@ from delivery.audience import records
 from delivery.audience.questions import Question
 
 DELIMITERS: Final = ",;\t|"
-SAID: Final = re.compile(r"""\ufeff?"?sep=(.)"?[\r\n]*""", re.IGNORECASE)
+SAID: Final = re.compile(r"""\ufeff?"?sep=([^\w"'\r\n])"?[\r\n]*""", re.IGNORECASE)
 LONGEST_SAID: Final = 20  # characters of such a line
 _SAMPLE: Final = 200  # records
 _AGREEING: Final = 0.95  # of them

@@ -1,4 +1,4 @@
-"""From a file's bytes to its encoding: a byte order mark, the NULs of UTF-16, strict UTF-8; else somebody is asked.
+"""From a file's bytes to its encoding: a byte order mark, the NULs of UTF-16 or 32, strict UTF-8; or somebody is asked.
 
 No library tells one Windows code page from the other, or from a Mac's: what is no UTF-8 is shown in five of them.
 """
@@ -18,7 +18,8 @@ _KNOWN: Final = frozenset(
     | {
         codecs.lookup(name).name
         for name in (
-            *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"),
+            *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"),
+            *("utf-32", "utf-32-le", "utf-32-be"),
             *("cp437", "cp850", "cp852", "cp866", "koi8-r", "koi8-u", "mac-roman", "mac-latin2"),
             *("cp932", "shift-jis", "euc-jp", "iso2022-jp", "gb18030", "big5", "euc-kr", "cp949", "cp874"),
         )
@@ -37,16 +38,23 @@ _OTHERS: Final = (
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
-    (b"\xd0\xcf\x11\xe0", "a workbook of Excel 97; save it as .xlsx or CSV"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "a workbook of Excel 97, or one with a password; save it as .xlsx without one, or as CSV",
+    ),
+    (b"PK\x05\x06", "an archive that holds nothing"),
     (b"\x1f\x8b", "a compressed file"),
     (b"7z\xbc\xaf", "a compressed file"),
     (b"Rar!", "a compressed file"),
     (b"SQLite format 3", "a database"),
 )
-_HTML: Final = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
+_HTML: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 _HEAD: Final = 64 * 1024
 _PIECE: Final = 1024 * 1024
 _MOST_NULS: Final = 0.3  # of the bytes at odd or at even places; more: they are halves of UTF-16's ASCII
+# Of the four bytes of each letter, which are NUL: of all but emoji and rare ideograms.
+_NULS_OF_32: Final = (("utf-32-le", (2, 3)), ("utf-32-be", (0, 1)))
+_NEARLY_ALL: Final = 0.9
 _SHOWN: Final = 8  # cells of a preview
 _LONGEST_SHOWN: Final = 80
 _AROUND: Final = 2000  # bytes before the first that is no UTF-8
@@ -116,6 +124,9 @@ def refuse_others(head: bytes) -> None:
 
 def _by_nuls(head: bytes) -> str:
     pairs = len(head) // 2 or 1
+    for name, places in _NULS_OF_32:
+        if all(head[at::4].count(0) > _NEARLY_ALL * len(head[at::4]) for at in places):
+            return name
     if head[1::2].count(0) / pairs > _MOST_NULS:
         return "utf-16-le"
     return "utf-16-be" if head[0::2].count(0) / pairs > _MOST_NULS else ""
@@ -130,6 +141,8 @@ def _first_undecodable(file: BinaryIO, name: str) -> int | None:
             decoder.decode(piece, is_last)
         except UnicodeDecodeError as error:
             return at - pending + error.start
+        except UnicodeError:  # UTF-16 and UTF-32 without the mark that says which of the two it is
+            return 0
         at += len(piece)
     return None
 

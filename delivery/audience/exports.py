@@ -1,7 +1,7 @@
 """Contacts as CSV: exact, or so that a spreadsheet opens it and computes nothing of it. Both can be imported again."""
 
 import csv
-import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from delivery.audience import columns, synonyms
+from delivery.audience import rows as rows_
 from delivery.content import formulas
 from delivery.content.csv_lines import Line
 from delivery.models import Contact, Import, Membership
@@ -18,6 +19,7 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 AT_ONCE: Final = 2000  # rows read from the database, and written in one piece
 _BOM: Final = "\ufeff"
 _FIELDS: Final = columns.FIELDS
+_MEMBERSHIP: Final = ("status", "since", "by")
 _REJECTS: Final = ("line", "column", "code", "value")
 _KEYS: Final = {
     "sqlite": "SELECT DISTINCT key FROM ({rows}), json_each(data) ORDER BY key",
@@ -30,7 +32,7 @@ def contacts(
 ) -> Iterator[str]:
     """Yield a file of contacts in pieces, with a column for every name in their data."""
     names = _names(rows)
-    header = [*_FIELDS, *map(_header, names)]
+    header = [*_FIELDS, *_headers(names)]
     found = rows.order_by("-id").iterator(chunk_size=AT_ONCE)
     return table(header, (_cells(each, names) for each in found), for_spreadsheet, delimiter)
 
@@ -40,7 +42,7 @@ def members(
 ) -> Iterator[str]:
     """Yield a file of members in pieces, with their status."""
     names = _names(Contact.objects.filter(pk__in=rows.values("contact")))
-    header = [*_FIELDS, *map(_header, names), "status", "since", "by"]
+    header = [*_FIELDS, *_headers(names, _MEMBERSHIP), *_MEMBERSHIP]
     found = rows.order_by("-id").iterator(chunk_size=AT_ONCE)
     lines = ([*_cells(row.contact, names), row.status, row.since.isoformat(), row.by] for row in found)
     return table(header, lines, for_spreadsheet, delimiter)
@@ -71,18 +73,21 @@ def _cells(contact: Contact, names: Sequence[str]) -> list[str]:
     data = contact.data
     return [
         *[getattr(contact, field) for field in _FIELDS],
-        *[_text(data[name]) if name in data else "" for name in names],
+        *[rows_.text_of(data[name]) if name in data else "" for name in names],
     ]
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _headers(names: Sequence[str], others: Sequence[str] = ()) -> list[str]:
+    """Return the headers of names in the data, which an import takes neither for fields nor for one another."""
+    alike = Counter(name.casefold() for name in (*names, *others))
+    return [
+        name if _is_plain(name) and alike[name.casefold()] == 1 else f"{columns.DATA}{name}" for name in names
+    ]
 
 
-def _header(name: str) -> str:
-    """Return the header of a name in the data, which an import does not take for one of a field."""
-    is_plain = synonyms.fields([name]) == [""] and name.strip() == name and not name.startswith(columns.DATA)
-    return name if is_plain and name else f"{columns.DATA}{name}"
+def _is_plain(name: str) -> bool:
+    is_own = name.startswith(columns.DATA) or synonyms.fields([name]) != [""]
+    return bool(name) and not is_own and rows_.stripped(name) == name
 
 
 def _names(rows: QuerySet[Contact]) -> list[str]:

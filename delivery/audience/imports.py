@@ -67,8 +67,10 @@ def change(imported: Import, verb: str) -> Import:
 def take_back(imported: Import) -> Import:
     """Undo an import: delete what it made and nobody has touched since, and take its people out of the group.
 
-    It takes transactions of its own, and a large one some seconds; killed meanwhile it may be undone again.
+    It takes transactions of its own, and a large one some seconds; killed meanwhile it may be undone again. One that
+    might go on is cancelled first: resumed meanwhile, it would go on behind rows that are taken back.
     """
+    states.end(imported)
     if imported.status not in states.MOVES["undo"][0]:
         raise NotNow
     undo.run(imported)

@@ -65,7 +65,8 @@ def decide(path: Path, asked: Asked, sheet: str = "") -> Reading:
         first, sample = _first_and_sample(_records(stream, dialect, is_sheet=bool(sheet)))
         first = [formulas.unsafe(cell) for cell in first] if asked.from_spreadsheet else first
         stream.detach()
-    names, header = columns.names(first, asked.header)
+    left_out = [name for name, field in asked.mapping.items() if field is None]
+    names, header = columns.names(first, asked.header, left_out)
     sample = sample if header else [first, *sample]
     fields = columns.fields(names, asked.mapping, sample)
     return Reading(

@@ -28,7 +28,9 @@ def read(stream: TextIO, delimiter: str, *, begin: int = 1) -> Iterator[Record]:
     while True:
         try:
             for cells in csv.reader(lines.feed(), delimiter=delimiter, strict=True):
-                if len(lines.held) > 1 and _has_swallowed(cells, delimiter):
+                if len(lines.held) > 1 and (
+                    _has_swallowed(cells, delimiter) or _is_two(lines.held, len(cells), delimiter)
+                ):
                     break
                 yield line, cells, ""
                 line += len(lines.held)
@@ -85,3 +87,11 @@ def _has_swallowed(cells: list[str], delimiter: str) -> bool:
         if "\n" in cell or "\r" in cell
         for line in cell.splitlines()[1:]
     )
+
+
+def _is_two(held: list[str], width: int, delimiter: str) -> bool:
+    """Tell whether the first and the last line are records by themselves, with an address in the same column."""
+    first, last = (held[at].rstrip("\r\n").split(delimiter) for at in (0, -1))
+    if not len(first) == len(last) == width:
+        return False
+    return any("@" in one and "@" in other for one, other in zip(first, last, strict=True))

@@ -3,10 +3,10 @@
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import email_validator
 
@@ -44,7 +44,7 @@ _OWN_RULES: Final = tuple(
     f".{name}" for name in (*email_validator.SPECIAL_USE_DOMAIN_NAMES, "arpa")
 )  # of which some are refused
 _ANY: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
-_SURELY_SMALL: Final = 2000  # characters of data
+_LONGEST_ESCAPED: Final = 6  # bytes of a character in JSON
 _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254
 
 
@@ -88,6 +88,11 @@ class Plan:
         """Return which of NAMES each name is."""
         return tuple(NAMES.index(field) for _, field in self.names)
 
+    @cached_property
+    def surely_small(self) -> int:
+        """Return how many characters of values surely fit beside all names of the data."""
+        return (MOST_DATA - _size(dict.fromkeys(self.keys, ""))) // _LONGEST_ESCAPED
+
 
 class _Bad(Exception):
     """The row is not taken: its place, the code, and what the cell holds."""
@@ -123,6 +128,20 @@ def key(email: str) -> str:
     return addresses.canonical(email)
 
 
+def is_too_much(data: Mapping[str, Any]) -> bool:
+    """Tell whether a contact may not have so much data."""
+    return _size(data) > MOST_DATA
+
+
+def text_of(value: Any) -> str:
+    """Return a value of the data as it stands in a file."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _size(data: Mapping[str, Any]) -> int:
+    return len(json.dumps(data, ensure_ascii=False).encode())
+
+
 def _cleaned(plan: Plan, cells: Sequence[str]) -> list[str]:
     found, width = [cell.strip(_AROUND) for cell in cells], len(plan.columns)
     if len(found) != width:
@@ -147,7 +166,7 @@ def _row(plan: Plan, line: int, cells: list[str]) -> Row:
     data = tuple([cells[at] for at, _ in plan.data])
     if len("".join(names)) > LONGEST_LOCALE:
         _refuse_long_names(plan, cells)
-    if sum(map(len, data)) > _SURELY_SMALL:
+    if sum(map(len, data)) > plan.surely_small:
         _refuse_much_data(plan, data)
     return Row(line, email, email.lower(), names, data, name)
 
@@ -182,6 +201,6 @@ def _refuse_long_names(plan: Plan, cells: Sequence[str]) -> None:
 
 
 def _refuse_much_data(plan: Plan, data: Sequence[str]) -> None:
-    held = json.dumps(dict(zip(plan.keys, data, strict=True)), ensure_ascii=False)
-    if len(held.encode()) > MOST_DATA:
-        raise _Bad(None, Code.DATA_TOO_LARGE, held)
+    filled = {name: text for name, text in zip(plan.keys, data, strict=True) if text}
+    if is_too_much(filled):
+        raise _Bad(None, Code.DATA_TOO_LARGE, json.dumps(filled, ensure_ascii=False))

@@ -4,6 +4,7 @@ A chunk is one transaction with its contacts, memberships and rejects, and with 
 that is killed anywhere has done a chunk wholly or not at all, and the next process reads on from the position.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -103,8 +104,9 @@ def _take(imported: Import, plan: Plan, batch: Sequence[Record], place: int, app
             with transaction.atomic():
                 claims.hold(imported)
                 counts = apply(imported, plan, found)
-                _keep(imported, rejects)
-                changes = _counted(imported, counts, len(rejects))
+                bad = sorted([*rejects, *_too_much(plan, counts)])
+                _keep(imported, bad)
+                changes = _counted(imported, counts, len(bad))
                 changes |= {"position": imported.position + len(batch), "bytes_read": place}
                 claims.advance(imported, **changes)
             break
@@ -159,6 +161,12 @@ def _without_forgotten(
     column = plan.columns[plan.email][: rows.SHOWN]
     more = [Reject(row.line, column, Code.FORGOTTEN, gone[row.key]) for row in found if row.key in gone]
     return [row for row in found if row.key not in gone], sorted([*rejects, *more])
+
+
+def _too_much(plan: Plan, counts: Counts) -> Iterator[Reject]:
+    for row in counts.too_much:
+        given = json.dumps(dict(zip(plan.keys, row.data, strict=True)), ensure_ascii=False)
+        yield Reject(row.line, "", Code.DATA_TOO_LARGE, given[: rows.SHOWN])
 
 
 def _keep(imported: Import, rejects: Sequence[Reject]) -> None:

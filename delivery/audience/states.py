@@ -54,6 +54,13 @@ def move(imported: Import, verb: str) -> bool:
     return bool(moved)
 
 
+def end(imported: Import) -> None:
+    """Cancel an import that is held or has failed, so that nobody has it go on."""
+    held = Import.objects.filter(pk=imported.pk, status__in=(Status.PAUSED, Status.FAILED))
+    held.update(**_changes(Status.CANCELLED))
+    imported.refresh_from_db()
+
+
 def forget_counts(imported: Import) -> None:
     """Begin with the first row again; the caller holds the import."""
     zero = dict.fromkeys(_COUNTS, 0)

@@ -33,7 +33,7 @@ _WORDS: Final = {
 }
 _FAMILY_OR_FULL: Final = ("name", "nom", "naam")  # the family's name beside a column for the given one
 _GIVEN_OR_FULL: Final = ("nombre", "nome")  # the given one beside a column for the family's
-_BETWEEN: Final = re.compile(r"[\s\-_.:'’/()]+")
+_BETWEEN: Final = re.compile(r"[\s\-_.:'’/()*\u00ad\u200b\u2010-\u2015\u2212]+")
 
 
 def folded(header: str) -> str:

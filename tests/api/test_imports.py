@@ -102,7 +102,8 @@ def test_what_cannot_be_told_is_asked_and_what_is_no_table_refused(
     [
         ({"dry_run": "yes"}, "dry_run"),
         ({"mapping": "[1]"}, "mapping"),
-        ({"max_bad": "150%"}, "max_bad"),
+        ({"max_bad": "150%", "confirm": "auto"}, "max_bad"),
+        ({"max_bad": "1%"}, "max_bad"),
         ({"on_existing": "drop"}, "on_existing"),
         ({"colour": "red"}, "colour"),
     ],

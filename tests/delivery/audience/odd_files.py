@@ -102,6 +102,8 @@ ENCODINGS = (
     Odd(name="UTF-16 with a byte order mark", content=_text(UMLAUT, "utf-16"), names={ANN: "Änne"}),
     Odd(name="UTF-16-LE without one", content=_text(UMLAUT, "utf-16-le"), names={ANN: "Änne"}),
     Odd(name="UTF-16-BE without one", content=_text(UMLAUT, "utf-16-be"), names={EVE: "Ève"}),
+    Odd(name="UTF-32-LE without one", content=_text(UMLAUT, "utf-32-le"), names={ANN: "Änne"}),
+    Odd(name="UTF-32-BE without one", content=_text(UMLAUT, "utf-32-be"), names={EVE: "Ève"}),
     Odd(
         name="cp1252, a German Excel's",
         content=_text(UMLAUT, "cp1252"),
@@ -196,6 +198,21 @@ DIALECTS = (
         comes=(ANN,),
     ),
     Odd(
+        name="a header with hyphens that do not break", content=_text(PLAIN.replace("email", "E\u2011Mail*"))
+    ),
+    Odd(
+        name="headers that differ in case",
+        content=_text(f"email,City,city\n{ANN},Wien,x\n{BOB},Graz,y\n{EVE},Linz,z\n"),
+        asks="duplicate_header",
+        answer={"mapping": {"city": None}},
+    ),
+    Odd(
+        name="two columns that are kept under one name",
+        content=_text(f"email,city,data:city\n{ANN},Wien,x\n{BOB},Graz,y\n{EVE},Linz,z\n"),
+        asks="duplicate_header",
+        answer={"mapping": {"data:city": None}},
+    ),
+    Odd(
         name="a header that means no address",
         content=_text(f"who,update\n{ANN},1\n{BOB},2\n{EVE},3\n"),
         asks="no_email_column",
@@ -212,6 +229,12 @@ DAMAGE = (
     Odd(
         name="two unclosed quotes that look like one cell",
         content=_text(f'email,name\n{ANN},"Ann\n{BOB},Bob"\n{EVE},Eve\n'),
+        comes=(BOB, EVE),
+        rejects=("2: unclosed_quote",),
+    ),
+    Odd(
+        name="two unclosed quotes, in different columns",
+        content=_text(f'email,name,city\n{ANN},"Ann,Wien\n{BOB},Bob",Graz\n{EVE},Eve,Linz\n'),
         comes=(BOB, EVE),
         rejects=("2: unclosed_quote",),
     ),
@@ -251,6 +274,12 @@ DAMAGE = (
         rejects=("2: data_too_large",),
     ),
     Odd(
+        name="a little data under long names",
+        content=_text(f"email,{'a' * 17_000},b\n{ANN},x,y\n{BOB},,2\n{EVE},,4\n"),
+        comes=(BOB, EVE),
+        rejects=("2: data_too_large",),
+    ),
+    Odd(
         name="addresses with NBSP, ZWSP, a name, and two in one cell",
         content=_text(
             f"email\n\u00a0{ANN}\u200b\nBob Ray <{BOB}>\n\ufeff{EVE} \nx@example.org; y@example.org\n"
@@ -279,6 +308,13 @@ DAMAGE = (
         asks="not_csv",
         comes=(),
     ),
+    Odd(
+        name="a web page with a byte order mark",
+        content=b"\xef\xbb\xbf<!DOCTYPE html><html><body>Sign in</body></html>",
+        asks="not_csv",
+        comes=(),
+    ),
+    Odd(name="an archive of nothing", content=b"PK\x05\x06" + bytes(18), asks="not_csv", comes=()),
     Odd(
         name="1,001 columns",
         content=_text(",".join(["email", *[f"c{n}" for n in range(1000)]]) + "\n"),

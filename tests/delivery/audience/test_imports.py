@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from delivery.audience import claims, contacts, exports, groups, imports, runner, writing
+from delivery.audience import claims, contacts, exports, groups, imports, runner, undo, writing
+from delivery.audience.questions import NotTaken
 from delivery.content import tombstones
 from delivery.models import Contact, Erasure, Group, Import, ImportReject, Membership, Team
 from delivery.retention import prune
@@ -269,3 +270,59 @@ def test_a_file_does_not_bring_back_who_was_erased_nor_name_them(
     assert done.rejects.get(code="forgotten").value == tombstone
     assert emails() == ([] if dry_run else ["bob@example.org"])
     assert imported(tmp_path, FILE).created == 2  # another team's file
+
+
+def test_what_a_file_adds_to_much_data_is_rejected_and_brings_nobody_into_the_group(tmp_path: Path) -> None:
+    contact(data={"notes": "x" * 16_000})
+    done = imported(
+        tmp_path, f"email,more\nann@example.org,{'y' * 600}\nbob@example.org,z\n", group=(news := group())
+    )
+    assert counts(done) == (2, 1, 0, 0, 1, 0)
+    assert bringing.rejects(done) == ["2: data_too_large"]
+    assert list(news.memberships.values_list("contact__email", flat=True)) == ["bob@example.org"]
+    assert set(ann().data) == {"notes"}
+
+
+def test_a_value_that_its_file_would_show_so_stays_what_it_is(tmp_path: Path) -> None:
+    data = {"visits": 5, "vip": True, "tags": ["a", "b"], "note": "x "}
+    contact(data=data)
+    file = "".join(exports.contacts(Contact.objects.all()))
+    for on_existing in ("merge", "replace"):
+        assert counts(imported(tmp_path, file, on_existing=on_existing)) == (1, 0, 0, 1, 0, 0)
+    assert ann().data == data
+
+
+def test_names_of_data_that_look_alike_come_back_as_they_went(tmp_path: Path) -> None:
+    data = {"City": "Wien", "city": "Graz", " x": "1", "\u200by": "2", "data:z": "3", "E-Mail": "4"}
+    contact(data=data)
+    file = "".join(exports.contacts(Contact.objects.all()))
+    Contact.objects.all().delete()
+    assert counts(imported(tmp_path, file)) == (1, 1, 0, 0, 0, 0)
+    assert ann().data == data
+
+
+def test_an_import_that_is_undone_is_not_resumed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "CHUNK", 1)
+    held = brought(tmp_path, FILE)
+    runner.work(taken := claims.take(held.pk), lambda: False)  # type: ignore[arg-type]
+    imports.change(held, "pause")
+    really = undo.run
+
+    def resumed_meanwhile(imported: Import) -> None:
+        really(imported)
+        with pytest.raises(imports.NotNow):
+            imports.change(Import.objects.get(pk=imported.pk), "resume")
+
+    monkeypatch.setattr(undo, "run", resumed_meanwhile)
+    assert taken
+    assert imports.take_back(held).status == "undone"
+    assert emails() == []
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-32"])
+def test_an_encoding_that_needs_a_mark_is_refused_without_one(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NotTaken) as raised:
+        brought(tmp_path, FILE, encoding=name)
+    assert raised.value.code == "encoding_undecided"
