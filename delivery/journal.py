@@ -50,6 +50,7 @@ class Entry:
     error: str = ""
     code: str = ""
     detail: str = ""
+    reason: str = ""  # the detail in words for a person; empty: the detail is in such words
     latency_ms: int | None = None
     refused: Mapping[str, str] = field(default_factory=dict)  # refused recipients: {address: reason}
 

@@ -40,6 +40,9 @@ class Attempt(models.Model):
         max_length=150, blank=True, default="", db_default=""
     )  # the person who settled it, or event:<kind>
 
+    # No column: the detail in words for a person, where an exception's own stand in it; for the email's reason.
+    reason: str = ""
+
     class Meta:
         ordering = ("started_at", "id")
         indexes = [
@@ -55,6 +58,11 @@ class Attempt(models.Model):
                 fields=["error", "email"], name="attempt_by_error", condition=models.Q(error__gt="")
             ),
         ]
+
+    @property
+    def words(self) -> str:
+        """Return what happened, for a person."""
+        return self.reason or self.detail
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.outcome}"

@@ -196,7 +196,9 @@ class Log:
             with spans.span("email.send", kind="CLIENT"):
                 receipt = _readable(provider.send(message, str(self.last.pk)))
         except ProviderError as error:
-            self._keep(started, error, error=error.kind, code=error.code[:100], detail=error.detail)
+            reason = error.reason if error.reason != error.detail else ""
+            told = {"code": error.code[:100], "detail": error.detail, "reason": reason}
+            self._keep(started, error, error=error.kind, **told)
             raise
         self._keep(
             started, receipt, provider_message_id=receipt.message_id[:255], detail=receipt.account_problem
@@ -272,6 +274,7 @@ def _entry(last: Attempt, answer: Answer, recipients: str) -> journal.Entry:
         recipients=recipients,
         at=clock.now().isoformat(),
         database=watermark.name(),
+        reason=last.reason,
         refused={} if isinstance(answer, ProviderError) else answer.refused,
         **{name: getattr(last, name) for name in ANSWER},
     )

@@ -12,5 +12,5 @@ def hide(email: Email, outcome: Outcome, last: Attempt) -> Outcome:
     names = Recipient.objects.filter(email=email, canonical__startswith=tombstones.PREFIX)
     if not (erased := set(names.values_list("canonical", flat=True))):
         return outcome
-    last.detail = tombstones.hidden(last.detail, erased)
+    last.detail, last.reason = (tombstones.hidden(text, erased) for text in (last.detail, last.reason))
     return replace(outcome, reason=tombstones.hidden(outcome.reason, erased))

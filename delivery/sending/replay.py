@@ -30,6 +30,7 @@ def _apply(entry: Entry, last: Attempt) -> None:
     what = outcome(email, last.provider, entry)
     for name in attempts.ANSWER:
         setattr(last, name, getattr(entry, name))
+    last.reason = entry.reason
     transitions.record(email, what, last)
     counters.settled("journal")
     log.info("Replayed from the journal: attempt %s of email %s was %s", last.pk, email.pk, last.outcome)
@@ -41,7 +42,12 @@ def outcome(email: Email, provider: str, entry: Entry) -> Outcome:
         receipt = Receipt(provider=provider, message_id=entry.provider_message_id, refused=entry.refused)
         return outcomes.sent(receipt)
     if entry.outcome == _Outcome.REFUSED and entry.error != CannotCarry.kind:
-        return outcomes.failed(entry.detail)
+        return outcomes.failed(_words(entry))
     if entry.outcome in Attempt.CERTAINLY_NOT:
-        return outcomes.wait(entry.detail, rounds=email.rounds)
-    return unknown.outcome(email, entry.detail)
+        return outcomes.wait(_words(entry), rounds=email.rounds)
+    return unknown.outcome(email, _words(entry))
+
+
+def _words(entry: Entry) -> str:
+    """Return what happened for a person; lines of earlier versions have the detail alone."""
+    return entry.reason or entry.detail

@@ -91,7 +91,7 @@ def record_loss(email: Email, last: Attempt) -> None:
         _lock(email)
         erased.hide(email, outcomes.at_once(""), last)
         if last.outcome in Attempt.CERTAINLY_NOT:
-            _settle_late(email, outcomes.wait(last.detail, rounds=email.rounds), last)
+            _settle_late(email, outcomes.wait(last.words, rounds=email.rounds), last)
         attempts.store(last)
         _follow(email)
     email.refresh_from_db()

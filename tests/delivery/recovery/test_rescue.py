@@ -1,6 +1,7 @@
 """What becomes of emails whose process has gone, by what the journal knows and by what it does not."""
 
 import errno
+import json
 import os
 import threading
 from datetime import timedelta
@@ -51,6 +52,33 @@ def test_what_a_killed_process_knew_becomes_the_outcome(
 
     assert story(attempt) == becomes
     assert journal_files(journal_folder) == []
+
+
+@pytest.mark.parametrize("error", ["refused", "unavailable", "unknown"])
+@pytest.mark.parametrize("reason", ["Nobody answered.", ""], ids=["said", "of an earlier version"])
+def test_the_reason_is_in_words_and_the_exception_stays_with_the_attempt(
+    journal_folder: Path, error: str, reason: str
+) -> None:
+    attempt, detail = under_way(), "Nobody answered. ReadTimeoutError: timed out"
+    outcome = {"unavailable": "not_sent"}.get(error, error)
+    left_behind(journal_folder, attempt, outcome=outcome, error=error, detail=detail, reason=reason)
+
+    rescue.run()
+
+    attempt.refresh_from_db()
+    assert (attempt.detail, Email.objects.get().reason) == (detail, reason or detail)
+
+
+def test_a_line_of_the_version_before_is_read(journal_folder: Path) -> None:
+    attempt = under_way()
+    left_behind(journal_folder, attempt, outcome="refused", error="refused", detail="bad")
+    (file,) = journal_folder.glob("*-1.journal")
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in said.items() if name != "reason"}) + "\n")
+
+    rescue.run()
+
+    assert Email.objects.get().reason == "bad"
 
 
 def test_a_partial_acceptance_is_inherited_with_whom_it_leaves_out(journal_folder: Path) -> None:

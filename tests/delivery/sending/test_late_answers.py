@@ -8,6 +8,7 @@ import pytest
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
+from delivery import journal
 from delivery.content.drafts import Draft
 from delivery.erasure import forget
 from delivery.models import Circuit, Email, Erasure
@@ -20,7 +21,7 @@ from providers.errors import CannotCarry, Unavailable
 from providers.message import Mailbox, Receipt
 from tests import fakes
 from tests.delivery.factories import queued
-from tests.providers.fault_server import Fault, answer
+from tests.providers.fault_server import Fault, answer, reset
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("providers")]
 BOB = Mailbox(address="bob@example.com")
@@ -282,3 +283,23 @@ def test_a_late_answer_does_not_bring_an_erased_address_back(
     assert (email.recipients.get().address, Erasure.objects.get().state) == (mark, "done")
     assert f"Bad <{mark}> and '{mark}'" in email.attempts.get().detail
     assert BOB.address not in Email.objects.get().reason
+
+
+def test_the_journal_knows_the_reason_that_the_email_has(ses: fakes.FakeVendor) -> None:
+    ses.script(reset())
+    email = send(on_ambiguous="stop")
+    (entry,) = journal.remembered().values() or journal.known().values()
+    assert (email.status, entry.detail) == ("unknown", email.attempts.get().detail)
+    assert (entry.reason, entry.detail.startswith(entry.reason)) == (email.reason, True)
+
+
+def test_an_answer_that_comes_when_the_claim_is_lost_is_told_in_words(
+    before_ses_answers: Any, monkeypatch: Any
+) -> None:
+    from providers.ses.adapter import SES
+
+    away = Unavailable("It is away. OSError: gone", reason="It is away.")
+    monkeypatch.setattr(SES, "send", raising(away))
+    before_ses_answers(lease_ends)
+    email = send(on_ambiguous="stop")
+    assert (email.status, email.reason, email.attempts.get().detail) == ("queued", away.reason, away.detail)
