@@ -1,8 +1,9 @@
 """Publishing: what a person wrote becomes a version that can be sent, or is refused with every fault that was found."""
 
 import graphlib
+import html
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -19,13 +20,19 @@ _CONTENT = re.compile(r"\{\{-?\s*content\s*-?\}\}")
 _CALL = re.compile(r"""\{%-?\s*(?:render|include)\s+(?:"([^"]*)"|'([^']*)')\s*(,?[^%]*?)-?%\}""")
 _DEEPEST: Final = 10  # partials of MJML in each other
 _SCRIPTS = re.compile(
-    r"<\s*+script\b|(?:href|src|action)\s*+=\s*+[\"']?\s*+(?:javascript|vbscript):"
-    r"|<[a-z][^<>]*?\son[a-z]{3,20}\s*+=",
+    r"<\s*+script\b|(?:href|src|action)\s*+=\s*+[\"']?\s*+(?:javascript:|vbscript:|data:text/html)"
+    r"|<[a-z][^<>]*?(?:[\s/]|(?<=[^=\s][\"']))on[a-z]{3,20}\s*+=",  # behind a blank, a slash or a value
     re.IGNORECASE,
 )
 _REMOTE = re.compile(
-    r"@import\b|<\s*link\b[^<>]*\bstylesheet|<\s*(?:iframe|object|embed|frame)\b", re.IGNORECASE
+    r"@import\b|<\s*link\b[^<>]*\bstylesheet|<\s*(?:iframe|object|embed|frame)\b"
+    r"|<\s*meta\b[^<>]*\bhttp-equiv\s*+=\s*+[\"']?\s*+refresh",
+    re.IGNORECASE,
 )
+# How a colon or a letter is written so that a browser reads it and nobody else.
+_LINK = re.compile(r"(?:href|src|action)\s*+=\s*+(?:\"[^\"]*+\"?|'[^']*+'?|[^\s>]++)", re.IGNORECASE)
+_UNREAD = re.compile(r"[\x00-\x20]")
+_ESCAPED = re.compile(r"\\0{0,4}([2-7][0-9a-f])[ \t]?", re.IGNORECASE)
 
 
 def compiled(
@@ -178,20 +185,30 @@ def _empty(made: Compiled) -> Iterator[Fault]:
 
 def _unsafe(made: Compiled) -> Iterator[Fault]:
     """Yield scripts and what is loaded from elsewhere; also where a tag in the middle of a word hides it."""
-    for html in (made.html, *(part["html"] for part in made.partials.values())):
-        for written in (html, template_sources.MARKUP.sub("", html)):
-            yield from _found(
-                _SCRIPTS, written, "script", "mail programs run no scripts, and filters distrust them"
-            )
-            yield from _found(
-                _REMOTE, written, "remote_import", "nothing is loaded from elsewhere in an email"
-            )
+    for written in (made.html, *(part["html"] for part in made.partials.values())):
+        ways = (written, template_sources.MARKUP.sub("", written), _as_browsers_read(written))
+        yield from _found(_SCRIPTS, ways, "script", "mail programs run no scripts, and filters distrust them")
+        yield from _found(_REMOTE, ways, "remote_import", "nothing is loaded from elsewhere in an email")
 
 
-def _found(what: re.Pattern[str], html: str, code: str, why: str) -> Iterator[Fault]:
-    if found := what.search(html):
-        line = template_sources.lines(html, found.start())
-        yield Fault(code=code, place="html", message=f"{found[0][:60]!a}: {why}", line=line)
+def _as_browsers_read(markup: str) -> str:
+    """Return the HTML with its links without entities and blanks, and its styles without escapes."""
+    links = _LINK.sub(lambda link: _plain(link[0]), markup)
+    return _ESCAPED.sub(lambda escaped: chr(int(escaped[1], 16)), links)
+
+
+def _plain(link: str) -> str:
+    """Return a link so; the lines that it takes stay as many."""
+    return _UNREAD.sub("", html.unescape(link)) + "\n" * link.count("\n")
+
+
+def _found(what: re.Pattern[str], ways: Iterable[str], code: str, why: str) -> Iterator[Fault]:
+    """Yield the first of its kind, in the first of the ways to read the HTML that shows one."""
+    for written in ways:
+        if found := what.search(written):
+            line = template_sources.lines(written, found.start())
+            yield Fault(code=code, place="html", message=f"{found[0][:60]!a}: {why}", line=line)
+            return
 
 
 def _undeclared(made: Compiled, variables: tuple[Variable, ...]) -> Iterator[Fault]:

@@ -22,7 +22,8 @@ from delivery.models import Mailing, Team, Template, TemplateVersion
 
 MOST: Final = 2_000  # templates, layouts and partials of a team
 MOST_VERSIONS: Final = 1_000  # of one
-SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+# One that reads as an id would never be found by its name.
+SLUG: Final = re.compile(r"(?!(?:-*[0-9a-f]){32}-*$)[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _Kind = Template.Kind
 _IN_USE: Final = {
     _Kind.LAYOUT.value: "Templates are made with this layout.",
@@ -169,7 +170,7 @@ def compiled(version: TemplateVersion) -> dict[str, Any]:
     parts = _Parts(version)
     kind = version.template.kind
     if kind != _Kind.TEMPLATE:
-        publishing.part(source(version), place=kind, find=parts.partial)
+        publishing.part(source(version), place=kind, find=parts.partial_of_partial)
         return {"made_of": parts.used}
     made = publishing.compiled(
         source(version), variables=variables(version), layout=parts.layout(), find=parts.partial
@@ -249,6 +250,12 @@ class _Parts:
 
     def partial(self, name: str) -> Source | None:
         return self._current(name, _Kind.PARTIAL)
+
+    def partial_of_partial(self, name: str) -> Source | None:
+        """Return the same; of the partial itself the version that is about to be published."""
+        own = self._version.template
+        is_own = (own.kind, own.slug) == (_Kind.PARTIAL, name)
+        return source(self._version) if is_own else self.partial(name)
 
     def _current(self, slug: str, kind: str) -> Source | None:
         rows = TemplateVersion.objects.filter(

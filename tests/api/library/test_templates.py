@@ -63,6 +63,23 @@ def test_a_template_is_made_published_and_read(writer: fakes.Api) -> None:
     assert [row["slug"] for row in writer.get("templates/").json()["results"]] == ["order"]
 
 
+def test_a_partial_that_would_be_in_itself_is_not_published(writer: fakes.Api) -> None:
+    made(writer, "partials/", "foot", html="x")
+    made(writer, "partials/", "frame", html='{% render "foot" %}')
+    for path in ("partials/foot/", "partials/frame/"):
+        assert writer.post(f"{path}publish/", {"version": 1}).status_code == 200
+    for number, inner in enumerate(("foot", "frame"), 2):
+        writer.post("partials/foot/versions/", {"html": f'{{% render "{inner}" %}}'})
+        answer = writer.post("partials/foot/publish/", {"version": number})
+        assert codes(answer) == (422, "not_publishable", [("html", "unknown_partial")])
+
+
+def test_a_slug_that_reads_as_an_id_is_refused(writer: fakes.Api) -> None:
+    for slug in ("0" * 32, "01a226f0-1200-7d75-9542-11be98b21390"):
+        assert codes(writer.post("templates/", {"name": "x", "slug": slug}))[0] == 400
+    assert writer.post("templates/", {"name": "x", "slug": "0" * 31}).status_code == 201
+
+
 def test_a_draft_is_changed_and_a_published_version_is_not(writer: fakes.Api) -> None:
     made(writer, html="<p>one</p>", text="x")
     assert (

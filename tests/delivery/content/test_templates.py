@@ -172,7 +172,14 @@ def test_a_partial_of_mjml_is_put_in_before_it_is_compiled():
         ({"html": "<scr{% if items %}{% endif %}ipt>x"}, ["script"]),
         ({"html": '<a href=" javascript:x">x</a>'}, ["script"]),
         ({"html": '<img src="a.png" onerror="x">'}, ["script"]),
+        ({"html": "<svg/onload=x>"}, ["script"]),
+        ({"html": '<img alt="a"onerror=x>'}, ["script"]),
+        ({"html": '<a href="&#106;avascript&colon;x">x</a>'}, ["script"]),
+        ({"html": "<a href='java\tscr\nipt:x'>x</a>"}, ["script"]),
+        ({"html": "<a href=data:text/html;base64,eA==>x</a>"}, ["script"]),
         ({"html": "<style>@import url(https://x.test/a.css)</style>x"}, ["remote_import"]),
+        ({"html": "<style>@\\69 mport url(https://x.test/a.css)</style>x"}, ["remote_import"]),
+        ({"html": '<meta http-equiv="refresh" content="0;url=https://x.test">x'}, ["remote_import"]),
         ({"html": '<link rel="stylesheet" href="file:///etc/hostname">x'}, ["remote_import"]),
         ({"mjml": '<mjml><mj-body><mj-include path="/etc/hostname"/></mj-body></mjml>'}, ["remote_import"]),
         ({"mjml": '<mjml><mj-head><mj-font name="X" href="https://x.test"/></mj-head></mjml>'}, ["remote_import"]),
@@ -184,6 +191,12 @@ def test_a_partial_of_mjml_is_put_in_before_it_is_compiled():
 )  # fmt: skip
 def test_what_cannot_be_sent_is_not_published(parts, codes):
     assert faults(CUSTOMER, **parts) == codes
+
+
+def test_what_only_looks_like_a_script_is_published():
+    html = """<p title="online = yes">on time = 5, &lt;script&gt;, javascript: a language</p>
+    <a href="https://example.org/?a=1&amp;b=data:text/html">x</a> <img alt=""> C:\\41"""
+    assert published(html=html).render({}).html == html
 
 
 def test_a_fault_names_its_line():
