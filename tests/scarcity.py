@@ -17,6 +17,7 @@ _OPEN = Path("/proc/self/fd")
 def no_files_left(*, but: int = 0) -> Iterator[None]:
     """Let this process open as many files more, and then none; what is open stays open."""
     gc.collect()  # what tests before have left open would be closed in the middle
+    gc.freeze()  # the next one need not look through what is left: all that the suite has loaded and kept
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
     highest = max(int(opened.name) for opened in _OPEN.iterdir())
