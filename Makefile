@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-on-sqlite test-on-postgresql test-once test-in-browser test-processes test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
+.PHONY: help run manage test test-slow test-on-sqlite test-on-postgresql test-once test-in-browser test-processes test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,7 +30,7 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
 	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_deploy_examples.py \
 	tests/test_docs_site.py tests/test_documented_commands.py tests/test_runbook.py tests/test_durations.py tests/test_events_of_ses.py \
-	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_manage.py tests/test_no_output.py \
+	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_left_out.py tests/test_manage.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_metrics.py tests/test_public_reports.py tests/test_replaced_file.py \
 	tests/test_rules.py tests/test_the_mail_that_was_meant.py tests/test_webhooks.py
 # Of them, whatever starts servers and workers, and mostly waits for them.
@@ -42,13 +42,22 @@ PROCESSES := tests/api/test_hostile_connections.py tests/api/test_hostile_upload
 ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
 DURATIONS := .durations
 FAILURES := .failures
+LEFT_OUT := .left-out
 
 # Five runs on two processors: each waits, now and then, for what it has started, and none is left to end alone.
-test: $(VENV)/.dev ## set up, then run the whole suite on SQLite, and beside it all that uses a database on PostgreSQL
-	@rm -rf $(DURATIONS) $(FAILURES)
-	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) \
+define RUNS
+	@rm -rf $(DURATIONS) $(FAILURES) $(LEFT_OUT)
+	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) TEST_LEFT_OUT=$(LEFT_OUT) PYTEST_ADDOPTS='-m "$(1)"' \
 		$(MAKE) --no-print-directory --keep-going --jobs=5 test-on-sqlite test-on-postgresql test-in-browser test-once test-processes; \
-		ended=$$?; $(PY) -m tests.durations $(DURATIONS); [ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 5
+		ended=$$?; $(PY) -m tests.durations $(DURATIONS); $(2) \
+		[ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 5
+endef
+
+test: $(VENV)/.dev ## set up, then run the fast tests, all that uses a database on SQLite and on PostgreSQL; 12 minutes
+	$(call RUNS,not slow,$(PY) -m tests.left_out $(LEFT_OUT);)
+
+test-slow: $(VENV)/.dev ## the tests that `make test` leaves out: crawls, whole installations, kills; 20 minutes
+	$(call RUNS,slow)
 
 test-on-sqlite: $(VENV)/.dev
 	$(PY) manage.py test $(ON_BOTH)

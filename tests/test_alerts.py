@@ -22,7 +22,7 @@ from tests.providers.fault_server import FaultServer, answer
 from tests.readiness import SENDGRID_SEND, SES_ACCOUNT, make_ready, ses_account
 from tests.servers import database_url
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 WORKER = ["manage.py", "worker"]
 SUSPENDED = "an account cannot send (ses)"
 

@@ -15,7 +15,7 @@ from tests import documents
 from tests.faults.installation import Databases
 from tests.servers import Installation, eventually, stopped
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
 DATABASE = "postgresql" if SERVER else "sqlite"
 

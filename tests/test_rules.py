@@ -107,6 +107,7 @@ def test_every_rule_has_a_case() -> None:
     assert list(CASES) == [rule["alert"] for rule in RULES]
 
 
+@pytest.mark.slow
 def test_every_rule_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
     if not shutil.which("promtool"):
         reason = "NO PROMTOOL (apt-get install prometheus): the rules of alerts were NOT tried."

@@ -62,6 +62,7 @@ def test_nothing_written_into_an_email_runs_in_the_admin(watched: Watched, elsew
     assert [line for line in watched.blocked if "/preview/" not in line] == []
 
 
+@pytest.mark.slow
 def test_nothing_in_an_html_body_runs_in_the_preview(watched: Watched, elsewhere: Listener) -> None:
     emails = log_of_payloads(elsewhere.host)
 
@@ -76,6 +77,7 @@ def test_nothing_in_an_html_body_runs_in_the_preview(watched: Watched, elsewhere
     assert (watched.ran, watched.outside(), elsewhere.visits) == ([], [], 0)
 
 
+@pytest.mark.slow
 def test_nothing_typed_into_the_search_runs(watched: Watched, elsewhere: Listener) -> None:
     names = ("q", "status__exact", "provider", "created_at_from", "created_at_to")
     texts = [payload.replace(payloads.HOST, elsewhere.host) for payload in payloads.ALL]

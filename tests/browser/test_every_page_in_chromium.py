@@ -1,7 +1,6 @@
 """Everybody can use every page of the admin: axe finds nothing serious, wide and narrow, by day and by night."""
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -38,26 +37,43 @@ from tests.delivery.webhooks.endpoints import endpoint, message
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-EVERYTHING = os.environ.get("GOMAIL_TEST_EVERYTHING") == "1"
-OPPOSITES = [(1440, "light", faults), (390, "dark", faults)]
+Sight = tuple[int, str, Callable[[Any], list[str]]]
+OPPOSITES: list[Sight] = [(1440, "light", faults), (390, "dark", faults)]
 # The rules about the page's structure have seen it twice by then, once in each width and once in each scheme.
 SIGHTS = [*OPPOSITES, (1440, "dark", faults_of_sight), (390, "light", faults_of_sight)]
 AT_ONCE = "*, ::before, ::after { transition: none !important; animation: none !important }"
 
 
-def test_every_page_can_be_used_by_everybody(watched: Watched, settings: Any) -> None:
+@pytest.fixture(autouse=True)
+def _providers(settings: Any) -> None:
     settings.GOMAIL_PROVIDERS = ("ses=sandbox", "sendgrid=sandbox")
     cache.clear()
+
+
+def test_the_first_page_the_log_and_an_email_can_be_used_by_everybody(watched: Watched) -> None:
+    email = letters.write(30)
+    used(
+        watched, ["/admin/", "/admin/delivery/email/", f"/admin/delivery/email/{email.pk}/change/"], OPPOSITES
+    )
+
+
+@pytest.mark.slow
+def test_every_page_can_be_used_by_everybody(watched: Watched) -> None:
+    used(watched, pages(), SIGHTS)
+
+
+def used(watched: Watched, paths: Iterable[str], sights: list[Sight]) -> None:
+    """Look at each page in each of these ways; all of them can be used, and each has a name of its own."""
     wrong: list[str] = []
     watched.page.on("console", lambda said: said.type == "error" and wrong.append(f"console: {said.text}"))
     watched.page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
     titles: dict[str, str] = {}
-    for place, path in enumerate(pages()):
+    for path in paths:
         watched.open(path)
         watched.page.wait_for_selector("html:not([x-cloak])", state="attached")
         watched.page.add_style_tag(content=AT_ONCE)
         titles[path] = watched.page.title()
-        for width, scheme, judge in SIGHTS if EVERYTHING else OPPOSITES[place % 2 :][:1]:
+        for width, scheme, judge in sights:
             found = seen(watched, path, width, scheme, judge)
             wrong += [f"{path} {width} {scheme}: {each}" for each in found]
     assert not wrong, "\n".join(dict.fromkeys(wrong))

@@ -217,6 +217,7 @@ def table(columns: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_table_of_the_docs_is_what_the_browser_shows(
     opened: Any, live_server: Any, team: Team, pages: dict[str, str]
 ) -> None:

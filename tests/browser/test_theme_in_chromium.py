@@ -25,6 +25,7 @@ def errors(watched: Watched, settings: Any) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_page_is_read_without_a_complaint(watched: Watched, errors: list[str]) -> None:
     for path in pages():
         watched.open(path)

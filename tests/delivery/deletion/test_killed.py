@@ -22,7 +22,7 @@ from tests.delivery.deletion import rows
 from tests.delivery.doctor.runs import wrong
 from tests.delivery.factories import a_file, draft, left
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 MANY = 3000
 KILLED = """
 import os, signal, sys, django
