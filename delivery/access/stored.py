@@ -1,7 +1,6 @@
 """How many bytes of bodies and attachments are kept: counted once for each account, then kept up to date."""
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db import transaction
@@ -11,6 +10,7 @@ from django.db.models.functions import Coalesce, Greatest
 from delivery.models import Attachment, Email, Limits
 from delivery.models.access import alike
 
+Sizes = list[tuple[int | None, int | None, int]]  # team, key, bytes
 _NOTHING: Final = Value(0, output_field=BigIntegerField())
 
 
@@ -40,41 +40,29 @@ def count_anew(row: int) -> None:
 
 def bodies_go(emails: QuerySet[Email]) -> None:
     """Count off the bodies of these emails, in the transaction that deletes them; a second time they count nothing."""
-    if _is_counted():
-        _count_off(_bodies(emails.order_by()))
+    count_off(bodies(emails))
+
+
+def bodies(emails: QuerySet[Email]) -> Sizes:
+    """Return what the bodies of these emails have, for `count_off` when they are gone; nothing where nobody counts."""
+    return _bodies(emails.order_by()) if _is_counted() else []
 
 
 def emails_go(emails: QuerySet[Email]) -> None:
     """Count off all that these emails keep, in the transaction that deletes them."""
     if _is_counted():
         files = Attachment.objects.order_by().filter(email__in=emails)
-        _count_off([*_bodies(emails.order_by()), *_files(files)])
+        count_off([*_bodies(emails.order_by()), *_files(files)])
 
 
 def files_go(attachments: QuerySet[Attachment]) -> None:
     """Count off these attachments, in the transaction that forgets them."""
     if _is_counted():
-        _count_off(_files(attachments.order_by()))
+        count_off(_files(attachments.order_by()))
 
 
-def _is_counted() -> bool:
-    return Limits.objects.filter(stored__isnull=False).exists()
-
-
-def _bodies(emails: QuerySet[Email]) -> list[tuple[int | None, int | None, int]]:
-    size = Sum(_Octets("text_body") + _Octets("html_body"))
-    kept = emails.filter(body_pruned_at=None).values_list("team", Coalesce("key__limited_as", "key"))
-    return list(kept.annotate(size=size))
-
-
-def _files(attachments: QuerySet[Attachment]) -> list[tuple[int | None, int | None, int]]:
-    first = Coalesce("email__key__limited_as", "email__key")
-    kept = attachments.filter(pruned_at=None).values_list("email__team", first)
-    return list(kept.annotate(bytes=Sum("size")))
-
-
-def _count_off(sizes: Iterable[tuple[int | None, int | None, int]]) -> None:
-    """Count off in the order in which every transaction locks these rows: the teams', then the keys'."""
+def count_off(sizes: Sizes) -> None:
+    """Count off what has gone, in the order in which every transaction locks these rows: the teams', then the keys'."""
     of_teams, of_keys = Counter[int](), Counter[int]()
     for team, key, size in sizes:
         of_teams.update({team: size} if team else {})
@@ -83,3 +71,19 @@ def _count_off(sizes: Iterable[tuple[int | None, int | None, int]]) -> None:
         for holder, size in sorted(kept.items()):
             rows = Limits.objects.filter(stored__isnull=False, **{whose: holder})
             rows.update(stored=Greatest(F("stored") - size, _NOTHING))
+
+
+def _is_counted() -> bool:
+    return Limits.objects.filter(stored__isnull=False).exists()
+
+
+def _bodies(emails: QuerySet[Email]) -> Sizes:
+    size = Sum(_Octets("text_body") + _Octets("html_body"))
+    kept = emails.filter(body_pruned_at=None).values_list("team", Coalesce("key__limited_as", "key"))
+    return list(kept.annotate(size=size))
+
+
+def _files(attachments: QuerySet[Attachment]) -> Sizes:
+    first = Coalesce("email__key__limited_as", "email__key")
+    kept = attachments.filter(pruned_at=None).values_list("email__team", first)
+    return list(kept.annotate(bytes=Sum("size")))

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from delivery.access import stored
 from delivery.audience import results
 from delivery.content import addresses
 from delivery.counting import counters
@@ -44,15 +45,22 @@ def is_plain(email: Email, outcome: Outcome) -> bool:
 
 
 def record_plain(parts: Sequence[_Part]) -> Sequence[None]:
-    """Store plain outcomes in one transaction; raise ClaimLost, storing none, if one claim was lost."""
+    """Store plain outcomes in one transaction; raise ClaimLost, storing none, if one claim was lost.
+
+    Bodies of mailings go at once: they can be written again, and the row has no further version for it.
+    """
     if len(parts) == 1:
         _record_one(*parts[0])
         return (None,)
     parts = sorted(parts, key=lambda part: part[0].pk)  # the order in which events lock emails, too
+    can_be_written_again = all(email.mailing_id for email, _, _ in parts)
     with transaction.atomic():
-        if not _move_mine([(email, outcome) for email, outcome, _ in parts]):
+        bodies = _bodies([email for email, _, _ in parts]) if can_be_written_again else []
+        update = _MOVED_BARE if can_be_written_again else _MOVED
+        if not _move_mine([(email, outcome) for email, outcome, _ in parts], update):
             raise attempts.ClaimLost
         attempts.store_all([last for _, _, last in parts])
+        stored.count_off(bodies)  # behind the emails, as an erasure does
         failpoints.reach("in-finish")
     for email, outcome, _ in parts:
         apply(email, outcome)
@@ -201,13 +209,19 @@ def _lock(email: Email) -> str:
     return Email.objects.select_for_update().values_list("status", flat=True).get(pk=email.pk)
 
 
-def _move_mine(parts: Sequence[tuple[Email, Outcome]]) -> bool:
+def _bodies(emails: Sequence[Email]) -> stored.Sizes:
+    """Return what their bodies have, where somebody may count it."""
+    counted = [email.pk for email in emails if email.team_id or email.key_id]
+    return stored.bodies(Email.objects.filter(pk__in=counted)) if counted else []
+
+
+def _move_mine(parts: Sequence[tuple[Email, Outcome]], update: compiled.Update | None = None) -> bool:
     """Move emails claimed by this process to their outcomes; tell whether it still held all claims."""
     rows = [
         {"pk": email.pk, "epoch": email.epoch, "left_out": email.left_out, **_changes(outcome)}
         for email, outcome in parts
     ]
-    if _MOVED.run_all(rows) < len(parts):
+    if (update or _MOVED).run_all(rows) < len(parts):
         return False
     for email, outcome in parts:
         _reject(email, outcome)
@@ -238,9 +252,15 @@ def _moving() -> compiled.Change:
     return mine, {name: Parameter(name) for name in ("left_out", *_CHANGED)}
 
 
+def _moving_bare() -> compiled.Change:
+    mine, changes = _moving()
+    return mine, {**changes, "text_body": "", "html_body": "", "body_pruned_at": Parameter("finished_at")}
+
+
 def _deciding() -> compiled.Change:
     undecided = Recipient.objects.filter(email=Parameter("email"), status__in=_UNDECIDED)
     return undecided, {"status": Parameter("status")}
 
 
-_MOVED, _DECIDED = compiled.Update(_moving), compiled.Update(_deciding)
+_MOVED, _MOVED_BARE = compiled.Update(_moving), compiled.Update(_moving_bare)
+_DECIDED = compiled.Update(_deciding)

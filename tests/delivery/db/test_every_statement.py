@@ -76,6 +76,17 @@ UPDATES: dict[str, Callable[[Attempt], dict[str, Any]]] = {
         "lease_until": None,
         "finished_at": timezone.now(),
     },
+    "sending.transitions._MOVED_BARE": lambda last: {
+        "pk": last.email_id,
+        "epoch": last.epoch,
+        "left_out": {},
+        "status": "sent",
+        "provider": "ses",
+        "reason": AWKWARD,
+        "due_at": None,
+        "lease_until": None,
+        "finished_at": timezone.now(),
+    },
     "events.settling._STOOD": lambda last: {
         "pk": last.email.recipients.get().pk,
         "status": "bounced",

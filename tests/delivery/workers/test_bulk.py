@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from delivery.models import Attempt, Email, Recipient, Suppression
+from delivery.models import Attempt, Email, Limits, Recipient, Suppression, Team
 from delivery.sending import attempts, fresh_claims, rounds, suppressed, transitions
 from delivery.suppressions import screening
 from delivery.workers.bulk import BulkSender
@@ -161,6 +162,26 @@ def test_outcomes_that_cannot_be_stored_together_are_stored_one_by_one(monkeypat
     work(BulkSender(2))
 
     assert statuses() == ["sent", "sent"]
+
+
+def test_what_was_sent_of_a_mailing_is_bare_and_counted_no_more_by_the_write_of_its_outcome() -> None:
+    team = Team.objects.create(name="shop")
+    limits = Limits.objects.create(team=team, stored=1_000)
+    bulk(team=team, mailing=uuid4(), text_body="Grüße", html_body="<p>"), bulk(team=team, mailing=uuid4())
+    work(BulkSender(2))
+
+    assert set(Email.objects.values_list("text_body", "html_body")) == {("", "")}
+    assert not Email.objects.filter(body_pruned_at=None).exists()
+    limits.refresh_from_db()
+    assert limits.stored == 1_000 - len("Grüße".encode()) - len("<p>") - len("Hi\n")
+
+
+def test_what_is_of_no_mailing_keeps_its_body() -> None:
+    bulk(), bulk(mailing=uuid4())
+    work(BulkSender(2))
+
+    assert statuses() == ["sent", "sent"]
+    assert Email.objects.filter(mailing=None, body_pruned_at=None, text_body="Hi\n").exists()
 
 
 def test_the_next_provider_gets_what_the_first_did_not_take(
