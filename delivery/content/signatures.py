@@ -6,15 +6,17 @@ comments, styles and preformatted text are no markup.
 
 import html as entities
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from delivery.content import bodies
 
 _OPAQUE = re.compile(
-    r"<(?=!--|[sS][tTcC]|[tT][eEiI]|[pP][rR]|[xX])"  # most tags are none of these
-    r"(?:!--.*?(?:-->|\Z)|((?i:style|script|textarea|title|pre|xmp))\b.*?(?:</(?i:\1)\s*>|\Z))",
+    r"<(?=[!?]|[sS][tTcC]|[tT][eEiI]|[pP][rR]|[xX])"  # most tags are none of these
+    r"(?:!-{2,3}>|!--.*?(?:--!?>|\Z)|[!?][^>]*>?|((?i:style|script|textarea|title|pre|xmp))\b.*?(?:</(?i:\1)\s*>|\Z))",
     re.DOTALL,
 )
 _BODY_ENDS = re.compile(r"</(?i:body)\s*>")
@@ -35,13 +37,20 @@ _QUOTES_BY: Mapping[str, re.Pattern[str]] = {
     **dict.fromkeys(("cite", "CITE", "Cite"), re.compile(r"\btype\s*=\s*[\"']?\Z", re.IGNORECASE)),
     **dict.fromkeys(("#E1E1E1", "#B5C4DF"), re.compile(r"border-top:\s*solid\s+\Z", re.IGNORECASE)),
 }
+_LONGEST_TAG: Final = 10_000  # characters before such a mark
+_MOST_WORDS: Final = (
+    5_000  # that look like such a mark, before one that is; then nothing is taken for a quote
+)
 _RULE = re.compile(r"<hr\b[^<>]*>\s*\Z", re.IGNORECASE)  # Outlook's line above what it quotes
 _QUOTED_LINE = re.compile(
     r"^(?:>|-{2,} ?(?:Original|Ursprüngliche|Message d'origine|Mensaje original|Forwarded)"
-    r"|(?:On|Am|Le|El|Il|Em|Op) [^\n]{4,200}\n?[^\n]{0,200}(?:wrote|schrieb|écrit|escribió|scritto|escreveu|schreef)"
-    r"[^\n]{0,80}:[ \r]*$|_{20,}[ \r]*$|(?:From|Von|De): [^\n]+\n(?:Sent|Date|To|Gesendet|Datum|An|Envoyé): )",
+    r"|_{20,}[ \r]*$|(?:From|Von|De): [^\n]+\n(?:Sent|Date|To|Gesendet|Datum|An|Envoyé): )",
     re.MULTILINE,
 )
+# On Monday Bob wrote:, in one line or in two. A pattern of all would take minutes for a text that is made for it.
+_BY_WHOM = re.compile(r"^(?:On|Am|Le|El|Il|Em|Op) (?=[^\n]{4})", re.MULTILINE)
+_WROTE = re.compile(r"(?:wrote|schrieb|écrit|escribió|scritto|escreveu|schreef)[^\n]{0,80}:[ \r]*\Z")
+_LONGEST_BY_WHOM: Final = 500
 _ARMOUR = "-----BEGIN PGP "
 _SEALED: Final = (
     *("application/pkcs7-", "application/x-pkcs7-", "application/pgp-"),
@@ -105,12 +114,31 @@ def _into_html(html: str, pieces: Sequence[Piece]) -> str:
 
 def _into_text(text: str, pieces: Sequence[Piece]) -> str:
     line_end = "\r\n" if "\r\n" in text else "\n"
-    found = _QUOTED_LINE.search(text)
-    below = found.start() if found else len(text)
+    below = _first_quoted_line(text)
     places: dict[int, list[str]] = {}
     for piece in (piece for piece in pieces if piece.text.strip()):
         places.setdefault(len(text) if piece.at_end else below, []).append(piece.text.strip("\r\n"))
     return _inserted(text, [(at, _below(text, at, texts, line_end)) for at, texts in places.items()])
+
+
+def _first_quoted_line(text: str) -> int:
+    """Return the offset of the line that quotes first; else the end."""
+    found = _QUOTED_LINE.search(text)
+    before = found.start() if found else len(text)
+    says = (line.start() for line in _BY_WHOM.finditer(text, 0, before) if _says_who_wrote(text, line.end()))
+    return next(says, before)
+
+
+def _says_who_wrote(text: str, begin: int) -> bool:
+    """Tell whether this line, or it and the next one, ends with who wrote what follows."""
+    lines = text[begin : begin + _LONGEST_BY_WHOM].split("\n", 2)
+    ends = (lines[0], "\n".join(lines[:2]))
+    is_cut = (len(lines) < 2, len(lines) < 3)
+    at_end = begin + _LONGEST_BY_WHOM >= len(text)
+    return any(
+        (at_end or not cut) and end.rstrip(" \r").endswith(":") and _WROTE.search(end, 4)
+        for end, cut in zip(ends, is_cut, strict=True)
+    )
 
 
 def _below(text: str, at: int, texts: Sequence[str], line_end: str) -> str:
@@ -135,20 +163,31 @@ def _inserted(whole: str, places: Sequence[tuple[int, str]]) -> str:
 
 def _end(html: str, opaque: Sequence[tuple[int, int]]) -> int:
     """Return the offset of the last </body> that is one; else the end."""
-    ends = [at for found in _BODY_ENDS.finditer(html) if not _within(at := found.start(), opaque)]
-    return ends[-1] if ends else len(html)
+    for at in reversed([found.start() for found in _BODY_ENDS.finditer(html)]):
+        if not (_within(at, opaque) or _tag_before(html, at) >= 0):
+            return at
+    return len(html)
 
 
 def _first_quoted(html: str, opaque: Sequence[tuple[int, int]]) -> int | None:
     """Return the offset of the element that quotes first."""
     places = sorted((at, mark) for mark in _QUOTES_BY for at in _all(html, mark))
-    for at, mark in places:
-        start = html.rfind("<", 0, at)
-        opens = start >= 0 and html[start + 1 : start + 2].isalpha() and ">" not in html[start:at]
-        if opens and _QUOTES_BY[mark].search(html, max(start, at - 100), at) and not _within(start, opaque):
+    for at, mark in places[:_MOST_WORDS]:
+        start = _tag_before(html, at)
+        if (
+            start >= 0
+            and _QUOTES_BY[mark].search(html, max(start, at - 100), at)
+            and not _within(start, opaque)
+        ):
             rule = _RULE.search(html, max(0, start - 300), start)
             return rule.start() if rule else start
     return None
+
+
+def _tag_before(html: str, at: int) -> int:
+    """Return the offset of the tag that this place is in; -1: in none."""
+    start = html.rfind("<", max(0, at - _LONGEST_TAG), at)
+    return start if start >= 0 and html[start + 1].isalpha() and ">" not in html[start:at] else -1
 
 
 def _all(whole: str, part: str) -> Iterator[int]:
@@ -159,7 +198,9 @@ def _all(whole: str, part: str) -> Iterator[int]:
 
 
 def _within(at: int, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= at < end for start, end in spans)
+    """Tell whether a place is in one of these, which are in order and apart."""
+    number = bisect_right(spans, at, key=itemgetter(0))
+    return number > 0 and at < spans[number - 1][1]
 
 
 def _mark(piece: Piece) -> str:

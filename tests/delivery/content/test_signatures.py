@@ -35,6 +35,13 @@ SHAPES = [
     "<!doctype html><html><head><title></body></title></head><body>x|</body></html>",
     "<!--[if mso]><body><![endif]--><body>x|</body>",
     "<body>x|</body>\n\n\n",
+    "<body><p title='</body>'>Hi</p>|",
+    "<body><img alt='a </body >'>x|",
+    "<body>x<![CDATA[ </body> ]]>y|",
+    "<body>x|</body><?xml </body> ?>",
+    "<!--><body>x|</body>",
+    "<body>x<!-- y --!>z|</body>",
+    "<body>x<!--[if !mso]><!-->|</body><!--<![endif]-->",
     "<p>gmail_quote and type=cite are words here</p>|",
     "<style>.gmail_quote{color:red}</style><p>x</p>|",
     "<!-- <div class=gmail_quote> --><p>x</p>|",
@@ -175,3 +182,36 @@ def test_a_text_made_to_be_slow_is_not(text: str) -> None:
     begun = time.thread_time()
     signatures.signed("<p>x</p>" + "<!--" * 20_000 + "type=cite " * 10_000, text, [SIGNATURE])
     assert time.thread_time() - begun < 2.0
+
+
+LETTERS = 400_000
+BOMBS = {
+    "words that are marks": "<p>" + "cite " * (LETTERS // 5),
+    "the same in a tag": "<p " + "cite " * (LETTERS // 5),
+    "ends behind comments": "<!---->" * (LETTERS // 14) + "</body>" * (LETTERS // 14),
+    "ends in what is no markup": "<pre></body></pre>" * (LETTERS // 18),
+    "quotes in comments": "<!--<p class=gmail_quote>-->" * (LETTERS // 28),
+}
+LINE_BOMBS = {
+    "who wrote, over and over": ("On " + "wrote" * 79 + "\n") * (LETTERS // 400),
+    "who wrote nothing": ("On " + "x wrote" * 28 + ":" * 80 + "x\n") * (LETTERS // 280),
+}
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [*((html, "") for html in BOMBS.values()), *(("", text) for text in LINE_BOMBS.values())],
+    ids=[*BOMBS, *LINE_BOMBS],
+)
+def test_what_is_made_to_take_long_does_not(html: str, text: str) -> None:
+    begun = time.process_time()
+    assert signatures.signed(html, text, [SIGNATURE])[2] == [SIGNATURE]
+    assert time.process_time() - begun < 1
+
+
+def test_a_line_that_says_who_wrote_may_take_two_lines_and_no_more() -> None:
+    quoted = "On Mon, 1 Jun 2026 at 10:00, Bob\n<bob@example.org> wrote:\n> old\n"
+    for before in ("", "On it.\n", "On Monday we wrote: nothing.\n", "On " + "x" * 600 + "wrote:\n"):
+        assert signatures.signed("", before + quoted, [SIGNATURE])[1].endswith(f"{TEXT}\n\n{quoted}")
+    far = "On Mon\n\n<bob@example.org> wrote:\n"
+    assert signatures.signed("", far, [SIGNATURE])[1] == f"{far}{TEXT}\n"
