@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Lower, Now
 from django.utils import timezone
 
 from delivery.db import clock, ids
+from delivery.db.domains import DomainOf
 from delivery.files import storage
 from delivery.models import access
 from delivery.models.access import OWNER_COLUMN, ApiKey, Team
@@ -180,7 +181,7 @@ class Email(models.Model):
             models.Index(fields=["provider", "id"], name="email_by_provider"),
             models.Index(fields=["mailing", "id"], name="email_mailing", condition=Q(mailing__isnull=False)),
             # read by filters: the sender, the key, the mailing, and possible duplicates below
-            models.Index(Lower("from_address"), "id", name="email_by_sender"),
+            models.Index(DomainOf("from_address"), Lower("from_address"), "id", name="email_by_domain"),
             models.Index(fields=["key", "id"], name="email_by_key", condition=Q(key__isnull=False)),
             # read by submission/resending
             models.Index(fields=["resend_of"], name="email_resent", condition=Q(resend_of__isnull=False)),

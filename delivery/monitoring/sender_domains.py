@@ -57,7 +57,8 @@ def in_use() -> list[str]:
     """Return the domains of all senders of the installation: of the log, the API keys and the settings."""
     rules = ApiKey.objects.filter(revoked_at=None).values_list("from_addresses", flat=True)
     named = [rule for some in rules for rule in some]
-    return _sorted([*senders.everybody(), *named, settings.DEFAULT_FROM_EMAIL or ""])
+    seen = [f"@{domain}" for domain in senders.domains()]
+    return _sorted([*seen, *named, settings.DEFAULT_FROM_EMAIL or ""])
 
 
 def of_teams(teams: Collection[Team]) -> list[str]:

@@ -88,7 +88,8 @@ def that_may_be_sent_by(key: ApiKey | None, emails: QuerySet[Email]) -> QuerySet
 
 
 def _sent_from(emails: QuerySet[Email], sender: str) -> QuerySet[Email]:
-    return emails.filter(_from(sender)) if sender.startswith("@") else senders.sent_from(emails, sender)
+    of_domain = sender.startswith("@")
+    return senders.at(emails, sender[1:]) if of_domain else senders.sent_from(emails, sender)
 
 
 def _from(rule: str) -> Q:
