@@ -1,6 +1,7 @@
 """The pages of contacts, and what those of groups share with them."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -34,8 +35,20 @@ class GroupFilter(base.Filter):  # type: ignore[misc]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer them."""
-        found = permissions.visible(request, Group.objects.all(), Scope.CONTACTS_READ).order_by("-id")
-        return [(str(group.pk), group.name) for group in found[:_MOST_OFFERED]]
+        mine = permissions.visible(request, Group.objects.all(), Scope.CONTACTS_READ)
+        offered = {str(group.pk): group.name for group in mine.order_by("-id")[:_MOST_OFFERED]}
+        return [*offered.items(), *self._older(request, mine, offered)]
+
+    def _older(
+        self, request: HttpRequest, mine: QuerySet[Group], offered: dict[str, str]
+    ) -> list[tuple[str, str]]:
+        """Return an older group that a link has chosen."""
+        try:
+            chosen = UUID(request.GET.get(self.parameter_name or "", ""))
+        except ValueError:
+            return []
+        found = mine.filter(pk=chosen).exclude(pk__in=offered)
+        return [(str(group.pk), group.name) for group in found]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep who is, or was, in the chosen one; other values are ignored."""

@@ -7,6 +7,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from delivery.admin import base
 from delivery.admin.contacts import AudienceAdmin
@@ -20,8 +23,12 @@ class GroupForm(base.OfTeams):
     """The form of a group."""
 
     name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
-    from_address = base.MailboxField(label="From", required=False)
-    reply_to = base.MailboxField(label="Reply to", required=False)
+    from_address = base.MailboxField(
+        label="From", required=False, help_text="The sender of mailings that name none of their own."
+    )
+    reply_to = base.MailboxField(
+        label="Reply to", required=False, help_text="Empty: answers go to the sender."
+    )
     signature = forms.ModelChoiceField(
         queryset=Signature.objects.none(), required=False, empty_label="the one that matches"
     )
@@ -69,7 +76,11 @@ class GroupAdmin(AudienceAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         """Leave out what a new group has not."""
-        return [name for name in _FIELDS if obj or name != "signature"]
+        return [*_FIELDS, "in_it"] if obj else [name for name in _FIELDS if name != "signature"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show what the form does not change of a group that there is."""
+        return (*super().get_readonly_fields(request, obj), *(("in_it",) if obj else ()))
 
     def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
         """Make or change it as the API does."""
@@ -100,3 +111,9 @@ class GroupAdmin(AudienceAdmin):
     def members(self, group: Group) -> str:
         """Show how many get its mail."""
         return f"{group.memberships.filter(status=Membership.Status.SUBSCRIBED).count():,}"
+
+    @admin.display(description="Subscribed")
+    def in_it(self, group: Group) -> SafeString:
+        """Show how many get its mail, and the way to all of them."""
+        where = reverse("admin:delivery_membership_changelist", query={"in_group": group.pk})
+        return format_html('<a class="gm-link" href="{}">{}</a>', where, self.members(group))

@@ -7,8 +7,9 @@ from django.db import transaction
 from django.http import QueryDict
 
 from delivery.admin import base
-from delivery.audience import columns, encodings, groups
+from delivery.audience import columns, groups
 from delivery.audience.imports import Order
+from delivery.audience.questions import Question
 from delivery.audience.reading import Asked, Reading
 from delivery.models import Group, Import, Team
 
@@ -41,6 +42,19 @@ FIELDS: Final = (
     ("data", "data"),
 )
 _MAP: Final = "column-"
+_QUESTIONS: Final = {  # what is asked, and how it is answered; the API's own words name its fields
+    "encoding_undecided": (
+        "In which line are the words spelled as they should be?",
+        "The file does not say how its letters are encoded. Where several lines are right, take the first.",
+    ),
+    "delimiter_undecided": (
+        "In which table are the columns as they should be?",
+        "The file does not say by what its cells are parted.",
+    ),
+    "header_missing": ("What is the first line?", "It holds an address, so it may be a row like the others."),
+    "no_email_column": ("Which column holds the addresses?", "None is known to by its name."),
+    "sheet_undecided": ("Which sheet holds the contacts?", "Only one of them is read."),
+}
 
 
 class BringForm(base.OfTeams):
@@ -67,7 +81,11 @@ class LookForm(forms.Form):
     new_group = base.OneLine(label="or a new group", max_length=100, required=False)
     on_existing = forms.ChoiceField(
         label="Who is a contact already",
-        choices=(("merge", "is filled in"), ("replace", "is overwritten"), ("skip", "stays as it is")),
+        choices=(
+            ("merge", "gets what the file says; what it leaves empty stays"),
+            ("replace", "becomes what the file says, empty where that is"),
+            ("skip", "stays as it is"),
+        ),
         initial="merge",
         required=False,
     )
@@ -130,9 +148,15 @@ def table(found: Reading) -> list[dict[str, Any]]:
     ]
 
 
-def proposed() -> str:
-    """Return the encoding that a question proposes."""
-    return encodings.PROPOSED[0]
+def question(asked: Question) -> dict[str, Any]:
+    """Return a question as it is put to a person, with the answers to choose from."""
+    title, why = _QUESTIONS[asked.code]
+    names = dict(_ENCODINGS)
+    shown = [
+        (each["encoding"], names[each["encoding"]], each["cells"])
+        for each in asked.preview.get("encodings", ())
+    ]
+    return {"question": {"title": title, "why": why}, "preview": asked.preview, "encodings": shown}
 
 
 def _mapping(data: QueryDict) -> dict[str, str | None]:

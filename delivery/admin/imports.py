@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from delivery.access import audit
@@ -20,7 +21,7 @@ from delivery.admin.permissions import scoped
 from delivery.audience import exports, files, imports, progress, states
 from delivery.audience.questions import NotTaken, Question
 from delivery.db import ids
-from delivery.models import Import, Team
+from delivery.models import Group, Import, Team
 
 _KEPT: Final = "gomail_import"  # in the session: the file that is being looked at
 _REJECTS_SHOWN: Final = 50
@@ -114,7 +115,7 @@ class ImportAdmin(webhook_lists.LogAdmin):
         try:
             found = imports.look(file, asked)
         except Question as question:
-            return {"question": question, "preview": question.preview, "proposed": import_forms.proposed()}
+            return import_forms.question(question)
         except (NotTaken, FileNotFoundError) as refusal:
             return {"refusal": refusal}
         if request.POST.get("do") in ("check", "run"):
@@ -234,9 +235,15 @@ def _in_words(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
+def _link(group: Group) -> SafeString:
+    """Return a way to the group that the contacts have joined."""
+    where = reverse("admin:delivery_group_change", args=[group.pk])
+    return format_html('<a class="gm-link" href="{}">{}</a>', where, group.name)
+
+
 def _facts(row: Import) -> list[tuple[str, Any]]:
     facts = [
-        ("Group", row.group),
+        ("Group", row.group and _link(row.group)),
         ("Team", row.team),
         ("Encoding", f"{row.sheet} (sheet)" if row.sheet else row.encoding),
         ("Parted by", {"\t": "tabs"}.get(row.delimiter, row.delimiter)),

@@ -59,5 +59,7 @@ def watched(chromium: Any, live_server: Any) -> Iterator[Watched]:
     context = chromium.new_context(viewport={"width": 1400, "height": 900}, device_scale_factor=1)
     session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
     context.add_cookies([session])
-    yield Watched(context.new_page(), live_server.url)
+    seen = Watched(context.new_page(), live_server.url)
+    yield seen
     context.close()
+    assert seen.broken == [], "a script of the page has failed"

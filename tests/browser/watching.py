@@ -37,10 +37,13 @@ class Watched:
         self.ran: list[str] = []  # what ran, and what tried to and failed for a reason of its own
         self.calls = 0  # how often a script that must not run did
         self.blocked: list[str] = []
+        self.broken: list[str] = []  # errors of our own scripts
         self.requests: list[str] = []
         page.add_init_script("window.pwn = () => { console.log('PWNED') }")
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.ran.append(str(error)) if "pwn" in str(error) else None)
+        page.on(
+            "pageerror", lambda error: (self.ran if "pwn" in str(error) else self.broken).append(str(error))
+        )
         page.on("dialog", self._dialog)
         page.on("popup", lambda popup: self.ran.append("popup"))
         page.on("request", lambda request: self.requests.append(request.url))

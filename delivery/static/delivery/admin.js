@@ -34,6 +34,9 @@ function page(firstTab = "") {
   };
 }
 
+/* The theme writes a chosen file's name into a field of text beside it, which our fields of files have not: they show it. */
+window.fileInputUpdatePath = () => {};
+
 /* A part of a page that is read anew every second, or as often as it says, until what it is about has come to its end;
    then the whole page, for other orders are possible. */
 document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-refreshed]").forEach(follow));

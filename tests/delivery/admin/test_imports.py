@@ -50,6 +50,8 @@ def test_a_member_brings_a_file_for_his_team_and_nobody_else_sees_it(team: Team)
         f"admin of {team}",
     )
     assert runner.step(lambda: True)
+    news = f'href="/admin/delivery/group/{Group.objects.get().pk}/change/">News</a>'
+    assert news in client.get(f"/admin/delivery/import/{one.pk}/change/").content.decode()
     assert b"100.0 %" in client.get(f"/admin/delivery/import/{one.pk}/progress/").content
     others = member(Team.objects.create(name="club"), "admin")
     for path in ("change/", "progress/", "rejects/"):
@@ -59,6 +61,28 @@ def test_a_member_brings_a_file_for_his_team_and_nobody_else_sees_it(team: Team)
     for page in ("import", "contact", "group", "membership"):
         assert b"News" not in others.get(f"/admin/delivery/{page}/").content
         assert b"ann@example.org" not in others.get(f"/admin/delivery/{page}/").content
+
+
+QUESTIONS = {
+    "email,name\nann@example.org,Änne\n".encode("cp1252"): (
+        "words spelled as they should be",
+        "Western Europe, Windows",
+    ),
+    b"email;a,b\nann@example.org;1,2\n": ("columns as they should be", "parted by"),
+    b"ann@example.org,Ann\nbob@example.org,Bob\n": ("What is the first line?", "It names the columns"),
+    b"who,name\nx,Ann\n": ("Which column holds the addresses?", "who"),
+}
+
+
+@pytest.mark.parametrize("content", QUESTIONS, ids=["encoding", "delimiter", "header", "column"])
+def test_a_question_is_put_in_words_for_people(team: Team, content: bytes) -> None:
+    client = member(team, "admin")
+    bring(client, team, content)
+    shown = client.get(LOOK).content.decode()
+    for words in QUESTIONS[content]:
+        assert words in shown
+    assert "`" not in shown.partition("gm-warning")[2].partition("</p>")[0]
+    assert "say with" not in shown
 
 
 def test_a_file_for_a_team_that_is_not_ones_own_is_not_taken(team: Team) -> None:
@@ -120,6 +144,29 @@ def test_contacts_and_groups_are_made_and_changed_as_over_the_api(team: Team) ->
         "group.created",
         "contact.deleted",
     ]
+
+
+def test_a_group_says_how_many_get_its_mail_and_leads_to_them_however_old_it_is(team: Team) -> None:
+    client = member(team, "admin")
+    news, club = (Group.objects.create(team=team, name=name) for name in ("News", "Club"))
+    for name, group, status in (
+        ("ann", news, "subscribed"),
+        ("bob", news, "unsubscribed"),
+        ("eve", club, "subscribed"),
+    ):
+        contact = Contact.objects.create(
+            team=team, email=f"{name}@example.org", email_key=f"{name}@example.org"
+        )
+        Membership.objects.create(group=group, contact=contact, status=status, by="api")
+    Group.objects.bulk_create(Group(team=team, name=f"newer {number}") for number in range(100))
+    shown = client.get(f"/admin/delivery/group/{news.pk}/change/").content.decode()
+    where = f"/admin/delivery/membership/?in_group={news.pk}"
+    assert f'<a class="gm-link" href="{where}">1</a>' in shown
+    listed = client.get(where).content.decode()
+    assert [name for name in ("ann", "bob", "eve") if f"{name}@example.org" in listed] == ["ann", "bob"]
+    of_others = member(Team.objects.create(name="club"), "admin").get(where).content.decode()
+    assert "News" not in of_others
+    assert "@example.org" not in of_others
 
 
 def unsubscribed(team: Team) -> Membership:
