@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from delivery.monitoring import spf
+from delivery.monitoring.spf import Reach
 from providers.sender_domains import Purpose, Record
 
 _BLANKS: Final = re.compile(r"\s+")
-_SPF: Final = re.compile(r"v=spf1(\s|$)", re.IGNORECASE)
 _DMARC: Final = re.compile(r"v\s*=\s*DMARC1\s*(;|$)", re.IGNORECASE)
 _POLICY: Final = re.compile(r";\s*p\s*=\s*(none|quarantine|reject)\s*(;|$)", re.IGNORECASE)
 _ALL: Final = re.compile(r"[+?~-]?all|redirect=.*", re.IGNORECASE)
@@ -36,12 +37,22 @@ class Finding:
 
 MISSING: Final = Finding(state=State.MISSING)
 FOUND: Final = Finding(state=State.FOUND)
+_WITHIN: Final = "It is in what the SPF record of this name includes."
+_ONE_SPF: Final = "A domain has one SPF record: change the one that is there."
+_FULL: Final = (
+    "It needs {} look-ups already, of the {} that SPF allows (RFC 7208): first take away what sends no more."
+)
 
 
-def judge(record: Record, values: Sequence[str]) -> Finding:
-    """Return what it means that a name has these values of the record's type."""
+def judge(record: Record, values: Sequence[str], reach: Reach | None = None) -> Finding:
+    """Return what it means that a name has these values of the record's type.
+
+    `reach`: of the SPF record among them, where it was followed.
+    """
     if record.type != "TXT":
         return _names(record, values)
+    if record.purpose == Purpose.SPF:
+        return _spf(record, values, reach or Reach())
     return _TEXTS.get(record.purpose, _exact)(record, values)
 
 
@@ -84,28 +95,37 @@ def _key(value: str) -> str:
     return tags.get("p", "")
 
 
-def _spf(record: Record, values: Sequence[str]) -> Finding:
-    """Look for the vendor's terms in the one SPF record; what it includes is not followed."""
-    known = [value for value in values if _SPF.match(value)]
+def _spf(record: Record, values: Sequence[str], reach: Reach) -> Finding:
+    """Look for the vendor's terms in the one SPF record, and in what it includes."""
+    known = spf.records(values)
     if not known:
         return MISSING
     if len(known) > 1:
         return _different(known, "A domain may have one SPF record: with several none counts. Join them.")
-    missing = [term for term in _terms(record.value) if term not in _terms(known[0])]
-    if not missing:
-        return FOUND
-    return Finding(
-        state=State.DIFFERENT,
-        found=tuple(known),
-        advice="A domain has one SPF record: change the one that is there.",
-        instead=_joined(known[0], missing),
+    own = _terms(known[0])
+    missing = [term for term in _terms(record.value) if term not in own and term not in reach.terms]
+    if reach.broken:
+        return _different(known, reach.broken)
+    if missing:
+        return _without(known[0], missing, reach)
+    within = [term for term in _terms(record.value) if term not in own]
+    return Finding(state=State.FOUND, advice=_WITHIN) if within else FOUND
+
+
+def _without(record: str, missing: Sequence[str], reach: Reach) -> Finding:
+    """Return what is told of an SPF record that lacks terms, or seems to."""
+    state = (
+        State.UNASKED if any("could not be followed" in each for each in reach.unread) else State.DIFFERENT
     )
+    advice = [_ONE_SPF, *reach.unread]
+    if reach.lookups + len(missing) > spf.MOST_LOOKUPS:
+        advice.append(_FULL.format(reach.lookups, spf.MOST_LOOKUPS))
+    return Finding(state=state, found=(record,), advice=" ".join(advice), instead=_joined(record, missing))
 
 
 def _terms(value: str) -> list[str]:
-    """Return what may send by an SPF record, without what holds for all others."""
-    words = [word.removeprefix("+").lower() for word in value.split()[1:]]
-    return [word for word in words if not _ALL.fullmatch(word)]
+    """Return what may send by an SPF record."""
+    return [term.text.removeprefix("+") for term in spf.terms(value) if term.name != "redirect"]
 
 
 def _joined(value: str, missing: Sequence[str]) -> str:
@@ -133,6 +153,5 @@ def _different(values: Sequence[str], advice: str = "") -> Finding:
 
 _TEXTS: Final[dict[Purpose, Callable[[Record, Sequence[str]], Finding]]] = {
     Purpose.DKIM: _dkim,
-    Purpose.SPF: _spf,
     Purpose.DMARC: _dmarc,
 }

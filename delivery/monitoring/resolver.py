@@ -16,17 +16,18 @@ class Unanswered(Exception):
     """The name servers do not say; the text says why."""
 
 
-def values(name: str, kind: str) -> tuple[str, ...]:
+def values(name: str, kind: str, seconds: float | None = None) -> tuple[str, ...]:
     """Return the values of the TXT, CNAME or MX records of a name as text, none if there are none.
 
-    Names in them are in lower case and without the last dot. Raises Unanswered, after three seconds at most.
+    Names in them are in lower case and without the last dot. Raises Unanswered, after three seconds at most, or these.
     """
+    patience = SECONDS if seconds is None else min(seconds, SECONDS)
     try:
-        found = _resolver().resolve(name, kind, lifetime=SECONDS, search=False)
+        found = _resolver().resolve(name, kind, lifetime=patience, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return ()
     except dns.exception.Timeout as error:
-        raise Unanswered(f"No name server has answered within {SECONDS:.0f} s.") from error
+        raise Unanswered(f"No name server has answered within {patience:.0f} s.") from error
     except dns.resolver.NoNameservers as error:
         raise Unanswered("The name servers refuse the question or fail on it. Ask again later.") from error
     except dns.exception.DNSException as error:

@@ -3,6 +3,7 @@
 Providers and name servers are asked when somebody wants to know, all at once and within ten seconds. Nothing is stored.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Final, TypeVar
 from django.conf import settings
 
 from delivery.models import ApiKey, ProviderCheck, Team
-from delivery.monitoring import dns_check, provider_status, readiness
+from delivery.monitoring import dns_check, provider_status, readiness, spf
 from delivery.monitoring.dns_check import Finding, State
+from delivery.monitoring.spf import Reach
 from delivery.routing import configured
 from delivery.search import senders
 from providers.sender_domains import Purpose, Record, SenderDomain
@@ -25,6 +27,17 @@ _HIGHEST: Final = 4  # domains above one that may have a DMARC record for it
 
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookedUp:
+    """What DNS has for one name and type."""
+
+    values: Sequence[str]
+    reach: Reach | None = None  # of the SPF record among them
+
+
+Found = Mapping[tuple[str, str], LookedUp | str]  # by name and type; or a sentence why nothing is known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,24 +140,40 @@ def _asking(ask: Callable[[str], Answer], about: str) -> Callable[[], Answer]:
     return lambda: ask(about)
 
 
-def _looked_up(records: Sequence[Record]) -> dict[tuple[str, str], Sequence[str] | str]:
-    """Return the values of each name and type that was looked up, or a sentence why there are none."""
+def _looked_up(records: Sequence[Record]) -> Found:
+    """Return what each name and type came to, or a sentence why nothing is known of it."""
     from delivery.monitoring import resolver  # now: it takes 0.15 s, and every process loads the admin
 
     places = dict.fromkeys((record.name, record.type) for record in records)
-    return _together({place: _looking(*place) for place in places}, resolver.SECONDS + 0.2)
+    followed = {record.name for record in records if record.purpose == Purpose.SPF}
+    calls = {place: _looking(*place, follows=place[0] in followed) for place in places}
+    return _together(calls, resolver.SECONDS + 0.2)
 
 
-def _looking(name: str, kind: str) -> Callable[[], Sequence[str] | str]:
-    def inner() -> Sequence[str] | str:
+def _looking(name: str, kind: str, *, follows: bool) -> Callable[[], LookedUp | str]:
+    def inner() -> LookedUp | str:
         from delivery.monitoring import resolver
 
+        until = time.monotonic() + resolver.SECONDS
         try:
-            return resolver.values(name, kind)
+            values = resolver.values(name, kind)
         except resolver.Unanswered as reason:
             return str(reason)
+        known = spf.records(values) if follows and kind == "TXT" else []
+        if len(known) != 1:
+            return LookedUp(values=values)
+        return LookedUp(values=values, reach=spf.follow(known[0], name, _texts, until - time.monotonic()))
 
     return inner
+
+
+def _texts(name: str, seconds: float) -> Sequence[str]:
+    from delivery.monitoring import resolver
+
+    try:
+        return resolver.values(name, "TXT", seconds)
+    except resolver.Unanswered as reason:
+        raise spf.Unread(str(reason)) from reason
 
 
 def _together(calls: Mapping[Key, Callable[[], Answer]], seconds: float) -> dict[Key, Answer]:
@@ -156,28 +185,26 @@ def _together(calls: Mapping[Key, Callable[[], Answer]], seconds: float) -> dict
     return {begun[call]: call.result() for call in done}
 
 
-def _of_provider(said: SenderDomain, found: Mapping[tuple[str, str], Sequence[str] | str]) -> OfProvider:
+def _of_provider(said: SenderDomain, found: Found) -> OfProvider:
     checked = [Checked(record=each, finding=_finding(each, found)) for each in said.records]
     return OfProvider(name=said.provider, said=said, records=tuple(checked))
 
 
-def _finding(record: Record, found: Mapping[tuple[str, str], Sequence[str] | str]) -> Finding:
-    values = found.get((record.name, record.type), "It was not looked up in time. Ask again.")
-    if isinstance(values, str):
-        return Finding(state=State.UNASKED, advice=values)
-    return dns_check.judge(record, values)
+def _finding(record: Record, found: Found) -> Finding:
+    known = found.get((record.name, record.type), "It was not looked up in time. Ask again.")
+    if isinstance(known, str):
+        return Finding(state=State.UNASKED, advice=known)
+    return dns_check.judge(record, known.values, known.reach)
 
 
-def _of_dmarc(
-    record: Record, above: Sequence[Record], found: Mapping[tuple[str, str], Sequence[str] | str]
-) -> Finding:
+def _of_dmarc(record: Record, above: Sequence[Record], found: Found) -> Finding:
     """Return the finding of a domain, or that of the nearest domain above that covers it."""
     own = _finding(record, found)
     if own.state != State.MISSING:
         return own
     for each in above:
-        values = found.get((each.name, each.type), ())
-        covered = None if isinstance(values, str) else dns_check.inherited(values, each.name)
+        known = found.get((each.name, each.type), "")
+        covered = None if isinstance(known, str) else dns_check.inherited(known.values, each.name)
         if covered:
             return covered
     return own
