@@ -73,12 +73,10 @@ def test_a_template_is_written_published_and_compared(watched: Watched) -> None:
 
 def test_a_preview_runs_and_loads_nothing(watched: Watched) -> None:
     template = templates.create(None, name="bad", slug="bad")
-    html = (
-        "<p>here</p><img src='https://outside.example/x.png'><a href='https://outside.example'>x</a>"
-        "<meta http-equiv=refresh content='0;url=https://outside.example'>{{ x | safe }}"
-    )
+    html = "<p>here</p><img src='https://outside.example/x.png'><a href='https://outside.example'>x</a>{{ x | safe }}"
     sample = {
         "x": "<img src=x onerror='parent.pwn()'><script>pwn()</script><base href='https://outside.example'>"
+        "<meta http-equiv=refresh content='0;url=https://outside.example'>"
     }
     templates.add_version(template, html=html, variables=[{"name": "x"}], sample=sample)
     watched.open(f"{TEMPLATES}{template.pk}/change/")
