@@ -22,7 +22,7 @@ _EDITORS = tuple(f"/admin/delivery/{model}/" for model in ("template", "signatur
 _CHUNK = 64 * 1024
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _RECEIVED = "gomail.received"  # in the environ: the body, or the code of the reason why there is none
-_STATUS_LINES = {413: "413 Content Too Large", 503: "503 Service Unavailable"}
+_STATUS_LINES = {400: "400 Bad Request", 413: "413 Content Too Large", 503: "503 Service Unavailable"}
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -123,9 +123,9 @@ def _read(environ: Environ, limit: int) -> None:
         body.close()
         environ[_RECEIVED] = "unavailable"
         return
-    if size > limit:
+    if size > limit or size < _length(environ):  # cut off: what came might be read as a whole
         body.close()
-        environ[_RECEIVED] = "request_too_large"
+        environ[_RECEIVED] = "request_too_large" if size > limit else "malformed_request"
         return
     body.seek(0)
     environ[_RECEIVED] = body
@@ -166,11 +166,11 @@ def _copy(source: IO[bytes], target: Any, most: int) -> int:
 
 def _refuse(name: str, limit: int, start_response: Callable[..., Any]) -> Iterable[bytes]:
     code = error_codes.REQUEST[name]
-    message = (
-        f"The request body is over the limit of {limit} bytes."
-        if name == "request_too_large"
-        else code.meaning
-    )
+    messages = {
+        "request_too_large": f"The request body is over the limit of {limit} bytes.",
+        "malformed_request": "The request body ended before the bytes that its Content-Length names.",
+    }
+    message = messages.get(name, code.meaning)
     body = json.dumps({"success": False, "message": message, "code": name, "errors": []}).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     later = [("Retry-After", no_room.RETRY_AFTER)] if code.status == 503 else []

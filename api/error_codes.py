@@ -31,7 +31,8 @@ _OTHERS = {
     ),
     "malformed_request": Code(
         status=400,
-        meaning="The request line, a header, a query parameter or the chunks of the body cannot be read.",
+        meaning="The request line, a header, a query parameter or the chunks of the body cannot be read, or the body "
+        "is shorter than its Content-Length says.",
         remedy="Check the address, the Host header and the parameters; let your HTTP library write the request.",
     ),
     "invalid": Code(

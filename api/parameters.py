@@ -55,6 +55,13 @@ def refuse_unknown(parameters: Any, known: Iterable[str]) -> None:
         raise _invalid(errors)
 
 
+def beside(request: Request, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a form and the query say; raise ContractError for what both do."""
+    if both := [name for name in request.query_params if name in said]:
+        raise invalid(both[0], "duplicate_field", "is given in the form and in the query.")
+    return {**said, **request.query_params.dict()}
+
+
 def flag(request: Request, name: str) -> bool:
     """Return a boolean parameter; False if it is not given."""
     given = request.query_params.get(name, "false")

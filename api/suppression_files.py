@@ -39,7 +39,7 @@ class Options:
 
 def options(request: Request) -> Options:
     """Return what the query or the form asks for."""
-    given = {**_fields(request), **request.query_params.dict()}
+    given = parameters.beside(request, _fields(request))
     dry_run, kind = given.get("dry_run", "false"), given.get("kind", "")
     if dry_run not in ("true", "false"):
         raise parameters.invalid("dry_run", "invalid_choice", "must be true or false.")

@@ -7,6 +7,7 @@ from django.utils.datastructures import MultiValueDict
 from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 
+from api import parameters
 from api.errors import ContractError
 from api.forms.parsers import MultiPartParser
 from api.parsers import refuse_compression, request_of
@@ -57,4 +58,4 @@ def fields(request: Request) -> dict[str, Any]:
     said = {
         name: value for name, value in cast("dict[str, Any]", request.data).items() if name != "attachments"
     }
-    return {**said, **request.query_params.dict()}
+    return parameters.beside(request, said)

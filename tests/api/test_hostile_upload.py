@@ -115,6 +115,25 @@ def test_a_broken_chunk_stores_nothing_and_is_no_500(port: int, body: bytes) -> 
 
 
 @pytest.mark.parametrize(
+    ("path", "kind", "body"),
+    [
+        ("imports/", "text/csv", b"email\nann@example.org\nbob@exam"),
+        ("suppressions/import/", "text/csv", b"address\nann@example.org\nbob@example.org\n"),
+        ("send-email/", "application/x-www-form-urlencoded", b"to_addresses=ann@example.org&subject=Hel"),
+        ("send-email/", "application/json", b'{"to_addresses": "ann@example.org"}'),
+    ],
+)
+def test_what_was_cut_off_is_not_taken_for_the_whole(port: int, path: str, kind: str, body: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), SOON) as connection:
+        head = f"POST {fakes.V1}{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 5000"
+        connection.sendall(head.encode() + b"\r\n\r\n" + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = whole_answer(connection)
+    assert answer.split(b" ")[1] == b"400", answer[:300]
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "malformed_request"
+
+
+@pytest.mark.parametrize(
     "head",
     ["Content-Length: x", "Content-Length: -1", "Content-Length: 5\r\nContent-Length: 6", "Bad Header: x"],
 )

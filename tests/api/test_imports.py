@@ -121,6 +121,16 @@ def test_a_file_may_be_the_body(api: fakes.Api) -> None:
     assert Import.objects.get().status == "done"
 
 
+def test_what_the_form_and_the_query_say_is_refused(api: fakes.Api) -> None:
+    for path in ("imports/", "suppressions/import/"):
+        file = SimpleUploadedFile("people.csv", FILE.encode())
+        answer = api.client.post(
+            f"{fakes.V1}{path}?dry_run=false", {"file": file, "dry_run": "true"}, headers=api.headers
+        )
+        error = answer.json()["errors"][0]
+        assert (answer.status_code, error["field"], error["code"]) == (400, "dry_run", "duplicate_field")
+
+
 def test_an_encoding_that_holds_nul_is_none(api: fakes.Api) -> None:
     path = f"{fakes.V1}imports/?encoding=%00"  # in a query: a form with NUL is not read at all
     answer = api.client.post(path, FILE, content_type="text/csv", headers=api.headers)
