@@ -10,6 +10,7 @@ from delivery.db.domains import EXPRESSIONS, DomainOf
 from delivery.models import Email
 
 _MOST: Final = 2000  # senders that are looked through for a beginning
+_MANY: Final = 20_000  # emails that are sorted quickly
 _SENDER: Final = "lower(from_address)"
 _FROM: Final = "FROM delivery_email"
 # The next sender of the same domain, or else the first of the next domain: each is one step into the index.
@@ -33,12 +34,18 @@ SELECT domain FROM seen WHERE domain IS NOT NULL"""  # noqa: S608 - no text of a
 def sent_from(emails: QuerySet[Email], sender: str) -> QuerySet[Email]:
     """Keep the emails of one sender, whatever its case."""
     wanted = sender.lower()
-    mine = at(emails, wanted.rpartition("@")[2])
+    mine = _at(emails, wanted.rpartition("@")[2])
     return mine.alias(sender=Lower("from_address")).filter(sender=wanted)
 
 
 def at(emails: QuerySet[Email], domain: str) -> QuerySet[Email]:
-    """Keep the emails of the senders at one domain."""
+    """Keep the emails of the senders at one domain; of a domain with many no index is asked, which would sort them."""
+    if _at(Email.objects.order_by(), domain)[:_MANY].count() == _MANY:
+        return emails.filter(from_address__iendswith=f"@{domain}")
+    return _at(emails, domain)
+
+
+def _at(emails: QuerySet[Email], domain: str) -> QuerySet[Email]:
     return emails.alias(sender_domain=DomainOf("from_address")).filter(sender_domain=domain.lower())
 
 

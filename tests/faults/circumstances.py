@@ -1,13 +1,16 @@
 """What makes a machine slow, claims short, patience short, or clocks wrong: no defects, and put on like those."""
 
+import os
 import random
 import resource
 import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+CERTIFICATE = "FAULTS_SNS_CERTIFICATE"  # the variable that names a file
 SHORT, BRIEF = 1.0, 10.0  # seconds that a claim lasts
 FILES = 64  # that a process may have open, connections among them
 READ = 2.0  # seconds that a hasty GoMail waits for an answer
@@ -58,6 +61,16 @@ def hasty() -> None:
     http.Timeouts.__init__.__kwdefaults__["read"] = READ
 
 
+def known_certificate() -> None:
+    """SNS's certificate lies in a file: nobody here can fetch it from Amazon."""
+    from cryptography import x509
+
+    from providers.ses.certificates import Certificates
+
+    known = x509.load_pem_x509_certificate(Path(os.environ[CERTIFICATE]).read_bytes())
+    Certificates.get = lambda self, url: known  # type: ignore[method-assign]
+
+
 def few_files() -> None:
     """A process, and whatever it starts, may open few files."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
@@ -86,6 +99,7 @@ CHANGES: dict[str, Change] = {
     "slow-reading": slow_reading,
     "hasty": hasty,
     "few-files": few_files,
+    "known-certificate": known_certificate,
     "another-host": another_host,
     "clock-ahead": lying_clock(600),
     "clock-behind": lying_clock(-600),

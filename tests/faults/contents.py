@@ -8,8 +8,16 @@ from tests.faults.evidence import Evidence
 from tests.faults.mails import Mail
 from tests.faults.record import Email
 
+TOLD = frozenset(
+    {"delivered", "bounced", "complained", "suppressed"}
+)  # by a vendor, of mail that it has accepted
 # What each recipient must be where the email's status leaves no choice.
-_FOLLOWS = {"sent": "accepted", "failed": "failed", "expired": "expired", "cancelled": "cancelled"}
+_FOLLOWS = {
+    "sent": {"accepted", *TOLD},
+    "failed": {"failed"},
+    "expired": {"expired"},
+    "cancelled": {"cancelled"},
+}
 _GIVEN_UP = {"failed", "expired", "cancelled"}
 _REFUSING = {"refusing", "late_refusal"}
 _SLACK = 0.1  # seconds between the database's clock and ours
@@ -68,7 +76,7 @@ def inconsistent(evidence: Evidence) -> list[str]:
         {
             row.email_id
             for row in evidence.record.recipients
-            if row.status != _FOLLOWS.get(emails[row.email_id].status, row.status)
+            if row.status not in _FOLLOWS.get(emails[row.email_id].status, {row.status})
         }
     )
 

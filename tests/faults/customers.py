@@ -92,6 +92,7 @@ class Customers:
         self.kinds: Mapping[str, int] = _KINDS
         self.policies: tuple[str, ...] = ("resend", "resend", "stop")
         self.subject = "Your order"
+        self.headers: Mapping[str, str] = {}  # of every request, such as an API key
         self.keyless = _KEYLESS
         self.orders: list[Order] = []
 
@@ -151,7 +152,7 @@ class Customers:
         """Ask until there is an answer that settles it."""
         end = time.monotonic() + _PATIENCE
         while True:
-            order.exchanges.append(exchange(order, connection))
+            order.exchanges.append(exchange(order, connection, self.headers))
             again = order.exchanges[-1].status in _AGAIN and order.key
             if not again or time.monotonic() > end or processes.is_ending():
                 return
@@ -161,7 +162,7 @@ class Customers:
         """Ask to cancel what was ordered, until there is an answer."""
         for pk in order.taken[0].ids:
             for _ in range(_TRIES):
-                asked = _ask(connection, f"{API}emails/{pk}/cancel/", b"", {})
+                asked = _ask(connection, f"{API}emails/{pk}/cancel/", b"", self.headers)
                 order.withdrawals.append(asked)
                 if asked.status not in _NO_ANSWER or processes.is_ending():
                     break

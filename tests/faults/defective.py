@@ -65,6 +65,58 @@ def told_too_early() -> None:
     was, claims.take = claims.take, take
 
 
+def _soon(work: Any) -> None:
+    """Do it a moment later, when the answer is on its way."""
+    import threading
+
+    from django.db import connection
+
+    def done() -> None:
+        work()
+        connection.close()
+
+    threading.Timer(0.5, done).start()
+
+
+def taken_too_early() -> None:
+    """A vendor's event is answered, and kept a moment later."""
+    from delivery.events import record
+
+    def later(account: str, events: Any, **more: Any) -> Any:
+        _soon(lambda: was(account, events, **more))
+        return record.Tally(new=len(events))
+
+    was, record.record = record.record, later
+
+
+def effects_apart() -> None:
+    """A vendor's event is kept in one transaction, and what follows from it in another one, a moment later."""
+    from django.db import transaction
+
+    from delivery.events import record
+
+    def follow(told: Any, attempts: Any) -> None:
+        transaction.on_commit(lambda: _soon(lambda: together(told, attempts)))
+
+    def together(told: Any, attempts: Any) -> None:
+        with transaction.atomic():
+            was(told, attempts)
+
+    was, record.follow = record.follow, follow
+
+
+def repeats_counted() -> None:
+    """An event that is told again has its effect again."""
+    from delivery.events import record
+
+    class All:
+        def run_new(self, rows: Any) -> Any:
+            written.run_new(rows)
+            return {row.pk for row in rows}
+
+    written, record._written = record._written, All()  # type: ignore[assignment]
+
+
 def timeout_not_sent() -> None:
     """A vendor that has read a mail and does not answer in time is taken for one that has not got it."""
     from urllib3.exceptions import ReadTimeoutError
@@ -227,6 +279,9 @@ CHANGES: dict[str, Change] = {
     "files-unchecked": files_unchecked,
     "async-commit": async_commit,
     "trusting": trusting,
+    "taken-too-early": taken_too_early,
+    "effects-apart": effects_apart,
+    "repeats-counted": repeats_counted,
 }
 KNOWN = CHANGES | BEFORE_MODELS | circumstances.CHANGES
 

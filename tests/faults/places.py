@@ -14,11 +14,14 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import psutil
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests import scanner as scanners
+from tests import tellers
 from tests.faults import receivers
 from tests.faults.bouncer import bounced
 from tests.faults.broker import Rabbit, rabbit
+from tests.faults.circumstances import CERTIFICATE
 from tests.faults.installation import Databases, ask
 from tests.faults.processes import LeftOut, eventually
 from tests.faults.receivers import Receivers
@@ -93,6 +96,17 @@ def with_scanner(databases: Databases, folder: Path) -> Iterator[Place]:
             yield Place(database=url, data=folder, scanner=clamd, variables={"CLAMD_URL": clamd.tcp})
     finally:
         clamd.kill()
+
+
+@contextmanager
+def with_news(databases: Databases, folder: Path) -> Iterator[Place]:
+    """Let vendors tell of mail, signed by keys that GoMail knows; what is in doubt waits until they have."""
+    file = folder / "sns.pem"
+    file.write_bytes(tellers.certificate().public_bytes(Encoding.PEM))
+    with databases.fresh() as url:
+        signed = {**tellers.TELLERS["ses"].VARIABLES, **tellers.TELLERS["sendgrid"].VARIABLES}
+        variables = {**signed, CERTIFICATE: str(file), "GOMAIL_HOLD_SECONDS": "20"}
+        yield Place(database=url, data=folder, variables=variables)
 
 
 def behind_a_bouncer(connections: int) -> Kind:

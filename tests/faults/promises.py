@@ -11,7 +11,7 @@ from tests.faults.evidence import Evidence
 from tests.faults.record import Attempt
 from tests.faults.vendors import Entry
 
-_DECIDED = {"accepted", "rejected", "failed", "expired", "cancelled", "unknown"}
+_DECIDED = {"accepted", "rejected", "failed", "expired", "cancelled", "unknown", *contents.TOLD}
 # What a vendor has done to a caller that cannot know afterwards whether the mail was taken.
 _DOUBTFUL = {"page", "cut", "dropped", "stalled", "silent"}
 _WRITTEN = 1.0  # seconds, in which an answer is written down

@@ -42,6 +42,9 @@ DEFECTS = tuple(
         ("requeue-stop", "`stop` mail is sent again", _ALWAYS_STOP),
         ("no-journal", "no journal", trials.ANSWERED),
         ("told-too-early", "a webhook counts as told before it is posted", trials.TOLD),
+        ("taken-too-early", "an event is answered before it is kept", trials.NEWS),
+        ("effects-apart", "an event is kept before its effect", trials.NEWS),
+        ("repeats-counted", "a repeated event counts as a new one", trials.NEWS),
         ("trusting", "an older state of the file is believed", trials.RESTORED),
         ("async-commit", "PostgreSQL answers a commit before it is on disk", trials.CARELESS),
     )

@@ -14,6 +14,7 @@ from tests.faults import (
     lateness,
     mailing,
     neighbours,
+    news,
     outages,
     pacing,
     places,
@@ -221,6 +222,12 @@ TOLD_BY_CELERY = replace(
     place=places.with_broker_and_receivers,
 )  # fmt: skip
 
+# The doubt of a mail that a vendor tells of is settled by that, before it would be sent again.
+NEWS = Trial(
+    name="news", says="vendors tell of mail, killed anywhere", play=news.killed, place=places.with_news, letters=700,
+    kills=100, seconds=300, rate=10, keyless=0.0, web_defect="known-certificate",
+)  # fmt: skip
+
 IMPORTING = Trial(
     name="importing", says="a file of contacts, its readers killed", play=partial(importing.killed, kills=50),
     letters=0, keyless=0.0, workers=2,
@@ -247,6 +254,7 @@ FULL = (
     CELERY,
     TOLD,
     TOLD_BY_CELERY,
+    NEWS,
     IMPORTING,
     IMPORTING_BY_CELERY,
     MAILING,
@@ -290,6 +298,7 @@ _LITTLE = (
     replace(_storm(120, 15, 240.0), keyless=0.05),
     POISON,
     RACE,
+    replace(NEWS, letters=60, kills=8, seconds=60),
     replace(IMPORTING, play=partial(importing.killed, kills=4)),
     replace(MAILING, play=partial(mailing.killed, kills=5)),
 )

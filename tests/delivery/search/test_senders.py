@@ -37,6 +37,13 @@ def test_a_domain_keeps_its_own_emails_whatever_the_case() -> None:
     assert senders.sent_from(Email.objects.all(), "SHOP@a.example").get() == mine
 
 
+def test_a_domain_with_many_emails_keeps_its_own_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(senders, "_MANY", 1)
+    mine = written(from_address="Shop@A.example")
+    written(from_address="shop@b.a.example")
+    assert senders.at(Email.objects.all(), "A.Example").get() == mine
+
+
 def test_the_index_is_what_is_asked() -> None:
     written(from_address="shop@a.example")
     plain = Email.objects.order_by("-id").only("id")
