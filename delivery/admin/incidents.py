@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from delivery.admin import base, pages, permissions
@@ -15,6 +16,7 @@ from delivery.admin.pages import Label
 from delivery.admin.permissions import OPERATOR, scoped
 from delivery.models import Alert, Incident
 from delivery.monitoring import incidents
+from delivery.monitoring import messages as alert_messages
 
 _MOST: Final = 10  # on the dashboard
 _LABELS: Final = {"open": "danger", "acknowledged": "warning", "over": "success"}
@@ -44,7 +46,7 @@ class IncidentAdmin(Endless, base.ReadOnlyAdmin):
     list_filter = (OpenFilter, ("kind", base.ChoicesFilter))
     actions_detail = ("acknowledge",)
     fields = readonly_fields = (
-        *("kind", "subject", "state", "said", "since", "seen", "ended", "flaps"),
+        *("kind", "subject", "state", "said", "advice", "since", "seen", "ended", "flaps"),
         *("acknowledged_by", "people_know", "not_told", "messages_told"),
     )
 
@@ -90,9 +92,20 @@ class IncidentAdmin(Endless, base.ReadOnlyAdmin):
         return str(incident.get_told_display()) if incident.told else "nothing yet"
 
     @admin.display(description="Messages")
-    def messages_told(self, incident: Incident) -> str:
+    def messages_told(self, incident: Incident) -> SafeString | str:
         """Show when people were told what."""
-        return " · ".join(map(str, Alert.objects.filter(incident=incident).order_by("-id")[:20])) or "none"
+        told = Alert.objects.filter(incident=incident).order_by("-id")[:20]
+        lines = [(pages.moment(alert.at), alert.get_word_display()) for alert in told]
+        return format_html_join("", '<span class="gm-line">{} {}</span>', lines) or "none"
+
+    @admin.display(description="What to do")
+    def advice(self, incident: Incident) -> SafeString:
+        """Show what the messages refer to, and the way to the providers if one of them is in trouble."""
+        guide = alert_messages.section(incident)
+        if incident.kind not in alert_messages.OF_PROVIDERS:
+            return format_html("<code>{}</code>", guide)
+        where = reverse("admin:delivery_circuit_changelist")
+        return format_html('<code>{}</code> · <a class="gm-link" href="{}">Providers</a>', guide, where)
 
 
 def state(incident: Incident) -> str:

@@ -18,6 +18,9 @@ _TITLES: Final = {
     _Word.PASSED: "is over: ",
 }
 _MOST_LINES: Final = 50  # of a digest
+OF_PROVIDERS: Final = frozenset(  # their subject is the provider's name
+    {Incident.Kind.CIRCUIT, Incident.Kind.ACCOUNT, Incident.Kind.QUOTA, Incident.Kind.DRILL}
+)
 _GUIDE: Final = "docs/alerts.md"
 
 
@@ -73,8 +76,12 @@ def test() -> Message:
 
 def around(several: Sequence[News]) -> frozenset[str]:
     """Return the providers in trouble among these."""
-    of_providers = (Incident.Kind.CIRCUIT, Incident.Kind.ACCOUNT, Incident.Kind.QUOTA, Incident.Kind.DRILL)
-    return frozenset(news.incident.subject for news in several if news.incident.kind in of_providers)
+    return frozenset(news.incident.subject for news in several if news.incident.kind in OF_PROVIDERS)
+
+
+def section(incident: Incident) -> str:
+    """Return the section that says what to do about it."""
+    return f"{_GUIDE}#{incident.kind}"
 
 
 def _site() -> str:
@@ -102,7 +109,7 @@ def _flaps(incident: Incident) -> str:
 
 
 def _what_to_do(incident: Incident) -> str:
-    guide = "" if incident.closed_at else f"What to do: {_GUIDE}#{incident.kind}"
+    guide = "" if incident.closed_at else f"What to do: {section(incident)}"
     return "\n".join(filter(None, [guide, _link(f"admin/delivery/incident/{incident.pk}/change/")]))
 
 

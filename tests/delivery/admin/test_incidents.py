@@ -56,12 +56,19 @@ def test_an_incident_is_acknowledged_once_and_people_are_reminded_no_more(operat
 
 def test_its_page_tells_when_people_were_told_what(operator: Client) -> None:
     incident = opened(told="opened", not_told="URL 2 (mailto://…)")
-    Alert.objects.create(incident=incident, word="opened")
+    alert = Alert.objects.create(incident=incident, word="opened")
     shown = text(operator.get(page(incident)))
 
     assert "The account of ses cannot send." in shown
     assert "URL 2 (mailto://…)" in shown
-    assert "it is there" in shown
+    assert f"{alert.at:%d %b %Y %H:%M:%S} UTC just now it is there" in shown
+
+
+def test_its_page_leads_to_what_to_do(operator: Client) -> None:
+    of_a_provider, of_a_disk = opened(), opened(kind="disk", subject="web-1", said="It is full.")
+    assert "What to do docs/alerts.md#account · Providers" in text(operator.get(page(of_a_provider)))
+    shown = text(operator.get(page(of_a_disk)))
+    assert "What to do docs/alerts.md#disk Since" in shown
 
 
 @pytest.mark.parametrize(("state", "found"), [("open", "ses"), ("over", "web-2")])
