@@ -30,7 +30,7 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
 	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_deploy_examples.py \
 	tests/test_docs_site.py tests/test_documented_commands.py tests/test_runbook.py tests/test_durations.py tests/test_events_of_ses.py \
-	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_left_out.py tests/test_manage.py tests/test_no_output.py \
+	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_left_out.py tests/test_manage.py tests/test_migrated.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_metrics.py tests/test_dashboards.py tests/test_public_reports.py tests/test_replaced_file.py \
 	tests/test_rules.py tests/test_the_mail_that_was_meant.py tests/test_webhooks.py
 # Of them, whatever starts servers and workers, and mostly waits for them.
@@ -43,11 +43,13 @@ ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/a
 DURATIONS := .durations
 FAILURES := .failures
 LEFT_OUT := .left-out
+MIGRATED := .migrated
 
 # Five runs on two processors: each waits, now and then, for what it has started, and none is left to end alone.
 define RUNS
-	@rm -rf $(DURATIONS) $(FAILURES) $(LEFT_OUT)
-	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) TEST_LEFT_OUT=$(LEFT_OUT) PYTEST_ADDOPTS='-m "$(1)"' \
+	@rm -rf $(DURATIONS) $(FAILURES) $(LEFT_OUT) $(MIGRATED)
+	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) TEST_LEFT_OUT=$(LEFT_OUT) \
+		TEST_MIGRATED=$(MIGRATED) PYTEST_ADDOPTS='-m "$(1)"' \
 		$(MAKE) --no-print-directory --keep-going --jobs=5 test-on-sqlite test-on-postgresql test-in-browser test-once test-processes; \
 		ended=$$?; $(PY) -m tests.durations $(DURATIONS); $(2) \
 		[ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 5

@@ -24,7 +24,7 @@ from delivery.suppressions import erased, screening
 from delivery.webhooks import listeners
 from providers.wire import shortage
 from tests import aws as amazon
-from tests import emptied, fakes, read_lines, read_once
+from tests import emptied, fakes, migrated, read_lines, read_once
 
 
 def pytest_report_header() -> str:
@@ -33,10 +33,23 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_keepdb() -> bool:
+    """Go on with the file that all runs share, where they do: it has its tables."""
+    return connection.vendor == "sqlite" and migrated.is_shared()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_keepdb: bool
+) -> Iterator[None]:
     """Test on a real SQLite file, as in production; Django would take memory."""
     if connection.vendor == "sqlite":
-        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+        path = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        connection.settings_dict["TEST"]["NAME"] = str(path)
+        if django_db_keepdb:
+            path.write_bytes(migrated.database())
+    yield
+    connection.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,19 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import connection
 
-from tests import fakes
+from tests import fakes, migrated
 from tests.paths import ROOT
 
 SOON = 120.0  # seconds until a real process has done its work on the slowest machine
@@ -38,7 +36,7 @@ class Installation:
             "PORT": str(self.port),
             **variables,
         }
-        (folder / "crash.sqlite3").write_bytes(migrated())
+        (folder / "crash.sqlite3").write_bytes(migrated.database())
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
@@ -108,16 +106,6 @@ def database_url() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
     return urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
-
-
-@cache
-def migrated() -> bytes:
-    """Return the SQLite file that `manage.py migrate` makes: in seconds, and always the same."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "migrated.sqlite3"
-        environment = os.environ | {"DATABASE_URL": f"sqlite:///{path}"}
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-        return path.read_bytes()
 
 
 def stopped(process: "subprocess.Popen[bytes]") -> int:

@@ -46,7 +46,7 @@ def serving(folder: Path, *, migrated: bool = True, files: int = 0, **variables:
         **variables,
     }
     if migrated:
-        (folder / "server.sqlite3").write_bytes(servers.migrated())
+        (folder / "server.sqlite3").write_bytes(migrated.database())
     server = Server(port=port, log=folder / "log", environment=environment)
     command = [sys.executable, "-m", "gunicorn", "--config", "python:gomail.gunicorn"]
     command = scarcity.limited(command, files=files) if files else command
