@@ -114,15 +114,18 @@ def story(machines: Machines) -> Story:
     )
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_down_delays_no_acceptance(story: Story) -> None:
     assert story.seconds < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["unannounced", "lost", "doubled", "later"])
 def test_whatever_became_of_its_message_an_email_is_sent_once(story: Story, which: str) -> None:
     assert story.machines.mails(getattr(story, which)) == 1
 
 
+@pytest.mark.slow
 def test_a_scheduled_email_waits_for_its_time(story: Story) -> None:
     (attempt,) = story.machines.email(story.later)["attempts"]
     assert story.at <= datetime.fromisoformat(attempt["started_at"]) < story.at + timedelta(minutes=1)
@@ -133,6 +136,7 @@ def test_an_email_that_was_accepted_is_sent_by_its_message(machines: Machines) -
         machines.await_status("sent", machines.accept())
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_killed_leaves_a_doubt_and_no_second_mail(machines: Machines) -> None:
     machines.ses.default = hang()
     with machines.running(*WORKER):
@@ -161,6 +165,7 @@ def test_a_worker_told_to_stop_finishes_what_it_has_begun(machines: Machines) ->
     assert (machines.email(waiting)["status"], machines.broker.messages("normal")) == ("queued", 1)
 
 
+@pytest.mark.slow
 def test_redis_will_do_as_well(tmp_path: Path, ses: fakes.FakeVendor) -> None:
     with brokers.fresh("redis") as broker:
         machines = Machines(tmp_path, broker, ses)

@@ -92,6 +92,7 @@ def test_a_journal_that_cannot_be_applied_does_not_stop_the_server(
         gomail.post()
 
 
+@pytest.mark.slow
 def test_an_email_that_ends_whatever_has_it_is_quarantined_and_holds_up_no_other(
     gomail: Installation, ses: fakes.FakeVendor
 ) -> None:
@@ -123,6 +124,7 @@ def stopped_with_a_suspect(gomail: Installation, ses: fakes.FakeVendor) -> Itera
         yield
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_waits_for_the_suspect_that_it_has_given_out(
     gomail: Installation, ses: fakes.FakeVendor
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_worker_that_is_stopped_waits_for_the_suspect_that_it_has_given_out(
         assert gomail.emails()[0]["status"] == "sent"
 
 
+@pytest.mark.slow
 def test_a_suspect_whose_worker_is_stopped_is_offered_to_no_further_provider(
     gomail: Installation, ses: fakes.FakeVendor, sendgrid: fakes.FakeVendor
 ) -> None:

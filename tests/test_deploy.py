@@ -224,6 +224,7 @@ def database(tmp_path: Path) -> Iterator[str]:
     made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.broker
 def test_the_commands_start_send_an_email_and_stop_in_their_time(

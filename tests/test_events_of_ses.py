@@ -9,7 +9,7 @@ import pytest
 from tests.aws import Aws
 from tests.servers import Installation, eventually
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 MAILS = 25  # and twice as many events
 UNSEEN = "2"  # seconds, instead of 120, until a message that was not deleted comes again
 

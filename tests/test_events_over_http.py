@@ -43,6 +43,7 @@ def count(gomail: Installation) -> int:
     return int(gomail.manage("shell", "-v0", "-c", question))
 
 
+@pytest.mark.slow
 def test_what_got_a_2xx_is_kept_whoever_is_killed(gomail: Installation, sendgrid: fakes.FakeVendor) -> None:
     with gomail.serving():
         for number in range(MAILS):

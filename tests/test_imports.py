@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import Installation, eventually
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 ROWS = 30_000
 _FOUND = "SELECT email, first_name, data FROM delivery_contact ORDER BY email"
 _REJECTS = 'SELECT line, "column", code, value FROM delivery_importreject ORDER BY line'

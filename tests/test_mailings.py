@@ -15,7 +15,7 @@ from tests import brokers, fakes, servers
 from tests.providers.fault_server import answer
 from tests.servers import Installation
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 PEOPLE = 240
 NAMELESS = 100  # every so many-th
 WORKER = ("manage.py", "worker")

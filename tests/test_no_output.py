@@ -24,6 +24,7 @@ def started(installation: Installation, *arguments: str) -> "subprocess.Popen[by
     return installation.started(*arguments, output=FULL)
 
 
+@pytest.mark.slow
 def test_servers_and_workers_need_no_output(installation: Installation, ses: fakes.FakeVendor) -> None:
     server = started(installation, "-m", "gunicorn", "--config", "python:gomail.gunicorn")
     worker = started(installation, "manage.py", "worker")
@@ -37,7 +38,10 @@ def test_servers_and_workers_need_no_output(installation: Installation, ses: fak
     assert (statuses, len(ses.mails)) == ([0, 0], 2)
 
 
-@pytest.mark.parametrize("command", ["doctor", "prune", "after_restore", "check"])
+@pytest.mark.parametrize(
+    "command",
+    ["doctor", *(pytest.param(each, marks=pytest.mark.slow) for each in ("prune", "after_restore", "check"))],
+)
 def test_commands_do_their_work_without_output(installation: Installation, command: str) -> None:
     with_output = subprocess.run(
         [sys.executable, "manage.py", command],
@@ -54,6 +58,7 @@ def test_a_key_that_cannot_be_told_is_not_made(installation: Installation) -> No
     assert _keys(installation) == "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["worker", "beat"])
 def test_celery_comes_as_far_as_its_broker_without_output(installation: Installation, kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:

@@ -18,7 +18,7 @@ from tests import brokers, fakes, servers
 from tests.providers.fault_server import FaultServer, answer, hang, reset
 from tests.servers import Installation
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 EMAILS = 40
 WORKER = ("manage.py", "worker")
 CELERY = ("-m", "celery", "-A", "gomail", "worker")
