@@ -1,5 +1,9 @@
-"""Sends the emails of mailings: one thread asks and tells the database for all that are under way, others call."""
+"""Sends the emails of mailings: one thread begins many at once, one writes down what was answered, others call.
 
+While the database is written to for some, others are begun: neither waits for the other's disk.
+"""
+
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
@@ -25,12 +29,16 @@ _IDLE_SECONDS: Final = 0.25
 _GATHER_SECONDS: Final = 0.025  # for answers that come together: a wave costs about as much as three emails
 _LATEST: Final = 0.25  # seconds: a thread waits for the moment of its email
 _SOON: Final = 0.1  # seconds until another email may have come near its moment
+_MOST_UNSETTLED: Final = 2  # times the threads: so many answers wait where the database is slow
 _FAILED: Final = "Emails of mailings could not be handed over"
 Part = tuple[UUID, Permit, Turn | None]  # an email to be claimed; its turn, which counts for its team
 
 
 class BulkSender:
-    """Emails of mailings under way: never more than threads, so that an end of the process leaves no more doubts."""
+    """Emails of mailings under way: never more calls than threads, so that an end of the process leaves no more doubts.
+
+    What has been answered stands in the journal; it may wait to be settled while others are begun.
+    """
 
     def __init__(self, threads: int) -> None:
         """Take how many calls are made at once."""
@@ -38,21 +46,18 @@ class BulkSender:
         self._queue = FairQueue([_LANES] * threads)
         self._callers = Callers()
         self._answered: SimpleQueue[Ended] = SimpleQueue()
-        self._turns: dict[UUID, Turn | None] = {}  # of what is under way
+        self._calls: dict[UUID, Turn | None] = {}  # that are under way; each is one of its team's
+        self._unsettled: dict[UUID, None] = {}  # these, and what was answered
+        self._has_room = threading.Event()
         self._pause = _IDLE_SECONDS  # until the next step, unless an answer comes before
 
     def step(self, going_on: GoingOn) -> None:
         """Write down what has been answered, and begin as many."""
-        self._pause = _IDLE_SECONDS
         self.settle()
-        self._begin(going_on)
+        self.begin(going_on)
 
     def wait(self, seconds: float = _IDLE_SECONDS) -> None:
-        """Wait until there is something to do."""
-        seconds = min(seconds, self._pause)
-        if not self._turns:
-            time.sleep(seconds)
-            return
+        """Wait until there is something to settle."""
         try:
             first = self._answered.get(timeout=seconds)
         except Empty:
@@ -60,10 +65,15 @@ class BulkSender:
         self._answered.put(first)
         time.sleep(_GATHER_SECONDS)
 
+    def wait_for_room(self) -> None:
+        """Wait until there may be something to begin."""
+        if self._has_room.wait(self._pause) and self._pause:
+            time.sleep(_GATHER_SECONDS)
+
     @property
     def is_busy(self) -> bool:
-        """Tell whether anything is under way."""
-        return bool(self._turns)
+        """Tell whether anything is not settled."""
+        return bool(self._unsettled)
 
     def close(self) -> None:
         """End the threads that call."""
@@ -76,9 +86,12 @@ class BulkSender:
             waves.settle(ended)
         finally:
             for each in ended:
-                self._queue.end(self._turns.pop(each.begun.email.pk), _LANES)
+                del self._unsettled[each.begun.email.pk]
 
-    def _begin(self, going_on: GoingOn) -> None:
+    def begin(self, going_on: GoingOn) -> None:
+        """Begin as many as calls are free."""
+        self._pause = _IDLE_SECONDS
+        self._has_room.clear()
         if not loop.may_begin(going_on):
             return
         parts: list[Part] = []
@@ -100,24 +113,25 @@ class BulkSender:
 
     def _take(self, parts: list[Part]) -> None:
         """Take emails to be claimed now, each with its permit; those that must wait for one stay where they are."""
-        known = {*self._turns}
-        while self._has_room(parts) and (part := self._next(is_first=not parts)):
+        known = self._unsettled.copy()  # another thread settles some meanwhile
+        while self._may_call(len(parts) + 1) and (part := self._next(is_first=not parts)):
             if part[0] in known:  # the queue begins anew with those that are not claimed yet
                 self._give_back([part], set())
                 return
             parts.append(part)
-            known.add(part[0])
+            known[part[0]] = None
 
-    def _has_room(self, parts: list[Part]) -> bool:
-        """Tell whether there is a thread for one more: it must have started before the attempt is durable."""
-        under_way = len(self._turns) + len(parts)
-        return under_way < self._threads and self._callers.are(under_way + 1)
+    def _may_call(self, more: int) -> bool:
+        """Tell whether there is a thread for so many more: it must have started before the attempt is durable."""
+        calls = len(self._calls) + more
+        is_behind = len(self._unsettled) + more > _MOST_UNSETTLED * self._threads
+        return calls <= self._threads and not is_behind and self._callers.are(calls)
 
     def _next(self, *, is_first: bool) -> Part | None:
         turn = self._queue.begin(_LANES)
         if turn is None:
             return None
-        is_alone = is_first and not self._turns
+        is_alone = is_first and not self._calls
         permit = None
         try:
             permit = governor.permit(BULK, governor.PATIENCE if is_alone else 0.0)
@@ -145,13 +159,16 @@ class BulkSender:
         for pk, permit, turn in parts:
             permit.give_back()
             if pk in begun:
-                self._turns[pk] = turn
+                self._calls[pk], self._unsettled[pk] = turn, None
             else:
                 self._queue.end(turn, _LANES)
 
     def _offer(self, begun: Begun) -> None:
         def job() -> None:
-            self._answered.put(Ended(begun, _called(begun)))
+            outcome = _called(begun)
+            self._queue.end(self._calls.pop(begun.email.pk), _LANES)
+            self._answered.put(Ended(begun, outcome))
+            self._has_room.set()
 
         self._callers.call(job)
 
@@ -163,14 +180,23 @@ def threads(of: int) -> int:
 
 def run(going_on: GoingOn, threads: int) -> None:
     """Send while it goes on; then finish what is under way."""
-    sender = BulkSender(threads)
+    sender, over = BulkSender(threads), threading.Event()
+    settling = threading.Thread(target=_settle_on, args=(sender, over), name="settling")
+    settling.start()
     while going_on():
-        loop.guarded(lambda: sender.step(going_on), _FAILED)
-        sender.wait()
-    while sender.is_busy:
+        loop.guarded(lambda: sender.begin(going_on), _FAILED)
+        sender.wait_for_room()
+    over.set()
+    settling.join()
+    sender.close()
+    connection.close()
+
+
+def _settle_on(sender: BulkSender, over: threading.Event) -> None:
+    """Write down what is answered until nothing more is begun and everything is settled."""
+    while not over.is_set() or sender.is_busy:
         loop.guarded(sender.settle, _FAILED)
         sender.wait()
-    sender.close()
     connection.close()
 
 

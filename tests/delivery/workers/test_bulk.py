@@ -15,6 +15,7 @@ from delivery.workers.bulk import BulkSender
 from tests import fakes
 from tests.delivery.factories import queued
 from tests.providers.fault_server import answer
+from tests.servers import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +79,22 @@ def test_the_next_are_begun_when_some_have_been_answered() -> None:
     work(BulkSender(2), steps=12)
 
     assert statuses() == ["sent"] * 5
+
+
+def test_others_are_begun_while_answers_wait_to_be_settled_up_to_twice_the_calls(
+    transactional_db: None,
+) -> None:
+    for _ in range(6):
+        bulk()
+    sender = BulkSender(2)
+    for _ in range(3):
+        sender.begin(lambda: True)
+        eventually(lambda: not sender._calls)
+    begun = Attempt.objects.count()
+    finish(sender)
+
+    assert begun == 4
+    assert statuses() == ["sent"] * 4 + ["queued"] * 2
 
 
 def test_other_mail_is_left_to_the_other_threads() -> None:

@@ -250,7 +250,7 @@ def test_emails_wait_side_by_side_for_the_moments_of_their_providers_rate(
         bulk()
     sender = BulkSender(3)
     sender.step(lambda: True)
-    assert len(sender._turns) > 1
+    assert len(sender._calls) > 1
     while "queued" in statuses():
         sender.wait()
         sender.step(lambda: True)
