@@ -20,11 +20,12 @@ CMD ?= help
 manage: $(VENV)/.base ## one command beside `make run`, such as CMD="check_providers"
 	@[ -e .env ] || export DJANGO_DEBUG=true; $(PY) manage.py $(CMD)
 
-# What need not run on both: the providers' tests know no database, nor do texts and their rules, the settings, the server
-# and the document of the API; what is refused at the door meets none, what is sent at once goes from memory to the vendor,
-# the browser's pages are drawn by the same code, and where a test starts or kills whole installations
-# (tests/servers.py), each has a SQLite file of its own in either run.
-ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_*.py) tests/api/test_parsers.py \
+# What need not run on both: the providers' tests know no database, nor do texts and their rules, the forms of requests,
+# the settings, the server and the document of the API; what is refused at the door meets none, what is sent at once goes
+# from memory to the vendor, the browser's pages are drawn by the same code, and where a test starts or kills whole
+# installations (tests/servers.py), each has a SQLite file of its own in either run.
+ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_*.py) tests/api/test_forms.py \
+	tests/api/compat/test_short_form.py tests/delivery/admin/test_snippets.py tests/api/test_parsers.py \
 	tests/api/test_schema.py tests/api/test_short_of_files.py $(wildcard tests/delivery/content/test_*.py) \
 	$(wildcard tests/delivery/files/test_*.py) tests/delivery/test_apps.py $(wildcard tests/gomail/server/test_*.py) \
 	tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
