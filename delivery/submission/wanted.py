@@ -42,7 +42,7 @@ def among(emails: QuerySet[Email], wanted: Wanted) -> QuerySet[Email]:
     if wanted.status:
         emails = emails.filter(status__in=wanted.status)
     if wanted.key:
-        emails = emails.filter(key__public_id=wanted.key)
+        emails = _with_key(emails, wanted.key)
     if wanted.tag:
         emails = emails.filter(pk__in=Tag.objects.filter(name=wanted.tag).values("email"))
     if wanted.sender:
@@ -85,6 +85,12 @@ def that_may_be_sent_by(key: ApiKey | None, emails: QuerySet[Email]) -> QuerySet
     if key is None or key.may(Scope.PRIORITY_HIGH):
         return mine
     return mine.exclude(priority=Email.Priority.HIGH)
+
+
+def _with_key(emails: QuerySet[Email], public_id: str) -> QuerySet[Email]:
+    """Keep what was sent with a key, which is looked up before: of one that nobody has there is nothing to look for."""
+    key = ApiKey.objects.filter(public_id=public_id).values_list("pk", flat=True).first()
+    return emails.filter(key=key) if key else emails.none()
 
 
 def _sent_from(emails: QuerySet[Email], sender: str) -> QuerySet[Email]:
