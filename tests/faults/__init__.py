@@ -6,6 +6,7 @@
     lateness    answers that come after their claim has ended, or after the last moment in which somebody waits
     endings     emails that nobody gets: refused, cancelled, expired
     outages     what they stand on fails: places has PostgreSQL and disk for it, broker RabbitMQ
+    news        what vendors tell of mail over HTTP while processes are killed: kept once, with its effect
     damages     files on disk are not as they were left
     stoppages   who stands still and goes on, and strangers' locks; neighbours has a second machine
     promises    the checker: joins the customers' log, the vendors' ledger and GoMail's record

