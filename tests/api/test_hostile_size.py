@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -82,6 +83,24 @@ def test_a_chunked_body_below_the_limit_gets_a_length_and_its_answer_is_closed()
     environ = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(b"x" * 1000)}
     status, body, answered = call(environ)
     assert (status, body, environ["CONTENT_LENGTH"], answered.closed) == ("200 OK", b"read", "1000", True)
+
+
+def test_an_answer_that_is_written_bit_by_bit_is_whole_at_once_and_takes_no_memory() -> None:
+    class Rows(Answered):
+        streaming = True
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"x" * MB] * 50)
+
+    rows = Rows()
+    tracemalloc.start()
+    answer = BodyLimit(lambda environ, start_response: rows)({}, lambda status, headers: None)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert rows.closed
+    assert most < 10 * MB
+    assert sum(map(len, answer)) == 50 * MB
+    answer.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("head", [{"CONTENT_LENGTH": "100000"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
