@@ -36,8 +36,7 @@ class Writer:
     def __init__(self, mailing: Mailing, group: Group, published: Mapping[str, Published]) -> None:
         self._mailing, self._group, self._published = mailing, group, published
         self._sender = sender(mailing, group)
-        reply_to = mailing.reply_to or group.reply_to
-        self._reply_to = (addresses.mailbox(reply_to),) if reply_to else ()
+        self._reply_to = _answers_to(mailing, group)
         self._unsubscribe = f"{LIST}{group.pk}" if group.unsubscribe else ""
         purpose: Literal["marketing", "transactional"] = "marketing" if self._unsubscribe else "transactional"
         self._purpose = purpose
@@ -100,10 +99,10 @@ def writer(mailing: Mailing) -> Writer:
 
 
 def sender(mailing: Mailing, group: Group) -> Mailbox:
-    """Return who the mailing is from; raise NotReady where neither it nor its group says so."""
+    """Return who the mailing is from; raise NotReady where neither it nor its group says so, or it was forgotten."""
     if not (address := mailing.from_address or group.from_address):
         raise NotReady("from_address", "Name the sender of the mailing or of its group.")
-    return addresses.mailbox(address)
+    return _mailbox("from_address", address)
 
 
 def of_group(mailing: Mailing, group: Group) -> dict[str, Any]:
@@ -159,10 +158,21 @@ def _refuse_unready(mailing: Mailing) -> None:
         raise NotReady("group", "Name the group that gets the mailing.")
     if mailing.group.unsubscribe and (missing := links.trouble()):
         raise NotReady("group", f"The group's mail carries an unsubscribe link. {missing}")
+    sender(mailing, mailing.group)
+    _answers_to(mailing, mailing.group)
+
+
+def _answers_to(mailing: Mailing, group: Group) -> tuple[Mailbox, ...]:
+    address = mailing.reply_to or group.reply_to
+    return (_mailbox("reply_to", address),) if address else ()
+
+
+def _mailbox(field: str, address: str) -> Mailbox:
+    """Return a mailbox; raise NotReady for what an erasure has left of one."""
     try:
-        sender(mailing, mailing.group)
+        return addresses.mailbox(address)
     except addresses.InvalidAddress as error:
-        raise NotReady("from_address", f"Name the sender of the mailing or of its group. {error}") from error
+        raise NotReady(field, f"Name another one for the mailing or its group. {error}") from error
 
 
 def _headers(mailing: Mailing, group: Group, sender: Mailbox) -> dict[str, str]:

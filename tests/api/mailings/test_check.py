@@ -247,3 +247,23 @@ def test_what_the_mailing_says_itself_does_not_change_with_the_group(api: fakes.
     pk = made.checked(api, news, from_address="own@example.org")
     assert patch(api, f"groups/{news}/", {"from_address": "other@example.org"}).status_code == 200
     assert start(api, pk).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["from_address", "reply_to"])
+def test_a_sender_who_was_forgotten_is_asked_for(api: fakes.Api, news: str, field: str) -> None:
+    join(news, "bob")
+    pk = made.mailing(api, news)
+    Group.objects.filter(pk=news).update(**{field: "erased:b00e203ca0533f17b2fb"})
+    answer = check(api, pk)
+    assert (answer.status_code, error(answer)[1]) == (400, field)
+
+
+@pytest.mark.parametrize("field", ["from_address", "reply_to"])
+def test_a_sender_who_is_forgotten_meanwhile_stops_the_mailing_and_no_worker(
+    api: fakes.Api, news: str, field: str
+) -> None:
+    pk = made.started(api, news)
+    Group.objects.filter(pk=news).update(**{field: "erased:b00e203ca0533f17b2fb"})
+    run.Runner().step(lambda: True)
+    shown = api.get(f"mailings/{pk}/").json()
+    assert (shown["state"], shown["reason"][:12]) == ("paused", "Name another")
