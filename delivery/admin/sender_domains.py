@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,7 +20,7 @@ from delivery.monitoring.dns_check import State
 from delivery.monitoring.sender_domains import Checked, OfProvider, Report
 from delivery.routing import configured
 
-_MOST: Final = 200  # domains on the page
+_MOST: Final = 200  # domains on one page
 _LIST: Final = "admin:delivery_circuit_sender_domains"
 _COLOURS: Final = {
     State.FOUND: "success",
@@ -79,15 +80,13 @@ def urls(model_admin: Any) -> list[URLPattern]:
 def _listed(model_admin: Any, request: HttpRequest) -> HttpResponse:
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    domains, names = _theirs(request), configured.names()
-    known = sender_domains.last_known(domains[:_MOST])
+    names, page = configured.names(), Paginator(_theirs(request), _MOST).get_page(request.GET.get("p"))
+    known = sender_domains.last_known(page.object_list)
     context = {
         "title": "Sender domains",
         "names": names,
-        "domains": [
-            (each, [_verified(known[each], name) for name in names], _page(each)) for each in domains[:_MOST]
-        ],
-        "more": max(0, len(domains) - _MOST),
+        "domains": [(each, [_verified(known[each], name) for name in names], _page(each)) for each in page],
+        "page": page,
         "may_name_any": permissions.is_operator(request),
     }
     return _answer(model_admin, request, "delivery/sender_domains.html", context)

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from delivery.access import keys
+from delivery.admin import sender_domains as pages
 from delivery.models import Member, ProviderCheck, Team
 from delivery.monitoring import resolver, sender_domains
 from delivery.routing import configured
@@ -83,6 +84,22 @@ def test_the_domains_are_those_of_senders_keys_and_settings(root: Client, settin
     revoked, _ = keys.issue("shop", scopes=["send"], from_addresses=["@revoked.example"])
     revoked.revoke()
     assert listed(root) == ["default.example", "rule.example", "single.example", "example.org"]
+
+
+def test_no_domain_is_left_out_of_the_pages_of_the_list(
+    root: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_MOST", 2)
+    for name in ("a", "b", "c"):
+        written(from_address=f"shop@{name}.example")
+    first, second = (root.get(LIST, {"p": number}) for number in (1, 2))
+    assert [domain for page in (first, second) for domain, *_ in page.context["domains"]] == [
+        "a.example",
+        "b.example",
+        "c.example",
+    ]
+    assert ('href="?p=2"' in first.content.decode(), "3 to 3 of 3" in text(second)) == (True, True)
+    assert [root.get(LIST, {"p": odd}).status_code for odd in ("9", "-1", "x")] == [200, 200, 200]
 
 
 def test_the_list_says_what_the_providers_said_at_their_last_check(root: Client) -> None:
