@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import scarcity, servers
+from tests import migrated, scarcity, servers
 from tests.paths import ROOT
 
 SOON = 120.0  # seconds; two busy processors may take some
@@ -34,7 +34,7 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *, migrated: bool = True, files: int = 0, **variables: str) -> Iterator[Server]:
+def serving(folder: Path, *, tables: bool = True, files: int = 0, **variables: str) -> Iterator[Server]:
     """Start a server and wait until it answers; stop it in the end. `files`: how many it may open."""
     port = servers.free_port()
     environment = os.environ | {
@@ -45,7 +45,7 @@ def serving(folder: Path, *, migrated: bool = True, files: int = 0, **variables:
         "WEB_THREADS": "4",
         **variables,
     }
-    if migrated:
+    if tables:
         (folder / "server.sqlite3").write_bytes(migrated.database())
     server = Server(port=port, log=folder / "log", environment=environment)
     command = [sys.executable, "-m", "gunicorn", "--config", "python:gomail.gunicorn"]

@@ -25,7 +25,7 @@ def test_a_database_without_tables_is_refused_with_the_command_that_makes_them(t
 
 
 def test_a_database_that_is_away_keeps_the_server_from_nothing_but_its_work(tmp_path: Path) -> None:
-    with serving(tmp_path, migrated=False, DATABASE_URL=f"sqlite:///{tmp_path / 'away' / 'x'}") as server:
+    with serving(tmp_path, tables=False, DATABASE_URL=f"sqlite:///{tmp_path / 'away' / 'x'}") as server:
         with server.connect() as connection:
             connection.sendall(b"GET /api/v1/email-service/error-codes/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 200"
