@@ -245,7 +245,7 @@ def _find(rows: QuerySet[Email], object_id: str) -> Email | None:
     except ValueError:
         return None
     related = ("recipients", "attachments", "attempts")
-    return rows.select_related("team").prefetch_related(*related).filter(pk=pk).first()
+    return rows.select_related("team", "key").prefetch_related(*related).filter(pk=pk).first()
 
 
 def _recipients() -> QuerySet[Recipient]:

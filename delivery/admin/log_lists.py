@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 
 from delivery.access import audit
 from delivery.access.scopes import Scope
-from delivery.admin import bulk, permissions, trial
+from delivery.admin import bulk, permissions, suppressed, trial
 from delivery.admin.permissions import scoped
 from delivery.models import Email
 from delivery.search import exports
@@ -48,7 +48,7 @@ class ActsOnLists(Base):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Offer what can be done with all that is listed."""
-        offered = {"offered": self._offered(request)}
+        offered = {"offered": self._offered(request), "suppressed": suppressed.of_search(request)}
         return super().changelist_view(request, {**offered, **(extra_context or {})})
 
     def _offered(self, request: HttpRequest) -> list[tuple[str, str]]:

@@ -61,10 +61,16 @@ def doubt(email: Email, now: datetime) -> Doubt | None:
         return None
     attempts = _unknown_attempts(email)
     again = _again(email, attempts, now) if email.due_at else _never(email, attempts, now)
-    named = [(row, row.detail.removeprefix(f"{row.provider}: ")) for row in attempts]
+    tells_reason = any(row.detail.startswith(email.reason) for row in attempts)
     return Doubt(
-        attempts=named, tells_reason=any(row.detail.startswith(email.reason) for row in attempts), again=again
+        attempts=[(row, _said(email, row)) for row in attempts], tells_reason=tells_reason, again=again
     )
+
+
+def _said(email: Email, row: Attempt) -> str:
+    """Return what is known of an attempt; in the email's words where the detail has the exception's behind them."""
+    said = email.reason if email.reason and row.detail.startswith(email.reason) else row.detail
+    return said.removeprefix(f"{row.provider}: ")
 
 
 def page(model_admin: Any, request: HttpRequest, email: Email, answer: Answer) -> HttpResponse:

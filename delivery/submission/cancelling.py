@@ -15,7 +15,7 @@ from delivery.db import clock, pieces
 from delivery.models import ApiKey, Email, Recipient, Team
 from delivery.models.email import NOT_SENT_YET
 from delivery.submission import wanted as selection
-from delivery.submission.changes import CANCELLED
+from delivery.submission.changes import CANCELLED, REVOKED
 from delivery.submission.wanted import Wanted
 
 _PATIENCE: Final = 5.0  # seconds that somebody waits for
@@ -43,7 +43,7 @@ def revoke(key: ApiKey, *, cancel: bool) -> int:
         after = {"waiting": number, "cancelled": cancel}
         audit.record("key.revoked", "key", key.public_id, team=key.team_id, after=after)
     if cancel:
-        cancel_all(pauses.waiting_of(key), seconds=_PATIENCE)
+        cancel_all(pauses.waiting_of(key), seconds=_PATIENCE, reason=REVOKED)
     return number
 
 
@@ -51,7 +51,7 @@ def finish() -> int:
     """Cancel what waits of keys that were lately revoked with it; return how many."""
     lately = clock.now() - _LATELY
     gone = ApiKey.objects.filter(cancels_waiting=True, revoked_at__gt=lately)
-    return sum(cancel_all(pauses.waiting_of(key)) for key in gone if _has_some(key))
+    return sum(cancel_all(pauses.waiting_of(key), reason=REVOKED) for key in gone if _has_some(key))
 
 
 def _has_some(key: ApiKey) -> bool:
@@ -69,7 +69,11 @@ def cancel_matching(team: Team | None, wanted: Wanted, waiting: QuerySet[Email])
 
 
 def cancel_all(
-    waiting: QuerySet[Email], *, seconds: float = math.inf, record: Callable[[], None] | None = None
+    waiting: QuerySet[Email],
+    *,
+    seconds: float = math.inf,
+    record: Callable[[], None] | None = None,
+    reason: str = CANCELLED,
 ) -> int:
     """Cancel those of these emails that still wait; an unknown one stays unknown and is not sent again.
 
@@ -79,7 +83,7 @@ def cancel_all(
     until, number = time.monotonic() + seconds, 0
     for some in pieces.keys(waiting):
         with transaction.atomic():
-            cancelled = _cancel(some)
+            cancelled = _cancel(some, reason)
             if record and cancelled and not number:
                 record()
         number += cancelled
@@ -88,7 +92,7 @@ def cancel_all(
     return number
 
 
-def _cancel(pks: list[UUID]) -> int:
+def _cancel(pks: list[UUID], reason: str) -> int:
     now = clock.now()
     mine = Email.objects.filter(pk__in=pks).order_by()
     list(
@@ -96,7 +100,7 @@ def _cancel(pks: list[UUID]) -> int:
     )  # the order in which events lock emails, too
     unsent = list(mine.filter(status__in=NOT_SENT_YET).values_list("pk", flat=True))
     ended = Email.objects.filter(pk__in=unsent).update(
-        status=Email.Status.CANCELLED, reason=CANCELLED, due_at=None, finished_at=now
+        status=Email.Status.CANCELLED, reason=reason, due_at=None, finished_at=now
     )
     undecided = Recipient.objects.filter(email__in=unsent, status__in=_UNDECIDED)
     undecided.update(status=Recipient.Status.CANCELLED)

@@ -22,6 +22,7 @@ from delivery.submission.idempotency import KeyUse
 from providers.message import Mailbox
 
 CANCELLED = "Cancelled by its sender."
+REVOKED = "Cancelled when its API key was revoked."
 _Status = Email.Status
 _NOT_FINISHED = (*NOT_SENT_YET, _Status.SENDING)
 RECEIVED = (_Status.SENT, _Status.PARTIAL, _Status.UNKNOWN)  # somebody has got it, or may have

@@ -203,6 +203,15 @@ def test_an_attempt_that_nobody_closed_is_not_going_on_for_ever(
     assert shown in text(admin.get(page(email)))
 
 
+def test_the_page_tells_with_which_key_it_was_sent_and_whether_that_is_revoked(admin: Client) -> None:
+    key, _ = keys.issue("shop", name="old server", scopes=["send"])
+    email = written("Your invoice", team=key.team, key=key)
+    said = f"API key old server ({key.public_id})"
+    assert f"{said} If in doubt" in text(admin.get(page(email)))
+    key.revoke()
+    assert f"{said} revoked If in doubt" in text(admin.get(page(email)))
+
+
 def test_an_email_that_was_there_when_its_process_ended_says_so(admin: Client) -> None:
     shown = text(admin.get(page(written(crashes=2, status="quarantined"))))
     assert "2 times the process that was handing it over ended in the middle." in shown

@@ -60,6 +60,15 @@ def test_the_page_says_what_is_unknown_and_why(anna: Client) -> None:
     assert ": The connection was lost after the whole request was sent." in shown
 
 
+def test_what_is_unknown_is_said_in_words_and_the_exception_stands_with_its_attempt(anna: Client) -> None:
+    email = in_doubt()
+    email.attempts.update(detail=f"{LOST} ReadTimeoutError: pool (1)")
+    doubt, _, attempts = anna.get(page(email)).content.decode().partition("<h3>Attempts")
+    assert LOST.removeprefix("ses: ") in doubt
+    assert "ReadTimeoutError" not in doubt
+    assert "ReadTimeoutError: pool (1)" in attempts
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

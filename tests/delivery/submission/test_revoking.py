@@ -45,6 +45,8 @@ def test_none_of_its_emails_is_claimed_from_the_commit_on(key: ApiKey, monkeypat
     monkeypatch.undo()
     loop.clean_up()
     assert statuses() == ["cancelled"]
+    email.refresh_from_db()
+    assert email.reason == "Cancelled when its API key was revoked."
 
 
 def test_what_comes_back_from_an_attempt_is_not_offered_again(
