@@ -7,6 +7,7 @@ it has taken since.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -62,12 +63,15 @@ def learn(mailing: Mailing, failed: Sequence[UUID]) -> None:
         _stop(mailing, f"Every provider has refused the first of its emails. {why}")
 
 
-def lately_failed(mailing: Mailing) -> list[UUID]:
+def lately_failed(mailing: Mailing, since: datetime | None = None) -> list[UUID]:
     """Return the emails of the last recipients for whom it has failed: nobody may have looked at them yet.
 
-    A process may have ended between their outcome and this look, and during a pause nobody looks.
+    A process may have ended between their outcome and this look, during a pause nobody looks, and an answer that comes
+    late settles its email wherever it comes to.
     """
     failed = MailingRecipient.objects.filter(mailing=mailing, state=State.FAILED).exclude(email=None)
+    if since:
+        failed = failed.filter(at__gte=since)
     return list(failed.order_by("-at").values_list("email", flat=True)[:_LATELY])
 
 

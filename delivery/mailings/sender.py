@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -17,6 +18,8 @@ from delivery.models import Email, Mailing, MailingRecipient
 
 _RENEW: Final = 5.0  # seconds between two notes of the claim and the pace, while nothing is made
 _JUDGE: Final = 2.0  # seconds between two looks at what came back
+_LATE: Final = 5.0  # seconds between two looks at what failed where this process did not see it
+_OVERLAP: Final = timedelta(seconds=10)  # of two looks: such an end is written before it is committed
 _FEW: Final = 4  # of the room for emails: less than a quarter is not worth a slice
 _MINUTE: Final = 60.0
 _FULL: Final = "Waits for the limits of its team or key."
@@ -30,7 +33,8 @@ class Sender:
         self._writer = content.writer(mailing)
         self._choice = Choice(mailing)
         self._moved: deque[tuple[float, int]] = deque()  # when how many emails came to an end
-        self._has_learnt = False  # of what failed before this process had it
+        self._learn_at = 0.0  # of what failed where this process did not see it
+        self._learnt_until: datetime | None = None
         self._judge_at = 0.0
         self._full_until = 0.0  # a limit refused what was written: it is not written again before
         self._noted_at = time.monotonic()
@@ -116,10 +120,13 @@ class Sender:
             self._moved.popleft()
 
     def _catch_up(self) -> None:
-        """Look at what failed before this process had the mailing."""
-        if not self._has_learnt and (failed := guard.lately_failed(self.mailing)):
+        """Look at what failed and nobody has looked at: before this process had the mailing, or by a late answer."""
+        if time.monotonic() < self._learn_at:
+            return
+        since, begun = self._learnt_until, clock.now()
+        if failed := guard.lately_failed(self.mailing, since):
             guard.learn(self.mailing, failed)
-        self._has_learnt = True
+        self._learn_at, self._learnt_until = time.monotonic() + _LATE, begun - _OVERLAP
 
     def _pace(self) -> float:
         """Return how many emails a second came to an end in the last minute."""

@@ -10,7 +10,7 @@ from django.db import transaction
 from delivery.access import keys, reputation
 from delivery.audience import results
 from delivery.db import clock
-from delivery.mailings import choosing, guard, pace, states
+from delivery.mailings import choosing, guard, pace, sender, states
 from delivery.models import ApiKey, Attempt, Email, Group, Lineage, Mailing, MailingRecipient, Recipient, Team
 from delivery.submission import cancelling, changes
 from tests import fakes
@@ -180,6 +180,23 @@ def test_a_process_that_takes_a_mailing_on_looks_at_what_failed_before(
     assert mailed.counted(mailing) == {"failed": 3}
     Mailing.objects.update(worker=None, lease_until=None)
     make()
+    mailing.refresh_from_db()
+    assert (mailing.state, mailed.counted(mailing)) == ("paused", {"waiting": 3})
+
+
+def test_refusals_that_another_process_writes_down_late_count_as_well(
+    settings: Any, ses: fakes.FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_LATE", 0.0)
+    settings.GOMAIL_PROVIDERS = ("ses",)
+    refused_by_ses(ses, 3)
+    mailing = mailed.started(mailed.group(3))
+    runner = make()
+    hand_over()
+    with transaction.atomic():
+        results.follow(list(Email.objects.values_list("pk", flat=True)))  # as a late answer does
+    assert mailed.counted(mailing) == {"failed": 3}
+    make(runner)
     mailing.refresh_from_db()
     assert (mailing.state, mailed.counted(mailing)) == ("paused", {"waiting": 3})
 
