@@ -129,10 +129,9 @@ def _first_rows(sheet: Any) -> list[list[str]]:
 
 
 def _write(sheet: Any, target: Path) -> None:
-    above, left = sheet.start or (0, 0)
+    _, left = sheet.start or (0, 0)  # of the empty rows above it gives each, of the columns beside none
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerows([[]] * above)
         beside = [""] * left
         writer.writerows(_record(beside, row) for row in sheet.iter_rows())
 
@@ -148,9 +147,17 @@ def _text(value: Any) -> str:
         return str(value).upper()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
+    if isinstance(value, datetime.timedelta):
+        return _hours(value)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     return str(value)
+
+
+def _hours(length: datetime.timedelta) -> str:
+    """Return a length of time as Excel shows it: 36:00:00."""
+    minutes, seconds = divmod(round(length.total_seconds()), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 if __name__ == "__main__":

@@ -322,6 +322,10 @@ DAMAGE = (
         comes=(),
     ),
 )
+_FAR = "".join(
+    f'<row r="{row}"><c r="C{row}" t="inlineStr"><is><t>{cell}</t></is></c></row>'
+    for row, cell in ((5, "email"), (6, ANN), (9, BOB), (12, "nobody"), (13, EVE))
+)
 WORKBOOKS = (
     Odd(name=".xlsx with numbers", content=workbook(cells(_SHEET))),
     Odd(
@@ -329,6 +333,11 @@ WORKBOOKS = (
         content=workbook(cells(_SHEET), sheets=2),
         asks="sheet_undecided",
         answer={"sheet": "Sheet2"},
+    ),
+    Odd(
+        name=".xlsx whose table begins at C5",
+        content=workbook(_FAR),
+        rejects=("12: invalid_address",),
     ),
     Odd(
         name=".xlsx of 2 KB with a cell at XFD1048576",

@@ -1,5 +1,6 @@
 """What a file does to contacts and groups, once and again, in whatever pieces it is read."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -7,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from delivery.audience import claims, contacts, exports, groups, imports, runner, undo, writing
+from delivery.audience import claims, contacts, exports, groups, imports, runner, sheet_reader, undo, writing
 from delivery.audience.questions import NotTaken
 from delivery.content import tombstones
 from delivery.models import Contact, Erasure, Group, Import, ImportReject, Membership, Team
@@ -319,6 +320,10 @@ def test_an_import_that_is_undone_is_not_resumed_meanwhile(
     assert taken
     assert imports.take_back(held).status == "undone"
     assert emails() == []
+
+
+def test_a_length_of_time_in_a_workbook_is_shown_in_hours() -> None:
+    assert sheet_reader._text(timedelta(days=1, hours=12, seconds=5)) == "36:00:05"
 
 
 @pytest.mark.parametrize("name", ["utf-16", "utf-32"])
