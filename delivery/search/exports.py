@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from delivery.content import formulas
 from delivery.content.csv_lines import Line
-from delivery.models import Email
+from delivery.models import Email, Recipient
 
 _AT_ONCE: Final = 1000  # rows read from the database, and written in one piece
 _MOST_RECIPIENTS: Final = 50  # named of one email
@@ -18,7 +18,7 @@ _READ: Final = (
 )
 COLUMNS: Final = (
     *("id", "accepted", "finished", "status", "from", "to", "recipients", "subject", "provider"),
-    *("reason", "possible_duplicate", "tags", "metadata", "resend_of", "team"),
+    *("reason", "possible_duplicate", "tags", "metadata", "resend_of", "team", "became"),
 )
 
 
@@ -53,7 +53,13 @@ def _cells(email: Email) -> list[str]:
         "; ".join(f"{name}={value}" for name, value in _pairs(email.metadata)),
         str(email.resend_of or ""),
         email.team.name if email.team else "",
+        "; ".join(map(_became, recipients[:_MOST_RECIPIENTS])),
     ]
+
+
+def _became(recipient: Recipient) -> str:
+    """Return what became of it for a recipient, in the order of the column `to`, with the mail server's words."""
+    return f"{recipient.status}: {recipient.reason}" if recipient.reason else recipient.status
 
 
 def _pairs(mapping: Any) -> list[tuple[str, Any]]:

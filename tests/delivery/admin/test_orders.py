@@ -199,6 +199,17 @@ def test_what_is_listed_is_exported_and_nothing_of_it_computes(anna: Client, set
     assert (entry.action, entry.after) == ("emails.exported", {"filter": {"status__exact": "failed"}})
 
 
+def test_an_export_says_what_became_of_a_sent_email_for_each_recipient(anna: Client) -> None:
+    email = written("sent", status="sent", to=("bob@example.org", "eve@example.org"))
+    email.recipients.filter(address="bob@example.org").update(status="bounced", reason="550 No such user")
+    email.recipients.filter(address="eve@example.org").update(status="delivered")
+    (row,) = csv.DictReader(io.StringIO(b"".join(anna.get(f"{LIST}export/")).decode()))  # type: ignore[call-overload]
+    assert (row["to"], row["became"]) == (
+        "bob@example.org; eve@example.org",
+        "bounced: 550 No such user; delivered",
+    )
+
+
 def test_an_export_holds_the_own_teams_mail_alone() -> None:
     written("mine")
     viewer = reader("viewer")
