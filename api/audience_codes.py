@@ -51,8 +51,8 @@ REQUEST = {
     ),
     "too_many_columns": Code(
         status=422,
-        meaning="The file has more than 1,000 columns.",
-        remedy="Leave out those that nobody needs; check the delimiter.",
+        meaning="The file has more than 1,000 columns, or would have them.",
+        remedy="Leave out those that nobody needs; check the delimiter. Export one group at a time.",
     ),
     "zip_bomb": Code(
         status=422,

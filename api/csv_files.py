@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from api import parameters
 from api.negotiation import prefers
+from api.serializers import FailureSerializer
 from delivery.audience import exports
 
 CSV = (
@@ -16,6 +17,7 @@ CSV = (
     OpenApiParameter("for_spreadsheet", bool, description="nothing that a spreadsheet would compute"),
     OpenApiParameter("delimiter", str, enum=list(exports.DELIMITERS)),
 )
+TOO_WIDE = {422: FailureSerializer}  # each name in the data of contacts is a column
 
 
 def options(request: Request, *, for_spreadsheet: bool = False) -> dict[str, Any]:

@@ -27,6 +27,8 @@ _OF_RESOURCE = {
     (SENDING, 422): "idempotency_key_reused",
     ("contacts", 409): "contact_exists",
     ("emails", 409): "too_late",
+    ("contacts", 422): "too_many_columns",
+    ("groups", 422): "too_many_columns",
     ("emails", 422): "idempotency_key_reused",
     ("erasures", 422): "erasure_not_set_up",
     ("events", 403): "forged_event",

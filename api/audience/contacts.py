@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from api.audience.filters import ContactFilter
 from api.audience.serializers import ContactInSerializer, ContactSerializer, NewContactSerializer
 from api.authentication import team
-from api.csv_files import CSV, as_csv, options, wants_csv
+from api.csv_files import CSV, TOO_WIDE, as_csv, options, wants_csv
 from api.pagination import NewestFirst
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer
@@ -54,7 +54,9 @@ class Contacts(generics.ListAPIView[Contact], OfContacts):
         return contacts.of(team(self.request))
 
     @extend_schema(
-        operation_id="contacts", parameters=[*CSV], responses={200: ContactSerializer(many=True), **READ}
+        operation_id="contacts",
+        parameters=[*CSV],
+        responses={200: ContactSerializer(many=True), **READ, **TOO_WIDE},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """List them; as CSV if that is asked for (`format=csv`, or `Accept: text/csv`)."""
@@ -130,7 +132,7 @@ class ContactExport(OfContacts):
             OpenApiParameter("q", str),
             *CSV,
         ],
-        responses={(200, "text/csv"): OpenApiTypes.STR, **READ},
+        responses={(200, "text/csv"): OpenApiTypes.STR, **READ, **TOO_WIDE},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """Write the file."""

@@ -24,7 +24,7 @@ from api.audience.serializers import (
     StatusSerializer,
 )
 from api.authentication import team
-from api.csv_files import CSV, as_csv, options, wants_csv
+from api.csv_files import CSV, TOO_WIDE, as_csv, options, wants_csv
 from api.pagination import NewestFirst
 from api.rows import found_or_404
 from delivery.audience import contacts, exports, groups
@@ -117,7 +117,7 @@ class Members(_OfGroups):
             OpenApiParameter("email", str),
             OpenApiParameter("status", str, enum=Membership.Status.values),
         ],
-        responses={200: GroupMemberSerializer(many=True), **READ},
+        responses={200: GroupMemberSerializer(many=True), **READ, **TOO_WIDE},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """List them, the last to come first; as CSV if that is asked for."""

@@ -4,10 +4,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -18,6 +19,7 @@ from delivery.admin import base, pages, permissions
 from delivery.admin.lists import Endless
 from delivery.admin.permissions import scoped
 from delivery.audience import contacts, exports
+from delivery.audience.questions import NotTaken
 from delivery.content import addresses
 from delivery.models import Contact, Group, MailingRecipient, Membership
 
@@ -161,9 +163,14 @@ class ContactAdmin(AudienceAdmin):
 
     @base.action(description="Export for a spreadsheet", icon="download", url_path="export")
     @scoped(Scope.CONTACTS_READ)
-    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponseBase:
         """Return all contacts as a file that computes nothing, and that can be imported again."""
-        lines = exports.contacts(self.rows(request, Scope.CONTACTS_READ), for_spreadsheet=True, delimiter=";")
+        rows = self.rows(request, Scope.CONTACTS_READ)
+        try:
+            lines = exports.contacts(rows, for_spreadsheet=True, delimiter=";")
+        except NotTaken as refusal:
+            messages.warning(request, str(refusal))
+            return HttpResponseRedirect(reverse("admin:delivery_contact_changelist"))
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = 'attachment; filename="contacts.csv"'
         return response

@@ -11,26 +11,32 @@ from django.db.models import QuerySet
 
 from delivery.audience import columns, synonyms
 from delivery.audience import rows as rows_
+from delivery.audience.questions import NotTaken
 from delivery.content import formulas
 from delivery.content.csv_lines import Line
 from delivery.models import Contact, Import, Membership
 
 DELIMITERS: Final = (",", ";", "\t", "|")
-AT_ONCE: Final = 2000  # rows read from the database, and written in one piece
+AT_ONCE: Final = 500  # rows read from the database
 _BOM: Final = "\ufeff"
 _FIELDS: Final = columns.FIELDS
 _MEMBERSHIP: Final = ("status", "since", "by")
+_MOST_NAMES: Final = columns.MOST - len(_FIELDS) - len(_MEMBERSHIP)  # more columns no import takes
 _REJECTS: Final = ("line", "column", "code", "value")
+_TOO_MANY: Final = (
+    f"The data of these contacts has more than {_MOST_NAMES} names, and each would be a column; "
+    "export a group that has fewer, or read them as JSON"
+)
 _KEYS: Final = {
-    "sqlite": "SELECT DISTINCT key FROM ({rows}), json_each(data) ORDER BY key",
-    "postgresql": "SELECT DISTINCT jsonb_object_keys(data) FROM ({rows}) listed ORDER BY 1",
+    "sqlite": "SELECT DISTINCT key FROM ({rows}), json_each(data) ORDER BY key LIMIT {most}",
+    "postgresql": "SELECT DISTINCT jsonb_object_keys(data) FROM ({rows}) listed ORDER BY 1 LIMIT {most}",
 }
 
 
 def contacts(
     rows: QuerySet[Contact], *, for_spreadsheet: bool = False, delimiter: str = ","
 ) -> Iterator[str]:
-    """Yield a file of contacts in pieces, with a column for every name in their data."""
+    """Yield a file of contacts in pieces, with a column for every name in their data; raise NotTaken for too many."""
     names = _names(rows)
     header = [*_FIELDS, *_headers(names)]
     found = rows.order_by("-id").iterator(chunk_size=AT_ONCE)
@@ -40,7 +46,7 @@ def contacts(
 def members(
     rows: QuerySet[Membership], *, for_spreadsheet: bool = False, delimiter: str = ","
 ) -> Iterator[str]:
-    """Yield a file of members in pieces, with their status."""
+    """Yield a file of members in pieces, with their status; raise NotTaken for too many names in their data."""
     names = _names(Contact.objects.filter(pk__in=rows.values("contact")))
     header = [*_FIELDS, *_headers(names, _MEMBERSHIP), *_MEMBERSHIP]
     found = rows.order_by("-id").iterator(chunk_size=AT_ONCE)
@@ -64,7 +70,7 @@ def table(header: Sequence[str], rows: Any, for_spreadsheet: bool, delimiter: st
     writer.writerow(map(guard, header))
     for row in rows:
         writer.writerow([guard(str(cell)) for cell in row])
-        if len(line.pieces) >= AT_ONCE:
+        if line.is_full():
             yield line.taken()
     yield line.taken()
 
@@ -96,5 +102,8 @@ def _names(rows: QuerySet[Contact]) -> list[str]:
     except EmptyResultSet:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_KEYS[connection.vendor].format(rows=listed), values)
-        return [name for (name,) in cursor.fetchall()]
+        cursor.execute(_KEYS[connection.vendor].format(rows=listed, most=_MOST_NAMES + 1), values)
+        names = [name for (name,) in cursor.fetchall()]
+    if len(names) > _MOST_NAMES:
+        raise NotTaken("too_many_columns", _TOO_MANY)
+    return names

@@ -10,7 +10,7 @@ from delivery.content import formulas
 from delivery.content.csv_lines import Line
 from delivery.models import Email, Recipient
 
-_AT_ONCE: Final = 1000  # rows read from the database, and written in one piece
+_AT_ONCE: Final = 1000  # rows read from the database
 _MOST_RECIPIENTS: Final = 50  # named of one email
 _READ: Final = (
     *("id", "created_at", "finished_at", "status", "from_address", "subject", "provider", "reason"),
@@ -30,7 +30,7 @@ def lines(emails: QuerySet[Email]) -> Iterator[str]:
     rows = emails.only(*_READ, "team__name").select_related("team").prefetch_related("recipients")
     for email in rows.iterator(chunk_size=_AT_ONCE):
         writer.writerow([formulas.safe(cell) for cell in _cells(email)])
-        if len(line.pieces) >= _AT_ONCE:
+        if line.is_full():
             yield line.taken()
     yield line.taken()
 

@@ -10,7 +10,7 @@ from delivery.content.csv_lines import Line
 from delivery.models import Suppression
 from delivery.suppressions import csv_formats
 
-_AT_ONCE = 2000  # rows read from the database, and written in one piece
+_AT_ONCE = 2000  # rows read from the database
 
 
 def lines(rows: QuerySet[Suppression]) -> Iterator[str]:
@@ -20,7 +20,7 @@ def lines(rows: QuerySet[Suppression]) -> Iterator[str]:
     writer.writerow(csv_formats.COLUMNS)
     for entry in rows.iterator(chunk_size=_AT_ONCE):
         writer.writerow([formulas.safe(cell) for cell in _cells(entry)])
-        if len(line.pieces) >= _AT_ONCE:
+        if line.is_full():
             yield line.taken()
     yield line.taken()
 

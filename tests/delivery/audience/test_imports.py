@@ -331,3 +331,20 @@ def test_an_encoding_that_needs_a_mark_is_refused_without_one(tmp_path: Path, na
     with pytest.raises(NotTaken) as raised:
         brought(tmp_path, FILE, encoding=name)
     assert raised.value.code == "encoding_undecided"
+
+
+def test_an_export_has_no_more_columns_than_an_import_takes() -> None:
+    contact("ann@example.com", data={f"n{number}": "x" for number in range(600)})
+    other = contact("bob@example.com", data={f"m{number}": "x" for number in range(392)})
+    header = "".join(exports.contacts(Contact.objects.all())).splitlines()[0]
+    assert len(header.split(",")) == 5 + 992
+    other.data["one more"] = "x"
+    other.save()
+    with pytest.raises(NotTaken, match="more than 992 names"):
+        exports.contacts(Contact.objects.all())
+
+
+def test_a_piece_of_an_export_is_no_longer_for_long_rows() -> None:
+    for number in range(40):
+        contact(f"p{number}@example.com", data={"long": "x" * 15_000})
+    assert max(map(len, exports.contacts(Contact.objects.all()))) < 150_000
