@@ -2,11 +2,11 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import lru_cache
 from io import BytesIO
 from typing import IO, Any
-from wsgiref.util import FileWrapper
 
 from django.conf import settings
 from django.core.handlers.wsgi import get_path_info
@@ -21,7 +21,6 @@ UNSUBSCRIBE_BODY_BYTES = 4 * 1024  # one field of 26 bytes, in a form of any kin
 EDITOR_BODY_BYTES = 2 * 1024 * 1024  # a template in the admin's editor, percent-encoded
 _EDITORS = tuple(f"/admin/delivery/{model}/" for model in ("template", "signature", "mailing"))
 _CHUNK = 64 * 1024
-_SMALL_ANSWER = 1024 * 1024
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _RECEIVED = "gomail.received"  # in the environ: the body, or the code of the reason why there is none
 _STATUS_LINES = {400: "400 Bad Request", 413: "413 Content Too Large", 503: "503 Service Unavailable"}
@@ -102,40 +101,24 @@ class BodyLimit:
         body = environ[_RECEIVED]
         if isinstance(body, str):
             return _refuse(body, self.most(environ), start_response)
-        with body:
+        with ExitStack() as ending:
+            ending.enter_context(body)
             answer = self.application(environ | {"wsgi.input": body}, start_response)
-            try:
-                return _on_disk(answer) if getattr(answer, "streaming", False) else list(answer)
-            finally:
-                getattr(answer, "close", _nothing)()  # lets Django end the request
+            ending.callback(getattr(answer, "close", _nothing))  # lets Django end the request
+            return _Answer(answer, ending.pop_all())
 
 
-class _Kept(FileWrapper):
-    """A file that is gone once it is read, or closed."""
+class _Answer:
+    """What an application answers, with what is to be done when a server has it."""
 
-    def __next__(self) -> bytes:
-        """Return its next piece."""
-        try:
-            return super().__next__()
-        except StopIteration:
-            self.filelike.close()
-            raise
+    def __init__(self, pieces: Iterable[bytes], ending: ExitStack) -> None:
+        self._pieces, self._ending = pieces, ending
 
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
 
-def _on_disk(pieces: Iterable[bytes]) -> Iterable[bytes]:
-    """Return what is written bit by bit, a list of a million rows, from a file: made at once, however slow its reader.
-
-    In memory it would take that of the process, and with the database still read its reader would hold that up.
-    """
-    kept = tempfile.SpooledTemporaryFile(_SMALL_ANSWER)  # noqa: SIM115 - the server closes the wrapper, and so the file
-    try:
-        for piece in pieces:  # writelines would look only in the end whether it is time for a file
-            kept.write(piece)
-    except BaseException:
-        kept.close()
-        raise
-    kept.seek(0)
-    return _Kept(kept, _CHUNK)
+    def close(self) -> None:
+        self._ending.close()
 
 
 def _leave(environ: Environ) -> None:

@@ -4,7 +4,7 @@ GoMail's server puts a list into the environ of each request; a view adds an ear
 servers do not have the list, and the client waits for the final answer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,7 @@ class Answer:
 
     status: str  # 202 Accepted
     headers: list[tuple[str, str]]
-    body: list[bytes]
+    body: Iterable[bytes]
 
 
 def leave(environ: Mapping[str, Any], make: Callable[[], tuple[int, Mapping[str, str], bytes]]) -> None:

@@ -27,7 +27,7 @@ from api import no_room
 from api.early_answer import NOT_NOW, PLACE, Answer
 from delivery import process
 from gomail import request_id
-from gomail.server import refusals
+from gomail.server import refusals, spooling
 from gomail.server.connections import Connection
 from gomail.server.doors import Doors
 from gomail.server.health import Health
@@ -103,7 +103,7 @@ class Worker(Doors):
         receive = getattr(application, "receive", _nothing)
         whose, note = (getattr(application, name, _nothing) for name in ("whose", "note"))
 
-        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             name, begun = request_id.of(environ), time.monotonic()
             environ[request_id.IN_ENVIRON] = name
             try:
@@ -226,8 +226,8 @@ def _begins(working: "Future[Answer]") -> bool:
 def _collect(application: Application, environ: dict[str, Any]) -> Answer:
     """Return the complete answer, so that the I/O thread that writes it needs no database."""
     head: list[Any] = []
-    body = application(environ, lambda status, headers, *_: head.extend((status, headers)))
+    pieces = application(environ, lambda status, headers, *_: head.extend((status, headers)))
     try:
-        return Answer(status=head[0], headers=head[1], body=list(body))
+        return Answer(status=head[0], headers=head[1], body=spooling.complete(pieces))
     finally:
-        getattr(body, "close", _nothing)()
+        getattr(pieces, "close", _nothing)()

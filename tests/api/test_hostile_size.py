@@ -3,7 +3,6 @@
 import json
 import tempfile
 import time
-import tracemalloc
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -53,8 +52,15 @@ def call(environ: dict[str, Any]) -> tuple[str, bytes, Answered]:
         start_response("200 OK", [])
         return answered
 
-    body = b"".join(BodyLimit(application)(environ, lambda status, headers: statuses.append(status)))
+    body = taken(BodyLimit(application)(environ, lambda status, headers: statuses.append(status)))
     return statuses[0], body, answered
+
+
+def taken(answer: Any) -> bytes:
+    """Return the whole answer, as a server takes it: it closes it behind the last piece."""
+    body = b"".join(answer)
+    getattr(answer, "close", lambda: None)()
+    return body
 
 
 def test_a_length_over_the_limit_is_refused_without_a_read() -> None:
@@ -85,24 +91,6 @@ def test_a_chunked_body_below_the_limit_gets_a_length_and_its_answer_is_closed()
     assert (status, body, environ["CONTENT_LENGTH"], answered.closed) == ("200 OK", b"read", "1000", True)
 
 
-def test_an_answer_that_is_written_bit_by_bit_is_whole_at_once_and_takes_no_memory() -> None:
-    class Rows(Answered):
-        streaming = True
-
-        def __iter__(self) -> Iterator[bytes]:
-            return iter([b"x" * MB] * 50)
-
-    rows = Rows()
-    tracemalloc.start()
-    answer = BodyLimit(lambda environ, start_response: rows)({}, lambda status, headers: None)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert rows.closed
-    assert most < 10 * MB
-    assert sum(map(len, answer)) == 50 * MB
-    answer.close()  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize("head", [{"CONTENT_LENGTH": "100000"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
 def test_the_body_of_one_who_is_not_admitted_is_not_read(head: dict[str, str]) -> None:
     stream, seen = Endless(1000), []
@@ -112,7 +100,7 @@ def test_the_body_of_one_who_is_not_admitted_is_not_read(head: dict[str, str]) -
         return []
 
     limit = BodyLimit(application, admits=lambda environ: False)
-    assert limit({**head, "wsgi.input": stream}, lambda status, headers: None) == []
+    assert taken(limit({**head, "wsgi.input": stream}, lambda status, headers: None)) == b""
     assert (seen, stream.read_so_far) == ([("0", b"")], 0)
 
 
