@@ -46,6 +46,7 @@ def test_a_worker_says_so_and_ends(house: House) -> None:
     assert f"CommandError: The SQLite file {house.file} {SAID}" in said.read_text()
 
 
+@pytest.mark.slow
 def test_a_server_s_process_says_so_and_another_one_serves_the_new_file(house: House) -> None:
     said = house.folder / "server.log"
     server = house.started("-m", "gunicorn", "--config", "python:gomail.gunicorn", output=said)
