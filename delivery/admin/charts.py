@@ -109,6 +109,9 @@ def _labels(over: Axis) -> list[str]:
 def _options(*, stacked: bool) -> dict[str, Any]:
     ticks = {"color": "#808a99", "maxRotation": 0, "autoSkip": True, "maxTicksLimit": 8}
     axis = {"stacked": stacked, "grid": {"color": "#88888833", "tickWidth": 0}, "ticks": ticks}
+    upward: dict[str, Any] = {**axis, "beginAtZero": True}
+    if stacked:  # bars count emails: none is half of one
+        upward["ticks"] = {**ticks, "precision": 0}
     return {
         "animation": False,
         "responsive": True,
@@ -117,6 +120,6 @@ def _options(*, stacked: bool) -> dict[str, Any]:
         "plugins": {
             "legend": {"position": "bottom", "labels": {"color": "#808a99", "boxWidth": 10, "boxHeight": 10}}
         },
-        "scales": {"x": {**axis, "grid": {"display": False}}, "y": {**axis, "beginAtZero": True}},
+        "scales": {"x": {**axis, "grid": {"display": False}}, "y": upward},
         "elements": {"point": {"radius": 2}, "line": {"borderWidth": 2}},
     }

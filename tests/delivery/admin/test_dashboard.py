@@ -1,5 +1,6 @@
 """The dashboard explains: a card's number is the list behind it, what failed alike is one cause, and can be known."""
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -130,6 +131,16 @@ def test_without_an_email_the_page_says_how_to_send_one(anna: Client) -> None:
     assert "/admin/delivery/apikey/add/" in shown
     written()
     assert "No email yet" not in text(anna.get(HOME))
+
+
+def test_bars_count_whole_emails_and_latencies_are_parts_of_seconds(anna: Client) -> None:
+    email = written("one", status="sent", provider="ses")
+    Attempt.objects.create(email=email, provider="ses", epoch=1, outcome="accepted", latency_ms=500)
+    charts = anna.get("/admin/").context["charts"]
+    upward = [
+        (chart.type, json.loads(chart.options)["scales"]["y"]["ticks"].get("precision")) for chart in charts
+    ]
+    assert set(upward) == {("bar", 0), ("line", None)}
 
 
 def test_who_and_where_most_fails_is_named(anna: Client) -> None:
