@@ -65,7 +65,7 @@ def told_too_early() -> None:
     was, claims.take = claims.take, take
 
 
-def _soon(work: Any) -> None:
+def _soon(work: Any, seconds: float = 0.5) -> None:
     """Do it a moment later, when the answer is on its way."""
     import threading
 
@@ -75,7 +75,7 @@ def _soon(work: Any) -> None:
         work()
         connection.close()
 
-    threading.Timer(0.5, done).start()
+    threading.Timer(seconds, done).start()
 
 
 def taken_too_early() -> None:
@@ -96,7 +96,7 @@ def effects_apart() -> None:
     from delivery.events import record
 
     def follow(told: Any, attempts: Any) -> None:
-        transaction.on_commit(lambda: _soon(lambda: together(told, attempts)))
+        transaction.on_commit(lambda: _soon(lambda: together(told, attempts), 2.0))
 
     def together(told: Any, attempts: Any) -> None:
         with transaction.atomic():
