@@ -38,6 +38,7 @@ def asked(settings: Any) -> Iterator[NameServer]:
         names.records = {
             ("em1.example.org", "CNAME"): ["u1.wl.sendgrid.net."],
             ("example.org", "TXT"): ['"v=spf1 include:_spf.google.com ~all"'],
+            ("_spf.google.com", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 ~all"'],
         }
         names.faults = {"_dmarc.example.org": "SERVFAIL"}
         yield names
