@@ -21,11 +21,11 @@ class Command(base.Command):
         key = self._key(options["id"])
         cancel = options["waiting"] == "cancel"
         emails, mailings = revoking.revoke(key, cancel=cancel)
-        became = "emails that waited are cancelled" if cancel else "emails wait and will be sent"
-        self.stdout.write(f"{key} is revoked; {emails:,} {became}.")
+        became = "waited and are cancelled" if cancel else "wait and will be sent"
+        self.stdout.write(f"{key} is revoked. Emails that {became}: {emails:,}.")
         if mailings:
             became = "are cancelled" if cancel else "go on"
-            self.stdout.write(f"{mailings:,} mailings that it started {became}.")
+            self.stdout.write(f"Mailings that it started and that {became}: {mailings:,}.")
 
     def _key(self, public_id: str) -> ApiKey:
         try:

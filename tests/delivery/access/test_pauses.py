@@ -188,9 +188,9 @@ def test_a_limit_that_is_none_is_refused(option: str) -> None:
 def test_a_revoked_keys_mailings_go_on_or_are_cancelled() -> None:
     key = a_key()
     june = Mailing.objects.create(team=key.team, key=key, name="June", state="scheduled")
-    assert "1 mailings that it started go on" in said("revoke_api_key", key.public_id)
+    assert "Mailings that it started and that go on: 1." in said("revoke_api_key", key.public_id)
     again = said("revoke_api_key", key.public_id, "--waiting", "cancel")
-    assert "1 mailings that it started are cancelled" in again
+    assert "Mailings that it started and that are cancelled: 1." in again
     june.refresh_from_db()
     assert june.state == "cancelled"
 
@@ -200,8 +200,8 @@ def test_a_revoked_keys_emails_are_sent_or_cancelled() -> None:
     for _ in range(2):
         waiting(key)
     kept, doubted = waiting(other), waiting(key, status="unknown")
-    assert "3 emails wait and will be sent" in said("revoke_api_key", key.public_id)
-    assert "3 emails that waited are cancelled" in said(
+    assert "Emails that wait and will be sent: 3." in said("revoke_api_key", key.public_id)
+    assert "Emails that waited and are cancelled: 3." in said(
         "revoke_api_key", key.public_id, "--waiting", "cancel"
     )
     assert set(Email.objects.due().values_list("pk", flat=True)) == {kept.pk}
