@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from functools import cache
 from io import StringIO
 from typing import Any
@@ -54,7 +55,14 @@ def document() -> Any:
 @cache
 def described() -> Any:
     """Return what schemathesis makes of the document that the WSGI application sends."""
-    return schemathesis.openapi.from_wsgi(fakes.V1 + "schema/", application)
+    return schemathesis.openapi.from_wsgi(fakes.V1 + "schema/", served)
+
+
+def served(environ: Any, start_response: Any) -> list[bytes]:
+    """Answer as a server does: it closes what it has sent, and only then its request has ended."""
+    answer = application(environ, start_response)
+    with closing(answer) if hasattr(answer, "close") else nullcontext():
+        return [b"".join(answer)]
 
 
 def test_the_document_is_made_without_a_warning() -> None:
