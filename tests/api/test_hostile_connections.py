@@ -303,6 +303,7 @@ def test_what_is_written_is_for_one_user_alone(server: Server) -> None:
     assert wrong == {}
 
 
+@pytest.mark.slow
 def test_the_log_has_neither_a_query_nor_a_line_of_the_clients(tmp_path: Path) -> None:
     arguments = "--access-logfile -"
     with serving(tmp_path, GUNICORN_CMD_ARGS=arguments, API_KEY_REQUIRED="false") as server:

@@ -97,6 +97,7 @@ def test_a_server_without_a_file_left_says_503_blames_nobody_and_recovers(server
     )  # other threads close theirs a little later
 
 
+@pytest.mark.slow
 def test_each_503_says_when_to_come_back(server: Server) -> None:
     met = crowd(server)
     pages_of_health = 20  # /health/ready says what is wrong
@@ -105,6 +106,7 @@ def test_each_503_says_when_to_come_back(server: Server) -> None:
     assert met[503, True] > 0
 
 
+@pytest.mark.slow
 def test_what_was_taken_on_is_stored_and_nothing_else_is(server: Server) -> None:
     taken = [email("", number=n) for n in range(60)]
     with ThreadPoolExecutor(50) as pool:

@@ -42,6 +42,7 @@ def test_what_became_of_an_email_is_looked_at(watched: Watched) -> None:
     assert (watched.ran, watched.blocked, watched.outside()) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_no_word_of_a_vendor_runs(watched: Watched, elsewhere: Listener) -> None:
     texts = [payload.replace(payloads.HOST, elsewhere.host) for payload in payloads.ALL]
     attempt = under_way(outcome="accepted", status="sent", lease_until=None)
