@@ -56,7 +56,7 @@ define RUNS
 		[ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 5
 endef
 
-test: $(VENV)/.dev ## set up, then run the fast tests, all that uses a database on SQLite and on PostgreSQL; 12 minutes
+test: $(VENV)/.dev ## set up, then run the fast tests, all that uses a database on SQLite and on PostgreSQL; a quarter of an hour
 	$(call RUNS,not slow,$(PY) -m tests.left_out $(LEFT_OUT);)
 
 test-slow: $(VENV)/.dev ## the tests that `make test` leaves out: crawls, whole installations, kills; 20 minutes
