@@ -114,9 +114,7 @@ def _spf(record: Record, values: Sequence[str], reach: Reach) -> Finding:
 
 def _without(record: str, missing: Sequence[str], reach: Reach) -> Finding:
     """Return what is told of an SPF record that lacks terms, or seems to."""
-    state = (
-        State.UNASKED if any("could not be followed" in each for each in reach.unread) else State.DIFFERENT
-    )
+    state = State.UNASKED if reach.is_unsure else State.DIFFERENT
     advice = [_ONE_SPF, *reach.unread]
     if reach.lookups + len(missing) > spf.MOST_LOOKUPS:
         advice.append(_FULL.format(reach.lookups, spf.MOST_LOOKUPS))

@@ -28,7 +28,8 @@ class Reach:
     terms: set[str] = field(default_factory=set)  # that let somebody send, in lower case
     lookups: int = 0  # that a receiver makes
     broken: str = ""  # why a receiver takes the record as broken
-    unread: list[str] = field(default_factory=list)  # what could not be followed, in sentences
+    unread: list[str] = field(default_factory=list)  # what was not followed, in sentences
+    is_unsure: bool = False  # some of it could not be looked up, so that another time may show more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,7 @@ class _Walk:
             found = records(self._look(domain, max(0.0, self._until - time.monotonic())))
         except Unread as reason:
             self.reach.unread.append(f"{term.text} could not be followed: {reason}")
+            self.reach.is_unsure = True
             return None
         if len(found) != 1:
             has = "several SPF records" if found else "no SPF record"

@@ -54,6 +54,20 @@ def statements() -> Mapping[str, Statement]:
 
 
 # The values that each UPDATE is run with, for one attempt that is under way.
+def moved(last: Attempt) -> dict[str, Any]:
+    return {
+        "pk": last.email_id,
+        "epoch": last.epoch,
+        "left_out": {"ses": AWKWARD},
+        "status": "sent",
+        "provider": "ses",
+        "reason": AWKWARD,
+        "due_at": None,
+        "lease_until": None,
+        "finished_at": timezone.now(),
+    }
+
+
 UPDATES: dict[str, Callable[[Attempt], dict[str, Any]]] = {
     "sending.attempts._HELD": lambda last: {"pk": last.email_id, "epoch": last.epoch},
     "sending.attempts._ANSWERED": lambda last: {
@@ -65,28 +79,8 @@ UPDATES: dict[str, Callable[[Attempt], dict[str, Any]]] = {
         "detail": AWKWARD,
         "latency_ms": 7,
     },
-    "sending.transitions._MOVED": lambda last: {
-        "pk": last.email_id,
-        "epoch": last.epoch,
-        "left_out": {"ses": AWKWARD},
-        "status": "sent",
-        "provider": "ses",
-        "reason": AWKWARD,
-        "due_at": None,
-        "lease_until": None,
-        "finished_at": timezone.now(),
-    },
-    "sending.transitions._MOVED_BARE": lambda last: {
-        "pk": last.email_id,
-        "epoch": last.epoch,
-        "left_out": {},
-        "status": "sent",
-        "provider": "ses",
-        "reason": AWKWARD,
-        "due_at": None,
-        "lease_until": None,
-        "finished_at": timezone.now(),
-    },
+    "sending.transitions._MOVED": moved,
+    "sending.transitions._MOVED_BARE": moved,
     "events.settling._STOOD": lambda last: {
         "pk": last.email.recipients.get().pk,
         "status": "bounced",
