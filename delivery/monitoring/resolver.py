@@ -17,7 +17,7 @@ class Unanswered(Exception):
 
 
 def values(name: str, kind: str, seconds: float | None = None) -> tuple[str, ...]:
-    """Return the values of the TXT, CNAME or MX records of a name as text, none if there are none.
+    """Return the values of the TXT, CNAME, MX, A or AAAA records of a name as text, none if there are none.
 
     Names in them are in lower case and without the last dot. Raises Unanswered, after three seconds at most, or these.
     """

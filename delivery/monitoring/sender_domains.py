@@ -162,16 +162,16 @@ def _looking(name: str, kind: str, *, follows: bool) -> Callable[[], LookedUp | 
         known = spf.records(values) if follows and kind == "TXT" else []
         if len(known) != 1:
             return LookedUp(values=values)
-        return LookedUp(values=values, reach=spf.follow(known[0], name, _texts, until - time.monotonic()))
+        return LookedUp(values=values, reach=spf.follow(known[0], name, _values, until - time.monotonic()))
 
     return inner
 
 
-def _texts(name: str, seconds: float) -> Sequence[str]:
+def _values(name: str, kind: str, seconds: float) -> Sequence[str]:
     from delivery.monitoring import resolver
 
     try:
-        return resolver.values(name, "TXT", seconds)
+        return resolver.values(name, kind, seconds)
     except resolver.Unanswered as reason:
         raise spf.Unread(str(reason)) from reason
 

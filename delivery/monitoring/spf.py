@@ -1,7 +1,7 @@
 """Whom an SPF record lets send, with all that it includes or redirects to, as a receiver reads it (RFC 7208).
 
-A receiver looks up ten things for one record at most (section 4.6.4) and takes one that needs more as broken. Macros
-stand for the mail that is being received; they are not expanded here.
+A receiver looks up ten things for one record at most, two of which may come to nothing (section 4.6.4), and takes one
+that needs more as broken. Macros stand for the mail that is being received; they are not expanded here.
 """
 
 import re
@@ -11,10 +11,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 MOST_LOOKUPS: Final = 10
+MOST_VOID: Final = 2
+_MOST_SERVERS: Final = 10  # of one `mx` term
 _RECORD: Final = re.compile(r"v=spf1(\s|$)", re.IGNORECASE)
 _TERM: Final = re.compile(r"(?P<qualifier>[+?~-]?)(?P<name>[a-z][a-z0-9_.-]*)(?P<sign>[:=/]?)(?P<rest>.*)")
 _ASKING: Final = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
-Look = Callable[[str, float], Sequence[str]]  # the TXT values of a name, within so many seconds
+# What each term has looked up, whichever of these the mail's address calls for.
+_KINDS: Final = {"a": ("A", "AAAA"), "mx": ("MX",), "exists": ("A",)}
+Look = Callable[[str, str, float], Sequence[str]]  # the values of a name and a type, within so many seconds
+_VOID: Final = (
+    "DNS has nothing for {}, and SPF allows {} such names (RFC 7208): receivers take it as broken. "
+    "Take away what is gone."
+)
+_SERVERS: Final = (
+    "{} has {} mail servers, and SPF allows {} for `mx` (RFC 7208): receivers take it as broken. "
+    "Name addresses (ip4:)."
+)
 
 
 class Unread(Exception):
@@ -39,7 +51,13 @@ class Term:
     text: str
     qualifier: str
     name: str
+    sign: str  # before the value
     value: str
+
+    def domain(self, own: str) -> str:
+        """Return the name that it looks up; without one it is `own`, that of its record."""
+        named = self.value.partition("/")[0].rstrip(".") if self.sign == ":" else ""
+        return named or own
 
     @property
     def passes(self) -> bool:
@@ -63,6 +81,7 @@ def follow(record: str, domain: str, look: Look, seconds: float) -> Reach:
     """Return whom a domain's record reaches; what takes longer is not followed."""
     walk = _Walk(look, time.monotonic() + seconds)
     walk.read(record, (domain,), passes=True)
+    walk.ask()
     return walk.reach
 
 
@@ -71,6 +90,7 @@ class _Walk:
 
     def __init__(self, look: Look, until: float) -> None:
         self._look, self._until = look, until
+        self._named: dict[tuple[str, str], None] = {}  # term and name that receivers look up, in their order
         self.reach = Reach()
 
     def read(self, record: str, way: tuple[str, ...], *, passes: bool) -> None:
@@ -84,6 +104,26 @@ class _Walk:
                 self._count()
             if term.name in ("include", "redirect"):
                 self._go(term, way, passes=passes and term.passes)
+            elif term.name in _KINDS and "%" not in term.value:
+                self._named[term.name, term.domain(way[-1])] = None
+
+    def ask(self) -> None:
+        """Look up the names that were met, last: what is slow there must not keep a record from being read."""
+        void: list[str] = []
+        for kind, name in () if self.reach.broken else self._named:
+            try:
+                found = [value for each in _KINDS[kind] for value in self._values(name, each)]
+            except Unread:
+                continue
+            if kind == "mx" and len(found) > _MOST_SERVERS:
+                self.reach.broken = _SERVERS.format(name, len(found), _MOST_SERVERS)
+                return
+            void += [] if found else [f"{kind}:{name}"]
+        if len(void) > MOST_VOID:
+            self.reach.broken = _VOID.format(", ".join(void), MOST_VOID)
+
+    def _values(self, name: str, kind: str) -> Sequence[str]:
+        return self._look(name, kind, max(0.0, self._until - time.monotonic()))
 
     def _count(self) -> None:
         self.reach.lookups += 1
@@ -110,7 +150,7 @@ class _Walk:
 
     def _record(self, term: Term, domain: str) -> str | None:
         try:
-            found = records(self._look(domain, max(0.0, self._until - time.monotonic())))
+            found = records(self._values(domain, "TXT"))
         except Unread as reason:
             self.reach.unread.append(f"{term.text} could not be followed: {reason}")
             self.reach.is_unsure = True
@@ -127,5 +167,11 @@ class _Walk:
 def _term(word: str) -> Term:
     match = _TERM.fullmatch(word)
     if match is None:
-        return Term(text=word, qualifier="", name="", value="")
-    return Term(text=word, qualifier=match["qualifier"], name=match["name"], value=match["rest"])
+        return Term(text=word, qualifier="", name="", sign="", value="")
+    return Term(
+        text=word,
+        qualifier=match["qualifier"],
+        name=match["name"],
+        sign=match["sign"],
+        value=match["rest"],
+    )

@@ -19,6 +19,9 @@ NAME, WANTED = "example.org", "include:sendgrid.net"
 def names(settings: Any) -> Iterator[NameServer]:
     with NameServer() as server:
         settings.GOMAIL_DNS_SERVERS = (server.place,)
+        for number in range(MOST_LOOKUPS):
+            server.records[(f"h{number}.example", "A")] = ["192.0.2.1"]
+            server.records[(f"h{number}.example", "MX")] = ["10 mail.example."]
         yield server
 
 
@@ -132,3 +135,44 @@ def test_no_record_is_too_odd_to_be_read(record: str) -> None:
     assert reach.lookups <= MOST_LOOKUPS + 1
     wanted = Record(purpose=Purpose.SPF, type="TXT", name=NAME, value="v=spf1 include:x.example ~all")
     assert dns_check.judge(wanted, [record], reach).state in (State.DIFFERENT, State.MISSING)
+
+
+@pytest.mark.parametrize(
+    ("own", "state"),
+    [
+        ("a:gone1.example mx:gone2.example", State.FOUND),
+        ("a:gone1.example mx:gone2.example exists:gone3.example", State.DIFFERENT),
+        ("a:gone1.example/24 -a:gone2.example mx:gone3.example//64", State.DIFFERENT),
+        ("a:gone1.example a:gone1.example a:gone1.example", State.FOUND),  # one name
+        ("a:gone1.example a:gone2.example exists:%{i}.gone3.example", State.FOUND),  # nobody knows which
+        ("a:gone1.example a:gone2.example a:v6.example mx:served.example", State.FOUND),
+        ("a:gone1.example mx:gone2.example a/24", State.DIFFERENT),  # its own name, which has no address
+        ("a:gone1.example include:c.example", State.DIFFERENT),
+        ("a:gone1.example a:gone2.example a:unknown.example", State.FOUND),
+        ("mx:many.example", State.DIFFERENT),
+    ],
+)
+def test_names_that_come_to_nothing_are_told_once_they_are_more_than_two(
+    names: NameServer, own: str, state: State
+) -> None:
+    names.records |= {
+        ("sendgrid.net", "TXT"): ['"v=spf1 ip4:192.0.2.9 -all"'],
+        ("v6.example", "AAAA"): ["2001:db8::1"],
+        ("served.example", "MX"): ["10 mail.example."],
+        ("many.example", "MX"): [f"10 m{number}.example." for number in range(11)],
+    }
+    names.faults = {"unknown.example": "SERVFAIL"}
+    told = found(names, own=f"{WANTED} {own} -all", c="a mx -all")
+    assert told.state == state, told.advice
+    assert ("(RFC 7208)" in told.advice) == (state == State.DIFFERENT)
+
+
+def test_a_name_server_that_is_slow_with_addresses_keeps_no_include_from_being_read(
+    names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from delivery.monitoring import resolver
+
+    monkeypatch.setattr(resolver, "SECONDS", 1.0)
+    names.records[("sendgrid.net", "TXT")] = ['"v=spf1 ip4:192.0.2.9 -all"']
+    names.faults = {"slow.example": HANG}
+    assert found(names, own=f"a:slow.example {WANTED} -all").state == State.FOUND
