@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from api import parameters
 from api.errors import ContractError
 from api.forms.parsers import MultiPartParser
-from api.parsers import refuse_compression, request_of
+from api.parsers import charset_of, refuse_compression, request_of
 from api.uploads import Upload, Uploads
 from delivery.audience import imports
 
 MOST_BODY_BYTES: Final = imports.MOST_BYTES + 1024 * 1024  # of a form: the file, and its other fields
 _PIECE: Final = 256 * 1024
+_NO_CHARSET: Final = "binary"  # which `file --mime` says of what is no text
 
 
 class FormParser(MultiPartParser):
@@ -36,9 +37,10 @@ class CsvParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> "DataAndFiles[Any, Any]":
         """Return the file."""
-        refuse_compression(request_of(parser_context))
+        request = request_of(parser_context)
+        refuse_compression(request)
         uploads = Uploads(imports.MOST_BYTES)
-        uploads.begin(field="file", filename="contacts.csv", content_type=self.media_type)
+        uploads.begin(field="file", filename="contacts.csv", content_type=request.content_type or "")
         while piece := stream.read(_PIECE):
             uploads.write(piece)
         uploads.end()
@@ -51,6 +53,12 @@ def upload(request: Request) -> Upload:
     if not isinstance(came, list) or len(came) != 1 or not isinstance(came[0], Upload):
         raise ContractError("empty_file", "The form must hold one file, or the body be the CSV (text/csv).")
     return came[0]
+
+
+def encoding(file: Upload) -> str:
+    """Return the encoding that the Content-Type of the file, or of the body that it is, names; empty: none."""
+    charset = charset_of(file.content_type)
+    return "" if charset.lower() == _NO_CHARSET else charset
 
 
 def fields(request: Request) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class Imports(_OfImports):
         file = files.upload(request)
         serializer = NewImportSerializer(data=files.fields(request))
         serializer.is_valid(raise_exception=True)
-        order = _order(request, file.filename, serializer.validated_data)
+        asked = {"encoding": files.encoding(file), **serializer.validated_data}
+        order = _order(request, file.filename, asked)
         with transaction.atomic():
             imported = imports.take(team(request), file.path, order)
             _record("import.started", imported)

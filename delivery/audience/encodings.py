@@ -74,33 +74,28 @@ def decide(file: BinaryIO) -> str:
     name = _by_nuls(head) or "utf-8"
     if (at := _first_undecodable(file, name)) is None:
         return name
-    file.seek(max(at - _AROUND, 0))
-    raise Question(
-        "encoding_undecided",
-        f"The file is not in UTF-8, from byte {at + 1:,} on; say with `encoding` which it is in",
-        preview(file.read(_PIECE)),
-    )
+    told = f"The file is not in UTF-8, from byte {at + 1:,} on; say with `encoding` which it is in"
+    raise _undecided(file, told, at)
 
 
-def named(name: str) -> str:
-    """Return an encoding as it is stored; raise NotTaken for one that is not known."""
+def said(file: BinaryIO, name: str) -> str:
+    """Return the encoding that somebody says, as it is stored; raise NotTaken, or Question where it is not that."""
     try:
         found = codecs.lookup(name).name if name.isascii() else ""
     except (LookupError, ValueError):  # ValueError: it holds NUL
         found = ""
     if found not in _KNOWN:
-        raise NotTaken("encoding_undecided", f"{name[:40]!a} is no encoding of text that is known here")
+        raise _undecided(file, f"{name[:40]!a} is no encoding of text that is known here", 0)
+    verify(file, found)
     return found
 
 
 def verify(file: BinaryIO, name: str) -> None:
-    """Raise NotTaken if the file is not in this encoding from its first byte to its last."""
+    """Raise NotTaken for what is no text, Question if it is not in this encoding to its last byte."""
     file.seek(0)
     refuse_others(file.read(_HEAD))
     if (at := _first_undecodable(file, name)) is not None:
-        raise NotTaken(
-            "encoding_undecided", f"The file is not in {name}: byte {at + 1:,} does not belong to it"
-        )
+        raise _undecided(file, f"The file is not in {name}: byte {at + 1:,} does not belong to it", at)
 
 
 def preview(raw: bytes) -> dict[str, Any]:
@@ -120,6 +115,12 @@ def refuse_others(head: bytes) -> None:
             raise NotTaken("not_csv", f"The file is {what}")
     if _HTML.match(head):
         raise NotTaken("not_csv", "The file is a web page or XML")
+
+
+def _undecided(file: BinaryIO, told: str, at: int) -> Question:
+    """Return the question, with the cells from about this byte on."""
+    file.seek(max(at - _AROUND, 0))
+    return Question("encoding_undecided", told, preview(file.read(_PIECE)))
 
 
 def _by_nuls(head: bytes) -> str:

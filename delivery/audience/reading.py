@@ -110,11 +110,7 @@ def plan(imported: Import) -> rows.Plan:
 
 
 def _encoding(file: BinaryIO, given: str) -> str:
-    if not given:
-        return encodings.decide(file)
-    name = encodings.named(given)
-    encodings.verify(file, name)
-    return name
+    return encodings.said(file, given) if given else encodings.decide(file)
 
 
 def _dialect(file: BinaryIO, encoding: str, given: str) -> Dialect:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -146,6 +147,36 @@ def test_what_a_state_does_not_allow_is_refused(api: fakes.Api) -> None:
     for verb, status in (("resume", 409), ("pause", 409), ("run", 409), ("undo", 409), ("cancel", 200)):
         assert api.post(f"imports/{pk}/{verb}/", {}).status_code == status, verb
     assert api.post(f"imports/{pk}/cancel/", {}).json()["code"] == "import_state"
+
+
+def in_a_form(api: fakes.Api, content_type: str, **fields: Any) -> Any:
+    file = SimpleUploadedFile("people.csv", EUROPEAN, content_type)
+    return api.client.post(fakes.V1 + "imports/", {"file": file, **fields}, headers=api.headers)
+
+
+def as_the_body(api: fakes.Api, content_type: str, **fields: Any) -> Any:
+    path = f"{fakes.V1}imports/?{urlencode(fields)}"
+    return api.client.generic("POST", path, EUROPEAN, content_type, headers=api.headers)
+
+
+@pytest.mark.parametrize("brings", [in_a_form, as_the_body])
+def test_the_charset_of_the_file_decides_unless_an_encoding_is_named(api: fakes.Api, brings: Any) -> None:
+    assert brings(api, "text/csv; charset=windows-1252").json()["encoding"] == "cp1252"
+    assert brings(api, 'text/csv; charset="cp1252"; header=present').json()["encoding"] == "cp1252"
+    named = brings(api, "text/csv; charset=utf-8", encoding="mac-roman")
+    assert (named.status_code, named.json()["encoding"]) == (202, "mac-roman")
+    for wrong in ("utf-8", "klingon"):  # it is not that, and nobody knows this
+        told = brings(api, f"text/csv; charset={wrong}")
+        assert (told.status_code, told.json()["code"]) == (422, "encoding_undecided")
+        assert wrong in told.json()["message"]
+        assert told.json()["preview"]["encodings"][0]["cells"] == ["Änne"]
+    assert Import.objects.count() == 3
+
+
+def test_a_charset_of_no_text_decides_nothing(api: fakes.Api) -> None:
+    assert in_a_form(api, "application/octet-stream; charset=binary", encoding="cp1252").status_code == 202
+    told = in_a_form(api, "application/octet-stream; charset=binary").json()["message"]
+    assert told.startswith("The file is not in UTF-8")
 
 
 def test_a_file_over_the_limit_is_refused_and_not_kept(
