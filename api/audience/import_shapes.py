@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api import fields
+from api.exact import Id
 from api.fields import fail
 from api.serializers import StrictSerializer
 from delivery.audience import columns, progress
@@ -72,7 +73,7 @@ class ShareField(serializers.Field):  # type: ignore[type-arg]
 class NewImportSerializer(StrictSerializer):
     """What is to be done with a file."""
 
-    group = serializers.UUIDField(required=False, help_text="whom it brings joins this group")
+    group = Id(required=False, help_text="whom it brings joins this group")
     mapping = MappingField(required=False)
     on_existing = serializers.ChoiceField(Import.OnExisting.choices, required=False)
     dry_run = FormSwitch(required=False, help_text="check it, and wait for run/")

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api import fields
+from api.exact import Id
 from api.fields import fail
 from api.senders import SenderField
 from api.serializers import EmptyingSerializer, StrictSerializer
@@ -108,9 +109,7 @@ class GroupInSerializer(EmptyingSerializer):
     name = fields.Text(longest=_LONGEST_GROUP, header=True, required=False)
     from_address = SenderField(required=False)
     reply_to = SenderField(required=False)
-    signature = serializers.UUIDField(
-        required=False, help_text="of mail to the group; empty: the one that matches"
-    )
+    signature = Id(required=False, help_text="of mail to the group; empty: the one that matches")
     unsubscribe = fields.Switch(required=False)
 
 
@@ -156,7 +155,7 @@ class JoinSerializer(StrictSerializer):
     """Who joins a group: a contact, or an address that becomes one."""
 
     email = EmailField(required=False)
-    contact = serializers.UUIDField(required=False)
+    contact = Id(required=False)
     resubscribe = fields.Switch(required=False, help_text="also if they have unsubscribed; this is recorded")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

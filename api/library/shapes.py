@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api import composition, fields
+from api.exact import Whole
 from api.fields import fail
 from api.serializers import StrictSerializer
 from delivery.content import template_sources
@@ -133,13 +134,13 @@ class VersionInSerializer(StrictSerializer):
 class VersionNumberSerializer(StrictSerializer):
     """Which version."""
 
-    version = serializers.IntegerField(min_value=1, max_value=999_999_999)
+    version = Whole(least=1, most=999_999_999)
 
 
 class RenderSerializer(StrictSerializer):
     """What to preview: a version, or the one that is sent in a language; with data, or its own sample."""
 
-    version = serializers.IntegerField(min_value=1, max_value=999_999_999, required=False)
+    version = Whole(least=1, most=999_999_999, required=False)
     data = composition.VariablesField(required=False)  # type: ignore[assignment]
     locale = composition.LocaleField(required=False)
 

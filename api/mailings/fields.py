@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api import fields
+from api.exact import Whole, id_of
 from api.fields import fail
 from delivery.content import addresses
 from delivery.content.template_sources import LONGEST_SOURCE
@@ -18,15 +19,6 @@ MOST_EXCLUDED: Final = 100
 MOST_DOMAINS: Final = 100
 LEAST_RATE, MOST_RATE = 0.001, 10_000  # emails a second
 MOST_RECIPIENTS: Final = 10**9
-
-
-@extend_schema_field({"type": "string", "format": "uuid"})
-class Id(serializers.Field):  # type: ignore[type-arg]
-    """An id, as text."""
-
-    def to_internal_value(self, data: Any) -> UUID:
-        """Return it."""
-        return _id(data, "")
 
 
 @extend_schema_field(
@@ -41,7 +33,7 @@ class Ids(serializers.Field):  # type: ignore[type-arg]
             raise fail("wrong_type", "must be a list of ids.")
         if len(data) > MOST_EXCLUDED:
             raise fail("too_many", f"may have {MOST_EXCLUDED} entries.")
-        return list(dict.fromkeys(_id(each, f"[{number}]") for number, each in enumerate(data)))
+        return list(dict.fromkeys(id_of(each, f"[{number}]") for number, each in enumerate(data)))
 
 
 @extend_schema_field({"type": "string", "maxLength": LONGEST_SOURCE})
@@ -95,25 +87,15 @@ class Future(fields.Moment):
 
 
 @extend_schema_field({"type": "integer", "minimum": 0, "example": 1204})
-class Number(serializers.Field):  # type: ignore[type-arg]
-    """How many recipients; a whole number."""
+class Number(Whole):
+    """How many recipients."""
 
-    def to_internal_value(self, data: Any) -> int:
-        """Return it."""
-        if not isinstance(data, int) or isinstance(data, bool):
-            raise fail("wrong_type", "must be a whole number.")
-        if not 0 <= data <= MOST_RECIPIENTS:
-            raise fail("invalid_value", "must be the number that the check has found.")
-        return data
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(least=0, most=MOST_RECIPIENTS, **kwargs)
 
-
-def _id(data: Any, path: str) -> UUID:
-    if not isinstance(data, str):
-        raise fail("wrong_type", "must be an id.", path)
-    try:
-        return UUID(data)
-    except ValueError:
-        raise fail("invalid_value", "is no id.", path) from None
+    def outside(self) -> str:
+        """Return what is said of a number that none could be."""
+        return "must be the number that the check has found."
 
 
 def _rate(data: Any, path: str) -> float:

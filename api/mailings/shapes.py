@@ -7,8 +7,9 @@ from rest_framework import serializers
 
 from api import fields
 from api.composition import LONGEST_NAME as LONGEST_REFERENCE
+from api.exact import Id
 from api.fields import fail
-from api.mailings.fields import Body, DomainRates, Future, Id, Ids, Number, Rate
+from api.mailings.fields import Body, DomainRates, Future, Ids, Number, Rate
 from api.senders import SenderField
 from api.serializers import EmptyingSerializer, StrictSerializer
 from delivery.mailings import progress, rules
