@@ -12,9 +12,10 @@ import datetime
 import json
 import re
 import resource
+import shutil
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -24,6 +25,7 @@ MOST_CELLS: Final = 5_000_000  # columns × rows
 _MEMORY: Final = 2 * 1024**3  # of this process
 _PIECE: Final = 1024 * 1024
 _CELL: Final = re.compile(rb"""<(?:\w+:)?c\b[^>]*?\sr=["']([A-Z]{1,3})(\d{1,9})["']""")
+_ERROR: Final = re.compile(rb"""(<(?:\w+:)?c\b[^>]*?\st=["'])e(["'])""")  # a cell with #N/A and the like
 _SHEET: Final = re.compile(r"xl/worksheets/[^/]+\.xml")
 _SHOWN: Final = 3  # rows of each sheet of a preview
 
@@ -41,7 +43,8 @@ def main(source: str, target: str, wanted: str = "") -> dict[str, Any]:
     """Write the sheet, and return what is printed."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     try:
-        _look(source)
+        if _look(source):
+            source = _with_errors_as_text(source, f"{target}.xlsx")
         from python_calamine import CalamineError, CalamineWorkbook
 
         try:
@@ -57,8 +60,8 @@ def main(source: str, target: str, wanted: str = "") -> dict[str, Any]:
     return {"sheet": sheet.name}
 
 
-def _look(source: str) -> None:
-    """Refuse what cannot be unpacked, or would fill the memory."""
+def _look(source: str) -> bool:
+    """Refuse what cannot be unpacked, or would fill the memory; tell whether cells hold errors."""
     try:
         with zipfile.ZipFile(source) as archive:
             names = archive.namelist()
@@ -66,18 +69,26 @@ def _look(source: str) -> None:
                 raise Refused("not_csv", "The file is an archive, and no workbook of Excel")
             if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
                 raise Refused("zip_bomb", f"Unpacked the file has more than {MOST_BYTES // 1024**2} MB")
-            for name in filter(_SHEET.fullmatch, names):
-                with archive.open(name) as sheet:
-                    _measure(sheet)  # type: ignore[arg-type]
+            have_errors = [_measured(archive, name) for name in filter(_SHEET.fullmatch, names)]
+            return any(have_errors)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise Refused("not_csv", f"The workbook is damaged: {str(error)[:200]}") from error
 
 
-def _measure(sheet: BinaryIO) -> None:
-    """Refuse a sheet whose cells lie so far apart that the rectangle around them is too large."""
-    columns, rows, held = {b"A"}, [1], b""
+def _measured(archive: zipfile.ZipFile, name: str) -> bool:
+    with archive.open(name) as sheet:
+        return _measure(sheet)  # type: ignore[arg-type]
+
+
+def _measure(sheet: BinaryIO) -> bool:
+    """Refuse a sheet whose cells lie so far apart that the rectangle around them is too large.
+
+    Tell whether it has errors.
+    """
+    columns, rows, held, has_errors = {b"A"}, [1], b"", False
     while piece := sheet.read(_PIECE):
         held += piece
+        has_errors = has_errors or _ERROR.search(held) is not None
         for column, row in _CELL.findall(held):
             columns.add(column)
             rows.append(int(row))
@@ -87,6 +98,30 @@ def _measure(sheet: BinaryIO) -> None:
                 "sheet_too_large",
                 f"The sheet reaches to row {rows[-1]:,}; {MOST_ROWS:,} rows and {MOST_CELLS:,} cells are the most",
             )
+    return has_errors
+
+
+def _with_errors_as_text(source: str, target: str) -> str:
+    """Write the workbook anew, with the text of its errors: python-calamine makes them empty."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            with old.open(name) as part, new.open(name, "w") as written:
+                if not _SHEET.fullmatch(name):
+                    shutil.copyfileobj(part, written)
+                    continue
+                for piece in _tags(part):  # type: ignore[arg-type]
+                    written.write(_ERROR.sub(rb"\1str\2", piece))
+    return target
+
+
+def _tags(part: BinaryIO) -> Iterator[bytes]:
+    """Yield it in pieces that cut no tag in two."""
+    held = b""
+    while piece := part.read(_PIECE):
+        head, sign, tail = (held + piece).rpartition(b"<")
+        yield head
+        held = sign + tail
+    yield held
 
 
 def _number(column: bytes) -> int:

@@ -326,6 +326,11 @@ _FAR = "".join(
     f'<row r="{row}"><c r="C{row}" t="inlineStr"><is><t>{cell}</t></is></c></row>'
     for row, cell in ((5, "email"), (6, ANN), (9, BOB), (12, "nobody"), (13, EVE))
 )
+_ERRORS = (
+    cells([["email", "name"], [ANN, "Ann"]])
+    + f'<row r="3"><c r="A3" t="inlineStr"><is><t>{BOB}</t></is></c><c r="B3" t="e"><v>#N/A</v></c></row>'
+    '<row r="4"><c t="e" r="A4" s="1"><f>1/0</f><v>#DIV/0!</v></c><c r="B4"><v>1</v></c></row>'
+)
 WORKBOOKS = (
     Odd(name=".xlsx with numbers", content=workbook(cells(_SHEET))),
     Odd(
@@ -338,6 +343,13 @@ WORKBOOKS = (
         name=".xlsx whose table begins at C5",
         content=workbook(_FAR),
         rejects=("12: invalid_address",),
+    ),
+    Odd(
+        name=".xlsx with errors in its cells, as a formula leaves them",
+        content=workbook(_ERRORS),
+        comes=(ANN, BOB),
+        names={BOB: "#N/A"},
+        rejects=("4: invalid_address",),
     ),
     Odd(
         name=".xlsx of 2 KB with a cell at XFD1048576",
