@@ -27,6 +27,7 @@ ALLOWED = re.compile(
     r"|django\.core\.mail\.backends\.(smtp|console|filebased|locmem)\.EmailBackend"
 )
 
+_SECRET = re.compile("pass|secret|key|token", re.IGNORECASE)
 _REFUSED = frozenset({"invalid", "rejected", "failed"})  # anymail's statuses
 
 
@@ -67,8 +68,9 @@ class Config:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values never to quote: any of a backend's options may be a key."""
-        return tuple(value for value in self.options.values() if isinstance(value, str) and len(value) > 7)
+        """The values never to quote: any of a backend's options may be a key, a short one if its name says so."""
+        texts = {name: value for name, value in self.options.items() if isinstance(value, str)}
+        return tuple(value for name, value in texts.items() if len(value) > 7 or _SECRET.search(name))
 
 
 class DjangoBackend:

@@ -23,7 +23,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueErro
 
 from providers import failpoints
 from providers.errors import AccountProblem, Exhausted, ProviderError, Unavailable, Unknown
-from providers.wire import compressed, shortage, trust, waiting
+from providers.wire import compressed, hiding, shortage, trust, waiting
 from providers.wire.body import Body
 from providers.wire.deadlines import Reader, left
 from providers.wire.network_errors import told
@@ -182,10 +182,9 @@ def foreign(name: str, answer: Answer, hide: Iterable[str] = ()) -> ProviderErro
 
 
 def said(words: bytes | str, hide: Iterable[str] = ()) -> str:
-    """Return a vendor's text for a person: one printable line, cut, with the secrets in `hide` replaced."""
+    """Return a vendor's text for a person: one printable line, cut, without the secrets in `hide`."""
     line = words if isinstance(words, str) else words[:LONGEST_ANSWER].decode(errors="replace")
-    for secret in filter(None, hide):
-        line = line.replace(secret, "[hidden]")
+    line = hiding.without(line, hide)
     line = "".join(letter if letter.isprintable() else " " for letter in line)
     return re.sub(" +", " ", line).strip()[:_LONGEST_QUOTE]
 

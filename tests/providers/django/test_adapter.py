@@ -189,3 +189,15 @@ def test_every_backend_has_a_timeout():
 def test_no_repr_shows_an_option(postmark):
     shown = json.dumps([repr(postmark), repr(postmark._config), repr(vars(postmark))])
     assert "pm-secret-token" not in shown
+
+
+def test_the_option_that_its_name_makes_a_secret_is_one_however_short():
+    options = {
+        "username": "u1",
+        "password": "pw-12",
+        "api_key": "k-123",
+        "host": "mail",
+        "sender_domain": "mail.example",
+    }
+    config = adapter.Config(backend="django.core.mail.backends.smtp.EmailBackend", options=options)
+    assert set(config.secrets) == {"pw-12", "k-123", "mail.example"}
