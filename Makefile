@@ -31,14 +31,14 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
 	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_deploy_examples.py \
 	tests/test_docs_site.py tests/test_documented_commands.py tests/test_runbook.py tests/test_durations.py tests/test_events_of_ses.py \
-	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_left_out.py tests/test_manage.py tests/test_migrated.py tests/test_no_output.py \
+	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_first_start.py tests/test_imports.py tests/test_left_out.py tests/test_manage.py tests/test_migrated.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_metrics.py tests/test_dashboards.py tests/test_public_reports.py tests/test_replaced_file.py \
 	tests/test_rules.py tests/test_the_mail_that_was_meant.py tests/test_webhooks.py
 # Of them, whatever starts servers and workers, and mostly waits for them.
 PROCESSES := tests/api/test_hostile_connections.py tests/api/test_hostile_upload.py tests/api/test_short_of_files.py \
 	$(wildcard tests/gomail/server/test_*.py) tests/gomail/test_settings.py tests/gomail/test_start.py \
 	tests/test_celery.py tests/test_crash.py tests/test_dashboards.py tests/test_deploy.py tests/test_events_of_ses.py \
-	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_imports.py tests/test_no_output.py \
+	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_first_start.py tests/test_imports.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_replaced_file.py tests/test_webhooks.py
 ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
 DURATIONS := .durations

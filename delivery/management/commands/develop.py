@@ -65,7 +65,10 @@ class Command(base.Command):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         try:
-            children += [_start(*_SERVER, "--bind", f"{HOST}:{port}"), _start("manage.py", "worker")]
+            children += [
+                _start(*_SERVER, "--bind", f"{HOST}:{port}"),
+                _start("manage.py", "worker", "--skip-checks"),
+            ]
             _await_server(port, children)
             self.stdout.write(_banner(port, password))
             raise SystemExit(_first_exit(children))
@@ -151,8 +154,11 @@ def _banner(port: int, password: str) -> str:
 
 
 def _start(*arguments: str) -> "subprocess.Popen[bytes]":
-    # A session of its own: Ctrl-C reaches only this process, which then stops its children in order.
-    return subprocess.Popen([sys.executable, *arguments], cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603
+    # A session of its own: Ctrl-C reaches only this process, which then stops its children in order. This process has
+    # made the system checks before all else; errors of what has become of the settings since still end the server.
+    environment = os.environ | {"GOMAIL_WARNINGS_TOLD": "true"}
+    command = [sys.executable, *arguments]
+    return subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)  # noqa: S603
 
 
 def _first_exit(children: Children) -> int:
