@@ -11,9 +11,10 @@ from delivery.access.limits import Over
 from delivery.access.pauses import Paused
 from delivery.admin import files, mailing_standing
 from delivery.admin.mailing_forms import said
+from delivery.content import links
 from delivery.content.drafts import Draft
 from delivery.content.template_sources import Unpublishable
-from delivery.content.templates import UNSUBSCRIBE, Missing, Unwritable
+from delivery.content.templates import Missing, Unwritable
 from delivery.mailings import testing
 from delivery.mailings.content import NotReady
 from delivery.models import Contact, Email, Mailing, Membership
@@ -82,11 +83,11 @@ def _can_be_written(mailing: Mailing, contact: Contact) -> bool:
 
 
 def _shown(draft: Draft) -> Found:
-    html = draft.html.replace(UNSUBSCRIBE, "#")
+    html = links.put_into_html(draft.html, "#")
     return {
         "subject": draft.subject.removeprefix(testing.PREFIX),
         "html": _with_images(files.harmless(html), draft.attachments),
-        "text": draft.text.replace(UNSUBSCRIBE, "https://… (the own link of each)"),
+        "text": links.put_into_text(draft.text, "https://… (the own link of each)"),
     }
 
 

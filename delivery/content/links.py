@@ -19,7 +19,9 @@ from django.conf import settings
 SHORTEST_KEY: Final = 32  # characters
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes in Base64 without padding
 _ID_BYTES = 16
-_PLACE = re.compile(r"\{\{\s*unsubscribe_url\s*\}\}")  # in a body
+_LITERAL: Final = "\ue000"  # before what reads like the place of a link, and is somebody's data
+_NAME: Final = "unsubscribe_url"
+_PLACE = re.compile(rf"{_LITERAL}?\{{\{{\s*{_NAME}\s*\}}\}}")  # in a body
 _PURPOSE = b"gomail unsubscribe 1:"  # the keys may come to sign other things, too
 
 
@@ -67,13 +69,28 @@ def headers(link: str) -> Mapping[str, str]:
 
 
 def put_into_text(body: str, link: str) -> str:
-    """Return a text with the link where it says {{ unsubscribe_url }}."""
-    return _PLACE.sub(lambda _: link, body) if link else body
+    """Return a text with the link where it says {{ unsubscribe_url }}, but in data; without a link it says so still."""
+    return _PLACE.sub(lambda found: _put(found[0], link), body) if _NAME in body else body
 
 
 def put_into_html(body: str, link: str) -> str:
     """Return the HTML with the link where it says {{ unsubscribe_url }}."""
     return put_into_text(body, html.escape(link))
+
+
+def kept_apart(body: str) -> str:
+    """Return a body in which whatever reads like the place of a link is none: it came with somebody's data."""
+    return _PLACE.sub(lambda found: _LITERAL + found[0], body) if _NAME in body else body
+
+
+def has_place(*bodies: str) -> bool:
+    """Tell whether a link is put into one of these bodies."""
+    places = (found[0] for body in bodies for found in _PLACE.finditer(body))
+    return any(not place.startswith(_LITERAL) for place in places)
+
+
+def _put(place: str, link: str) -> str:
+    return place.removeprefix(_LITERAL) if place.startswith(_LITERAL) or not link else link
 
 
 def _token(email: UUID, key: str) -> str:

@@ -5,6 +5,7 @@ changes what was promised.
 """
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,7 +14,7 @@ import css_inline
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError
 
-from delivery.content import liquid_env, liquid_meter, markup_bounds, template_sources
+from delivery.content import links, liquid_env, liquid_meter, markup_bounds, template_sources
 from delivery.content.liquid_meter import Meter
 from delivery.content.template_sources import Variable
 
@@ -23,6 +24,7 @@ _STYLE = re.compile("<style", re.IGNORECASE)
 _BREAKS = re.compile(r"[\r\n\u2028\u2029\x85\x0b\x0c]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 UNSUBSCRIBE: Final = "{{ unsubscribe_url }}"  # put in by the message of each offer
+_WRITTEN: Final = f"unsubscribe-{secrets.token_hex(16)}"  # the same while it is written: no data can say so
 # Nothing is fetched: by default it would load whatever a <link> names, files of this machine, too.
 _INLINER: Final = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 # What the library and Python raise where values do not fit what a template does with them.
@@ -119,9 +121,11 @@ class Published:
         meter = Meter(optional)
         with liquid_meter.metered(meter):
             rendered = Rendered(
-                subject=_subject(self._write(self.subject, "subject", filled, meter)),
-                html=_inlined(self._write(self.html, "html", filled, meter)) if self.html else "",
-                text=self._write(self.text, "text", filled, meter) if self.text else "",
+                subject=_subject(
+                    self._write(self.subject, "subject", filled, meter).replace(_WRITTEN, UNSUBSCRIBE)
+                ),
+                html=_placed(_inlined(self._write(self.html, "html", filled, meter))) if self.html else "",
+                text=_placed(self._write(self.text, "text", filled, meter)) if self.text else "",
             )
         return rendered, tuple(dict.fromkeys([*missing, *meter.missing])), misfits
 
@@ -171,7 +175,7 @@ def _filled(
     variables: tuple[Variable, ...], data: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str], tuple[str, ...], frozenset[str]]:
     """Return the data with defaults, what is missing, what has another type, and what may be absent."""
-    filled: dict[str, Any] = {"unsubscribe_url": UNSUBSCRIBE, **data}
+    filled: dict[str, Any] = {"unsubscribe_url": _WRITTEN, **data}
     missing, misfits, optional = [], [], []
     for variable in variables:
         value = template_sources.dig(data, variable.name)
@@ -187,6 +191,11 @@ def _filled(
                 [] if data.get(root) else [root]
             )  # it is not named beside its parts, nor they beside it
     return filled, missing, tuple(misfits), frozenset(optional)
+
+
+def _placed(written: str) -> str:
+    """Return a body with the place of the link where the template has it, and only there."""
+    return links.kept_apart(written).replace(_WRITTEN, UNSUBSCRIBE)
 
 
 def _subject(written: str) -> str:

@@ -1,13 +1,13 @@
 """Previews: a version as it would be sent, published or not, with what is wrong with it instead of an error."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from delivery.content import publishing, template_sources
+from delivery.content import links, publishing, template_sources
 from delivery.content import templates as content
 from delivery.content.template_sources import Fault, Source, Unpublishable
-from delivery.content.templates import Compiled, Rendered, RenderFault
+from delivery.content.templates import UNSUBSCRIBE, Compiled, Rendered, RenderFault
 from delivery.library import templates
 from delivery.models import Template, TemplateVersion
 
@@ -49,7 +49,7 @@ def _written(version: TemplateVersion, made: Mapping[str, Any], data: Mapping[st
     rendered, missing, invalid = templates.ready(version, made).preview(data)
     parts = Compiled(**{name: made[name] for name in ("subject", "html", "text", "partials")})
     return Preview(
-        rendered=rendered,
+        rendered=_shown(rendered),
         missing=missing,
         invalid=invalid,
         unused=_unused(version, parts),
@@ -76,7 +76,16 @@ def _alone(version: TemplateVersion, data: Mapping[str, Any]) -> Preview:
     else:
         made = publishing.loose(written, find=templates.partials_of(version))
     rendered, missing, _ = content.parsed(made, templates.variables(version)).preview(data)
-    return Preview(rendered=rendered, missing=missing)
+    return Preview(rendered=_shown(rendered), missing=missing)
+
+
+def _shown(rendered: Rendered) -> Rendered:
+    """Return it as people read it, with the place of the link to unsubscribe."""
+    html, text = (
+        links.put_into_html(rendered.html, UNSUBSCRIBE),
+        links.put_into_text(rendered.text, UNSUBSCRIBE),
+    )
+    return replace(rendered, html=html, text=text)
 
 
 def _unused(version: TemplateVersion, parts: Compiled) -> tuple[str, ...]:

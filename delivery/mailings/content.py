@@ -10,7 +10,7 @@ from django.conf import settings
 from delivery.content import addresses, directions, headers, links, locales, publishing, templates
 from delivery.content.drafts import Draft
 from delivery.content.template_sources import Source
-from delivery.content.templates import UNSUBSCRIBE, Compiled, Missing, Published, RenderFault
+from delivery.content.templates import Compiled, Missing, Published, RenderFault
 from delivery.library import signatures
 from delivery.library import templates as library
 from delivery.models import Contact, Group, Mailing, MailingRecipient, TemplateVersion
@@ -49,7 +49,7 @@ class Writer:
         """Return the email for this recipient with this contact's data; raise templates.Unwritable."""
         published = self._in(contact.locale)
         rendered = published.render({"contact": variables(contact), "mailing": self._about})
-        if not self._unsubscribe and UNSUBSCRIBE in (rendered.html + rendered.text):
+        if not self._unsubscribe and links.has_place(rendered.html, rendered.text):
             raise Missing(("unsubscribe_url",))
         draft = Draft(
             sender=self._sender,

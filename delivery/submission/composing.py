@@ -4,8 +4,9 @@ import time
 from dataclasses import asdict, replace
 from typing import Final
 
+from delivery.content import links
 from delivery.content.drafts import Draft, FromTemplate
-from delivery.content.templates import UNSUBSCRIBE, Missing, RenderFault
+from delivery.content.templates import Missing, RenderFault
 from delivery.library import signatures, templates
 from delivery.models import Group, Team
 
@@ -33,7 +34,7 @@ def _written(draft: Draft, asked: FromTemplate, team: Team | None, until: float 
         raise RenderFault(f"The templates of one request may take {_SECONDS:.0f} seconds; these take more.")
     published = templates.resolve(team, asked.template, asked.locale)
     rendered = published.render(asked.variables)
-    if not draft.unsubscribe and UNSUBSCRIBE in (rendered.html + rendered.text):
+    if not draft.unsubscribe and links.has_place(rendered.html, rendered.text):
         raise Missing(("unsubscribe_url",))
     return replace(
         draft,

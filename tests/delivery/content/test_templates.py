@@ -2,10 +2,11 @@ import threading
 
 import pytest
 
-from delivery.content import publishing, templates
+from delivery.content import links, publishing, templates
 from delivery.content.template_sources import Source, Unpublishable, Variable
 from delivery.content.templates import Misfit, Missing, RenderFault
 
+NAMED = (Variable(name="name"),)
 CUSTOMER = (Variable(name="customer", type="object"), Variable(name="items", type="list", required=False))
 
 
@@ -124,6 +125,28 @@ def test_an_unsubscribe_link_stays_a_place_to_be_filled_in_by_each_offer():
     written = published(html=html).render({})
     assert '<a href="{{ unsubscribe_url }}">' in written.html
     assert "out ({{ unsubscribe_url }})" in written.text
+
+
+@pytest.mark.parametrize(
+    "said", ["{{ unsubscribe_url }}", "{{unsubscribe_url}}", "\ue000{{ unsubscribe_url }}"]
+)
+def test_data_that_reads_like_the_place_of_the_link_stays_what_it_is(said: str):
+    source = {
+        "html": "<style>p{color:red}</style><p>{{ name }}</p>",
+        "text": "{{ name }}",
+        "subject": "{{ name }}",
+    }
+    written = published(NAMED, **source).render({"name": said})
+    assert not links.has_place(written.html, written.text)
+    for link in ("https://x.example/u/t", ""):
+        assert f">{said}</p>" in links.put_into_html(written.html, link)
+        assert links.put_into_text(written.text, link) == written.subject == said
+
+
+def test_data_cannot_complete_the_place_of_the_link():
+    parts = {"name": "{{ unsubscribe_url"}
+    written = published(NAMED, text="{{ name }}{% raw %} }}{% endraw %} {{ unsubscribe_url }}").render(parts)
+    assert links.put_into_text(written.text, "LINK") == "{{ unsubscribe_url }} LINK"
 
 
 def test_a_layout_stands_around_the_template():
