@@ -11,6 +11,7 @@ from rest_framework import serializers
 from api import fields
 from api.exact import Id
 from api.fields import fail
+from api.names import Name
 from api.senders import SenderField
 from api.serializers import EmptyingSerializer, StrictSerializer
 from delivery.content import addresses
@@ -106,7 +107,7 @@ class GroupInSerializer(EmptyingSerializer):
     """What a client says of a group."""
 
     emptied = ("from_address", "reply_to", "signature")
-    name = fields.Text(longest=_LONGEST_GROUP, header=True, required=False)
+    name = Name(longest=_LONGEST_GROUP, required=False)
     from_address = SenderField(required=False)
     reply_to = SenderField(required=False)
     signature = Id(required=False, help_text="of mail to the group; empty: the one that matches")
@@ -116,7 +117,7 @@ class GroupInSerializer(EmptyingSerializer):
 class NewGroupSerializer(GroupInSerializer):
     """A new group."""
 
-    name = fields.Text(longest=_LONGEST_GROUP, header=True)
+    name = Name(longest=_LONGEST_GROUP)
 
 
 class GroupSerializer(serializers.ModelSerializer[Group]):

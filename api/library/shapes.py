@@ -9,6 +9,7 @@ from rest_framework import serializers
 from api import composition, fields
 from api.exact import Whole
 from api.fields import fail
+from api.names import Name
 from api.serializers import StrictSerializer
 from delivery.content import template_sources
 from delivery.library import templates
@@ -93,14 +94,14 @@ def _variable(data: Any, path: str) -> dict[str, Any]:
 class TemplateInSerializer(StrictSerializer):
     """What a client says of a template."""
 
-    name = fields.Text(longest=LONGEST_NAME, header=True, required=False)
+    name = Name(longest=LONGEST_NAME, required=False)
     slug = SlugField(longest=LONGEST_SLUG, required=False)
 
 
 class NewTemplateSerializer(TemplateInSerializer):
     """A new template, without a version."""
 
-    name = fields.Text(longest=LONGEST_NAME, header=True)
+    name = Name(longest=LONGEST_NAME)
     slug = SlugField(longest=LONGEST_SLUG)
 
 

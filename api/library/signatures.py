@@ -15,6 +15,7 @@ from api import fields, parameters
 from api.attachments import AttachmentsField
 from api.authentication import team
 from api.fields import fail
+from api.names import Name
 from api.pagination import NewestFirst
 from api.parsers import StrictJSONParser
 from api.serializers import FailureSerializer, StrictSerializer
@@ -52,7 +53,7 @@ class Images(AttachmentsField):
 class SignatureInSerializer(StrictSerializer):
     """What a client says of a signature."""
 
-    name = fields.Text(longest=LONGEST_NAME, header=True, required=False)
+    name = Name(longest=LONGEST_NAME, required=False)
     html = fields.Text(longest=_LONGEST, required=False)
     text = fields.Text(longest=_LONGEST, required=False)
     match = serializers.ChoiceField(Signature.Match.choices, required=False)
@@ -73,7 +74,7 @@ class SignatureInSerializer(StrictSerializer):
 class NewSignatureSerializer(SignatureInSerializer):
     """A new signature."""
 
-    name = fields.Text(longest=LONGEST_NAME, header=True)
+    name = Name(longest=LONGEST_NAME)
     match = serializers.ChoiceField(Signature.Match.choices)
     match_value = fields.Text(longest=320, header=True)
 

@@ -10,6 +10,7 @@ from api.composition import LONGEST_NAME as LONGEST_REFERENCE
 from api.exact import Id
 from api.fields import fail
 from api.mailings.fields import Body, DomainRates, Future, Ids, Number, Rate
+from api.names import Name
 from api.senders import SenderField
 from api.serializers import EmptyingSerializer, StrictSerializer
 from delivery.mailings import progress, rules
@@ -29,7 +30,7 @@ class MailingInSerializer(EmptyingSerializer):
     """What a client says of a mailing."""
 
     emptied = ("template", *BODIES, "from_address", "reply_to", "signature", "rate", "send_at")
-    name = fields.Text(longest=_LONGEST_NAME, header=True, required=False)
+    name = Name(longest=_LONGEST_NAME, required=False)
     group = Id(required=False)
     exclude = Ids(required=False, help_text="groups whose subscribed members do not get it")
     template = fields.Text(
@@ -57,7 +58,7 @@ class MailingInSerializer(EmptyingSerializer):
 class NewMailingSerializer(MailingInSerializer):
     """A new mailing."""
 
-    name = fields.Text(longest=_LONGEST_NAME, header=True)
+    name = Name(longest=_LONGEST_NAME)
     group = Id()
 
 

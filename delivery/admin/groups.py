@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from delivery.admin import base
 from delivery.admin.contacts import AudienceAdmin
+from delivery.admin.names import Name
 from delivery.audience import groups
 from delivery.models import Group, Membership, Signature
 
@@ -22,7 +23,7 @@ _FIELDS: Final = ("team", "name", "from_address", "reply_to", "signature", "unsu
 class GroupForm(base.OfTeams):
     """The form of a group."""
 
-    name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
+    name = Name(max_length=100)
     from_address = base.MailboxField(
         label="From", required=False, help_text="The sender of mailings that name none of their own."
     )

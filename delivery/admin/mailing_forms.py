@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, permissions
+from delivery.admin.names import Name
 from delivery.content import addresses, template_sources
 from delivery.content.template_sources import Unpublishable
 from delivery.db import clock
@@ -54,7 +55,7 @@ class _Several(_Of, forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 class MailingForm(forms.Form):
     """A mailing. Its team is that of the group that it goes to."""
 
-    name = base.OneLine(
+    name = Name(
         max_length=100, help_text="For you; templates may show it as {{ mailing.name }}.", label="Name"
     )
     group = _Of(queryset=Group.objects.none(), empty_label="Choose the group that gets it")

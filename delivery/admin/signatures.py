@@ -10,6 +10,7 @@ from django.urls import URLPattern, path
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, files, pages, signature_images
+from delivery.admin.names import Name
 from delivery.admin.permissions import scoped
 from delivery.content import signatures as content
 from delivery.content.template_sources import Unpublishable
@@ -25,7 +26,7 @@ _FIELDS = ("name", "kind", "match", "match_value", "position", "once", "enabled"
 class SignatureForm(base.OfTeams):
     """A signature; its images have a page of their own."""
 
-    name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
+    name = Name(max_length=100)
     match_value = base.OneLine(
         max_length=254,
         label="Address, domain or group",

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from delivery.access.scopes import Scope
 from delivery.admin import base, files, pages, webhook_lists
+from delivery.admin.names import Name
 from delivery.admin.pages import Label
 from delivery.content import locales, template_sources
 from delivery.content.template_sources import Unpublishable, Variable
@@ -28,7 +29,7 @@ _SHOWN: Final = 50  # versions
 class TemplateForm(base.OfTeams):
     """The form for a new template."""
 
-    name = base.OneLine(max_length=100, widget=base.Line(attrs={"autocomplete": "off"}))
+    name = Name(max_length=100)
     slug = forms.RegexField(
         templates.SLUG.pattern + r"\Z",
         max_length=64,

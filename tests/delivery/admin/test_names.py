@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from delivery.models import ApiKey, Team
+from delivery.models import ApiKey, Group, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -36,3 +36,12 @@ def test_a_team_is_named_and_renamed(admin_client: Client) -> None:
     admin_client.post(reverse("admin:delivery_team_change", args=[team.pk]), {"name": "shop"})
 
     assert [row.name for row in Team.objects.all()] == ["shop"]
+
+
+def test_a_groups_name_turns_no_direction_of_writing(admin_client: Client) -> None:
+    team = Team.objects.create(name="shop")
+    page = reverse("admin:delivery_group_add")
+    admin_client.post(page, {"team": team.pk, "name": "Shop\u202egpj\u2066"})
+    empty = admin_client.post(page, {"team": team.pk, "name": "\u202e"})
+
+    assert ([row.name for row in Group.objects.all()], empty.status_code) == (["Shopgpj"], 200)

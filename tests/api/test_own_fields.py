@@ -1,4 +1,4 @@
-"""No request's field takes another type of JSON than its own: 1.0, "1" and true are no numbers of a version."""
+"""No field of a request takes another type of JSON than its own: 1.0, "1" and true are no numbers of a version."""
 
 import importlib
 import pkgutil
@@ -71,3 +71,26 @@ def test_an_id_is_a_text(api: fakes.Api) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "wrong_type")
     answer = api.post("groups/", {"name": "Other", "signature": 1})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "wrong_type")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("groups/", {}),
+        ("templates/", {"slug": "order"}),
+        ("layouts/", {"slug": "order"}),
+        ("signatures/", {"match": "from_domain", "match_value": "example.org", "html": "<p>Ann</p>"}),
+        ("mailings/", {"subject": "s", "html": "<p>Hi</p>", "from_address": "me@example.org"}),
+    ],
+)
+def test_a_name_turns_no_direction_of_writing(api: fakes.Api, path: str, more: dict[str, str]) -> None:
+    if path == "mailings/":
+        more = {**more, "group": api.post("groups/", {"name": "News"}).json()["id"]}
+    made = api.post(path, {"name": "Shop\u202egpj\u2066\u200f", **more})
+    assert (made.status_code, made.json()["name"]) == (201, "Shopgpj")
+    where = f"{fakes.V1}{path}{made.json()['id']}/"
+    changed = api.client.patch(where, {"name": "\u202eX"}, "application/json", headers=api.headers)
+    assert changed.json()["name"] == "X"
+    empty = api.post(path, {"name": "\u202e", **more})
+    assert (empty.status_code, empty.json()["errors"][0]["code"]) == (400, "empty")
