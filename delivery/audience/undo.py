@@ -1,5 +1,10 @@
-"""Undoing an import: contacts that it made and nobody has used since go, and so do the memberships that it added."""
+"""Undoing an import: contacts that it made and nobody has used since go, and so do the memberships that it added.
 
+A contact that several files had stays until all of them are undone, and goes with the last. It knows the first and the
+last of them; one between may have had it, and counts as if it had.
+"""
+
+from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,30 +15,40 @@ from delivery.db import ids
 from delivery.models import Contact, Import, Membership
 
 _AT_ONCE: Final = 2000
+_Status = Import.Status
+_HAS_WRITTEN: Final = (_Status.RUNNING, _Status.PAUSED, *(set(Import.OVER) - {_Status.UNDONE}))
+Shared = tuple[UUID, UUID]  # the imports that made a contact, and had it last
 
 
 def run(imported: Import) -> None:
     """Delete them, the oldest first, in transactions of 2,000; may be killed, and run again."""
-    last = ids.floor(imported.created_at)
-    while some := list(_made(imported, last)[:_AT_ONCE]):
-        last = some[-1]
-        with transaction.atomic():
-            _unused(imported, some).only("pk").delete()
+    _delete(imported, (imported.pk, imported.pk), imported)
+    for shared in _shared(imported):
+        _delete(imported, shared, Import.objects.get(pk=shared[0]))
     if imported.group_id:
+        _hand_over(imported)
         _leave(imported)
 
 
-def _made(imported: Import, after: UUID) -> QuerySet[Contact, UUID]:
+def _delete(imported: Import, of: Shared, maker: Import) -> None:
+    last = ids.floor(maker.created_at)
+    while some := list(_made(imported, of, last)[:_AT_ONCE]):
+        last = some[-1]
+        with transaction.atomic():
+            _unused(imported, of, some).only("pk").delete()
+
+
+def _made(imported: Import, of: Shared, after: UUID) -> QuerySet[Contact, UUID]:
     made = Contact.objects.filter(team=imported.team_id, pk__gt=after)
-    made = made.filter(created_by_import=imported.pk, last_import=imported.pk)
+    made = made.filter(created_by_import=of[0], last_import=of[1])
     return made.order_by("pk").values_list("pk", flat=True)
 
 
-def _unused(imported: Import, some: list[UUID]) -> QuerySet[Contact]:
+def _unused(imported: Import, of: Shared, some: list[UUID]) -> QuerySet[Contact]:
     """Keep those that are in no other group, and that nothing else of the database names."""
-    here = {"group": imported.group_id, "by": _by(imported), "status": Membership.Status.SUBSCRIBED}
+    here = {"group": imported.group_id, "by": _by(imported.pk), "status": Membership.Status.SUBSCRIBED}
     elsewhere = Membership.objects.filter(contact=OuterRef("pk")).exclude(**here)
-    unused = Contact.objects.filter(~Exists(elsewhere), pk__in=some, last_import=imported.pk)
+    unused = Contact.objects.filter(~Exists(elsewhere), pk__in=some, last_import=of[1])
     for relation in Contact._meta.get_fields(include_hidden=True):
         if isinstance(relation, ManyToOneRel) and relation.related_model is not Membership:
             named: Any = relation.related_model
@@ -41,15 +56,60 @@ def _unused(imported: Import, some: list[UUID]) -> QuerySet[Contact]:
     return unused
 
 
+def _shared(imported: Import) -> Iterator[Shared]:
+    """Yield between which imports a contact was made and had last, of which this one is the last to be undone."""
+    mine = Import.objects.filter(team=imported.team_id).order_by()
+    undone = {each.pk: each for each in mine.filter(status=_Status.UNDONE)}
+    if not undone:
+        return
+    undone[imported.pk] = imported
+    made = Contact.objects.filter(team=imported.team_id, created_by_import__in=list(undone)).order_by()
+    others = list(mine.filter(status__in=_HAS_WRITTEN).exclude(pk=imported.pk))
+    pairs: Any = set(made.values_list("created_by_import", "last_import").distinct())
+    for maker, last in pairs:
+        if maker != last and last in undone:
+            between = _Between(undone[maker], undone[last])
+            if between.may_have(imported) and not any(map(between.may_have, others)):
+                yield maker, last
+
+
+class _Between:
+    """The time from the import that made a contact to the end of the one that had it last."""
+
+    def __init__(self, maker: Import, last: Import) -> None:
+        self._ends = (maker.pk, last.pk)
+        self._since, self._until = maker.created_at, last.finished_at
+
+    def may_have(self, other: Import) -> bool:
+        """Tell whether an import may have had the contact as well."""
+        begun = self._until is None or other.created_at < self._until
+        return other.pk in self._ends or (
+            begun and (other.finished_at is None or other.finished_at > self._since)
+        )
+
+
+def _hand_over(imported: Import) -> None:
+    """Let those whom a later file brought into the group as well stay in it, as if that one had added them."""
+    added = _added(imported)
+    later = Import.objects.filter(group=imported.group_id, status__in=_HAS_WRITTEN).exclude(pk=imported.pk)
+    named = added.filter(contact__last_import__in=later.order_by().values("pk"))
+    for other in set(named.order_by().values_list("contact__last_import", flat=True).distinct()):
+        several = Contact.objects.filter(last_import=other, team=imported.team_id).values("pk")
+        added.filter(contact__in=several).update(by=_by(other))
+
+
 def _leave(imported: Import) -> None:
     """Take those out of the group that were contacts before."""
-    added = Membership.objects.filter(
-        Q(status=Membership.Status.SUBSCRIBED), group=imported.group_id, by=_by(imported)
-    )
+    added = _added(imported)
     while some := list(added.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]):
         with transaction.atomic():
             added.filter(pk__in=some).delete()
 
 
-def _by(imported: Import) -> str:
-    return f"import:{imported.pk}"
+def _added(imported: Import) -> QuerySet[Membership]:
+    subscribed = Q(status=Membership.Status.SUBSCRIBED)
+    return Membership.objects.filter(subscribed, group=imported.group_id, by=_by(imported.pk))
+
+
+def _by(pk: UUID | None) -> str:
+    return f"import:{pk}"

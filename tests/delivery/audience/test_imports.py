@@ -1,6 +1,7 @@
 """What a file does to contacts and groups, once and again, in whatever pieces it is read."""
 
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -136,6 +137,50 @@ def test_undo_leaves_whom_somebody_has_used_or_changed(tmp_path: Path) -> None:
     imported(tmp_path, "email\nagain@example.org\n")
     imports.take_back(done)
     assert [each.partition("@")[0] for each in emails()] == ["again", "changed", "joined", "left"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_whom_several_files_had_goes_with_the_last_that_is_undone(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    several = [imported(tmp_path, FILE, group=group(name)) for name in ("A", "B", "")]
+    made = emails()
+    for at in order:
+        assert emails() == made
+        imports.take_back(several[at])
+    assert (emails(), Membership.objects.count()) == ([], 0)
+
+
+def test_whom_a_file_between_may_have_had_stays(tmp_path: Path) -> None:
+    first, between, last = (imported(tmp_path, FILE) for _ in range(3))
+    imports.take_back(first)
+    imports.take_back(last)
+    assert emails()
+    imported(tmp_path, "email\nother@example.org\n")  # this one cannot
+    imports.take_back(between)
+    assert emails() == ["other@example.org"]
+
+
+def test_undoing_one_file_leaves_in_the_group_whom_another_brought_into_it(tmp_path: Path) -> None:
+    news = group()
+    first = imported(tmp_path, "email\nann@example.org\nbob@example.org\n", group=news)
+    second = imported(tmp_path, "email\nbob@example.org\n", group=news)
+    imports.take_back(first)
+    assert [each.contact.email for each in news.memberships.all()] == ["bob@example.org"]
+    imports.take_back(second)
+    assert (emails(), Membership.objects.count()) == ([], 0)
+
+
+def test_whom_somebody_has_changed_or_used_stays_when_all_files_are_undone(tmp_path: Path) -> None:
+    file = "email\nchanged@example.org\njoined@example.org\ngone@example.org\n"
+    several = [imported(tmp_path, file) for _ in range(2)]
+    people = {each.email.partition("@")[0]: each for each in Contact.objects.all()}
+    with transaction.atomic():
+        contacts.change(people["changed"], name="C")
+        groups.join(group("Other"), people["joined"], by="api")
+    for each in several:
+        imports.take_back(each)
+    assert emails() == ["changed@example.org", "joined@example.org"]
 
 
 def test_a_running_import_stops_behind_its_chunk_and_goes_on_there(
