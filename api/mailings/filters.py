@@ -3,10 +3,11 @@
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from api import parameters
 from api.filters import TruthFilter
+from delivery.mailings import states
 from delivery.models import Mailing, MailingRecipient
 from delivery.search import mailing_addresses
 
@@ -27,12 +28,16 @@ class MailingFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class RecipientFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """state, address, q, possible_duplicate."""
+    """state, address, q, possible_duplicate, render_failures."""
 
     state = django_filters.ChoiceFilter(choices=MailingRecipient.State.choices)
     address = django_filters.CharFilter(method="by_address", help_text="the whole address")
     q = django_filters.CharFilter(method="search", help_text="the beginning of an address")
     possible_duplicate = TruthFilter(help_text="sent again although it may have been sent before")
+
+    render_failures = TruthFilter(
+        method="by_render_failure", help_text="it cannot be written: as the check has found, or at their turn"
+    )
 
     @classmethod
     def known(cls) -> tuple[str, ...]:
@@ -52,3 +57,8 @@ class RecipientFilter(django_filters.FilterSet):  # type: ignore[misc]
     def search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep whose address begins so."""
         return mailing_addresses.beginning(rows, value)
+
+    def by_render_failure(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        """Keep those for whom it cannot be written, or the others."""
+        failing = Q(reason__startswith=states.RENDER)
+        return rows.filter(failing if value else ~failing)

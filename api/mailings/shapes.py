@@ -113,7 +113,7 @@ class MailingCheckSerializer(serializers.Serializer[Any]):
     failures = serializers.ListField(
         child=serializers.DictField(child=serializers.CharField()),
         required=False,
-        help_text="the first 20 of those, {address, reason}; recipients/ has all",
+        help_text="the first 20 of those, {address, reason}; recipients/?render_failures=true has all",
     )
     missing = serializers.DictField(
         child=serializers.IntegerField(),

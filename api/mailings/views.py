@@ -141,6 +141,7 @@ class Recipients(OfMailings):
             OpenApiParameter("address", str, description="the whole address"),
             OpenApiParameter("q", str, description="the beginning of an address"),
             OpenApiParameter("possible_duplicate", bool),
+            OpenApiParameter("render_failures", bool),
         ],
         responses={200: MailingRecipientSerializer(many=True), **READ},
     )

@@ -51,6 +51,8 @@ def test_a_check_counts_everybody_and_names_those_for_whom_it_fails(api: fakes.A
     (failed,) = found["failures"]
     assert failed["address"] == "nameless@example.net"
     assert "contact.first_name" in failed["reason"]
+    listed = api.get(f"mailings/{shown['id']}/recipients/", render_failures="true").json()["results"]
+    assert [(row["email"], row["state"]) for row in listed] == [("nameless@example.net", "waiting")]
     assert found["providers"] == [{"name": "sandbox", "ready": True, "reason": ""}]
     assert (shown["counts"]["waiting"], shown["processed"], Email.objects.count()) == (4, 0, 0)
     assert "walk" not in found

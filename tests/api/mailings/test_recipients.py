@@ -73,6 +73,8 @@ def test_each_is_shown_with_what_became_of_it(api: fakes.Api, sent: str) -> None
         ({"q": "eve_"}, ["eve_x@example.net"]),
         ({"q": "%"}, []),
         ({"possible_duplicate": "true"}, ["=1+1@example.net"]),
+        ({"render_failures": "true"}, ["bob@example.net"]),
+        ({"render_failures": "false", "state": "failed"}, []),
         ({"state": "sent", "possible_duplicate": "false"}, []),
     ],
 )
