@@ -81,6 +81,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "gomail.login.pages.look",
             ],
+            "libraries": {"breadcrumbs": "delivery.admin.breadcrumbs"},
         },
     },
 ]
