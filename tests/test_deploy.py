@@ -119,7 +119,10 @@ def test_the_proxy_on_the_host_is_the_one_that_is_trusted() -> None:
 
 def test_every_image_can_be_pinned_by_its_digest() -> None:
     images = [service["image"] for service in COMPOSE["services"].values() if service["image"] != "gomail"]
-    assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w./-]+:\d+\.\d+[\w.-]*\}", image) for image in images)
+    assert all(
+        re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[\w./-]+:\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?\}", image)
+        for image in images
+    )
     assert "FROM ${PYTHON_IMAGE}" in (DEPLOY / "Dockerfile").read_text()
     assert set(COMPOSE["x-gomail"]["build"]["args"]) == {"PYTHON_IMAGE"}
     default = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)

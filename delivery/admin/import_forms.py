@@ -52,7 +52,7 @@ _QUESTIONS: Final = {  # what is asked, and how it is answered; the API's own wo
         "The file does not say by what its cells are parted.",
     ),
     "header_missing": ("What is the first line?", "It holds an address, so it may be a row like the others."),
-    "no_email_column": ("Which column holds the addresses?", "None is known to by its name."),
+    "no_email_column": ("Which column holds the addresses?", "None is known by its name."),
     "sheet_undecided": ("Which sheet holds the contacts?", "Only one of them is read."),
 }
 
