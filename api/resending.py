@@ -150,11 +150,12 @@ class ResendEmails(Throttled):
 
 def _order(request: Request, wanted: Wanted, count: int) -> Order:
     """Return how they are sent again: by the request's key, with a use of its Idempotency-Key for each."""
-    content = {"resend_all": wanted.told(), "count": count}
+    content: dict[str, Any] = {"resend_all": wanted.told(), "count": count}
     after = {"filter": wanted.told(), "count": count}
     whose = team(request)
     return Order(
         key=key(request),
+        use=preferences.key_use(request, **content),
         uses=[preferences.key_use(request, number, **content) for number in range(count)],
         record=lambda: audit.record("emails.resent", "emails", "", team=whose, after=after),
     )

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from delivery.content import tombstones
 from delivery.db import clock
@@ -97,6 +101,46 @@ def bind(uses: Sequence[tuple[KeyUse, Email]]) -> None:
         IdempotencyKey.objects.bulk_create(rows)
     except IntegrityError as error:
         raise Taken from error
+
+
+@contextmanager
+def alone(key_use: KeyUse | None, email: UUID, *, seconds: float) -> Iterator[None]:
+    """Keep a request that makes many emails from being worked on twice at a time; `email`: one that it is about.
+
+    Raises StillRunning while another is at it, which is given up these seconds after it began: its process has died.
+    A request that raises has not used its key.
+    """
+    if key_use is None:
+        yield
+        return
+    mine = IdempotencyKey.objects.filter(scope=key_use.scope, key=key_use.key)
+    given_up = Q(created_at__lt=clock.now() - timedelta(seconds=seconds))
+    mine.filter(given_up | Q(waited=False)).delete()  # it has made nothing: else it would be known
+    claim = IdempotencyKey(**asdict(key_use), email_id=email, waited=True, created_at=clock.now())
+    try:
+        with transaction.atomic():
+            claim.save(force_insert=True)
+    except IntegrityError as error:
+        raise StillRunning from error
+    with ExitStack() as stack:
+        stack.callback(mine.delete)
+        yield
+        stack.pop_all()
+    mine.update(waited=False)
+
+
+def refuse_running(key_use: KeyUse | None, *, seconds: float) -> None:
+    """Raise StillRunning while `alone` holds the key for a request, UsedOtherwise if it was another one."""
+    if key_use is None:
+        return
+    several = [key_use.key, *tombstones.variants(key_use.key)]
+    known = IdempotencyKey.objects.filter(scope=key_use.scope, key__in=several).first()
+    if known is None:
+        return
+    if known.fingerprint not in (key_use.fingerprint, *tombstones.of(key_use.fingerprint)):
+        raise UsedOtherwise
+    if known.waited and known.created_at > clock.now() - timedelta(seconds=seconds):
+        raise StillRunning
 
 
 def _fingerprint(content: Any) -> str:

@@ -33,6 +33,7 @@ REFUSALS: Final = (
     *(NobodyCanCarry, FileRefused, NotSetUp, Unwritable),
 )
 _PATIENCE: Final = 20.0  # seconds that somebody waits for
+_GIVEN_UP: Final = 3 * _PATIENCE  # seconds after which an order without an end has none to come
 _SHOWN: Final = 10
 
 
@@ -77,7 +78,8 @@ class Order:
     """How they are sent again."""
 
     key: ApiKey | None = None  # which sends them
-    uses: Sequence[KeyUse | None] = ()  # of the client's key, by the place in the order
+    use: KeyUse | None = None  # of the client's key, by the order as a whole
+    uses: Sequence[KeyUse | None] = ()  # of it, by the place in the order
     record: Callable[[], None] = lambda: None  # called in the transaction of the first one
 
 
@@ -124,15 +126,25 @@ def preview(emails: QuerySet[Email]) -> Preview:
 def resend_matching(team: Team | None, wanted: Wanted, count: int, order: Order) -> Done:
     """Send what matches again, with one entry in the audit; a repeated order answers what became of the first.
 
-    Raises OtherNumber unless so many are found as were confirmed.
+    Raises OtherNumber unless so many are found as were confirmed, StillRunning while the first is being worked on.
     """
-    if known := idempotency.find_each([use for use in order.uses if use]):
-        each = [One(of=one.resend_of, result=one) for one in known if one.resend_of]
-        return Done(each=each, left=count - len(known))
+    if known := _known(count, order):
+        return known
     found = preview(matching(team, wanted, order.key))
-    if len(found.keys) != count:
-        raise OtherNumber(len(found.keys))
-    return resend_all(found.keys, order)
+    if len(found.keys) == count:
+        with idempotency.alone(order.use, found.keys[0], seconds=_GIVEN_UP):
+            return resend_all(found.keys, order)
+    if known := _known(count, order):  # the first has begun meanwhile
+        return known
+    raise OtherNumber(len(found.keys))
+
+
+def _known(count: int, order: Order) -> Done | None:
+    """Return what became of the first order with this key; None if this is the first."""
+    idempotency.refuse_running(order.use, seconds=_GIVEN_UP)
+    known = idempotency.find_each([use for use in order.uses if use])
+    each = [One(of=one.resend_of, result=one) for one in known if one.resend_of]
+    return Done(each=each, left=count - len(known)) if known else None
 
 
 def resend_all(keys: Sequence[UUID], order: Order) -> Done:

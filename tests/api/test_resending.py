@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from delivery.access import keys
 from delivery.access.scopes import Scope
-from delivery.models import AuditEntry, Email, Limits, Recipient, Team
+from delivery.models import AuditEntry, Email, IdempotencyKey, Limits, Recipient, Team
 from delivery.submission import changes, resending
 from tests import fakes
 from tests.delivery.factories import queued
@@ -224,6 +226,70 @@ def test_two_orders_at_once_send_each_once(api: fakes.Api, monkeypatch: Any) -> 
     for thread in threads:
         thread.join()
     assert (again(), sum(one.json()["accepted"] for one in answers)) == (4, 4)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_request_at_the_same_time_is_told_to_come_again(api: fakes.Api, monkeypatch: Any) -> None:
+    over(), over()
+    begun, goes_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(changes.emails, "accept", waiting(changes.emails.accept, begun, goes_on))
+    answers: list[Any] = []
+
+    def order() -> None:
+        answers.append(resend(fakes.Api(Client(), api.token), headers={"Idempotency-Key": "mine"}, count=2))
+        connection.close()
+
+    first = threading.Thread(target=order)
+    first.start()
+    assert begun.wait(20)
+    second = resend(api, headers={"Idempotency-Key": "mine"}, count=2)
+    goes_on.set()
+    first.join()
+    assert (second.status_code, second.json()["code"]) == (409, "idempotency_key_in_use")
+    assert second.headers["Retry-After"]
+    again_asked = resend(api, headers={"Idempotency-Key": "mine"}, count=2)
+    assert (again_asked.json(), again()) == (answers[0].json(), 2)
+
+
+def waiting(
+    accept: Callable[..., Email], begun: threading.Event, goes_on: threading.Event
+) -> Callable[..., Email]:
+    def inner(*args: Any, **given: Any) -> Email:
+        begun.set()
+        goes_on.wait(timeout=20)
+        return accept(*args, **given)
+
+    return inner
+
+
+def test_an_order_that_sent_nothing_has_not_used_its_key(api: fakes.Api) -> None:
+    over()
+    Limits.objects.update_or_create(team=Team.objects.get(), key=None, defaults={"waiting": 1})
+    waits = queued(team=Team.objects.get())
+    key = {"Idempotency-Key": "mine"}
+    assert resend(api, headers=key, count=1).status_code == 429
+    waits.delete()
+    assert (resend(api, headers=key, count=1).status_code, again()) == (202, 1)
+
+
+def test_the_key_of_an_order_is_that_of_no_other_request(api: fakes.Api) -> None:
+    over()
+    assert resend(api, headers={"Idempotency-Key": "mine"}, count=1).status_code == 202
+    fields = {"to_addresses": "ann@example.org", "from_address": "me@example.org"}
+    headers = api.headers | {"Idempotency-Key": "mine"}
+    path = f"{fakes.V1}send-email/"
+    other = api.client.post(path, fields, content_type="application/json", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+def test_a_process_that_died_at_it_keeps_the_key_from_nobody(api: fakes.Api) -> None:
+    old, key = over(), {"Idempotency-Key": "mine"}
+    assert resend(api, headers=key, count=1).status_code == 202
+    Email.objects.filter(resend_of=old.pk).delete()  # with its own use of the key
+    IdempotencyKey.objects.update(waited=True)
+    assert resend(api, headers=key, count=1).json()["code"] == "idempotency_key_in_use"
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert (resend(api, headers=key, count=1).status_code, again()) == (202, 1)
 
 
 def together(accept: Callable[..., Email]) -> Callable[..., Email]:
