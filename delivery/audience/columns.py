@@ -25,7 +25,7 @@ def names(
     if not first:
         raise NotTaken("empty_file", "The file holds no rows")
     if len(first) > MOST:
-        raise NotTaken("too_many_columns", f"The file has {len(first):,} columns; {MOST:,} are the most")
+        raise too_many()
     if header is None and any(rows.looks_like_an_address(cell) for cell in first):
         raise Question(
             "header_missing",
@@ -35,8 +35,15 @@ def names(
     if header is False:
         return [str(number) for number in range(1, len(first) + 1)], False
     found = [cell if cell.startswith(DATA) else rows.stripped(cell) for cell in first]
+    if with_nul := [name for name in found if "\0" in name]:
+        raise NotTaken("not_csv", f"The name {with_nul[0][:80]!a} of a column holds a NUL character")
     _refuse_doubled([name for name in found if name not in left_out])
     return found, True
+
+
+def too_many() -> NotTaken:
+    """Return what is said of a file with more columns than an import takes."""
+    return NotTaken("too_many_columns", f"The file has more than {MOST:,} columns, which are the most")
 
 
 def fields(columns: Sequence[str], mapping: Mapping_, sample: Sequence[Sequence[str]]) -> list[str]:

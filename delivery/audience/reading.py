@@ -14,11 +14,12 @@ from delivery.audience.dialects import Dialect
 from delivery.audience.questions import NotTaken
 from delivery.audience.records import Record
 from delivery.content import formulas
-from delivery.models import Import
+from delivery.models import Import, ImportReject
 
 _HEAD: Final = 256 * 1024  # bytes that the dialect is decided by
 _SAMPLE: Final = 200  # rows
 _LONGEST_SHEET: Final = 255
+Code = ImportReject.Code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,8 @@ def decide(path: Path, asked: Asked, sheet: str = "") -> Reading:
         dialect = Dialect(delimiter=",", skipped=0) if sheet else _dialect(file, encoding, asked.delimiter)
         file.seek(0)
         stream = _text(file, encoding)
-        first, sample = _first_and_sample(_records(stream, dialect, is_sheet=bool(sheet)))
+        found = _records(stream, dialect, is_sheet=bool(sheet))
+        first, sample = _first_of(found, dialect, asked.header), _sample(found)
         first = [formulas.unsafe(cell) for cell in first] if asked.from_spreadsheet else first
         stream.detach()
     left_out = [name for name, field in asked.mapping.items() if field is None]
@@ -137,14 +139,35 @@ def _records(stream: TextIO, dialect: Dialect, *, is_sheet: bool) -> Iterator[Re
     return records.read(stream, dialect.delimiter, begin=dialect.skipped + 1)
 
 
-def _first_and_sample(found: Iterator[Record]) -> tuple[list[str], list[list[str]]]:
-    first = _first(found)
-    sample = (cells for _, cells, code in found if cells and not code)
-    return first, list(islice(sample, _SAMPLE))
+def _first_of(found: Iterator[Record], dialect: Dialect, header: bool | None) -> list[str]:
+    if header is False:
+        return _first_row(found)
+    return _header(found, dialect, is_asked=header is None)
 
 
-def _first(found: Iterator[Record]) -> list[str]:
-    return next((cells for _, cells, _ in found if any(cell.strip() for cell in cells)), [])
+def _header(found: Iterator[Record], dialect: Dialect, *, is_asked: bool) -> list[str]:
+    """Return the first record; raise NotTaken if it is damaged: no other one could say what the columns are."""
+    line, cells, code = _first(found)
+    if is_asked and rows.looks_like_an_address(cells[0] if code else ""):
+        return cells  # which may be a row
+    if code == Code.CELL_TOO_LONG and cells[0].count(dialect.delimiter) >= columns.MOST:
+        raise columns.too_many()
+    if code:
+        raise NotTaken("not_csv", f"Line {line}, which should name the columns, {Code(code).label}")
+    return cells
+
+
+def _first_row(found: Iterator[Record]) -> list[str]:
+    """Return the first record that is none of the damaged ones: those are rejected, each by its line."""
+    return _first(record for record in found if not record[2])[1]
+
+
+def _sample(found: Iterator[Record]) -> list[list[str]]:
+    return list(islice((cells for _, cells, code in found if cells and not code), _SAMPLE))
+
+
+def _first(found: Iterator[Record]) -> Record:
+    return next((record for record in found if any(cell.strip() for cell in record[1])), (1, [], ""))
 
 
 def _text(file: Any, encoding: str, errors: str = "strict") -> io.TextIOWrapper:

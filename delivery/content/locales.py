@@ -21,6 +21,14 @@ def folded(text: str) -> str:
     return "-".join([language.lower(), *map(_subtag, rest)])
 
 
+def read(text: str) -> str:
+    """Return a language tag as files have it in its usual form; empty for what is none."""
+    try:
+        return folded(text.strip())
+    except InvalidLocale:
+        return ""
+
+
 def candidates(locale: str) -> list[str]:
     """Return the locales to look for, the closest first; the default, which is empty, is the last."""
     parts = locale.split("-") if locale else []

@@ -47,7 +47,7 @@ class Writer:
 
     def draft(self, recipient: MailingRecipient, contact: Contact) -> Draft:
         """Return the email for this recipient with this contact's data; raise templates.Unwritable."""
-        published = self._in(contact.locale)
+        published = self._in(locales.read(contact.locale))
         rendered = published.render({"contact": variables(contact), "mailing": self._about})
         if not self._unsubscribe and links.has_place(rendered.html, rendered.text):
             raise Missing(("unsubscribe_url",))

@@ -321,6 +321,33 @@ DAMAGE = (
         asks="too_many_columns",
         comes=(),
     ),
+    Odd(
+        name="100,001 columns",
+        content=_text(",".join(["email", *[f"c{n}" for n in range(100_000)]]) + "\n"),
+        asks="too_many_columns",
+        comes=(),
+    ),
+    Odd(
+        name="a header of 100 KB",
+        content=_text(f"email,{'n' * 100_000}\n{ANN},x\n"),
+        asks="not_csv",
+        comes=(),
+    ),
+    Odd(
+        name="a quote that is never closed in the header",
+        content=_text(f'email,"name\n{ANN},Ann\n'),
+        asks="not_csv",
+        comes=(),
+    ),
+    Odd(
+        name="the same without a header",
+        content=_text(f'{ANN},"Ann\n{BOB},Bob\n{EVE},Eve\n'),
+        asks="header_missing",
+        answer={"header": False},
+        comes=(BOB, EVE),
+        rejects=("1: unclosed_quote",),
+    ),
+    Odd(name="a NUL in the header", content=_text(f"email,na\0me\n{ANN},Ann\n"), asks="not_csv", comes=()),
 )
 _FAR = "".join(
     f'<row r="{row}"><c r="C{row}" t="inlineStr"><is><t>{cell}</t></is></c></row>'

@@ -89,15 +89,22 @@ def test_an_empty_cell_is_missing() -> None:
         written(mailing, first_name="A", data={"city": ""})
 
 
-def test_a_template_is_written_in_the_language_of_the_contact() -> None:
+@pytest.mark.parametrize(
+    ("spelt", "chosen"),
+    [
+        *[("de-AT", "de"), ("de_AT", "de"), ("DE", "de"), (" de ", "de")],
+        *[("pt-br", "pt-BR"), ("PT_br", "pt-BR"), ("fr", ""), ("Deutsch!", ""), ("", "")],
+    ],
+)
+def test_a_template_is_written_in_the_language_of_the_contact(spelt: str, chosen: str) -> None:
     template = templates.create(None, name="News", slug="news")
-    for locale in ("", "de"):
+    for locale in ("", "de", "pt-BR"):
         version = templates.add_version(template, subject=f"{locale or 'en'}", text="x", locale=locale)
         templates.publish(version)
     mailing = mailed.draft(mailed.group(), template=template)
-    draft = written(mailing, locale="de-AT")
-    assert draft.subject == "de"
-    assert dict(draft.written_with or {})["locale"] == "de"
+    draft = written(mailing, locale=spelt)
+    assert draft.subject == (chosen or "en")
+    assert dict(draft.written_with or {})["locale"] == chosen
 
 
 def test_what_is_published_later_changes_nothing() -> None:
