@@ -15,7 +15,7 @@ from liquid.exceptions import TemplateNotFoundError
 from liquid.loader import BaseLoader, TemplateSource
 from liquid.output import LimitedStringIO
 
-from delivery.content import liquid_filters, liquid_meter
+from delivery.content import liquid_filters, liquid_meter, liquid_text
 from delivery.content.liquid_meter import Missing, TooMuch
 
 LONGEST_RANGE: Final = 10_000
@@ -103,7 +103,8 @@ class _Environment(Environment):
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(undefined=Missing, autoescape=autoescape, loader=_Partials())
         if not autoescape:  # a text without HTML has nothing to escape; the text part is made of the HTML
-            self.filters["escape"] = self.filters["escape_once"] = liquid_filters.as_it_is
+            self.filters.update(liquid_text.FILTERS)
+            self.add_tag(liquid_text.Tablerow)
         for name, inner in self.filters.items():
             self.filters[name] = liquid_filters.bounded(name, inner)
 

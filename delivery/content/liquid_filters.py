@@ -17,11 +17,6 @@ _WIDTH = re.compile(r"%[-_0^#]*[0-9]")  # %999999999d makes a gigabyte
 _TRUSTED_WITH_NOTHING = frozenset({"default"})  # filters for what is missing
 
 
-def as_it_is(value: object) -> str:
-    """Return a text as it is, where there is nothing to escape."""
-    return str(value)
-
-
 def bounded(name: str, inner: Callable[..., Any]) -> Callable[..., Any]:
     """Return the filter with its input and its result bounded."""
     refuse = _BEFORE.get(name, _nothing)

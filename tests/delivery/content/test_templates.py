@@ -120,6 +120,16 @@ def test_the_text_part_keeps_links_lists_and_conditions():
     assert (plain.text, vip.text) == (text.format(""), text.format("VIP & more\n\n"))
 
 
+def test_line_ends_and_rows_of_a_table_are_no_html_in_the_text_part():
+    html = (
+        "<p>{{ name | newline_to_br }}</p><table>{% tablerow i in (1..6) cols:2 %}{% if i == 3 %}{% continue %}"
+        "{% endif %}{% if i == 6 %}{% break %}{% endif %}{{ i }}.{{ tablerowloop.row }}{% endtablerow %}</table>"
+    )
+    written = published(NAMED, html=html).render({"name": "a<\nb"})
+    assert written.html.startswith('<p>a&lt;<br />\nb</p><table><tr class="row1">')
+    assert written.text == "a<\nb\n\n1.1 2.1\n 4.2\n5.3 \n"
+
+
 def test_an_unsubscribe_link_stays_a_place_to_be_filled_in_by_each_offer():
     html = '<style>p{color:red}</style><a href="{{ unsubscribe_url }}">out</a>'
     written = published(html=html).render({})
