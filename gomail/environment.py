@@ -2,6 +2,7 @@
 
 import os
 import re
+import zoneinfo
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
@@ -102,6 +103,14 @@ def _port(number: int) -> int:
     if not 0 < number < 65536:
         raise ValueError(number)
     return number
+
+
+def zone(name: str) -> str:
+    """Return the name of a time zone, UTC by default; raise ImproperlyConfigured if it is none."""
+    word = text(name, "UTC")
+    if word not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(f"{name} is {word!r}; write a time zone such as Europe/Berlin, or UTC.")
+    return word
 
 
 def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from api.metrics import UNBELIEVED
 from delivery.access.tries import TooManyTries
@@ -56,6 +57,20 @@ class Uncached:
         if request.path.startswith(pages.PATHS):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class PeoplesTime:
+    """Show and read times in the zone TIME_ZONE on people's pages; the API is in UTC."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let it hold while the page is made; what is streamed, such as a CSV, is made later, in UTC."""
+        if not request.path.startswith(_PAGES):
+            return self.get_response(request)
+        with timezone.override(settings.PEOPLES_TIME_ZONE):
+            return self.get_response(request)
 
 
 class TrustedProxies:

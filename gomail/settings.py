@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "gomail.middleware.TrustedProxies",
     "gomail.middleware.ContentSecurityPolicy",
     "gomail.middleware.Uncached",
+    "gomail.middleware.PeoplesTime",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -142,7 +143,8 @@ SOCIALACCOUNT_ADAPTER = "gomail.login.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_PROVIDERS = login.oidc()
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = "UTC"
+TIME_ZONE = "UTC"  # of the API, the log and all that is stored
+PEOPLES_TIME_ZONE = environment.zone("TIME_ZONE")  # of the admin
 USE_I18N = False
 USE_TZ = True
 

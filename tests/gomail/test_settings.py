@@ -59,6 +59,8 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
         ("GOMAIL_WEBHOOK_ALLOWED_NETS", "intranet"),
         ("GOMAIL_DNS_SERVERS", "dns.example.org"),
         ("GOMAIL_DNS_SERVERS", "9.9.9.9:70000"),
+        ("TIME_ZONE", "Mars/Olympus"),
+        ("TIME_ZONE", "../../etc/passwd"),
     ],
 )
 def test_what_lies_outside_is_named_in_one_way(name: str, word: str) -> None:
