@@ -28,7 +28,7 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/api/compat/test_short_form.py tests/delivery/admin/test_snippets.py tests/api/test_parsers.py \
 	tests/api/test_schema.py tests/api/test_short_of_files.py $(wildcard tests/delivery/content/test_*.py) \
 	$(wildcard tests/delivery/files/test_*.py) tests/delivery/test_apps.py $(wildcard tests/gomail/server/test_*.py) \
-	tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
+	tests/gomail/test_environment.py tests/gomail/test_settings.py tests/gomail/test_start.py tests/test_again.py tests/test_architecture.py \
 	tests/test_celery.py tests/test_crash.py tests/test_deploy.py tests/test_deploy_examples.py \
 	tests/test_docs_site.py tests/test_documented_commands.py tests/test_runbook.py tests/test_durations.py tests/test_events_of_ses.py \
 	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_first_start.py tests/test_imports.py tests/test_left_out.py tests/test_manage.py tests/test_migrated.py tests/test_no_output.py \
@@ -36,7 +36,7 @@ ONCE := $(wildcard tests/api/test_hostile_*.py) $(wildcard tests/api/forms/test_
 	tests/test_rules.py tests/test_the_mail_that_was_meant.py tests/test_webhooks.py
 # Of them, whatever starts servers and workers, and mostly waits for them.
 PROCESSES := tests/api/test_hostile_connections.py tests/api/test_hostile_upload.py tests/api/test_short_of_files.py \
-	$(wildcard tests/gomail/server/test_*.py) tests/gomail/test_settings.py tests/gomail/test_start.py \
+	$(wildcard tests/gomail/server/test_*.py) tests/gomail/test_environment.py tests/gomail/test_settings.py tests/gomail/test_start.py \
 	tests/test_celery.py tests/test_crash.py tests/test_dashboards.py tests/test_deploy.py tests/test_events_of_ses.py \
 	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_first_start.py tests/test_imports.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_replaced_file.py tests/test_webhooks.py

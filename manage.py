@@ -33,9 +33,13 @@ def main() -> None:
         # Before the settings are read: the suite must never see the keys of the developer's .env.
         import tests.environment  # noqa: F401
 
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:  # a sentence for whoever has set it
+        sys.exit(f"GoMail is not configured: {error}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """System checks: configuration errors are reported at the start, each with its remedy."""
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from delivery.db.outages import AWAY
 from delivery.files import archives, clamd
 from delivery.routing import configured
 
+_EVERY_VARIABLE = ".env.example names every variable."
 _SECRET_KEY_LENGTH = 50
 _SQLITE = (3, 35)  # the first with RETURNING
 _BROKERS = {"amqp", "amqps", "redis", "rediss"}
@@ -162,6 +164,28 @@ def alerts(**_: Any) -> Sequence[CheckMessage]:
     hint = "pip install --require-hashes -r requirements/alerts.txt"
     said = "GOMAIL_ALERT_URLS is set, and apprise is not installed: nobody is told of anything."
     return [Warning(said, hint=hint, id="gomail.W012")]
+
+
+@register
+def heartbeat(**_: Any) -> Sequence[CheckMessage]:
+    """Warn of a heartbeat that can never be heard; its path is a secret."""
+    given = settings.HEARTBEAT_SECRET
+    if not given or re.match(r"https?://[^/?#\s]", given):
+        return []
+    said = "GOMAIL_HEARTBEAT_URL is no URL: nobody hears that the workers are alive."
+    return [Warning(said, hint="Write https://…, as the service that listens names it.", id="gomail.W013")]
+
+
+@register
+def misspelt_variables(**_: Any) -> Sequence[CheckMessage]:
+    """Warn of what somebody has set in vain."""
+    said = "{} is set, and GoMail reads no such variable."
+    return [
+        Warning(
+            said.format(name), hint=f"Did you mean {meant}?" if meant else _EVERY_VARIABLE, id="gomail.W014"
+        )
+        for name, meant in settings.MISSPELT_VARIABLES
+    ]
 
 
 @register

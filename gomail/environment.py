@@ -1,24 +1,89 @@
 """Reads the environment variables that configure everything, with an error for an invalid one."""
 
+import difflib
 import os
 import re
 import zoneinfo
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
-from dotenv import load_dotenv
+from dotenv import dotenv_values, load_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-load_dotenv(BASE_DIR / ".env")
+ENV_FILE = BASE_DIR / ".env"
 
+_ALIKE: Final = 0.85
+# Read by the server and the suite, by the examples for clients, or only where another variable is set.
+_ELSEWHERE: Final = frozenset(
+    f"{start}{end}"
+    for start, ends in {
+        "": "HOST PORT WEB_CONCURRENCY WEB_THREADS",
+        "GOMAIL_": "KEY TESTING TEST_EVERYTHING WARNINGS_TOLD",
+        "GOMAIL_OIDC_": "ISSUER CLIENT_ID CLIENT_SECRET NAME",
+    }.items()
+    for end in ends.split()
+)
+known: set[str] = set()  # names that have been asked for
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+def load(file: Path) -> dict[str, str | None]:
+    """Let a file fill in the variables that the environment lacks, and return what is in it; nothing where it is none.
+
+    Raises ImproperlyConfigured for one that cannot be read, or is not UTF-8.
+    """
+    if not file.is_file():
+        return {}
+    try:
+        load_dotenv(file)
+        return dotenv_values(file)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(f"{file} is not UTF-8 at byte {error.start}: save it as UTF-8.") from error
 
 
 def text(name: str, default: str = "") -> str:
     """Return a variable's value, or the content of the file named by NAME_FILE; empty counts as unset."""
+    known.add(name)
     path = os.environ.get(f"{name}_FILE", "")
-    return (Path(path).read_text().strip() if path else os.environ.get(name, "").strip()) or default
+    return (_content(f"{name}_FILE", path) if path else os.environ.get(name, "").strip()) or default
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} names {path!r}, which cannot be read: {error.strerror}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(f"{name} names {path!r}, which is no text in UTF-8.") from error
+
+
+def misspelt() -> list[tuple[str, str]]:
+    """Return names that look like ours and are not read, each with the one that it may stand for, or nothing.
+
+    To be asked once the settings have been read: it goes by what they asked for.
+    """
+    ours = known | _ELSEWHERE
+    set_by_hand = {name for name in os.environ if name.startswith("GOMAIL_")} | in_file
+    found = []
+    for name in sorted(name for name in set_by_hand if not _is_ours(name, ours)):
+        close = difflib.get_close_matches(name.upper().removesuffix("_FILE"), ours, 1, _ALIKE)
+        if close or (name in in_file and name.startswith("GOMAIL_")):
+            found.append((name, close[0] if close else ""))
+    return found
+
+
+def _is_ours(name: str, ours: set[str]) -> bool:
+    """Tell whether a variable is read, or would be if its account were among GOMAIL_PROVIDERS."""
+    plain = name.removesuffix("_FILE")
+    if plain.startswith("GOMAIL_"):
+        return plain in ours or plain.startswith("GOMAIL_HOLD_SECONDS_")
+    return plain in ours or any(plain.endswith(f"_{each}") for each in ours)
 
 
 def truth(name: str, *, default: bool) -> bool:
@@ -121,3 +186,6 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ImproperlyConfigured(
             f"{name}: {error}; write networks, separated by commas: 10.1.0.0/16"
         ) from error
+
+
+in_file: Final = frozenset(load(ENV_FILE))  # the names that stand in .env

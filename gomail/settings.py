@@ -5,10 +5,9 @@ The names are explained in .env.example. A secret may be given as NAME_FILE, the
 
 from pathlib import Path
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from gomail import __version__, accounts, environment, logs, openapi, proxies, theme
+from gomail import __version__, accounts, databases, environment, logs, openapi, proxies, theme
 from gomail.environment import BASE_DIR
 from gomail.login import configuration as login
 
@@ -95,9 +94,7 @@ _SQLITE_OPTIONS = {
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
 }
-_database = dj_database_url.parse(
-    environment.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'gomail.sqlite3'}")
-)
+_database = databases.parsed(environment.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'gomail.sqlite3'}"))
 # Seconds. If connections are scarce, each becomes available now and then to the first that asks.
 _database["CONN_MAX_AGE"] = 60
 if _database["ENGINE"] == "django.db.backends.sqlite3":
@@ -285,3 +282,5 @@ GOMAIL_TOMBSTONE_KEYS = tuple(environment.words("GOMAIL_TOMBSTONE_KEYS"))
 # Where people are told of incidents, by apprise, and what is pinged each minute. Named so that Django hides them whole.
 ALERT_SECRETS = environment.urls("GOMAIL_ALERT_URLS")
 HEARTBEAT_SECRET = environment.text("GOMAIL_HEARTBEAT_URL")
+
+MISSPELT_VARIABLES = environment.misspelt()  # last: by now all others have been asked for
