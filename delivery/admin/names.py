@@ -7,7 +7,7 @@ from delivery.content import directions
 
 
 class Name(base.OneLine):
-    """A name in one line, without marks that turn the direction of writing: it stands in questions and in mails."""
+    """A name in one line, without blanks around it and marks of direction: it stands in questions and in mails."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Take one as long as it may be."""
@@ -15,4 +15,4 @@ class Name(base.OneLine):
 
     def to_python(self, value: Any) -> str:
         """Return it."""
-        return str(super().to_python(directions.without_marks(value) if value else value))
+        return str(super().to_python(directions.named(value) if value else value))

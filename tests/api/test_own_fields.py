@@ -87,10 +87,11 @@ def test_an_id_is_a_text(api: fakes.Api) -> None:
 def test_a_name_turns_no_direction_of_writing(api: fakes.Api, path: str, more: dict[str, str]) -> None:
     if path == "mailings/":
         more = {**more, "group": api.post("groups/", {"name": "News"}).json()["id"]}
-    made = api.post(path, {"name": "Shop\u202egpj\u2066\u200f", **more})
+    made = api.post(path, {"name": " Shop\u202egpj\u2066\u200f ", **more})
     assert (made.status_code, made.json()["name"]) == (201, "Shopgpj")
     where = f"{fakes.V1}{path}{made.json()['id']}/"
     changed = api.client.patch(where, {"name": "\u202eX"}, "application/json", headers=api.headers)
     assert changed.json()["name"] == "X"
-    empty = api.post(path, {"name": "\u202e", **more})
-    assert (empty.status_code, empty.json()["errors"][0]["code"]) == (400, "empty")
+    for nothing in ("\u202e", "   ", "\u200b", "\ufeff\u2060"):
+        empty = api.post(path, {"name": nothing, **more})
+        assert (empty.status_code, empty.json()["errors"][0]["code"]) == (400, "empty")

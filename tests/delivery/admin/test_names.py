@@ -42,6 +42,6 @@ def test_a_groups_name_turns_no_direction_of_writing(admin_client: Client) -> No
     team = Team.objects.create(name="shop")
     page = reverse("admin:delivery_group_add")
     admin_client.post(page, {"team": team.pk, "name": "Shop\u202egpj\u2066"})
-    empty = admin_client.post(page, {"team": team.pk, "name": "\u202e"})
+    empty = admin_client.post(page, {"team": team.pk, "name": "\u202e\u200b"})
 
     assert ([row.name for row in Group.objects.all()], empty.status_code) == (["Shopgpj"], 200)
