@@ -128,10 +128,13 @@ def _take(imported: Import, plan: Plan, row: Row, person: Person) -> bool:
 
 
 def _names(plan: Plan, row: Row, old: list[str], *, keep: bool) -> list[str]:
-    """Return the names with those of the row; an empty cell leaves the old one, or erases it."""
+    """Return the names with those of the row; an empty cell leaves the old one, or erases it.
+
+    One that a file would show so stays what it is.
+    """
     names = old.copy()
     for at, text in zip(plan.places, row.names, strict=True):
-        if text or not keep:
+        if (text or not keep) and stripped(names[at]) != text:
             names[at] = text
     if row.beside and (_NAME not in plan.places or not row.names[plan.places.index(_NAME)]):
         names[_NAME] = row.beside[:LONGEST_NAME]

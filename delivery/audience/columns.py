@@ -69,7 +69,7 @@ def _guessed(columns: Sequence[str], mapping: Mapping_, sample: Sequence[Sequenc
     taken = {field for field in mapping.values() if field in FIELDS}
     found: list[str] = []
     for name, field in zip(columns, meant, strict=True):
-        if name.startswith(DATA) and name != DATA:  # of our own export
+        if name.startswith(DATA):  # of our own export; a name in the data may be empty
             found.append(name)
             continue
         again = field in taken or (field != EMAIL and field in found)

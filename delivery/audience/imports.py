@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from delivery.audience import files, reading, sheets, states, undo
 from delivery.audience.reading import Asked, Reading
+from delivery.content import directions, headers
 from delivery.db import ids, text
 from delivery.models import Group, Import, Team
 
@@ -97,7 +98,7 @@ def _written(team: Team | None, order: Order, found: Reading, **kept: Any) -> Im
         team=team,
         group=order.group,
         by=order.by,
-        filename=text.storable(order.filename)[:_LONGEST_NAME],
+        filename=_shown(order.filename),
         **kept,
         sheet=found.sheet,
         encoding=found.encoding,
@@ -111,3 +112,9 @@ def _written(team: Team | None, order: Order, found: Reading, **kept: Any) -> Im
         confirm=order.confirm,
         max_bad=order.max_bad,
     )
+
+
+def _shown(filename: str) -> str:
+    """Return a file's name as people are shown it, in one line and one direction."""
+    name = directions.without_marks(headers.without_controls(text.storable(filename)))
+    return name.strip()[:_LONGEST_NAME]

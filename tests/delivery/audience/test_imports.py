@@ -255,7 +255,14 @@ def test_an_import_of_one_team_leaves_the_others_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("for_spreadsheet", [False, True])
 def test_what_was_exported_comes_in_again(tmp_path: Path, for_spreadsheet: bool) -> None:
-    known = {"=cmd": "=1+1", "Name": "x", "city": "Wien, 1\nÖ", "number": "-12,5", "quote": '"'}
+    known = {
+        "=cmd": "=1+1",
+        "Name": "x",
+        "city": "Wien, 1\nÖ",
+        "number": "-12,5",
+        "quote": '"',
+        "": "no name",
+    }
     contact("=1+1@example.com", first_name="-Ann", name="'=Bob", data=known, locale="de-AT")
     contact("bob@example.org")
     before = list(Contact.objects.order_by("id").values("email", "first_name", "name", "data", "locale"))
@@ -264,6 +271,22 @@ def test_what_was_exported_comes_in_again(tmp_path: Path, for_spreadsheet: bool)
     imported(tmp_path, file, from_spreadsheet=for_spreadsheet)
     after = list(Contact.objects.order_by("-id").values("email", "first_name", "name", "data", "locale"))
     assert sorted(map(str, after)) == sorted(map(str, before))
+
+
+def test_an_export_that_is_read_over_what_is_there_changes_nothing(tmp_path: Path) -> None:
+    data = {"": "no name", "data:x": "colon", "number": 5, "list": [1], "nothing": None, "blank": " x "}
+    contact(first_name=" Ann", name="Lee ", data=data)
+    file = "".join(exports.contacts(Contact.objects.all()))
+    for how in ("merge", "replace"):
+        assert counts(imported(tmp_path, file, on_existing=how)) == (1, 0, 0, 1, 0, 0)
+    assert (ann().first_name, ann().name, ann().data) == (" Ann", "Lee ", data)
+
+
+def test_the_name_of_a_file_is_shown_in_one_line_and_one_direction(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text(FILE)
+    taken = imports.take(None, file, imports.Order(filename="a\u202ecsv\n.exe "))
+    assert taken.filename == "acsv .exe"
 
 
 def test_a_file_for_a_spreadsheet_holds_nothing_to_compute(tmp_path: Path) -> None:
