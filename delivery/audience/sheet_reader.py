@@ -16,6 +16,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -27,6 +28,7 @@ _PIECE: Final = 1024 * 1024
 _CELL: Final = re.compile(rb"""<(?:\w+:)?c\b[^>]*?\sr=["']([A-Z]{1,3})(\d{1,9})["']""")
 _ERROR: Final = re.compile(rb"""(<(?:\w+:)?c\b[^>]*?\st=["'])e(["'])""")  # a cell with #N/A and the like
 _SHEET: Final = re.compile(r"xl/worksheets/[^/]+\.xml")
+_SMALLEST, _LARGEST = 1e-15, 1e22  # of numbers that are written with all their digits
 _SHOWN: Final = 3  # rows of each sheet of a preview
 
 
@@ -180,8 +182,8 @@ def _text(value: Any) -> str:
     """Return a cell as a person reads it: whole numbers without .0, dates in ISO 8601."""
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, float) and (not value or _SMALLEST < abs(value) < _LARGEST):
+        return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
     if isinstance(value, datetime.timedelta):
         return _hours(value)
     if isinstance(value, (datetime.date, datetime.time)):

@@ -256,12 +256,12 @@ def test_an_import_of_one_team_leaves_the_others_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("for_spreadsheet", [False, True])
 def test_what_was_exported_comes_in_again(tmp_path: Path, for_spreadsheet: bool) -> None:
     known = {
+        "": "no name",
         "=cmd": "=1+1",
         "Name": "x",
         "city": "Wien, 1\nÖ",
         "number": "-12,5",
         "quote": '"',
-        "": "no name",
     }
     contact("=1+1@example.com", first_name="-Ann", name="'=Bob", data=known, locale="de-AT")
     contact("bob@example.org")
@@ -388,6 +388,21 @@ def test_an_import_that_is_undone_is_not_resumed_meanwhile(
     assert taken
     assert imports.take_back(held).status == "undone"
     assert emails() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (4111111111111111.0, "4111111111111111"),
+        (1e20, "100000000000000000000"),
+        (-0.0, "0"),
+        (0.00001, "0.00001"),
+        (1234.5, "1234.5"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_a_number_in_a_workbook_is_shown_with_its_digits(number: float, shown: str) -> None:
+    assert sheet_reader._text(number) == shown
 
 
 def test_a_length_of_time_in_a_workbook_is_shown_in_hours() -> None:
