@@ -31,6 +31,7 @@ _VARIABLES = (
     "DJANGO_OPTIONS",
     "DJANGO_EVENTS_OPTIONS",
 )
+LONGEST_HOLD = 30 * 86_400  # seconds
 _BATCHED = {"sendgrid": 90}  # seconds: it gathers events for 30, and repeats a lost post after that
 
 
@@ -49,7 +50,7 @@ def holds(providers: Iterable[str]) -> Mapping[str, int]:
         name, _, kind = (part.strip() for part in word.partition("="))
         variable = f"GOMAIL_HOLD_SECONDS_{_upper(name)}"
         if environment.text(variable):
-            found[name] = environment.number(variable, 0, least=0)
+            found[name] = environment.number(variable, 0, least=0, most=LONGEST_HOLD)
         elif not everywhere and (kind or name) in _BATCHED:
             found[name] = _BATCHED[kind or name]
     return found

@@ -59,7 +59,7 @@ app.conf.update(
     worker_consumer="gomail.consumer:QuietConsumer",
     worker_prefetch_multiplier=1,
     worker_pool="threads",  # a hand-over waits for a provider, not for the CPU
-    worker_concurrency=environment.number("WORKER_THREADS", 32),
+    worker_concurrency=environment.number("WORKER_THREADS", 32, most=1_000),
     worker_enable_remote_control=False,  # would need extra queues for each worker
     worker_send_task_events=False,
     worker_hijack_root_logger=False,

@@ -14,7 +14,9 @@ from dotenv import dotenv_values, load_dotenv
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = BASE_DIR / ".env"
 
+MOST_PORT: Final = 65_535
 _ALIKE: Final = 0.85
+_LONGEST_NUMBER: Final = 20  # digits
 # Read by the server and the suite, by the examples for clients, or only where another variable is set.
 _ELSEWHERE: Final = frozenset(
     f"{start}{end}"
@@ -94,11 +96,13 @@ def truth(name: str, *, default: bool) -> bool:
     return word in _TRUE
 
 
-def number(name: str, default: int, *, least: int = 1) -> int:
-    """Return a whole number; raise ImproperlyConfigured if it is not one, or is below the minimum."""
+def number(name: str, default: int, *, least: int = 1, most: int = 1_000_000_000) -> int:
+    """Return a whole number; raise ImproperlyConfigured if it is not one, or beyond these bounds."""
     word = text(name, str(default))
-    if not (word.isascii() and word.isdigit() and int(word) >= least):
+    if not (word.isascii() and word.isdigit() and int(word[:_LONGEST_NUMBER]) >= least):
         raise ImproperlyConfigured(f"{name} is {word!r}; write a whole number in digits, {least} or more.")
+    if len(word) > _LONGEST_NUMBER or int(word) > most:
+        raise ImproperlyConfigured(f"{name} is {word[:_LONGEST_NUMBER]}; it may be {most:,} at most.")
     return int(word)
 
 
@@ -134,7 +138,9 @@ def seconds(name: str, default: str) -> tuple[float, ...]:
 def ports(name: str) -> tuple[int, ...]:
     """Return a comma-separated list of ports; raise ImproperlyConfigured for anything else."""
     given = words(name)
-    if wrong := [word for word in given if not (word.isascii() and word.isdigit() and 0 < int(word) < 65536)]:
+    if wrong := [
+        word for word in given if not (word.isascii() and word.isdigit() and 0 < int(word) <= MOST_PORT)
+    ]:
         raise ImproperlyConfigured(f"{name} holds {wrong[0]!r}; write ports, separated by commas: 8443,9443")
     return tuple(map(int, given))
 
@@ -143,7 +149,7 @@ def place(name: str) -> str:
     """Return host:port; raise ImproperlyConfigured for anything else."""
     word = text(name)
     host, _, port = word.rpartition(":")
-    if word and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    if word and not (host and port.isascii() and port.isdigit() and 0 < int(port) <= MOST_PORT):
         raise ImproperlyConfigured(f"{name} is {word!r}; write host:port: 0.0.0.0:9464")
     return word
 
@@ -165,7 +171,7 @@ def _name_server(name: str, word: str) -> tuple[str, int]:
 
 
 def _port(number: int) -> int:
-    if not 0 < number < 65536:
+    if not 0 < number <= MOST_PORT:
         raise ValueError(number)
     return number
 

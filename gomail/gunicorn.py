@@ -27,12 +27,14 @@ def _connections() -> int:
 
 
 wsgi_app = "gomail.wsgi"
-bind = f"{environment.text('HOST', '127.0.0.1')}:{environment.number('PORT', 8000)}"
+bind = (
+    f"{environment.text('HOST', '127.0.0.1')}:{environment.number('PORT', 8000, most=environment.MOST_PORT)}"
+)
 
 # A request waits for a provider, not for the CPU, so threads are enough. Each keeps its database connection.
 worker_class = "gomail.server.worker.Worker"
-workers = environment.number("WEB_CONCURRENCY", 1)
-threads = environment.number("WEB_THREADS", 32)
+workers = environment.number("WEB_CONCURRENCY", 1, most=1_000)
+threads = environment.number("WEB_THREADS", 32, most=1_000)
 
 graceful_timeout = 60  # a round begins no attempt after 25 s, and an attempt takes 28 s at most
 keepalive = 20

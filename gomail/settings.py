@@ -214,7 +214,7 @@ API_KEY_REQUIRED = environment.truth("API_KEY_REQUIRED", default=True)
 ATTACHMENTS_MAX_BYTES = environment.number("ATTACHMENTS_MAX_BYTES", 7 * 1024 * 1024, least=0)
 
 # Emails that a worker hands over at the same time; each thread keeps a database connection.
-WORKER_THREADS = environment.number("WORKER_THREADS", 32)
+WORKER_THREADS = environment.number("WORKER_THREADS", 32, most=1_000)
 
 # Back-pressure: with more emails waiting, or less free MiB on a disk, no further email is accepted.
 GOMAIL_QUEUE_MAX = environment.number("GOMAIL_QUEUE_MAX", 100_000)
@@ -240,7 +240,7 @@ if GOMAIL_FAILPOINTS and not environment.truth("GOMAIL_TESTING", default=False):
 
 # Seconds to wait for a late answer, or for an event, before an unknown email is sent again; SendGrid's events come
 # together after 30 s. GOMAIL_HOLD_SECONDS_SES is one provider's own.
-GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0)
+GOMAIL_HOLD_SECONDS = environment.number("GOMAIL_HOLD_SECONDS", 30, least=0, most=accounts.LONGEST_HOLD)
 
 # The virus scanner, unix:///… or tcp://host:3310. If set, attachments are scanned and never sent unscanned.
 CLAMD_URL = environment.text("CLAMD_URL")
@@ -258,9 +258,12 @@ GOMAIL_WEBHOOK_SCHEDULE = environment.seconds(
 GOMAIL_DNS_SERVERS = environment.name_servers("GOMAIL_DNS_SERVERS")
 
 # Days for which each part of an email is kept after it is finished; 0: for ever. `manage.py prune` deletes.
-GOMAIL_KEEP_BODIES_DAYS = environment.number("GOMAIL_KEEP_BODIES_DAYS", 0, least=0)
-GOMAIL_KEEP_ATTACHMENTS_DAYS = environment.number("GOMAIL_KEEP_ATTACHMENTS_DAYS", 0, least=0)
-GOMAIL_KEEP_EMAILS_DAYS = environment.number("GOMAIL_KEEP_EMAILS_DAYS", 0, least=0)
+_LONGEST_KEPT = 36_500
+GOMAIL_KEEP_BODIES_DAYS = environment.number("GOMAIL_KEEP_BODIES_DAYS", 0, least=0, most=_LONGEST_KEPT)
+GOMAIL_KEEP_ATTACHMENTS_DAYS = environment.number(
+    "GOMAIL_KEEP_ATTACHMENTS_DAYS", 0, least=0, most=_LONGEST_KEPT
+)
+GOMAIL_KEEP_EMAILS_DAYS = environment.number("GOMAIL_KEEP_EMAILS_DAYS", 0, least=0, most=_LONGEST_KEPT)
 
 GOMAIL_PROVIDERS = tuple(environment.words("GOMAIL_PROVIDERS", "ses,sendgrid"))
 # Headers of clients that a mail server or a Django backend may be given beside the usual ones; others are passed over.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from delivery.access import actor, audit
@@ -24,3 +24,11 @@ def record(action: str, kind: str, id: str, after: Mapping[str, Any]) -> None:
     """Record what a command has done in many transactions, or at a vendor, once it is done."""
     with transaction.atomic():
         audit.record(action, kind, id, team=None, after=after)
+
+
+def confirmed(name: str) -> str:
+    """Return what a person types who is asked for this name; raise CommandError where nobody is there to type."""
+    try:
+        return input(f"This cannot be undone. Type {name} to go on: ")
+    except EOFError:
+        raise CommandError("Nothing was changed: nobody can be asked here. --yes goes on without.") from None

@@ -1,8 +1,11 @@
 """What `make run` prepares for a machine that has nothing."""
 
+import socket
 from io import StringIO
 from pathlib import Path
 
+import pytest
+from django.core.management.base import CommandError
 from dotenv import dotenv_values
 
 from delivery.management import development
@@ -45,3 +48,17 @@ def test_the_keys_of_links_that_are_out_stay_in_force(tmp_path: Path) -> None:
     develop._kept_key(tmp_path / "data" / "link_keys").write_text("k" * 40)
     development.write(tmp_path, 8000)
     assert dotenv_values(tmp_path / ".env")["GOMAIL_LINK_KEYS"] == "k" * 40
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "80 80", "-1", "8e3", "٨٠"])
+def test_what_is_no_port_is_said_so(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(CommandError, match="write a port"):
+        develop._free_port()
+
+
+def test_a_port_that_is_taken_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
+        with pytest.raises(CommandError, match="is taken"):
+            develop._free_port()

@@ -49,6 +49,22 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "word", "most"),
+    [
+        ("GOMAIL_KEEP_EMAILS_DAYS", "36501", "36,500"),
+        ("GOMAIL_HOLD_SECONDS", "9" * 30, "2,592,000"),
+        ("GOMAIL_HOLD_SECONDS_SENDGRID", "2592001", "2,592,000"),
+        ("WORKER_THREADS", "1001", "1,000"),
+        ("GOMAIL_QUEUE_MAX", "9" * 5000, "1,000,000,000"),
+    ],
+)
+def test_a_number_beyond_all_sense_is_refused(name: str, word: str, most: str) -> None:
+    done = start(**{name: word})
+    assert done.returncode != 0
+    assert f"{name} is {word[:20]}; it may be {most} at most." in done.stderr
+
+
+@pytest.mark.parametrize(
     ("name", "word"),
     [
         ("GOMAIL_WEBHOOK_PORTS", "0"),

@@ -38,7 +38,7 @@ class Command(base.Command):
         return orders.give(team, orders.SHELL)
 
     def _ask(self, team: Team) -> None:
-        answer = input(f"This cannot be undone. Type {team.name} to go on: ")
+        answer = base.confirmed(team.name)
         if answer.strip() != team.name:
             raise CommandError("Nothing was changed.")
 

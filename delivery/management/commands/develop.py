@@ -86,7 +86,10 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _free_port() -> int:
-    port = int(os.environ.get("PORT") or 8000)
+    word = os.environ.get("PORT", "").strip() or "8000"
+    if not (word.isascii() and word.isdigit() and len(word) <= 5 and 0 < int(word) < 65_536):
+        raise CommandError(f"PORT is {word!r}; write a port: 8001")
+    port = int(word)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -41,7 +41,7 @@ class Command(base.Command):
             raise CommandError(f"{error} {people.HOW_TO_MAKE_KEYS}") from error
 
     def _ask(self, person: Person) -> None:
-        answer = input(f"This cannot be undone. Type {person.address} to go on: ")
+        answer = base.confirmed(person.address)
         if not person.is_named(answer):
             raise CommandError("Nothing was changed.")
 

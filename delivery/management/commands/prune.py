@@ -16,6 +16,7 @@ _HELP = """Deletes the bodies, the attachments and at last the rows of emails th
 keeps them for ever. Mailings that are over go with the emails. Emails that are waiting, being sent, unknown or in
 quarantine stay. Expired Idempotency-Keys, and files that no email needs, are deleted as well. May be killed at any
 time, and run again."""
+_MOST_DAYS = 36_500
 _RULES = (
     (prune.EMAILS, "emails"),
     (prune.BODIES, "bodies"),
@@ -91,6 +92,8 @@ class Command(base.Command):
 
 
 def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ArgumentTypeError(f"{text!r} is not a number of days; 0 keeps for ever")
+    if not (
+        text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_DAYS)) and int(text) <= _MOST_DAYS
+    ):
+        raise ArgumentTypeError(f"{text!r} is not a number of days up to {_MOST_DAYS:,}; 0 keeps for ever")
     return int(text)

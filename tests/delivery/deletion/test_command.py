@@ -67,3 +67,10 @@ def test_it_says_what_it_waits_for_and_leaves_it_to_the_worker(shop: Team, monke
     said = run("shop", "--yes")
     assert "Not done yet. The last answers are being written down everywhere. The worker ends it" in said
     assert Email.objects.exists()
+
+
+def test_where_nobody_can_be_asked_nothing_is_changed(shop: Team, monkeypatch: Any) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(CommandError, match="nobody can be asked here"):
+        run("shop")
+    assert Team.objects.exists()
