@@ -53,7 +53,6 @@ def test_a_size_that_is_no_whole_number_is_refused(word: str) -> None:
     [
         ("GOMAIL_KEEP_EMAILS_DAYS", "36501", "36,500"),
         ("GOMAIL_HOLD_SECONDS", "9" * 30, "2,592,000"),
-        ("GOMAIL_HOLD_SECONDS_SENDGRID", "2592001", "2,592,000"),
         ("WORKER_THREADS", "1001", "1,000"),
         ("GOMAIL_QUEUE_MAX", "9" * 5000, "1,000,000,000"),
     ],
