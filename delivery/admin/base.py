@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
@@ -21,7 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from delivery.admin import permissions
+from delivery.admin import absurd, permissions
 from delivery.content import addresses, headers
 from delivery.models import Team
 
@@ -224,11 +225,16 @@ class ModelAdmin(ThemedAdmin):
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Refuse a NUL among the filters: PostgreSQL raises for it. Django looks at what is searched for itself."""
-        filters = [values for name, values in request.GET.lists() if name != SEARCH_VAR]
-        if any("\0" in value for values in filters for value in values):
-            raise SuspiciousOperation("A filter holds a NUL character.")
+        """Refuse what no database compares. Django looks at what is searched for itself."""
+        if absurd.filters(self.opts, [each for each in request.GET.lists() if each[0] != SEARCH_VAR]):
+            raise SuspiciousOperation("A filter holds a NUL character, or a number that no row has.")
         return super().get_changelist_instance(request)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """Refuse an order about rows whose keys are none of this table's."""
+        if absurd.ticks(self.opts, request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise SuspiciousOperation("What is ticked is no row of this list.")
+        return super().response_action(request, *args, **kwargs)
 
     def _filters(self) -> list[str]:
         named: list[Any] = [each[0] if isinstance(each, list | tuple) else each for each in self.list_filter]

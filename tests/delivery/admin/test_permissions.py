@@ -109,6 +109,28 @@ def test_a_nul_among_the_filters_is_a_wrong_request(path: str, admin_client: Cli
     assert admin_client.get(f"/admin/delivery/{path}").status_code == 400
 
 
+@pytest.mark.parametrize("value", ["9" * 19, "-" + "9" * 30, "1,99999999999999999999", "9" * 5000])
+@pytest.mark.parametrize("name", ["team", "team__exact", "team__in", "team__id__exact"])
+def test_a_number_that_no_row_has_is_a_wrong_request(name: str, value: str, admin_client: Client) -> None:
+    assert admin_client.get("/admin/delivery/contact/", {name: value}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "ticked"),
+    [
+        ("delivery/email", "resend_ticked", "x"),
+        ("delivery/email", "cancel_ticked", "9" * 30),
+        ("auth/user", "delete_selected", "9" * 30),
+        ("mfa/authenticator", "delete_selected", "'"),
+    ],
+)
+def test_an_order_about_what_is_no_row_is_a_wrong_request(
+    path: str, action: str, ticked: str, admin_client: Client
+) -> None:
+    order = {"action": action, "_selected_action": [ticked], "index": "0"}
+    assert admin_client.post(f"/admin/{path}/", order).status_code == 400
+
+
 def test_a_declared_view_refuses_before_it_looks_at_anything(db: None) -> None:
     @permissions.scoped(Scope.EMAILS_CONTENT)
     def view(request: Any) -> str:
