@@ -76,14 +76,8 @@ EndlessPaginator = InfinitePaginator  # needs no COUNT query
 Checkboxes = UnfoldAdminCheckboxSelectMultipleWidget
 Lines, Line = UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-_LOOKUPS = (
-    "",
-    "__exact",
-    "__id__exact",
-    "__in",
-    "_from",
-    "_to",
-)  # that the theme's filters make of their names
+# That the theme's filters make of their names.
+_LOOKUPS = ("", "__exact", "__id__exact", "__in", "_from", "_to")
 # Label colours by status of emails and recipients, outcome of attempts, and state of circuits.
 COLOURS = {
     "sent": "success",
