@@ -161,12 +161,19 @@ def match_value(match: str, value: str, team: Team | None) -> str:
     """Return the value of a match as it is compared; raise InvalidMatch."""
     if match == _Match.GROUP:
         return _group(value, team)
+    if match in (_Match.TO_DOMAIN, _Match.FROM_DOMAIN):
+        return _domain(value)
     try:
-        if match in (_Match.TO_DOMAIN, _Match.FROM_DOMAIN):
-            return addresses.bare(f"a@{value.strip().lstrip('@')}").rpartition("@")[2]
         return addresses.canonical(addresses.bare(value.strip()))
     except addresses.InvalidAddress as error:
-        raise InvalidMatch(str(error)) from error
+        raise InvalidMatch(str(error).rstrip(".")) from error
+
+
+def _domain(value: str) -> str:
+    try:
+        return addresses.bare(f"a@{value.strip().removeprefix('@')}").rpartition("@")[2]
+    except addresses.InvalidAddress as error:
+        raise InvalidMatch("must be one domain, such as example.org, without those below it") from error
 
 
 def _group(value: str, team: Team | None) -> str:

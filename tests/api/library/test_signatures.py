@@ -180,6 +180,7 @@ def test_a_dry_run_shows_it(writer: fakes.Api) -> None:
         ({"html": "x<style>p{}</style>"}, (422, "not_publishable", [("html", "no_fragment")])),
         ({"html": "", "text": ""}, (422, "not_publishable", [("html", "empty")])),
         ({"match_value": "nobody"}, (400, "invalid", [("match_value", "invalid_value")])),
+        ({"match": "to_domain", "match_value": "a@b.co"}, (400, "invalid", [("match_value", "invalid_value")])),
         ({"match": "group", "match_value": "x"}, (400, "invalid", [("match_value", "invalid_value")])),
         ({"match": "all"}, (400, "invalid", [("match", "invalid_choice")])),
         ({"images": [{**LOGO, "content_type": "image/svg+xml"}]},
@@ -240,3 +241,11 @@ def test_a_team_without_signatures_asks_nothing(
     composing.composed(draft(), team)
     with django_assert_num_queries(0):
         composing.composed(draft(), team)
+
+
+def test_what_is_wrong_with_a_match_is_said_in_the_words_of_its_client(writer: fakes.Api) -> None:
+    given = {"name": "x", "html": "x", "match": "to_domain", "match_value": "*.example.org"}
+    message = writer.post("signatures/", given).json()["message"]
+    assert message == "match_value: must be one domain, such as example.org, without those below it."
+    message = writer.post("signatures/", {**given, "match": "to_address"}).json()["message"]
+    assert message.endswith("@-sign.")
