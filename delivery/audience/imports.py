@@ -77,6 +77,7 @@ def take_back(imported: Import) -> Import:
     undo.run(imported)
     if not states.move(imported, "undo"):
         raise NotNow
+    undo.finish(imported)
     return imported
 
 

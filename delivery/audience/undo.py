@@ -23,11 +23,19 @@ Shared = tuple[UUID, UUID]  # the imports that made a contact, and had it last
 def run(imported: Import) -> None:
     """Delete them, the oldest first, in transactions of 2,000; may be killed, and run again."""
     _delete(imported, (imported.pk, imported.pk), imported)
-    for shared in _shared(imported):
-        _delete(imported, shared, Import.objects.get(pk=shared[0]))
+    finish(imported)
+
+
+def finish(imported: Import) -> None:
+    """Do what other imports have a part in; once more when it is undone: one of those may have been meanwhile.
+
+    Whoever leaves last finds nobody else in the group.
+    """
     if imported.group_id:
         _hand_over(imported)
         _leave(imported)
+    for shared in _shared(imported):
+        _delete(imported, shared, Import.objects.get(pk=shared[0]))
 
 
 def _delete(imported: Import, of: Shared, maker: Import) -> None:
@@ -93,9 +101,13 @@ def _hand_over(imported: Import) -> None:
     added = _added(imported)
     later = Import.objects.filter(group=imported.group_id, status__in=_HAS_WRITTEN).exclude(pk=imported.pk)
     named = added.filter(contact__last_import__in=later.order_by().values("pk"))
-    for other in set(named.order_by().values_list("contact__last_import", flat=True).distinct()):
+    others: Any = set(named.order_by().values_list("contact__last_import", flat=True).distinct())
+    for other in others:
         several = Contact.objects.filter(last_import=other, team=imported.team_id).values("pk")
-        added.filter(contact__in=several).update(by=_by(other))
+        still = later.order_by().filter(pk=other)
+        with transaction.atomic():  # whoever undoes that one waits, and finds these
+            list(still.select_for_update().values_list("pk"))
+            added.filter(Exists(still), contact__in=several).update(by=_by(other))
 
 
 def _leave(imported: Import) -> None:

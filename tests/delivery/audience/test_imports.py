@@ -151,6 +151,24 @@ def test_whom_several_files_had_goes_with_the_last_that_is_undone(
     assert (emails(), Membership.objects.count()) == ([], 0)
 
 
+def test_several_files_may_be_undone_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news = group()
+    first, second = (imported(tmp_path, FILE, group=news) for _ in range(2))
+    really = undo.run
+
+    def undone_meanwhile(one: Import) -> None:
+        if one.pk == first.pk:
+            really(one)  # the second one is still there, and gets the members
+            monkeypatch.setattr(undo, "run", really)
+            imports.take_back(second)  # while the first one is not undone yet
+
+    monkeypatch.setattr(undo, "run", undone_meanwhile)
+    imports.take_back(first)
+    assert (emails(), Membership.objects.count()) == ([], 0)
+
+
 def test_whom_a_file_between_may_have_had_stays(tmp_path: Path) -> None:
     first, between, last = (imported(tmp_path, FILE) for _ in range(3))
     imports.take_back(first)
