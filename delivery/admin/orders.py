@@ -48,7 +48,7 @@ def _waits(email: Email) -> bool:
 
 
 def _is_over(email: Email) -> bool:
-    return not _waits(email) and (email.status in FINISHED or email.status == Email.Status.UNKNOWN)
+    return not _waits(email) and email.status in (*FINISHED, Email.Status.UNKNOWN, Email.Status.QUARANTINED)
 
 
 def _is_scheduled(email: Email) -> bool:

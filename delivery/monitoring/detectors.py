@@ -97,9 +97,8 @@ def unknown() -> Found:
     newest = Email.objects.filter(status=Email.Status.UNKNOWN).order_by("-id").values("pk")[:_MOST]
     count = Email.objects.filter(pk__in=newest, due_at=None).count()
     if count:
-        yield Trouble(
-            said=f"Of {_emails(count)} it is not known whether they were sent; only a person can say."
-        )
+        were = "they were" if count > 1 else "it was"
+        yield Trouble(said=f"Of {_emails(count)} it is not known whether {were} sent; only a person can say.")
 
 
 def events() -> Found:
@@ -127,7 +126,8 @@ def quarantine() -> Found:
     newest = Email.objects.filter(status=Email.Status.QUARANTINED).order_by("-id").values("pk")[:_MOST]
     count = Email.objects.filter(pk__in=newest, finished_at__gte=clock.now() - _A_DAY).count()
     if count:
-        said = f"Within a day {_emails(count)} ended each process that had them, and are in quarantine."
+        them, are = ("them", "are") if count > 1 else ("it", "is")
+        said = f"Within a day {_emails(count)} ended each process that had {them}, and {are} in quarantine."
         yield Trouble(said=said)
 
 

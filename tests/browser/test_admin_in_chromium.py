@@ -8,7 +8,7 @@ from django.db import transaction
 
 from delivery.access import keys
 from delivery.db import ids
-from delivery.models import ApiKey, Attachment, Attempt, Email, Recipient, Team
+from delivery.models import ApiKey, Attachment, Attempt, Email, Incident, Recipient, Team
 from tests.browser import letters, payloads
 from tests.browser.watching import Listener, Watched, keep
 
@@ -166,3 +166,13 @@ def hostile_rows(email: Email, text: str) -> None:
     Attempt.objects.create(email=email, provider=text[:50], epoch=1, **said)
     names = {"filename": text, "content_type": text[:127], "content_id": text}
     Attachment.objects.create(email=email, size=len(text), sha256="0" * 64, **names)
+
+
+def test_an_incident_is_a_sentence_on_a_telephone_too(watched: Watched) -> None:
+    said = "Of 2 emails it is not known whether they were sent; only a person can say."
+    Incident.objects.create(kind="unknown", said=said)
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+    watched.open("/admin/")
+    box = watched.page.get_by_text(said).bounding_box()
+    assert box is not None
+    assert box["height"] < 120  # some lines, not a column of letters

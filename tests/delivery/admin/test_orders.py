@@ -52,6 +52,13 @@ def test_an_email_goes_again_and_its_page_says_who_did_it(anna: Client) -> None:
     assert "It repeats this email" in text(anna.get(page(again)))
 
 
+def test_an_email_in_quarantine_goes_again_as_another(anna: Client) -> None:
+    email = sent(status="quarantined", provider="")
+    assert "Send it again…" in text(anna.get(page(email)))
+    anna.post(f"{LIST}{email.pk}/resend/")
+    assert newest().resend_of == email.pk
+
+
 def test_an_email_goes_to_another_address_alone(anna: Client) -> None:
     email = sent()
     Recipient.objects.create(email=email, kind="bcc", address="c@example.org", canonical="c@example.org")
@@ -68,8 +75,7 @@ def test_what_is_no_address_is_said_beside_the_field(anna: Client, typed: str) -
 
 
 def test_a_scheduled_email_leaves_at_another_time(anna: Client, settings: Any) -> None:
-    settings.TIME_ZONE = "Europe/Berlin"
-    timezone.get_default_timezone.cache_clear()
+    settings.PEOPLES_TIME_ZONE = "Europe/Berlin"
     soon = timezone.now() + timedelta(hours=1)
     email = queued(status="scheduled", due_at=soon, expires_at=soon + timedelta(hours=24))
     assert "In the time zone Europe/Berlin" in text(anna.get(f"{LIST}{email.pk}/reschedule/"))
@@ -78,7 +84,6 @@ def test_a_scheduled_email_leaves_at_another_time(anna: Client, settings: Any) -
     assert email.due_at is not None
     assert email.due_at.isoformat() == "2040-07-01T10:00:00+00:00"
     assert "put off" in text(anna.get(page(email)))
-    timezone.get_default_timezone.cache_clear()
 
 
 def test_an_address_of_an_email_is_suppressed_for_its_team(anna: Client) -> None:

@@ -55,8 +55,6 @@ def test_since_is_when_the_trouble_began_not_the_last_probe() -> None:
 
 
 def test_times_carry_their_zone(anna: Client, settings: Any) -> None:
-    settings.TIME_ZONE = "Asia/Tokyo"
-    timezone.get_default_timezone.cache_clear()
+    settings.PEOPLES_TIME_ZONE = "Asia/Tokyo"
     email = written()
     assert " JST just now" in text(anna.get(page(email)))
-    timezone.get_default_timezone.cache_clear()
