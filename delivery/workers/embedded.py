@@ -19,7 +19,7 @@ from delivery.sending.rounds import GoingOn
 from delivery.workers import bulk, loop, watching
 from providers.wire import shortage
 
-_IDLE_SECONDS = 0.25  # less than an empty queue is left alone for: then some thread comes soon
+_IDLE_SECONDS = (0.05, 0.45)  # each thread at another moment: then some thread comes soon
 _SHORT_SECONDS = (0.5, 4.0)  # after a shortage; all threads at once would bring the next one
 _CHECK_SECONDS = 5.0
 _BATCH = 100
@@ -100,7 +100,7 @@ def _lanes(number: int, threads: int) -> tuple[str, ...]:
 def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str]) -> None:
     while not stop.is_set():
         if queue.rests(lanes):
-            stop.wait(_IDLE_SECONDS)
+            stop.wait(random.uniform(*_IDLE_SECONDS))  # noqa: S311 - no secret
         elif not loop.guarded(lambda: hand_over(stop, queue, lanes), "Emails could not be handed over"):
             stop.wait(_pause())
     connection.close()
@@ -109,7 +109,7 @@ def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str])
 def _pause() -> float:
     """Return how long a thread without an email waits; after a shortage it keeps no connection meanwhile."""
     if not shortage.was_lately():
-        return _IDLE_SECONDS
+        return random.uniform(*_IDLE_SECONDS)  # noqa: S311 - no secret
     connection.close()
     return random.uniform(*_SHORT_SECONDS)  # noqa: S311 - no secret
 

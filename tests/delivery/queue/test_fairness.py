@@ -1,6 +1,7 @@
 """A worker's threads: one team does not get all of them, whatever it has waiting."""
 
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ def busy() -> Team:
 
 @pytest.mark.usefixtures("busy")
 def test_a_team_leaves_a_thread_to_the_next_one(monkeypatch: Any) -> None:
-    monkeypatch.setattr(fairness, "_EMPTY_SECONDS", 0.0)
+    monkeypatch.setattr(fairness, "_EMPTY_SECONDS", dict.fromkeys(LANES, 0.0))
     queue = FairQueue([BOTH] * 8)
     with ExitStack() as threads:
         assert sum(taken(queue, threads) is not None for _ in range(8)) == 7
@@ -45,7 +46,7 @@ def test_a_team_leaves_a_thread_to_the_next_one(monkeypatch: Any) -> None:
 
 @pytest.mark.usefixtures("busy")
 def test_a_team_goes_on_when_one_of_its_emails_is_done(monkeypatch: Any) -> None:
-    monkeypatch.setattr(fairness, "_EMPTY_SECONDS", 0.0)
+    monkeypatch.setattr(fairness, "_EMPTY_SECONDS", dict.fromkeys(LANES, 0.0))
     queue = FairQueue([BOTH] * 4)
     with ExitStack() as threads:
         with queue.taken(BOTH) as first:
@@ -56,7 +57,7 @@ def test_a_team_goes_on_when_one_of_its_emails_is_done(monkeypatch: Any) -> None
 
 
 def test_threads_of_one_lane_are_not_free_for_the_other(monkeypatch: Any, busy: Team) -> None:
-    monkeypatch.setattr(fairness, "_EMPTY_SECONDS", 0.0)
+    monkeypatch.setattr(fairness, "_EMPTY_SECONDS", dict.fromkeys(LANES, 0.0))
     queue = FairQueue([BOTH, BOTH, BOTH, (HIGH,)])
     with ExitStack() as threads:
         assert sum(taken(queue, threads) is not None for _ in range(3)) == 2
@@ -87,3 +88,17 @@ def test_mailings_come_last() -> None:
         queue = FairQueue()
         order = [taken(queue, threads, LANES) for _ in range(4)]
     assert order == [high.pk, normal.pk, bulk.pk, None]
+
+
+def test_a_sign_in_code_is_looked_for_sooner_than_a_newsletter(monkeypatch: Any) -> None:
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=100.0)
+    monkeypatch.setattr(fairness, "time", clock)
+    queue = FairQueue()
+    assert queue.take(LANES) is None
+    code, letter, news = (queued(priority=lane) for lane in LANES)
+    found = []
+    with ExitStack() as threads:
+        for later in (0.0, 0.1, 0.25, 0.5):
+            clock.now = 100.0 + later
+            found.append(taken(queue, threads, LANES))
+    assert found == [None, code.pk, letter.pk, news.pk]

@@ -172,7 +172,7 @@ def test_what_goes_wrong_once_does_not_end_the_worker(
         return 1
 
     monkeypatch.setattr(embedded, "hand_over", fail_once)
-    monkeypatch.setattr(embedded, "_IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(embedded, "_IDLE_SECONDS", (0.01, 0.01))
     embedded.run(stop, threads=1)
 
     assert len(calls) == 2
