@@ -16,7 +16,13 @@ from providers.message import Mailbox
 _LONGEST_REASON: Final = 1000
 
 
-class OtherAddress(forms.Form):
+class Again(forms.Form):
+    """How often it had been sent again when the question was put: two who answer it send it once."""
+
+    known = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
+class OtherAddress(Again):
     """To whom it goes instead."""
 
     to = base.MailboxField(label="To", widget=base.Line(attrs={"autocomplete": "off", "type": "text"}))
@@ -57,6 +63,8 @@ def about(form: type[forms.Form], email: Email) -> dict[str, Any]:
     """Return what a form has to know of its email."""
     if form is Address:
         return {"recipients": list(dict.fromkeys(row.canonical for row in email.recipients.all()))}
+    if issubclass(form, Again):
+        return {"initial": {"known": Email.objects.filter(resend_of=email.pk).count()}}
     return {"initial": {"at": timezone.localtime(email.due_at)}} if form is NewTime and email.due_at else {}
 
 

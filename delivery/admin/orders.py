@@ -22,7 +22,7 @@ from delivery.suppressions import entries
 _WAITS: Final = frozenset(NOT_SENT_YET)
 _GONE: Final = "Its body or an attachment is not kept any more, so it cannot be sent again."
 _TOO_LATE: Final = "Its status does not allow that any more."
-_SENT_AGAIN: Final = "Somebody has just sent it again."
+_SENT_AGAIN: Final = "It has been sent again since that question was put."
 _OVERLOADED: Final = "Too many emails wait already. Try again in a minute."
 Given = Mapping[str, Any]
 
@@ -60,8 +60,12 @@ def _cancel(email: Email, _: Given) -> Email:
     return email
 
 
-def _resend_to(email: Email, given: Given) -> Email:
-    return changes.resend(email, to=given["to"])
+def _resend(email: Email, given: Given) -> Email:
+    def in_transaction() -> None:
+        if given["known"] is not None:
+            resending.refuse_another(email.pk, known=given["known"])
+
+    return changes.resend(email, to=given.get("to", ()), in_transaction=in_transaction)
 
 
 def _reschedule(email: Email, given: Given) -> Email:
@@ -82,7 +86,8 @@ RESEND: Final = Order(
         "A new email with the same content goes to the same recipients, without those who are suppressed.",
         "Whoever got the first one gets it twice.",
     ),
-    give=lambda email, _: changes.resend(email),
+    give=_resend,
+    form=order_forms.Again,
     done="It is sent again, as this new email.",
     danger=True,
     allowed=_is_over,
@@ -95,7 +100,7 @@ RESEND_TO: Final = Order(
         "A new email with the same content goes to this address alone, not to the first recipients.",
         "Its text may hold what was meant for the first recipient only: a link that signs in, a code.",
     ),
-    give=_resend_to,
+    give=_resend,
     done="It is sent to the other address, as this new email.",
     scope=Scope.EMAILS_SEND,  # whoever names the recipient reads the content
     form=order_forms.OtherAddress,

@@ -163,7 +163,7 @@ def _once(pk: UUID, order: Order, use: KeyUse | None, record: Callable[[], None]
     """Send one again unless somebody has just done so."""
 
     def in_transaction() -> None:
-        _refuse_second(pk)
+        refuse_another(pk, known=0)
         record()
 
     try:
@@ -176,10 +176,10 @@ def _once(pk: UUID, order: Order, use: KeyUse | None, record: Callable[[], None]
         return One(of=pk, result=refusal)
 
 
-def _refuse_second(pk: UUID) -> None:
-    """Raise if another order was faster; whoever is at it holds the row of the old email until the commit."""
+def refuse_another(pk: UUID, *, known: int) -> None:
+    """Raise SentAgain unless it has been sent again so often; whoever is at it holds its row until the commit."""
     list(Email.objects.filter(pk=pk).order_by().select_for_update().values_list("pk"))
-    if Email.objects.filter(resend_of=pk).exists():
+    if Email.objects.filter(resend_of=pk).count() != known:
         raise SentAgain
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +51,24 @@ def test_an_email_goes_again_and_its_page_says_who_did_it(anna: Client) -> None:
     assert actions() == ["email.resent"]
     assert "sent again – – by anna as this email" in text(anna.get(page(email)))
     assert "It repeats this email" in text(anna.get(page(again)))
+
+
+@pytest.mark.parametrize(("word", "fields"), [("resend", {}), ("resend-to", {"to": "eve@example.org"})])
+def test_two_who_answer_the_same_question_send_it_once(
+    anna: Client, word: str, fields: dict[str, str]
+) -> None:
+    email = sent()
+    path = f"{LIST}{email.pk}/{word}/"
+    asked = re.search(r'name="known" value="(\d+)"', anna.get(path).content.decode())
+    assert asked is not None
+    first, second = (anna.post(path, {**fields, "known": asked[1]}, follow=True) for _ in range(2))
+    assert Email.objects.filter(resend_of=email.pk).count() == 1
+    assert "It has been sent again since that question was put." in text(second)
+    assert "as this new email" in text(first)
+    asked_anew = anna.get(path).content.decode()
+    assert 'name="known" value="1"' in asked_anew
+    anna.post(path, {**fields, "known": "1"})
+    assert Email.objects.filter(resend_of=email.pk).count() == 2
 
 
 def test_an_email_in_quarantine_goes_again_as_another(anna: Client) -> None:
