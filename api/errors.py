@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from api import error_codes, no_room
+from api import absence, error_codes, no_room
 from delivery.access import key_changes, key_rules, keys, members
 from delivery.access.leaving import Leaving
 from delivery.access.limits import Over
@@ -120,6 +120,8 @@ def _known(exc: Exception) -> ContractError:
     for kinds, code in _CODES:
         if isinstance(exc, kinds):
             return ContractError(code)
+    if absence.explains(exc):
+        return ContractError("not_found")
     return ContractError("unavailable" if no_room.explains(exc) else "internal")
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from delivery.access import audit
@@ -52,7 +52,11 @@ def create(team: Team | None, *, email: str, **fields: Any) -> Contact:
 
 
 def change(contact: Contact, **fields: Any) -> None:
-    """Change a contact in the caller's transaction; no undo of an import deletes it any more."""
+    """Change a contact in the caller's transaction; no undo of an import deletes it any more.
+
+    Raises Contact.DoesNotExist where it has been deleted meanwhile.
+    """
+    hold(contact)
     if "email" in fields:
         fields["email_key"] = addresses.canonical(fields["email"])
     for name, value in fields.items():
@@ -69,7 +73,29 @@ def change(contact: Contact, **fields: Any) -> None:
 
 
 def delete(contact: Contact) -> None:
-    """Delete a contact and its memberships in the caller's transaction; suppressions of its address stay."""
+    """Delete a contact and its memberships in the caller's transaction; suppressions of its address stay.
+
+    Raises Contact.DoesNotExist where somebody else has done so.
+    """
+    hold(contact)
     pk: UUID = contact.pk
-    contact.delete()
+    _delete_rows(pk)
     audit.record("contact.deleted", "contact", pk, team=contact.team_id)
+
+
+def hold(contact: Contact) -> None:
+    """Lock the row before what points to it, as imports do; raise Contact.DoesNotExist if it is gone."""
+    Contact.objects.select_for_update().only("pk").get(pk=contact.pk)
+
+
+def _delete_rows(pk: UUID, tries: int = 3) -> None:
+    """Delete it with what points to it; once more where a mailing has written it down at this moment."""
+    try:
+        with transaction.atomic():
+            Contact.objects.filter(pk=pk).delete()
+            if connection.vendor == "postgresql":  # it would tell with the commit only
+                connection.check_constraints()
+    except IntegrityError:
+        if tries == 1:
+            raise
+        _delete_rows(pk, tries - 1)

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from delivery.access import audit
+from delivery.audience import contacts
 from delivery.db import clock
 from delivery.models import Contact, Group, Import, Mailing, Membership, Team
 
@@ -59,7 +60,11 @@ def change(group: Group, **fields: Any) -> None:
 
 
 def delete(group: Group) -> None:
-    """Delete a group and its memberships, not its contacts; raise InUse while something comes into it or goes to it."""
+    """Delete a group and its memberships, not its contacts; raise InUse while something comes into it or goes to it.
+
+    In the caller's transaction. Raises Group.DoesNotExist where somebody else has done so.
+    """
+    Group.objects.select_for_update().only("pk").get(pk=group.pk)  # nobody joins it meanwhile
     comes = Import.objects.filter(group=group).exclude(status__in=Import.OVER)
     if comes.exists() or is_mailed(group):
         raise InUse
@@ -81,8 +86,9 @@ def members(group: Group) -> QuerySet[Membership]:
 def join(group: Group, contact: Contact, *, by: str, resubscribe: bool = False) -> tuple[Membership, bool]:
     """Put a contact into a group in the caller's transaction; return the membership, and whether that changed anything.
 
-    Raises Unsubscribed for somebody who has left, unless it is a resubscription.
+    Raises Unsubscribed for somebody who has left, unless it is a resubscription, and Contact.DoesNotExist.
     """
+    contacts.hold(contact)
     member, is_new = Membership.objects.get_or_create(
         group=group, contact=contact, defaults={"by": by, "since": clock.now()}
     )
@@ -94,7 +100,8 @@ def join(group: Group, contact: Contact, *, by: str, resubscribe: bool = False) 
 
 def set_status(member: Membership, status: str, *, by: str, resubscribe: bool = False) -> bool:
     """Change a membership in the caller's transaction, and tell whether it had another status."""
-    member = Membership.objects.select_for_update().select_related("group").get(pk=member.pk)
+    held = Membership.objects.select_for_update(of=("self",))
+    member = held.select_related("group").get(pk=member.pk)
     if member.status == status:
         return False
     comes_back = member.status == Status.UNSUBSCRIBED

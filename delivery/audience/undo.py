@@ -5,10 +5,11 @@ last of them; one between may have had it, and counts as if it had.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, ManyToOneRel, OuterRef, Q, QuerySet
 
 from delivery.db import ids
@@ -41,15 +42,23 @@ def finish(imported: Import) -> None:
 def _delete(imported: Import, of: Shared, maker: Import) -> None:
     last = ids.floor(maker.created_at)
     while some := list(_made(imported, of, last)[:_AT_ONCE]):
-        last = some[-1]
-        with transaction.atomic():
-            _unused(imported, of, some).only("pk").delete()
+        with suppress(IntegrityError):  # a mailing has written one of them down at this moment: again
+            with transaction.atomic():
+                _hold(some)
+                _unused(imported, of, some).only("pk").delete()
+            last = some[-1]
 
 
 def _made(imported: Import, of: Shared, after: UUID) -> QuerySet[Contact, UUID]:
     made = Contact.objects.filter(team=imported.team_id, pk__gt=after)
     made = made.filter(created_by_import=of[0], last_import=of[1])
     return made.order_by("pk").values_list("pk", flat=True)
+
+
+def _hold(some: list[UUID]) -> None:
+    """Lock them in the order in which imports do, before what points to them."""
+    rows = Contact.objects.select_for_update().filter(pk__in=some)
+    list(rows.order_by("email_key").values_list("pk"))
 
 
 def _unused(imported: Import, of: Shared, some: list[UUID]) -> QuerySet[Contact]:
@@ -103,19 +112,29 @@ def _hand_over(imported: Import) -> None:
     named = added.filter(contact__last_import__in=later.order_by().values("pk"))
     others: Any = set(named.order_by().values_list("contact__last_import", flat=True).distinct())
     for other in others:
-        several = Contact.objects.filter(last_import=other, team=imported.team_id).values("pk")
         still = later.order_by().filter(pk=other)
-        with transaction.atomic():  # whoever undoes that one waits, and finds these
-            list(still.select_for_update().values_list("pk"))
-            added.filter(Exists(still), contact__in=several).update(by=_by(other))
+        while some := list(
+            added.filter(contact__last_import=other).values_list("contact", flat=True)[:_AT_ONCE]
+        ):
+            if not _give(added, some, still, _by(other)):
+                break
+
+
+def _give(added: QuerySet[Membership], some: list[UUID], to: QuerySet[Import], by: str) -> int:
+    """Let these be of an import that is not undone; whoever undoes it waits, and finds them."""
+    with transaction.atomic():
+        list(to.select_for_update().values_list("pk"))
+        _hold(some)
+        return added.filter(Exists(to), contact__in=some).update(by=by)
 
 
 def _leave(imported: Import) -> None:
     """Take those out of the group that were contacts before."""
     added = _added(imported)
-    while some := list(added.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]):
+    while some := list(added.order_by("pk").values_list("contact", flat=True)[:_AT_ONCE]):
         with transaction.atomic():
-            added.filter(pk__in=some).delete()
+            _hold(some)
+            added.filter(contact__in=some).delete()
 
 
 def _added(imported: Import) -> QuerySet[Membership]:

@@ -72,13 +72,14 @@ def create(team: Team | None, images: Sequence[Attachment] = (), **fields: Any) 
 
 
 def change(signature: Signature, images: Sequence[Attachment] | None = None, **fields: Any) -> None:
-    """Change a signature, and its images if any are given; raise Unpublishable or InvalidMatch."""
+    """Change a signature, and its images if any are given; raise Unpublishable, InvalidMatch or DoesNotExist."""
     before = audit.values(signature, _SUMMARY)
     for name, value in fields.items():
         setattr(signature, name, value)
     check(signature)
     was, now = audit.difference(before, audit.values(signature, _SUMMARY))
     with transaction.atomic():
+        Signature.objects.select_for_update().only("pk").get(pk=signature.pk)  # saving would make it again
         signature.save()
         if images is not None:
             signature.images.all().delete()

@@ -4,11 +4,12 @@ Two walks, each chunk of them one transaction with the place behind it: the snap
 A recipient for whom it fails stays waiting, with the reason: what lacks may be filled in before the mailing starts.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from delivery.content.addresses import canonical
 from delivery.content.drafts import Draft
@@ -24,6 +25,7 @@ _CHUNK: Final = 500
 _MOST_FAILURES: Final = 20  # that the result names
 _CLEAR, _COPY, _WRITE = range(3)  # the walks
 Progress = dict[str, Any]
+log = logging.getLogger(__name__)
 
 
 def step(mailing: Mailing, seconds: float) -> bool:
@@ -45,6 +47,14 @@ def _clear(mailing: Mailing, _: float) -> None:
 
 
 def _copy(mailing: Mailing, _: float) -> None:
+    try:
+        _copy_some(mailing)
+    except IntegrityError as error:  # a contact was deleted at this moment, and this chunk is done anew
+        log.info("The check of mailing %s does a chunk anew: %s", mailing.pk, type(error).__name__)
+        raise claims.Lost from error
+
+
+def _copy_some(mailing: Mailing) -> None:
     with transaction.atomic():
         claims.hold(mailing)
         last = snapshot.take_some(mailing, mailing.position)

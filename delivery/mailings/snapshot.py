@@ -5,7 +5,7 @@ from typing import Final
 from django.db import connection
 from django.db.models import BooleanField, CharField, Exists, OuterRef, QuerySet, UUIDField, Value
 
-from delivery.models import Mailing, MailingRecipient, Membership
+from delivery.models import Contact, Mailing, MailingRecipient, Membership
 
 CHUNK: Final = 5_000
 _SUBSCRIBED: Final = Membership.Status.SUBSCRIBED
@@ -45,7 +45,10 @@ def _copy(mailing: Mailing, members: QuerySet[Membership]) -> None:
         chosen = chosen.exclude(Exists(others.filter(contact=OuterRef("contact"))))
     sql, values = _with_constants(mailing, chosen).query.sql_with_params()
     table = connection.ops.quote_name(MailingRecipient._meta.db_table)
-    statement = f"INSERT INTO {table} ({_COLUMNS}) {sql} ON CONFLICT DO NOTHING"
+    contacts = connection.ops.quote_name(Contact._meta.db_table)
+    # what is deleted at this moment is left out; SQLite has one writer at a time
+    held = f"FOR KEY SHARE OF {contacts}" if connection.vendor == "postgresql" else ""
+    statement = f"INSERT INTO {table} ({_COLUMNS}) {sql} {held} ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 

@@ -1,0 +1,24 @@
+"""What a request was about to change, or to point to, and somebody else has deleted at that moment."""
+
+from typing import Final
+
+from django.db import IntegrityError
+
+from delivery.models import Contact, Group, Mailing, Membership, Signature, Template
+
+_ROWS: Final = (
+    Contact.DoesNotExist,
+    Group.DoesNotExist,
+    Mailing.DoesNotExist,
+    Membership.DoesNotExist,
+    Signature.DoesNotExist,
+    Template.DoesNotExist,
+)
+_POINTS_TO_NOTHING: Final = "23503"  # PostgreSQL, Appendix A: foreign_key_violation
+
+
+def explains(exc: Exception) -> bool:
+    """Tell whether an exception says that it is there no more."""
+    if isinstance(exc, _ROWS):
+        return True
+    return isinstance(exc, IntegrityError) and getattr(exc.__cause__, "sqlstate", "") == _POINTS_TO_NOTHING
