@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -57,6 +57,22 @@ class Uncached:
         if request.path.startswith(pages.PATHS):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class NoNul:
+    """Say that there is no resource with a NUL in its name: no row has one, and PostgreSQL takes none as a value."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Leave it to `process_view`: now it is not known what the path names."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: object, named: dict[str, Any]) -> None:
+        """Raise what any other name without a resource comes to."""
+        if any("\0" in value for value in named.values() if isinstance(value, str)):
+            raise Http404
 
 
 class PeoplesTime:

@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "gomail.middleware.TrustedProxies",
     "gomail.middleware.ContentSecurityPolicy",
     "gomail.middleware.Uncached",
+    "gomail.middleware.NoNul",
     "gomail.middleware.PeoplesTime",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -173,6 +173,16 @@ def test_a_hostile_query_changes_nothing_of_the_pages(api: fakes.Api, query: str
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "unknown_field")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "path",
+    ["templates/%00/", "templates/a%00b/versions/1/", "keys/%00/", "keys/%00/rotate/", "emails/%00/"],
+)
+def test_nothing_is_at_a_path_with_a_nul(api: fakes.Api, method: str, path: str) -> None:
+    answer = ask(api, method, V1 + path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_a_bug_is_500_in_the_contracts_shape_and_tells_nothing(
     api: fakes.Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
