@@ -14,11 +14,13 @@ _ROWS: Final = (
     Signature.DoesNotExist,
     Template.DoesNotExist,
 )
-_POINTS_TO_NOTHING: Final = "23503"  # PostgreSQL, Appendix A: foreign_key_violation
+# PostgreSQL, Appendix A: foreign_key_violation; SQLite's own name.
+_POINTS_TO_NOTHING: Final = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")
 
 
 def explains(exc: Exception) -> bool:
     """Tell whether an exception says that it is there no more."""
     if isinstance(exc, _ROWS):
         return True
-    return isinstance(exc, IntegrityError) and getattr(exc.__cause__, "sqlstate", "") == _POINTS_TO_NOTHING
+    said = (getattr(exc.__cause__, name, "") for name in ("sqlstate", "sqlite_errorname"))
+    return isinstance(exc, IntegrityError) and any(word in _POINTS_TO_NOTHING for word in said)

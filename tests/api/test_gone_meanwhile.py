@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from rest_framework import generics
 
+from api import absence
 from api.audience import groups
 from api.library import signatures, views
 from delivery.models import Contact, Group, Mailing, Membership, Signature, Template, TemplateVersion
@@ -92,3 +94,14 @@ def test_a_membership_that_ends_meanwhile_is_not_found(
     monkeypatch.setattr(groups.OneMember, "_member", ended)
     path = f"groups/{ids['group']}/members/{ids['contact']}/"
     assert made.patch(api, path, {"status": "removed"}).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_points_to_a_row_that_is_deleted_meanwhile_is_told_from_other_faults(api: fakes.Api) -> None:
+    contact = Contact.objects.get(pk=made.contact(api, "ann"))
+    with pytest.raises(IntegrityError) as pointing, transaction.atomic():
+        Membership.objects.create(group_id=contact.pk, contact=contact)
+    with pytest.raises(IntegrityError) as other, transaction.atomic():
+        Contact.objects.create(team=contact.team, email="x", email_key=contact.email_key)
+    assert absence.explains(pointing.value)
+    assert not absence.explains(other.value)
