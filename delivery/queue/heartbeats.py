@@ -15,6 +15,7 @@ from delivery.queue import leases
 BEAT_SECONDS = 15.0  # a quarter of a lease
 _LOST = timedelta(seconds=60)  # a worker without a heartbeat for so long is not running
 _FORGOTTEN = timedelta(days=1)
+_NONE = 0  # threads of a worker whose process has gone
 
 
 def join(*, threads: int) -> None:
@@ -28,7 +29,7 @@ def join(*, threads: int) -> None:
 def beat(*, threads: int) -> None:
     """Record a heartbeat of this process, and renew the leases of its claims."""
     leases.renew()
-    if not Worker.objects.filter(pk=process.identity()).update(seen_at=Now()):
+    if not Worker.objects.filter(pk=process.identity(), threads__gt=_NONE).update(seen_at=Now()):
         join(threads=threads)
 
 
@@ -38,13 +39,13 @@ def leave() -> None:
 
 
 def bury(worker: UUID) -> None:
-    """Delete a worker whose process is known to have ended without a shutdown."""
-    Worker.objects.filter(pk=worker, stopped_at=None).delete()
+    """Record that the process of a worker is known to have ended without a shutdown: it does not run, and is missed."""
+    Worker.objects.filter(pk=worker, stopped_at=None).update(threads=_NONE)
 
 
 def running() -> QuerySet[Worker]:
     """Return the workers with a heartbeat in the last 60 seconds."""
-    return Worker.objects.filter(stopped_at=None, seen_at__gt=Now() - _LOST)
+    return Worker.objects.filter(stopped_at=None, seen_at__gt=Now() - _LOST, threads__gt=_NONE)
 
 
 def lost() -> QuerySet[Worker]:

@@ -90,3 +90,19 @@ def test_a_thread_that_hangs_loses_its_claim(monkeypatch: Any) -> None:
     with leases.kept(email.pk):
         assert leases.renew() == 0
     assert seconds_left(email) < 11
+
+
+def test_a_worker_whose_process_has_gone_does_not_run_and_is_missed() -> None:
+    heartbeats.beat(threads=8)
+    heartbeats.bury(process.identity())
+    assert list(heartbeats.running()) == []
+    assert list(heartbeats.lost()) == []  # its successor may be on its way
+    Worker.objects.update(seen_at=timezone.now() - timedelta(seconds=61))
+    assert heartbeats.lost().count() == 1
+
+
+def test_a_worker_that_was_taken_for_gone_counts_from_its_next_heartbeat_on() -> None:
+    heartbeats.beat(threads=8)
+    heartbeats.bury(process.identity())
+    heartbeats.beat(threads=8)
+    assert [row.threads for row in heartbeats.running()] == [8]
