@@ -16,9 +16,8 @@ from api.senders import SenderField
 from api.serializers import EmptyingSerializer, StrictSerializer
 from delivery.content import addresses
 from delivery.models import Contact, Group, Membership
-from delivery.models.contact import LONGEST_NAME, MOST_DATA
+from delivery.models.contact import LONGEST_GROUP, LONGEST_NAME, MOST_DATA
 
-_LONGEST_GROUP: Final = 100
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}")
 
 
@@ -107,7 +106,7 @@ class GroupInSerializer(EmptyingSerializer):
     """What a client says of a group."""
 
     emptied = ("from_address", "reply_to", "signature")
-    name = Name(longest=_LONGEST_GROUP, required=False)
+    name = Name(longest=LONGEST_GROUP, required=False)
     from_address = SenderField(required=False)
     reply_to = SenderField(required=False)
     signature = Id(required=False, help_text="of mail to the group; empty: the one that matches")
@@ -117,7 +116,7 @@ class GroupInSerializer(EmptyingSerializer):
 class NewGroupSerializer(GroupInSerializer):
     """A new group."""
 
-    name = Name(longest=_LONGEST_GROUP)
+    name = Name(longest=LONGEST_GROUP)
 
 
 class GroupSerializer(serializers.ModelSerializer[Group]):

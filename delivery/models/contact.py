@@ -10,6 +10,7 @@ from delivery.models.access import Team
 from delivery.models.library import Signature
 
 LONGEST_NAME: Final = 255  # characters of a name of a person
+LONGEST_GROUP: Final = 100  # characters of a group's name
 MOST_DATA: Final = 16 * 1024  # bytes of a contact's data as JSON
 
 
@@ -58,7 +59,7 @@ class Group(models.Model):
     team = models.ForeignKey(
         Team, null=True, blank=True, on_delete=models.PROTECT, related_name="groups", db_index=False
     )
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=LONGEST_GROUP)
     from_address = models.CharField(
         max_length=600, blank=True, default=""
     )  # a mailbox; empty: the mailing says

@@ -14,8 +14,10 @@ from delivery.access import audit
 from delivery.audience import claims, groups, imports, runner
 from delivery.audience.questions import NotTaken, Question
 from delivery.audience.reading import Asked
+from delivery.content import directions, headers
 from delivery.management import base
 from delivery.models import Group, Import, Team
+from delivery.models.contact import LONGEST_GROUP
 
 _BAR: Final = 30  # characters
 _LOOK_SECONDS: Final = 0.5
@@ -138,6 +140,13 @@ def _team(name: str | None) -> Team | None:
 
 
 def _group(team: Team | None, name: str | None) -> Group | None:
-    if not name:
+    if name is None:
         return None
+    try:
+        headers.refuse_controls(name)
+    except headers.InvalidHeader as error:
+        raise CommandError(f"The name of the group {error}.") from error
+    name = directions.named(name)
+    if not 1 <= len(name) <= LONGEST_GROUP:
+        raise CommandError(f"The name of a group has 1 to {LONGEST_GROUP} characters.")
     return groups.of(team).filter(name=name).first() or groups.create(team, name=name)

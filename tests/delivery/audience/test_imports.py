@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from delivery.audience import claims, contacts, exports, groups, imports, runner, sheet_reader, undo, writing
@@ -449,3 +450,12 @@ def test_a_piece_of_an_export_is_no_longer_for_long_rows() -> None:
     for number in range(40):
         contact(f"p{number}@example.com", data={"long": "x" * 15_000})
     assert max(map(len, exports.contacts(Contact.objects.all()))) < 150_000
+
+
+@pytest.mark.parametrize("name", ["A\nB", "", " \u202e", "x" * 101])
+def test_the_command_makes_no_group_of_a_name_that_is_none(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(FILE)
+    with pytest.raises(CommandError, match=r"name of (a|the) group"):
+        call_command("import_contacts", str(file), group=name)
+    assert (Group.objects.count(), Import.objects.count()) == (0, 0)
