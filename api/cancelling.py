@@ -65,9 +65,14 @@ class CancelEmails(APIView):
         if asked.get("dry_run"):
             return _answer(found.count(), "would be cancelled", dry_run=True)
         count = cancelling.cancel_matching(team(request), wanted, found)
-        return _answer(count, "are cancelled", dry_run=False)
+        return _answer(count, "is cancelled" if count == 1 else "are cancelled", dry_run=False)
 
 
 def _answer(count: int, what: str, *, dry_run: bool) -> Response:
-    told = {"success": True, "message": f"{count:,} emails {what}", "count": count, "dry_run": dry_run}
+    told = {
+        "success": True,
+        "message": f"{count:,} email{'s' * (count != 1)} {what}",
+        "count": count,
+        "dry_run": dry_run,
+    }
     return Response(told)

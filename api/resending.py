@@ -162,7 +162,8 @@ def _order(request: Request, wanted: Wanted, count: int) -> Order:
 
 
 def _preview(found: resending.Preview) -> Response:
-    message = f"{len(found.keys):,} emails would be sent again{', the oldest of more' if found.more else ''}"
+    emails = f"{len(found.keys):,} email{'s' * (len(found.keys) != 1)}"
+    message = f"{emails} would be sent again{', the oldest of more' if found.more else ''}"
     return Response(
         {
             "success": True,

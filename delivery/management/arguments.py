@@ -20,3 +20,8 @@ def holder(options: dict[str, Any]) -> Team | ApiKey:
         return holders.find(options["team"], options["key"])
     except holders.Unknown as error:
         raise CommandError(str(error)) from error
+
+
+def waiting(count: int) -> str:
+    """Say how many emails wait."""
+    return "1 email waits" if count == 1 else f"{count:,} emails wait"

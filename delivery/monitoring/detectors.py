@@ -138,9 +138,9 @@ def workers() -> Found:
     for row in lost[:_MOST_SUBJECTS]:
         if youngest is None or youngest < row["last"]:
             said = f"A worker on {row['host']} has not been heard of since {row['last']:%H:%M:%S} UTC."
-            yield Trouble(
-                subject=row["host"], said=f"{said} {heartbeats.running().count()} others are running."
-            )
+            others = heartbeats.running().count()
+            run = "1 other is" if others == 1 else f"{others or 'No'} others are"
+            yield Trouble(subject=row["host"], said=f"{said} {run} running.")
 
 
 def suppressions() -> Found:

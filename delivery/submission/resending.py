@@ -41,7 +41,7 @@ class OtherNumber(Exception):
     """There are more or fewer emails than was confirmed."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"The filter finds {count:,} emails by now; confirm that number.")
+        super().__init__(f"The filter finds {count:,} email{'s' * (count != 1)} by now; confirm that number.")
 
 
 class SentAgain(changes.TooLate):

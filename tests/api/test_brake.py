@@ -189,7 +189,7 @@ def test_a_person_lets_it_go_on_at_the_shell(api: fakes.Api, capsys: Any) -> Non
     news = queued(team=team(), purpose="marketing", expires_at=timezone.now() - timedelta(minutes=1))
     call_command("resume", "tests", "--marketing")
     news.refresh_from_db()
-    assert "goes on. 1 emails" in capsys.readouterr().out
+    assert "goes on. 1 email waits" in capsys.readouterr().out
     assert (is_braked(), news.expires_at > timezone.now()) == (False, True)
     assert told(api)["reputation"]["recipients"] == 0
     entry = AuditEntry.objects.get(action="team.marketing_resumed")

@@ -17,5 +17,5 @@ class Command(base.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         holder = arguments.holder(options)
         done = "is paused" if pauses.pause(holder) else "was paused already"
-        waiting = pauses.waiting_of(holder).count()
-        self.stdout.write(f"{holder} {done}. {waiting:,} emails wait until `manage.py resume`.")
+        waits = arguments.waiting(pauses.waiting_of(holder).count())
+        self.stdout.write(f"{holder} {done}. {waits} until `manage.py resume`.")

@@ -29,11 +29,12 @@ class Command(base.Command):
             done = "is resumed" if pauses.resume(holder) else "was not paused"
         except leaving.Leaving as refusal:
             raise CommandError(str(refusal)) from refusal
-        self.stdout.write(f"{holder} {done}. {pauses.waiting_of(holder).count():,} emails wait to be sent.")
+        waits = arguments.waiting(pauses.waiting_of(holder).count())
+        self.stdout.write(f"{holder} {done}. {waits} to be sent.")
 
     def _lift(self, holder: Team | ApiKey) -> None:
         if not isinstance(holder, Team):
             raise CommandError("Marketing mail is paused for a team, not for a key.")
         done = "goes on" if brake.lift(holder) else "was not paused"
-        waiting = brake.waiting_of(holder).count()
-        self.stdout.write(f"The marketing mail of {holder} {done}. {waiting:,} emails of it wait to be sent.")
+        waits = arguments.waiting(brake.waiting_of(holder).count())
+        self.stdout.write(f"The marketing mail of {holder} {done}. {waits} to be sent.")

@@ -151,9 +151,9 @@ def test_the_sweep_publishes_nothing_of_the_paused() -> None:
 def test_the_commands_pause_and_resume_a_team_or_a_key() -> None:
     key = a_key()
     waiting(key)
-    assert "shop is paused. 1 emails wait" in said("pause", "shop")
+    assert "shop is paused. 1 email waits" in said("pause", "shop")
     assert "was paused already" in said("pause", "shop")
-    assert "shop is resumed. 1 emails wait" in said("resume", "shop")
+    assert "shop is resumed. 1 email waits" in said("resume", "shop")
     assert "is paused" in said("pause", "--key", f"gm_live_{key.public_id}_…")
     key.refresh_from_db()
     assert key.paused_at

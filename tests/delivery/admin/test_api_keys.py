@@ -120,7 +120,7 @@ def test_revoking_asks_what_becomes_of_what_waits(waiting: str, status: str) -> 
     key, _ = keys.issue("shop", scopes=["send"])
     email = queued(team=key.team, key=key)
     anna = person()
-    assert "1 emails of this key wait" in text(anna.get(f"{PAGES}{key.pk}/revoke/"))
+    assert "1 email of this key waits" in text(anna.get(f"{PAGES}{key.pk}/revoke/"))
     anna.post(f"{PAGES}{key.pk}/revoke/", {"waiting": waiting})
     email.refresh_from_db()
     key.refresh_from_db()

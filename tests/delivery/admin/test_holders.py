@@ -44,7 +44,7 @@ def test_a_page_pauses_and_resumes(anna: Client, key: ApiKey, which: int) -> Non
     holder = holders(key)[which]
     queued(team=key.team, key=key)
     asked = anna.get(url(holder, "pause"))
-    assert "1 emails wait now" in asked.content.decode()
+    assert "1 email waits now" in asked.content.decode()
     holder.refresh_from_db()
     assert holder.paused_at is None
 

@@ -176,6 +176,12 @@ def test_a_worker_that_went_without_a_word_is_told_until_another_has_started() -
     assert seen("worker") == {}
 
 
+def test_one_other_worker_is_one() -> None:
+    worker("one", started=1000)
+    worker("two", seen=61, started=1000)
+    assert seen("worker")["two"].endswith("1 other is running.")
+
+
 def suppressed(team: Team, count: int, minutes: float, kind: str = "hard_bounce") -> None:
     at = clock.now() - timedelta(minutes=minutes)
     rows = [
