@@ -75,7 +75,7 @@ def _unused(imported: Import, of: Shared, some: list[UUID]) -> QuerySet[Contact]
 
 def _shared(imported: Import) -> Iterator[Shared]:
     """Yield between which imports a contact was made and had last, of which this one is the last to be undone."""
-    mine = Import.objects.filter(team=imported.team_id).order_by()
+    mine = Import.objects.filter(team=imported.team_id).order_by().only("created_at", "finished_at")
     undone = {each.pk: each for each in mine.filter(status=_Status.UNDONE)}
     if not undone:
         return
