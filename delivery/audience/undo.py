@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, ManyToOneRel, OuterRef, Q, QuerySet
 
 from delivery.db import ids
@@ -45,8 +45,14 @@ def _delete(imported: Import, of: Shared, maker: Import) -> None:
         with suppress(IntegrityError):  # a mailing has written one of them down at this moment: again
             with transaction.atomic():
                 _hold(some)
-                _unused(imported, of, some).only("pk").delete()
+                _delete_rows(list(_unused(imported, of, some).values_list("pk", flat=True)))
             last = some[-1]
+
+
+def _delete_rows(some: list[UUID]) -> None:
+    """Delete them with their memberships; nothing else points to them."""
+    for rows in (Membership.objects.filter(contact__in=some), Contact.objects.filter(pk__in=some)):
+        rows.order_by()._raw_delete(rows.db)
 
 
 def _made(imported: Import, of: Shared, after: UUID) -> QuerySet[Contact, UUID]:
@@ -56,9 +62,10 @@ def _made(imported: Import, of: Shared, after: UUID) -> QuerySet[Contact, UUID]:
 
 
 def _hold(some: list[UUID]) -> None:
-    """Lock them in the order in which imports do, before what points to them."""
-    rows = Contact.objects.select_for_update().filter(pk__in=some)
-    list(rows.order_by("email_key").values_list("pk"))
+    """Lock them in the order in which imports do, before what points to them; SQLite has one writer at a time."""
+    if connection.features.has_select_for_update:
+        rows = Contact.objects.select_for_update().filter(pk__in=some)
+        list(rows.order_by("email_key").values_list("pk"))
 
 
 def _unused(imported: Import, of: Shared, some: list[UUID]) -> QuerySet[Contact]:
@@ -112,20 +119,18 @@ def _hand_over(imported: Import) -> None:
     named = added.filter(contact__last_import__in=later.order_by().values("pk"))
     others: Any = set(named.order_by().values_list("contact__last_import", flat=True).distinct())
     for other in others:
-        still = later.order_by().filter(pk=other)
-        while some := list(
-            added.filter(contact__last_import=other).values_list("contact", flat=True)[:_AT_ONCE]
-        ):
-            if not _give(added, some, still, _by(other)):
-                break
+        _give(added.filter(contact__last_import=other), later.order_by().filter(pk=other))
 
 
-def _give(added: QuerySet[Membership], some: list[UUID], to: QuerySet[Import], by: str) -> int:
+def _give(added: QuerySet[Membership], to: QuerySet[Import]) -> None:
     """Let these be of an import that is not undone; whoever undoes it waits, and finds them."""
-    with transaction.atomic():
-        list(to.select_for_update().values_list("pk"))
-        _hold(some)
-        return added.filter(Exists(to), contact__in=some).update(by=by)
+    last = 0
+    while some := list(added.filter(pk__gt=last).order_by("pk").values_list("pk", "contact")[:_AT_ONCE]):
+        last = some[-1][0]
+        with transaction.atomic():
+            for other in to.select_for_update():
+                _hold([contact for _, contact in some])
+                added.filter(pk__in=[pk for pk, _ in some]).update(by=_by(other.pk))
 
 
 def _leave(imported: Import) -> None:
