@@ -8,7 +8,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-slow test-on-sqlite test-on-postgresql test-once test-in-browser test-processes test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
+.PHONY: help run manage test test-slow test-on-sqlite test-on-sqlite-over-http test-on-postgresql test-on-postgresql-over-http test-once test-in-browser test-processes test-faults test-faults-quick test-faults-on-sqlite test-faults-on-postgresql lint docs format bench bench-quick lock
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -40,20 +40,23 @@ PROCESSES := tests/api/test_hostile_connections.py tests/api/test_hostile_upload
 	tests/test_celery.py tests/test_crash.py tests/test_dashboards.py tests/test_deploy.py tests/test_events_of_ses.py \
 	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_first_start.py tests/test_imports.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_replaced_file.py tests/test_webhooks.py
-ON_BOTH := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery tests/gomail -name 'test_*.py'))
+ON_BOTH := $(filter-out $(ONCE),$(shell find tests/delivery tests/gomail -name 'test_*.py'))
+ON_BOTH_OVER_HTTP := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api -name 'test_*.py'))
 DURATIONS := .durations
 FAILURES := .failures
 LEFT_OUT := .left-out
 MIGRATED := .migrated
+ALL := test-on-postgresql test-on-postgresql-over-http test-on-sqlite test-on-sqlite-over-http test-in-browser test-once \
+	test-processes
 
-# Five runs on two processors: each waits, now and then, for what it has started, and none is left to end alone.
+# Seven runs on two processors: each waits, now and then, for what it has started, and none is left to end alone.
 define RUNS
 	@rm -rf $(DURATIONS) $(FAILURES) $(LEFT_OUT) $(MIGRATED)
 	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) TEST_LEFT_OUT=$(LEFT_OUT) \
 		TEST_MIGRATED=$(MIGRATED) PYTEST_ADDOPTS='-m "$(1)"' \
-		$(MAKE) --no-print-directory --keep-going --jobs=5 test-on-sqlite test-on-postgresql test-in-browser test-once test-processes; \
+		$(MAKE) --no-print-directory --keep-going --jobs=7 $(ALL); \
 		ended=$$?; $(PY) -m tests.durations $(DURATIONS); $(2) \
-		[ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) 5
+		[ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) $(words $(ALL))
 endef
 
 test: $(VENV)/.dev ## set up, then run the fast tests, all that uses a database on SQLite and on PostgreSQL; a quarter of an hour
@@ -67,6 +70,12 @@ test-on-sqlite: $(VENV)/.dev
 
 test-on-postgresql: $(VENV)/.dev
 	$(PY) -m tests.on_postgres $(PY) manage.py test $(ON_BOTH)
+
+test-on-sqlite-over-http: $(VENV)/.dev
+	$(PY) manage.py test $(ON_BOTH_OVER_HTTP)
+
+test-on-postgresql-over-http: $(VENV)/.dev
+	$(PY) -m tests.on_postgres $(PY) manage.py test $(ON_BOTH_OVER_HTTP)
 
 test-once: $(VENV)/.dev
 	$(PY) manage.py test $(filter-out $(PROCESSES),$(ONCE)) tests/providers

@@ -1,6 +1,6 @@
 """Failures of the runs of `make test`, once more and alone: is it the code, or the company it was tested in?
 
-Five runs share two processors, and some tests wait for real processes. TEST_FAILURES=FOLDER has every run of pytest
+Seven runs share two processors, and some tests wait for real processes. TEST_FAILURES=FOLDER has every run of pytest
 write down what failed; python -m tests.again FOLDER RUNS runs that once more, alone, when there is little of it and
 every run came to its end. What passes then is named as unsteady, a defect of the test to be mended; the rest is red.
 """
