@@ -22,7 +22,7 @@ from providers.ses.certificates import Certificates
 from tests import fakes, tellers
 from tests.providers.fault_server import Fault
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 EMAILS, EVERY = 100, 5
 LOST = Fault(read="all", end="reset")
 DOOR = fakes.V1 + "events/ses/"

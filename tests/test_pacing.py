@@ -11,7 +11,7 @@ from tests.delivery.factories import draft
 from tests.faults import pacing, processes, vendors
 from tests.servers import database_url
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True), pytest.mark.slow]
 _WORKERS = ("-m", "tests.faults.keeper", "embedded", "4")
 _EMAILS = 45  # for more than three seconds
 

@@ -40,6 +40,7 @@ def test_what_runs_is_noticed(watched: Watched, elsewhere: Listener) -> None:
     assert [url for url in watched.outside() if elsewhere.host in url]
 
 
+@pytest.mark.slow
 def test_nothing_written_into_an_email_runs_in_the_admin(watched: Watched, elsewhere: Listener) -> None:
     emails = log_of_payloads(elsewhere.host)
 

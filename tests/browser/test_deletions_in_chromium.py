@@ -11,7 +11,9 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 NAME = "The shop at the corner of Liechtensteinstraße"
 
 
-@pytest.mark.parametrize(("look", "size"), [("light", DESK), ("dark", PHONE)])
+@pytest.mark.parametrize(
+    ("look", "size"), [("light", DESK), pytest.param("dark", PHONE, marks=pytest.mark.slow)]
+)
 def test_a_team_is_deleted_after_its_name_was_typed(
     watched: Watched, look: str, size: dict[str, int]
 ) -> None:

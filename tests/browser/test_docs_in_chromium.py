@@ -40,7 +40,10 @@ def execute(operation: Any) -> None:
     assert re.match("20[02]", status), operation.locator(".live-responses-table").inner_text()
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json", pytest.param("application/x-www-form-urlencoded", marks=pytest.mark.slow)],
+)
 def test_what_the_page_shows_is_sent_as_it_is(watched: Watched, operation: Any, kind: str) -> None:
     operation.locator(".opblock-section-request-body .content-type").select_option(kind)
     execute(operation)

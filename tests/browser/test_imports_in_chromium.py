@@ -38,7 +38,11 @@ def worker() -> Iterator[None]:
     thread.join()
 
 
-@pytest.mark.parametrize(("look", "size"), [("light", DESK), ("dark", PHONE)], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("look", "size"),
+    [pytest.param("light", DESK, marks=pytest.mark.slow), ("dark", PHONE)],
+    ids=["desk", "phone"],
+)
 def test_a_european_excels_csv_is_brought_in(
     watched: Watched, worker: None, tmp_path: Path, look: str, size: dict[str, int]
 ) -> None:

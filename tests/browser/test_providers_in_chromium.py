@@ -49,7 +49,11 @@ def test_a_provider_is_taken_out_and_put_back_in_the_browser(watched: Watched, t
 
 
 @pytest.mark.parametrize(
-    ("button", "status"), [("It was sent", "sent"), ("It was not sent: send it again", "queued")]
+    ("button", "status"),
+    [
+        pytest.param("It was sent", "sent", marks=pytest.mark.slow),
+        ("It was not sent: send it again", "queued"),
+    ],
 )
 def test_a_doubt_is_settled_in_the_browser(watched: Watched, three: None, button: str, status: str) -> None:
     email = unknown()

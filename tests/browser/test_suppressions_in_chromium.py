@@ -36,8 +36,16 @@ def entry() -> Suppression:
     return Suppression.objects.get(address="ann@example.org")
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(
+    ("look", "size"),
+    [
+        pytest.param("dark", PHONE, id="phone-dark"),
+        *(
+            pytest.param(look, size, id=f"{size['width']}-{look}", marks=pytest.mark.slow)
+            for look, size in (("light", PHONE), ("light", DESK), ("dark", DESK))
+        ),
+    ],
+)
 def test_an_address_is_found_entered_and_let_go(
     watched: Watched, entry: Suppression, look: str, size: dict[str, int]
 ) -> None:

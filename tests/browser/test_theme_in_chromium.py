@@ -73,7 +73,7 @@ def test_the_menu_opens_on_a_phone(watched: Watched, errors: list[str]) -> None:
     assert errors == []
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("size", [pytest.param(DESK, marks=pytest.mark.slow), PHONE], ids=["desk", "phone"])
 def test_the_log_is_filtered(watched: Watched, errors: list[str], size: dict[str, int]) -> None:
     letters.write(30)
     watched.page.set_viewport_size(size)

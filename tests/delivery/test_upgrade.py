@@ -81,6 +81,7 @@ def written(models: Any, owner: Any, **fields: Any) -> Any:
     return email
 
 
+@pytest.mark.slow
 def test_keys_owners_and_emails_go_on_and_old_processes_beside_new_ones(
     old: SimpleNamespace, settings: Any
 ) -> None:

@@ -111,6 +111,7 @@ def test_behind_a_trusted_proxy_each_client_counts_for_itself(hashed: list[str],
     assert wrong(client, address="10.0.0.5", HTTP_X_FORWARDED_FOR="192.0.2.8").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_right_passwords_count_for_nothing(hashed: list[str]) -> None:
     User.objects.create_superuser("anna", password="right")

@@ -41,6 +41,7 @@ forget.run(Erasure.objects.get(), tell=tell)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
 def test_killed_after_a_step_and_while_a_file_goes_it_is_ended_by_the_worker(

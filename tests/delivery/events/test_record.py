@@ -85,6 +85,7 @@ def test_a_bounce_of_one_attempt_does_not_hide_that_another_was_accepted() -> No
     assert first(attempt).status == "accepted"
 
 
+@pytest.mark.slow
 def test_a_thousand_events_five_times_in_any_order_are_what_they_are_once_in_order() -> None:
     attempts = [accepted() for _ in range(100)]
     kinds = list(Kind)[:10]

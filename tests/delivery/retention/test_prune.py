@@ -370,6 +370,7 @@ def test_each_transaction_costs_few_statements(option: str, statements: int) -> 
     assert needed(1 + transactions * prune._AT_ONCE) - few <= transactions * statements
 
 
+@pytest.mark.slow
 def test_a_long_log_costs_no_memory() -> None:
     many(2_000)
     pruned("--dry-run")  # what is loaded once is there already
