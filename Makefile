@@ -40,8 +40,9 @@ PROCESSES := tests/api/test_hostile_connections.py tests/api/test_hostile_upload
 	tests/test_celery.py tests/test_crash.py tests/test_dashboards.py tests/test_deploy.py tests/test_events_of_ses.py \
 	tests/test_events_over_http.py tests/test_first_mailing.py tests/test_first_start.py tests/test_imports.py tests/test_no_output.py \
 	tests/test_mailings.py tests/test_replaced_file.py tests/test_webhooks.py
-ON_BOTH := $(filter-out $(ONCE),$(shell find tests/delivery tests/gomail -name 'test_*.py'))
-ON_BOTH_OVER_HTTP := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api -name 'test_*.py'))
+# The requests apart from the rest: neither is left to end alone.
+ON_BOTH_OVER_HTTP := $(filter-out $(ONCE),$(wildcard tests/test_*.py) $(shell find tests/api tests/delivery/admin -name 'test_*.py'))
+ON_BOTH := $(filter-out $(ONCE) $(ON_BOTH_OVER_HTTP),$(shell find tests/delivery tests/gomail -name 'test_*.py'))
 DURATIONS := .durations
 FAILURES := .failures
 LEFT_OUT := .left-out
