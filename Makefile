@@ -63,7 +63,7 @@ endef
 test: $(VENV)/.dev ## set up, then run the fast tests, all that uses a database on SQLite and on PostgreSQL; a quarter of an hour
 	$(call RUNS,not slow,$(PY) -m tests.left_out $(LEFT_OUT);)
 
-test-slow: $(VENV)/.dev ## the tests that `make test` leaves out: crawls, whole installations, kills; 20 minutes
+test-slow: $(VENV)/.dev ## the tests that `make test` leaves out: crawls, whole installations, kills; ten minutes
 	$(call RUNS,slow)
 
 test-on-sqlite: $(VENV)/.dev
