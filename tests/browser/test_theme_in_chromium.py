@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from delivery.access import keys
-from delivery.models import ApiKey, Team
+from delivery.models import ApiKey, Email, Team
 from tests.browser import letters
 from tests.browser.watching import Watched, keep
 
@@ -154,3 +154,15 @@ def pages() -> list[str]:
         *(f"/admin/{row}/{view}/" for row, views in of_rows.items() for view in views),
         "/admin/auth/user/add/?_popup=1",
     ]
+
+
+def test_a_phone_shows_what_was_answered(watched: Watched, errors: list[str]) -> None:
+    letters.write(5)
+    email = Email.objects.filter(status="sent").latest("pk")
+    watched.page.set_viewport_size(PHONE)
+    watched.open(f"/admin/delivery/email/{email.pk}/change/")
+    keep(watched.page, "email-phone.png")
+    assert watched.page.locator("td.gm-answer").count() > 1
+    hidden = "all => all.map(each => each.scrollWidth - each.clientWidth)"
+    assert watched.page.locator(".gm-scroll:has(.gm-answers)").evaluate_all(hidden) == [0, 0]
+    assert errors == []
