@@ -47,7 +47,7 @@ DURATIONS := .durations
 FAILURES := .failures
 LEFT_OUT := .left-out
 MIGRATED := .migrated
-ALL := test-on-postgresql test-on-postgresql-over-http test-on-sqlite test-on-sqlite-over-http test-in-browser test-once \
+SIDE_BY_SIDE := test-on-postgresql test-on-postgresql-over-http test-on-sqlite test-on-sqlite-over-http test-in-browser test-once \
 	test-processes
 
 # Seven runs on two processors: each waits, now and then, for what it has started, and none is left to end alone.
@@ -55,9 +55,9 @@ define RUNS
 	@rm -rf $(DURATIONS) $(FAILURES) $(LEFT_OUT) $(MIGRATED)
 	@TEST_DURATIONS=$(DURATIONS) TEST_FAILURES=$(FAILURES) TEST_LEFT_OUT=$(LEFT_OUT) \
 		TEST_MIGRATED=$(MIGRATED) PYTEST_ADDOPTS='-m "$(1)"' \
-		$(MAKE) --no-print-directory --keep-going --jobs=7 $(ALL); \
+		$(MAKE) --no-print-directory --keep-going --jobs=$(words $(SIDE_BY_SIDE)) $(SIDE_BY_SIDE); \
 		ended=$$?; $(PY) -m tests.durations $(DURATIONS); $(2) \
-		[ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) $(words $(ALL))
+		[ $$ended -eq 0 ] || $(PY) -m tests.again $(FAILURES) $(words $(SIDE_BY_SIDE))
 endef
 
 test: $(VENV)/.dev ## set up, then run the fast tests, all that uses a database on SQLite and on PostgreSQL; a quarter of an hour

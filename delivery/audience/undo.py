@@ -5,7 +5,6 @@ last of them; one between may have had it, and counts as if it had.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from delivery.db import ids
 from delivery.models import Contact, Import, Membership
 
 _AT_ONCE: Final = 2000
+_TRIES: Final = 10
 _Status = Import.Status
 _HAS_WRITTEN: Final = (_Status.RUNNING, _Status.PAUSED, *(set(Import.OVER) - {_Status.UNDONE}))
 Shared = tuple[UUID, UUID]  # the imports that made a contact, and had it last
@@ -42,11 +42,20 @@ def finish(imported: Import) -> None:
 def _delete(imported: Import, of: Shared, maker: Import) -> None:
     last = ids.floor(maker.created_at)
     while some := list(_made(imported, of, last)[:_AT_ONCE]):
-        with suppress(IntegrityError):  # a mailing has written one of them down at this moment: again
-            with transaction.atomic():
-                _hold(some)
-                _delete_rows(list(_unused(imported, of, some).values_list("pk", flat=True)))
-            last = some[-1]
+        _delete_some(imported, of, some)
+        last = some[-1]
+
+
+def _delete_some(imported: Import, of: Shared, some: list[UUID], tries: int = _TRIES) -> None:
+    """Delete those of them that are unused; again where a mailing has written one of them down at this moment."""
+    try:
+        with transaction.atomic():
+            _hold(some)
+            _delete_rows(list(_unused(imported, of, some).values_list("pk", flat=True)))
+    except IntegrityError:
+        if tries == 1:
+            raise
+        _delete_some(imported, of, some, tries - 1)
 
 
 def _delete_rows(some: list[UUID]) -> None:

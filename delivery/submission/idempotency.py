@@ -122,11 +122,12 @@ def alone(key_use: KeyUse | None, email: UUID, *, seconds: float) -> Iterator[No
             claim.save(force_insert=True)
     except IntegrityError as error:
         raise StillRunning from error
+    own = mine.filter(pk=claim.pk)  # whoever has given us up may have the key by now
     with ExitStack() as stack:
-        stack.callback(mine.delete)
+        stack.callback(own.delete)
         yield
         stack.pop_all()
-    mine.update(waited=False)
+    own.update(waited=False)
 
 
 def refuse_running(key_use: KeyUse | None, *, seconds: float) -> None:

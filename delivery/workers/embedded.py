@@ -100,16 +100,21 @@ def _lanes(number: int, threads: int) -> tuple[str, ...]:
 def _hand_over_on(stop: threading.Event, queue: FairQueue, lanes: Sequence[str]) -> None:
     while not stop.is_set():
         if queue.rests(lanes):
-            stop.wait(random.uniform(*_IDLE_SECONDS))  # noqa: S311 - no secret
+            stop.wait(_a_while())
         elif not loop.guarded(lambda: hand_over(stop, queue, lanes), "Emails could not be handed over"):
             stop.wait(_pause())
     connection.close()
 
 
+def _a_while() -> float:
+    """Return how long an idle thread waits; all threads at the same moments would leave emails alone between them."""
+    return random.uniform(*_IDLE_SECONDS)  # noqa: S311 - no secret
+
+
 def _pause() -> float:
     """Return how long a thread without an email waits; after a shortage it keeps no connection meanwhile."""
     if not shortage.was_lately():
-        return random.uniform(*_IDLE_SECONDS)  # noqa: S311 - no secret
+        return _a_while()
     connection.close()
     return random.uniform(*_SHORT_SECONDS)  # noqa: S311 - no secret
 

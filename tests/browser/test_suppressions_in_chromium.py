@@ -41,8 +41,12 @@ def entry() -> Suppression:
     [
         pytest.param("dark", PHONE, id="phone-dark"),
         *(
-            pytest.param(look, size, id=f"{size['width']}-{look}", marks=pytest.mark.slow)
-            for look, size in (("light", PHONE), ("light", DESK), ("dark", DESK))
+            pytest.param(look, size, id=f"{name}-{look}", marks=pytest.mark.slow)
+            for look, name, size in (
+                ("light", "phone", PHONE),
+                ("light", "desk", DESK),
+                ("dark", "desk", DESK),
+            )
         ),
     ],
 )

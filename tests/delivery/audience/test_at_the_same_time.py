@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
-from delivery.audience import contacts, groups, imports
+from delivery.audience import contacts, groups, imports, undo
 from delivery.models import Contact, Membership
 from tests.delivery.audience import bringing
 
@@ -43,3 +43,15 @@ def test_who_joins_a_group_meanwhile_breaks_nothing(tmp_path: Path, how: str) ->
     other.join()
     assert Contact.objects.exists() == (how == "undone")
     assert Membership.objects.exists() == (how == "undone")
+
+
+def test_what_cannot_be_deleted_ends_the_undoing_with_its_error(tmp_path: Path, monkeypatch: Any) -> None:
+    brought = bringing.imported(tmp_path, "email\nann@example.org\n")
+
+    def refuse(_: Any) -> None:
+        raise IntegrityError("something unknown points to it")
+
+    monkeypatch.setattr(undo, "_delete_rows", refuse)
+    with pytest.raises(IntegrityError):
+        imports.take_back(brought)
+    assert Contact.objects.exists()
